@@ -1,0 +1,3 @@
+/** gateway. */
+@org.jspecify.annotations.NullMarked
+package dev.culvert.gateway;

@@ -1,0 +1,3 @@
+/** token. */
+@org.jspecify.annotations.NullMarked
+package dev.culvert.token;

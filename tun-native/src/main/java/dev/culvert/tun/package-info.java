@@ -1,0 +1,3 @@
+/** tun-native. */
+@org.jspecify.annotations.NullMarked
+package dev.culvert.tun;

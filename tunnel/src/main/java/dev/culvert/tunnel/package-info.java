@@ -1,0 +1,3 @@
+/** tunnel. */
+@org.jspecify.annotations.NullMarked
+package dev.culvert.tunnel;

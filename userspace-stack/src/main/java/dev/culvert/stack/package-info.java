@@ -1,0 +1,3 @@
+/** Packets to flows and back. */
+@org.jspecify.annotations.NullMarked
+package dev.culvert.stack;
