@@ -1,0 +1,25 @@
+package dev.culvert.stack.tcp;
+
+import dev.culvert.stack.Refusal;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+
+/** Where TCP puts its packets. Called on the event loop of the packet channel only. */
+public interface PacketOutput {
+    /** What packet headers, and payloads that must be copied, are allocated from. */
+    ByteBufAllocator alloc();
+
+    /** Takes ownership of a complete packet that begins with the 10-byte virtio_net_hdr. Does not flush. */
+    void write(ByteBuf packet);
+
+    /** Asks for a flush at the end of this turn of the event loop; asking twice is the same as asking once. */
+    void scheduleFlush();
+
+    /**
+     * Answers a packet with the ICMP error that stands for {@code reason}; the callee limits the rate.
+     *
+     * @param original the beginning of the packet as it was received, IP header at the reader index; ownership stays
+     *     with the caller
+     */
+    void icmpError(ByteBuf original, Refusal reason);
+}
