@@ -1,0 +1,116 @@
+package dev.culvert.token;
+
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The grants of one client, compiled. What no grant allows is denied. Immutable, for any thread; one question about an
+ * address costs a hash lookup, two trie walks and a binary search, and allocates nothing for IPv4.
+ *
+ * <p>A gateway asks at every flow:
+ *
+ * <ul>
+ *   <li>destination is an address: {@link #permits};
+ *   <li>destination is a name: {@link #permitsName}; if that is false, {@link #prefixesFor(String, Transport, int)}, and if
+ *       this is not empty the agent may resolve the name and dial an address inside these prefixes.
+ * </ul>
+ *
+ * <p>An agent checks the address that it will really dial with {@link SensitiveAddresses#permits(Collection, InetAddress)}.
+ */
+public final class Policy {
+    private final SensitiveAddresses sensitive;
+    private final Map<String, AgentRules> byAgent = new HashMap<>();
+
+    /** The rules of {@code *}, for agents that no grant names. */
+    private final AgentRules anyAgent;
+
+    private Policy(List<Grant> grants, SensitiveAddresses sensitive) {
+        this.sensitive = sensitive;
+        List<Grant> wild = new ArrayList<>();
+        Map<String, List<Grant>> named = new HashMap<>();
+        for (Grant grant : grants) {
+            if (grant.agent().equals(Grant.ANY_AGENT)) {
+                wild.add(grant);
+            } else {
+                named.computeIfAbsent(grant.agent(), name -> new ArrayList<>()).add(grant);
+            }
+        }
+        this.anyAgent = new AgentRules(wild, sensitive);
+        named.forEach((name, own) -> {
+            own.addAll(wild);
+            byAgent.put(name, new AgentRules(own, sensitive));
+        });
+    }
+
+    /** The policy of a token, with the well-known {@link SensitiveAddresses}. */
+    public static Policy of(ClientToken token) {
+        return of(token.grants(), SensitiveAddresses.standard());
+    }
+
+    /** The policy of a token at a gateway that guards further addresses. */
+    public static Policy of(ClientToken token, SensitiveAddresses sensitive) {
+        return of(token.grants(), sensitive);
+    }
+
+    /** The policy of these grants. */
+    public static Policy of(List<Grant> grants, SensitiveAddresses sensitive) {
+        return new Policy(grants, sensitive);
+    }
+
+    private AgentRules rules(String agent) {
+        AgentRules rules = byAgent.get(agent);
+        return rules == null ? anyAgent : rules;
+    }
+
+    /**
+     * True if a grant allows this destination through this agent.
+     *
+     * @param port 1 to 65535; ignored for ICMP
+     */
+    public boolean permits(String agent, Transport transport, InetAddress address, int port) {
+        return rules(agent).permits(transport, address, port);
+    }
+
+    /**
+     * True if a grant allows this host by name through this agent. A host that is written as an IP address is judged as
+     * one. What the name resolves to is for the agent to check against {@link SensitiveAddresses}.
+     *
+     * @param host a host name in any case, with or without trailing dot, or an IP literal without brackets
+     * @param port 1 to 65535; ignored for ICMP
+     */
+    public boolean permitsName(String agent, Transport transport, String host, int port) {
+        InetAddress address = IpLiteral.parse(host);
+        if (address != null) {
+            return permits(agent, transport, address, port);
+        }
+        String name = HostPattern.normalize(host);
+        return name != null && rules(agent).permitsName(transport, name, port);
+    }
+
+    /**
+     * The prefixes that may be reached through this agent over this transport and port; those covered by another are left
+     * out, except sensitive ones that are named explicitly. In address order.
+     */
+    public List<IpPrefix> prefixesFor(String agent, Transport transport, int port) {
+        return rules(agent).prefixes(transport, port);
+    }
+
+    /** The prefixes that may be reached through this agent at all: what a client may route into the tunnel. */
+    public List<IpPrefix> prefixesFor(String agent) {
+        return rules(agent).prefixes();
+    }
+
+    /** True if some grant speaks of this agent, by name or as {@code *}. */
+    public boolean mentions(String agent) {
+        return !rules(agent).isEmpty();
+    }
+
+    /** The addresses that only explicit grants open. */
+    public SensitiveAddresses sensitiveAddresses() {
+        return sensitive;
+    }
+}

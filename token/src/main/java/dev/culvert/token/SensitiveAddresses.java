@@ -1,0 +1,107 @@
+package dev.culvert.token;
+
+import java.net.InetAddress;
+import java.util.Collection;
+import java.util.List;
+
+/**
+ * Addresses that a wide grant never opens, because whoever reaches them speaks as the machine itself: loopback, link-local,
+ * multicast, broadcast, unspecified, the metadata services of cloud providers, and addresses of the gateway's own.
+ *
+ * <p>The rule: such an address is reachable only through a prefix that lies wholly inside one of the sensitive ranges, so
+ * that somebody must have meant it. {@code 0.0.0.0/0} does not open {@code 127.0.0.1}; {@code 127.0.0.1/32} and
+ * {@code 127.0.0.0/8} do. The gateway applies it to grants, agents to the routes they serve. Immutable.
+ */
+public final class SensitiveAddresses {
+    private static final List<String> IPV4 = List.of(
+            "0.0.0.0/8", // RFC 1122 section 3.2.1.3: this host; many kernels connect 0.0.0.0 to loopback
+            "127.0.0.0/8", // loopback
+            "169.254.0.0/16", // RFC 3927 link-local, with 169.254.169.254, the metadata address of most providers
+            "100.100.100.200/32", // metadata, Alibaba Cloud
+            "168.63.129.16/32", // platform channel, Azure
+            "192.0.0.192/32", // metadata, Oracle Cloud
+            "224.0.0.0/4", // RFC 1112 multicast
+            "255.255.255.255/32"); // RFC 919 limited broadcast
+
+    private static final List<String> IPV6 = List.of(
+            "::/128", // unspecified
+            "::1/128", // loopback
+            "fe80::/10", // link-local
+            "ff00::/8", // multicast
+            "fd00:ec2::254/128", // metadata, Amazon EC2
+            "fd20:ce::254/128"); // metadata, Google Cloud
+
+    /** IPv6 ranges whose low 32 bits a translator or an old stack turns into an IPv4 address. */
+    private static final List<String> EMBED_LOW = List.of(
+            "64:ff9b::", // RFC 6052 NAT64
+            "::"); // RFC 4291 section 2.5.5.1, IPv4-compatible
+
+    private static final SensitiveAddresses STANDARD = new SensitiveAddresses(List.of());
+
+    private final PrefixTable<Boolean> ranges = new PrefixTable<>();
+
+    private SensitiveAddresses(Collection<InetAddress> own) {
+        for (String text : IPV4) {
+            IpPrefix prefix = IpPrefix.parse(text);
+            ranges.put(prefix, Boolean.TRUE);
+            byte[] v4 = prefix.network().getAddress();
+            for (String base : EMBED_LOW) {
+                byte[] v6 = IpPrefix.parse(base).network().getAddress();
+                System.arraycopy(v4, 0, v6, 12, 4);
+                ranges.put(IpPrefix.of(IpLiteral.fromBytes(v6), 96 + prefix.length()), Boolean.TRUE);
+            }
+            byte[] sixToFour = new byte[16]; // RFC 3056: 2002: and the IPv4 address
+            sixToFour[0] = 0x20;
+            sixToFour[1] = 0x02;
+            System.arraycopy(v4, 0, sixToFour, 2, 4);
+            ranges.put(IpPrefix.of(IpLiteral.fromBytes(sixToFour), 16 + prefix.length()), Boolean.TRUE);
+        }
+        for (String text : IPV6) {
+            ranges.put(IpPrefix.parse(text), Boolean.TRUE);
+        }
+        for (InetAddress address : own) {
+            ranges.put(IpPrefix.of(address), Boolean.TRUE);
+        }
+    }
+
+    /** The well-known ranges. */
+    public static SensitiveAddresses standard() {
+        return STANDARD;
+    }
+
+    /** The well-known ranges and these addresses, the gateway's or agent's own. */
+    public static SensitiveAddresses with(Collection<InetAddress> own) {
+        return own.isEmpty() ? STANDARD : new SensitiveAddresses(own);
+    }
+
+    /** True if the address lies in one of the well-known ranges. */
+    public static boolean isSensitive(InetAddress address) {
+        return STANDARD.contains(address);
+    }
+
+    /** True if the address lies in one of these ranges. */
+    public boolean contains(InetAddress address) {
+        return ranges.lookup(address) != null;
+    }
+
+    /** True if the prefix lies wholly inside one of these ranges, and so opens what it holds. */
+    public boolean isExplicit(IpPrefix prefix) {
+        return ranges.covers(prefix);
+    }
+
+    /** True if the prefix holds the address, and, should the address be sensitive, is explicit. */
+    public boolean permits(IpPrefix prefix, InetAddress address) {
+        return prefix.contains(address) && (!contains(address) || isExplicit(prefix));
+    }
+
+    /** True if some prefix {@linkplain #permits(IpPrefix, InetAddress) permits} the address: what an agent asks of its routes. */
+    public boolean permits(Collection<IpPrefix> prefixes, InetAddress address) {
+        boolean sensitive = contains(address);
+        for (IpPrefix prefix : prefixes) {
+            if (prefix.contains(address) && (!sensitive || isExplicit(prefix))) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

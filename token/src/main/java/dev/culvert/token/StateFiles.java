@@ -1,0 +1,242 @@
+package dev.culvert.token;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The files of a state directory: text of bounded size, written whole or not at all, guarded by permissions and a lock.
+ */
+final class StateFiles {
+    /** No file of ours comes near; bounds what a mix-up (a log, a disk image) costs. */
+    private static final int MAX_SIZE = 256 * 1024;
+
+    private static final Set<PosixFilePermission> PRIVATE_FILE = PosixFilePermissions.fromString("rw-------");
+    private static final Set<PosixFilePermission> PUBLIC_FILE = PosixFilePermissions.fromString("rw-r--r--");
+    private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
+
+    private static final Pattern PEM =
+            Pattern.compile("-----BEGIN ([A-Z0-9 ]{1,64})-----\\s([A-Za-z0-9+/=\\s]*)-----END \\1-----");
+
+    /** A file lock belongs to the process; threads of one process need this beside it. */
+    private static final ReentrantLock PROCESS_LOCK = new ReentrantLock();
+
+    private final Path directory;
+    private final boolean posix;
+
+    StateFiles(Path directory) {
+        this.directory = directory;
+        this.posix = directory.getFileSystem().supportedFileAttributeViews().contains("posix");
+    }
+
+    Path path(String name) {
+        return directory.resolve(name);
+    }
+
+    boolean exists(String name) {
+        return Files.exists(path(name));
+    }
+
+    void createDirectory() throws StateException {
+        try {
+            if (!Files.isDirectory(directory)) {
+                Path parent = directory.toAbsolutePath().getParent();
+                if (parent != null) {
+                    Files.createDirectories(parent);
+                }
+                try {
+                    Files.createDirectory(directory, attributes(PRIVATE_DIRECTORY));
+                } catch (java.nio.file.FileAlreadyExistsException e) {
+                    if (!Files.isDirectory(directory)) {
+                        throw e;
+                    }
+                }
+            }
+        } catch (IOException | UncheckedIOException e) {
+            throw new StateException(
+                    "state directory " + directory + " cannot be created (" + reason(e)
+                            + "): choose another with --state DIR or CULVERT_STATE",
+                    e);
+        }
+    }
+
+    private FileAttribute<?>[] attributes(Set<PosixFilePermission> permissions) {
+        return posix
+                ? new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(permissions)}
+                : new FileAttribute<?>[0];
+    }
+
+    /** What somebody should change, one line each; an error for what no one should run with. */
+    List<String> checkPermissions(List<String> privateFiles) throws StateException {
+        List<String> warnings = new ArrayList<>();
+        if (!posix) {
+            return warnings;
+        }
+        try {
+            Set<PosixFilePermission> mode = Files.getPosixFilePermissions(directory);
+            if (mode.contains(PosixFilePermission.OTHERS_WRITE)) {
+                throw new StateException("state directory " + directory
+                        + " can be changed by every user, who could put in own keys: chmod 700 " + directory);
+            }
+            if (!PRIVATE_DIRECTORY.containsAll(mode)) {
+                warnings.add("state directory " + directory + " is open to other users ("
+                        + PosixFilePermissions.toString(mode) + "): chmod 700 " + directory);
+            }
+            for (String name : privateFiles) {
+                if (!exists(name)) {
+                    continue;
+                }
+                Path file = path(name);
+                Set<PosixFilePermission> fileMode = Files.getPosixFilePermissions(file);
+                if (fileMode.contains(PosixFilePermission.OTHERS_READ)
+                        || fileMode.contains(PosixFilePermission.OTHERS_WRITE)) {
+                    throw new StateException("private key " + file + " is open to every user ("
+                            + PosixFilePermissions.toString(fileMode) + "): chmod 600 " + file
+                            + ", and if others use this machine, delete it and run token init again");
+                }
+                if (!PRIVATE_FILE.containsAll(fileMode)) {
+                    warnings.add("private key " + file + " is open to its group ("
+                            + PosixFilePermissions.toString(fileMode) + "): chmod 600 " + file);
+                }
+            }
+            return warnings;
+        } catch (StateException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new StateException("state directory " + directory + " cannot be examined: " + reason(e), e);
+        }
+    }
+
+    String read(String name) throws StateException {
+        Path file = path(name);
+        try (var in = Files.newInputStream(file)) {
+            byte[] bytes = in.readNBytes(MAX_SIZE + 1);
+            if (bytes.length > MAX_SIZE) {
+                throw new StateException(
+                        file + " is larger than " + MAX_SIZE + " bytes and cannot be what its name says:"
+                                + " restore it from a backup, or move it away and run token init");
+            }
+            return new String(bytes, StandardCharsets.UTF_8);
+        } catch (StateException e) {
+            throw e;
+        } catch (NoSuchFileException e) {
+            throw new StateException(file + " is missing: run token init --state " + directory, e);
+        } catch (IOException e) {
+            throw new StateException(file + " cannot be read (" + reason(e) + "): run as its owner", e);
+        }
+    }
+
+    /** Writes the file whole or not at all, also through a crash: temporary file, sync, rename, sync of the directory. */
+    void write(String name, String text, boolean secret) throws StateException {
+        Path file = path(name);
+        try {
+            Path temporary = Files.createTempFile(
+                    directory, "." + name + ".", ".tmp", attributes(secret ? PRIVATE_FILE : PUBLIC_FILE));
+            try {
+                try (FileChannel out = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+                    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+                    while (bytes.hasRemaining()) {
+                        out.write(bytes);
+                    }
+                    out.force(true);
+                }
+                Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            } finally {
+                Files.deleteIfExists(temporary);
+            }
+            if (posix) {
+                try (FileChannel parent = FileChannel.open(directory, StandardOpenOption.READ)) {
+                    parent.force(true);
+                }
+            }
+        } catch (IOException e) {
+            throw new StateException(
+                    file + " cannot be written (" + reason(e) + "): run as the owner of " + directory
+                            + ", or choose another directory with --state DIR",
+                    e);
+        }
+    }
+
+    static String reason(Exception e) {
+        return e instanceof AccessDeniedException ? "permission denied" : Quote.shorten(String.valueOf(e.getMessage()));
+    }
+
+    /** Something that is done while no other thread or process changes the directory. */
+    interface Change<T> {
+        T run() throws StateException;
+    }
+
+    <T> T locked(Change<T> change) throws StateException {
+        Path file = path(".lock");
+        PROCESS_LOCK.lock();
+        try (FileChannel channel = FileChannel.open(
+                        file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), attributes(PRIVATE_FILE));
+                FileLock lock = channel.lock()) {
+            if (!lock.isValid()) {
+                throw new StateException(file + " cannot be locked: try again");
+            }
+            return change.run();
+        } catch (StateException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new StateException(
+                    file + " cannot be locked (" + reason(e) + "): run as the owner of " + directory
+                            + ", on a file system with locks",
+                    e);
+        } finally {
+            PROCESS_LOCK.unlock();
+        }
+    }
+
+    static String pem(String type, byte[] der) {
+        return "-----BEGIN " + type + "-----\n"
+                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der)
+                + "\n-----END " + type + "-----\n";
+    }
+
+    /** The blocks of one type in a PEM file (RFC 7468); at least one. */
+    List<byte[]> readPem(String name, String type) throws StateException {
+        String text = read(name);
+        List<byte[]> blocks = new ArrayList<>();
+        Matcher matcher = PEM.matcher(text);
+        while (matcher.find()) {
+            if (matcher.group(1).equals(type)) {
+                try {
+                    blocks.add(Base64.getMimeDecoder().decode(matcher.group(2)));
+                } catch (IllegalArgumentException e) {
+                    throw corrupt(name, "holds a broken " + type, e);
+                }
+            }
+        }
+        if (blocks.isEmpty()) {
+            throw corrupt(name, "holds no " + type, new IllegalArgumentException("no PEM block"));
+        }
+        return blocks;
+    }
+
+    StateException corrupt(String name, String what, Exception cause) {
+        return new StateException(
+                path(name) + " " + what + ": restore it from a backup, or move it away and run token init --state "
+                        + directory + " for a new one",
+                cause);
+    }
+}

@@ -1,0 +1,224 @@
+package dev.culvert.token;
+
+import dev.culvert.token.TokenException.Cause;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import org.jose4j.json.JsonUtil;
+import org.jose4j.lang.JoseException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The signed form of tokens, without the signature: which headers and claims there are and what they may hold.
+ *
+ * <p>Header: {@code alg} = EdDSA, {@code typ} by kind, {@code kid}. Claims: {@code jti sub aud iat nbf exp gateway}, and
+ * {@code pin} where there is one; {@code grants} for clients, {@code routes} for agents. Nothing else is accepted: a claim
+ * that a later version understands as a restriction must not be skipped by this one.
+ */
+final class TokenCodec {
+    /** The longest token accepted, in characters; so that it fits the 16 KiB of header that HTTP servers commonly take. */
+    static final int MAX_LENGTH = 16 * 1024;
+
+    /** The only audience ({@code aud}) there is. */
+    static final String AUDIENCE = "culvert-gateway";
+
+    private static final Set<String> HEADERS = Set.of("alg", "typ", "kid");
+    private static final Set<String> SHARED_CLAIMS = Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateway", "pin");
+
+    private TokenCodec() {}
+
+    /** A token taken apart, of which nothing has been verified. */
+    record Parts(String jwt, Token.Kind kind, String keyId, String payload) {}
+
+    static String encode(Token token) {
+        Map<String, Object> claims = new LinkedHashMap<>();
+        claims.put("jti", token.id());
+        claims.put("sub", token.name());
+        claims.put("aud", AUDIENCE);
+        claims.put("iat", token.issuedAt().getEpochSecond());
+        claims.put("nbf", token.notBefore().getEpochSecond());
+        claims.put("exp", token.expires().getEpochSecond());
+        claims.put("gateway", token.gateway().toString());
+        String pin = token.pin();
+        if (pin != null) {
+            claims.put("pin", pin);
+        }
+        if (token instanceof ClientToken client) {
+            claims.put("grants", Grant.texts(client.grants()));
+        } else if (token instanceof AgentToken agent) {
+            claims.put("routes", Grant.texts(agent.routes()));
+        }
+        return JsonUtil.toJson(claims);
+    }
+
+    /** Takes a JWT apart and checks its header, but neither signature nor claims. */
+    static Parts split(String jwt) throws TokenException {
+        if (jwt.length() > MAX_LENGTH) {
+            throw malformed("has " + jwt.length() + " characters, more than " + MAX_LENGTH);
+        }
+        int first = jwt.indexOf('.');
+        int second = jwt.indexOf('.', first + 1);
+        if (first < 0 || second < 0 || jwt.indexOf('.', second + 1) >= 0) {
+            throw malformed("does not have three parts apart by dots");
+        }
+        Map<String, Object> header = json(text(jwt.substring(0, first)), "header");
+        String payload = text(jwt.substring(first + 1, second));
+        decode(jwt.substring(second + 1));
+        Object algorithm = header.get("alg");
+        if (!"EdDSA".equals(algorithm)) {
+            throw new TokenException(
+                    Cause.BAD_ALGORITHM,
+                    "token is signed with '" + Quote.shorten(String.valueOf(algorithm))
+                            + "', only EdDSA is accepted: get a new one from token client or token agent");
+        }
+        if (!HEADERS.equals(header.keySet())) {
+            throw malformed("has other headers than alg, typ and kid");
+        }
+        if (!(header.get("kid") instanceof String keyId)) {
+            throw malformed("has a key id that is not text");
+        }
+        for (Token.Kind kind : Token.Kind.values()) {
+            if (kind.type().equals(header.get("typ"))) {
+                return new Parts(jwt, kind, keyId, payload);
+            }
+        }
+        throw new TokenException(
+                Cause.WRONG_KIND,
+                "token has type '" + Quote.shorten(String.valueOf(header.get("typ"))) + "', which is neither "
+                        + Token.Kind.CLIENT.type() + " nor " + Token.Kind.AGENT.type()
+                        + ": give a token made by token client or token agent");
+    }
+
+    private static String text(String part) throws TokenException {
+        return new String(decode(part), java.nio.charset.StandardCharsets.UTF_8);
+    }
+
+    /** Strict base64url (RFC 7515 section 2), so that one token has one text. */
+    private static byte[] decode(String part) throws TokenException {
+        try {
+            byte[] bytes = Base64.getUrlDecoder().decode(part);
+            if (bytes.length > 0
+                    && Base64.getUrlEncoder()
+                            .withoutPadding()
+                            .encodeToString(bytes)
+                            .equals(part)) {
+                return bytes;
+            }
+        } catch (IllegalArgumentException e) {
+            throw malformed("has a part that is not base64url", e);
+        }
+        throw malformed("has a part that is not canonical base64url without padding");
+    }
+
+    private static Map<String, Object> json(String text, String what) throws TokenException {
+        try {
+            return JsonUtil.parseJson(text);
+        } catch (JoseException | RuntimeException e) {
+            throw malformed("has a " + what + " that is not a JSON object", e);
+        }
+    }
+
+    /** Reads the claims of a token that was taken apart. */
+    static Token decode(Parts parts) throws TokenException {
+        Map<String, Object> claims = json(parts.payload(), "payload");
+        String list = parts.kind() == Token.Kind.CLIENT ? "grants" : "routes";
+        for (String name : claims.keySet()) {
+            if (!SHARED_CLAIMS.contains(name) && !name.equals(list)) {
+                throw invalid("claim '" + Quote.shorten(name) + "' is unknown in a " + parts.kind() + " token", null);
+            }
+        }
+        if (!AUDIENCE.equals(claims.get("aud"))) {
+            throw invalid("claim 'aud' is not '" + AUDIENCE + "'", null);
+        }
+        String id = text(claims, "jti");
+        String name = text(claims, "sub");
+        Instant issuedAt = time(claims, "iat");
+        Instant notBefore = time(claims, "nbf");
+        Instant expires = time(claims, "exp");
+        String pin = claims.containsKey("pin") ? text(claims, "pin") : null;
+        try {
+            URI gateway = new URI(text(claims, "gateway"));
+            return parts.kind() == Token.Kind.CLIENT
+                    ? new ClientToken(
+                            id,
+                            name,
+                            gateway,
+                            pin,
+                            issuedAt,
+                            notBefore,
+                            expires,
+                            parts.keyId(),
+                            entries(claims, list, Grant::parse))
+                    : new AgentToken(
+                            id,
+                            name,
+                            gateway,
+                            pin,
+                            issuedAt,
+                            notBefore,
+                            expires,
+                            parts.keyId(),
+                            entries(claims, list, IpPrefix::parse));
+        } catch (URISyntaxException e) {
+            throw invalid("claim 'gateway' is not a URL", e);
+        } catch (IllegalArgumentException e) {
+            throw invalid(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static String text(Map<String, Object> claims, String name) throws TokenException {
+        if (claims.get(name) instanceof String text) {
+            return text;
+        }
+        throw invalid("claim '" + name + "' is missing or not text", null);
+    }
+
+    private static Instant time(Map<String, Object> claims, String name) throws TokenException {
+        // Big integers and fractions arrive as other classes and are refused with everything else.
+        if (claims.get(name) instanceof Long seconds && seconds >= 0 && seconds <= TokenFields.MAX_TIME) {
+            return Instant.ofEpochSecond(seconds);
+        }
+        throw invalid("claim '" + name + "' is missing or not a time in whole seconds", null);
+    }
+
+    private static <T> List<T> entries(Map<String, Object> claims, String name, Function<String, T> parse)
+            throws TokenException {
+        if (!(claims.get(name) instanceof List<?> values)) {
+            throw invalid("claim '" + name + "' is missing or not a list", null);
+        }
+        TokenFields.count(name, values.size());
+        List<T> out = new ArrayList<>(values.size());
+        for (Object value : values) {
+            if (!(value instanceof String text)) {
+                throw invalid("claim '" + name + "' holds something that is not text", null);
+            }
+            out.add(parse.apply(text));
+        }
+        return out;
+    }
+
+    private static TokenException malformed(String what) {
+        return malformed(what, null);
+    }
+
+    private static TokenException malformed(String what, @Nullable Throwable cause) {
+        String message = "token " + what + ": give the whole text that token client or token agent printed";
+        return cause == null
+                ? new TokenException(Cause.MALFORMED, message)
+                : new TokenException(Cause.MALFORMED, message, cause);
+    }
+
+    private static TokenException invalid(String what, @Nullable Throwable cause) {
+        String message = "token is refused: " + what + "; get a new one from token client or token agent";
+        return cause == null
+                ? new TokenException(Cause.INVALID_CLAIMS, message)
+                : new TokenException(Cause.INVALID_CLAIMS, message, cause);
+    }
+}

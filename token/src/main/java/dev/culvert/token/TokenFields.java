@@ -1,0 +1,81 @@
+package dev.culvert.token;
+
+import java.net.URI;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** What both kinds of token check alike. */
+final class TokenFields {
+    static final SecureRandom RANDOM = new SecureRandom();
+
+    /** Longest gateway URI: a full host name, a port, and a path of reasonable length. */
+    static final int MAX_URI = 1024;
+
+    /** Grants or routes in one token: more than that belongs into wider prefixes; bounds the compiled policy. */
+    static final int MAX_ENTRIES = 1024;
+
+    /** 9999-12-31T23:59:59Z, the last instant that ISO 8601 writes with four digits of year. */
+    static final long MAX_TIME = 253_402_300_799L;
+
+    private static final Pattern ID = Pattern.compile("[A-Za-z0-9_-]{1,64}");
+    private static final Pattern PIN = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
+
+    private TokenFields() {}
+
+    static String id(String id) {
+        if (!ID.matcher(id).matches()) {
+            throw new IllegalArgumentException(
+                    "token id '" + Quote.shorten(id) + "' is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
+        }
+        return id;
+    }
+
+    static @Nullable String pin(@Nullable String pin) {
+        if (pin != null && !PIN.matcher(pin).matches()) {
+            throw new IllegalArgumentException("pin '" + Quote.shorten(pin)
+                    + "' is not a SHA-256 in base64url: 43 characters without padding are needed");
+        }
+        return pin;
+    }
+
+    static URI gateway(URI uri) {
+        String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
+        if (!(scheme.equals("wss") || scheme.equals("ws"))
+                || uri.getHost() == null
+                || uri.getHost().isEmpty()
+                || uri.getPort() == 0
+                || uri.getPort() > 65535
+                || uri.getRawUserInfo() != null
+                || uri.getRawQuery() != null
+                || uri.getRawFragment() != null
+                || uri.toString().length() > MAX_URI) {
+            throw new IllegalArgumentException("gateway URL '" + Quote.shorten(uri.toString())
+                    + "' is not usable: write wss://host:port, without user, query or fragment");
+        }
+        return uri;
+    }
+
+    static Instant seconds(String what, Instant time) {
+        long seconds = time.getEpochSecond();
+        if (seconds < 0 || seconds > MAX_TIME) {
+            throw new IllegalArgumentException(what + " " + time + " is not between the years 1970 and 9999");
+        }
+        return Instant.ofEpochSecond(seconds);
+    }
+
+    static void lifetime(Instant notBefore, Instant expires) {
+        if (!expires.isAfter(notBefore)) {
+            throw new IllegalArgumentException("token would expire at " + expires + ", not after it begins at "
+                    + notBefore + ": give it a longer life");
+        }
+    }
+
+    static void count(String what, int count) {
+        if (count < 1 || count > MAX_ENTRIES) {
+            throw new IllegalArgumentException("token has " + count + " " + what + ": give 1 to " + MAX_ENTRIES);
+        }
+    }
+}
