@@ -1,0 +1,60 @@
+package dev.culvert.tunnel;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufInputStream;
+import java.io.InputStream;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Payloads of ANNOUNCE frames: JSON, so that later versions can add members (members not known are skipped). */
+public final class Announcement {
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .build();
+
+    private Announcement() {}
+
+    /**
+     * Agent to gateway: what this instance is and serves.
+     *
+     * @param instance unique for each running process
+     * @param version the program's version, for people
+     * @param routes prefixes in text form; the gateway takes only those that the agent's token holds
+     * @param echo whether it can ping
+     */
+    public record Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {}
+
+    /** Gateway to client: the agents that its grants mention, connected or not. */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Reachable(String client, List<ReachableAgent> agents) {}
+
+    /**
+     * One agent as a client sees it.
+     *
+     * @param instances how many are connected; 0 means that it is down
+     * @param routes prefixes that the agent serves and the client is granted, in text form
+     */
+    public record ReachableAgent(String name, int instances, List<String> routes) {}
+
+    public static byte[] encode(Object announcement) {
+        return JSON.writeValueAsBytes(announcement);
+    }
+
+    /** @throws ProtocolException when it is not the JSON of {@code type}. Does not release {@code in}. */
+    public static <T> T decode(ByteBuf in, Class<T> type) throws ProtocolException {
+        try {
+            T value = JSON.readValue((InputStream) new ByteBufInputStream(in), type);
+            if (value == null) {
+                throw new ProtocolException("ANNOUNCE is empty");
+            }
+            return value;
+        } catch (JacksonException e) {
+            throw new ProtocolException(
+                    "ANNOUNCE is not the JSON of a " + type.getSimpleName() + ": " + e.getOriginalMessage());
+        }
+    }
+}

@@ -1,0 +1,404 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import java.util.ArrayDeque;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Shares one link among its flows. Control frames go first; then flows that had nothing waiting until now (a keystroke,
+ * a request), then the others by deficit round robin with a quantum of one full frame (the scheme of RFC 8290, without
+ * its CoDel). It writes only while the socket is writable, so what waits, waits here where it can still be overtaken.
+ *
+ * <p>A large frame that was received with room for headers before it is passed on in place; others are gathered, up to
+ * one TLS record, into one buffer: each buffer written becomes one record.
+ *
+ * <p>Used on the link's event loop only.
+ */
+public final class FairWriter {
+    /** Most bytes in one TLS record, RFC 8446 5.1. */
+    static final int RECORD = 16_384;
+
+    /** Most bytes written before other work on the loop gets its turn. */
+    static final int MAX_PER_TURN = 1 << 20;
+
+    /** Most control frames waiting: a peer that makes us queue more (PONG, RESET, REFUSED) without reading is cut off. */
+    static final int MAX_CONTROL = 65_536;
+
+    private static final int QUANTUM = Frame.MAX_DATA;
+
+    /** Frames smaller than this are gathered even when they could be passed on in place: a record costs more than a copy. */
+    private static final int IN_PLACE = 2_048;
+
+    private static final int MAX_WS_HEADER = 14;
+
+    private final ChannelHandlerContext ctx;
+    private final Channel channel;
+    private final boolean masked;
+    private final boolean zeroKey;
+    private final Runnable overrun;
+
+    private final ArrayDeque<ByteBuf> control = new ArrayDeque<>();
+    private int controlBytes;
+
+    private @Nullable Outlet newHead;
+    private @Nullable Outlet newTail;
+    private @Nullable Outlet oldHead;
+    private @Nullable Outlet oldTail;
+
+    private long queuedBytes;
+    private boolean pumpScheduled;
+    private boolean pumping;
+    private boolean closed;
+
+    private long framesOut;
+    private long bytesOut;
+
+    private final Runnable pump = this::scheduledPump;
+
+    /**
+     * @param masked whether RFC 6455 wants our frames masked (we are the WebSocket client)
+     * @param zeroKey mask with key 0, which changes nothing: only inside TLS (see docs/decisions)
+     * @param overrun called when {@link #MAX_CONTROL} control frames wait
+     */
+    FairWriter(ChannelHandlerContext ctx, boolean masked, boolean zeroKey, Runnable overrun) {
+        this.ctx = ctx;
+        this.channel = ctx.channel();
+        this.masked = masked;
+        this.zeroKey = zeroKey;
+        this.overrun = overrun;
+    }
+
+    /** A new flow's queue. {@code listener} is told when it runs low. */
+    public Outlet outlet(int flowId, Outlet.@Nullable Listener listener) {
+        return new Outlet(flowId, this, listener);
+    }
+
+    /** Payload bytes waiting over all flows. */
+    public long queuedBytes() {
+        return queuedBytes;
+    }
+
+    public long framesOut() {
+        return framesOut;
+    }
+
+    public long bytesOut() {
+        return bytesOut;
+    }
+
+    /** Queues a control frame with an empty payload. */
+    public void control(int type, int flowId) {
+        control(type, 0, flowId, Unpooled.EMPTY_BUFFER);
+    }
+
+    /** Queues a control frame whose payload is one byte. */
+    public void control(int type, int flowId, Reason reason) {
+        ByteBuf b = header(type, 0, flowId, 1);
+        b.writeByte(reason.code());
+        queueControl(b);
+    }
+
+    /** Queues a control frame whose payload is one u32. */
+    public void controlInt(int type, int flowId, long value) {
+        ByteBuf b = header(type, 0, flowId, 4);
+        b.writeInt((int) value);
+        queueControl(b);
+    }
+
+    /** Queues a control frame, ahead of all data. {@code payload} (ownership passes) is copied. */
+    public void control(int type, int flags, int flowId, ByteBuf payload) {
+        ByteBuf b = header(type, flags, flowId, payload.readableBytes());
+        b.writeBytes(payload);
+        payload.release();
+        queueControl(b);
+    }
+
+    private ByteBuf header(int type, int flags, int flowId, int payloadBytes) {
+        ByteBuf b = ctx.alloc().directBuffer(Frame.HEADER_LENGTH + payloadBytes);
+        return writeFrameHeader(b, type, flags, flowId);
+    }
+
+    private void queueControl(ByteBuf frame) {
+        if (closed) {
+            frame.release();
+            return;
+        }
+        if (control.size() >= MAX_CONTROL) {
+            frame.release();
+            overrun.run();
+            return;
+        }
+        control.add(frame);
+        controlBytes += frame.readableBytes();
+        schedule();
+    }
+
+    void added(Outlet o, int bytes) {
+        queuedBytes += bytes;
+        if (!o.linked) {
+            o.deficit = QUANTUM;
+            appendNew(o);
+        }
+        schedule();
+    }
+
+    void removed(int bytes) {
+        queuedBytes -= bytes;
+    }
+
+    /** Writes at the end of this turn of the event loop, so that frames of one turn share records and system calls. */
+    private void schedule() {
+        if (!pumpScheduled && !pumping && !closed) {
+            pumpScheduled = true;
+            ctx.executor().execute(pump);
+        }
+    }
+
+    private void scheduledPump() {
+        pumpScheduled = false;
+        pump();
+    }
+
+    /** Writes what the socket takes. Also called when the channel has become writable. */
+    void pump() {
+        if (pumping || closed) {
+            return;
+        }
+        pumping = true;
+        int turn = 0;
+        try {
+            boolean more = true;
+            while (more && channel.isWritable()) {
+                while (channel.isWritable()) {
+                    ByteBuf record = nextRecord();
+                    if (record == null) {
+                        more = false;
+                        break;
+                    }
+                    turn += record.readableBytes();
+                    bytesOut += record.readableBytes();
+                    ctx.write(record, ctx.voidPromise());
+                }
+                ctx.flush();
+                if (turn >= MAX_PER_TURN) {
+                    break;
+                }
+            }
+        } finally {
+            pumping = false;
+        }
+        if (turn >= MAX_PER_TURN && channel.isWritable()) {
+            schedule();
+        }
+    }
+
+    /** Drops everything that waits. */
+    void close() {
+        closed = true;
+        for (ByteBuf b = control.poll(); b != null; b = control.poll()) {
+            b.release();
+        }
+        for (Outlet o = next(); o != null; o = next()) {
+            unlink(o);
+            o.close();
+        }
+    }
+
+    private @Nullable ByteBuf nextRecord() {
+        ByteBuf record = null;
+        for (ByteBuf frame = control.peek(); frame != null; frame = control.peek()) {
+            int n = frame.readableBytes();
+            if (record == null) {
+                record = newRecord(n);
+            } else if (wsHeaderLength(n) + n > room(record)) {
+                return record;
+            }
+            control.poll();
+            controlBytes -= n;
+            framesOut++;
+            appendWebSocketHeader(record, n);
+            int at = record.writerIndex();
+            record.writeBytes(frame);
+            mask(record, at, n);
+            frame.release();
+        }
+        for (Outlet o = next(); o != null; o = next()) {
+            if (o.isEmpty()) { // cleared while it waited
+                drop(o);
+                continue;
+            }
+            int n = Frame.HEADER_LENGTH + o.headBytes();
+            if (o.deficit < o.headBytes() && o.deficit < QUANTUM) {
+                o.deficit += QUANTUM;
+                rotate(o);
+                continue;
+            }
+            if (record == null && n >= IN_PLACE && o.headHasHeadroom()) {
+                ByteBuf inPlace = inPlace(o, n);
+                if (inPlace != null) {
+                    return inPlace;
+                }
+            }
+            if (record == null) {
+                record = newRecord(n);
+            } else if (wsHeaderLength(n) + n > room(record)) {
+                return record;
+            }
+            int type = o.headType();
+            int flags = o.headFlags();
+            ByteBuf payload = o.take();
+            appendWebSocketHeader(record, n);
+            int at = record.writerIndex();
+            writeFrameHeader(record, type, flags, o.flowId);
+            record.writeBytes(payload);
+            mask(record, at, n);
+            payload.release();
+            taken(o, n);
+        }
+        return record;
+    }
+
+    /** Writes the headers into the bytes before the payload, or returns null when there is no room. */
+    private @Nullable ByteBuf inPlace(Outlet o, int n) {
+        int headers = wsHeaderLength(n) + Frame.HEADER_LENGTH;
+        int type = o.headType();
+        int flags = o.headFlags();
+        ByteBuf payload = o.peekHead();
+        int start = payload.readerIndex() - headers;
+        if (start < 0) {
+            return null;
+        }
+        o.take();
+        int end = payload.writerIndex();
+        payload.setIndex(start, start);
+        appendWebSocketHeader(payload, n);
+        int at = payload.writerIndex();
+        writeFrameHeader(payload, type, flags, o.flowId);
+        payload.writerIndex(end);
+        mask(payload, at, n);
+        taken(o, n);
+        return payload;
+    }
+
+    private void taken(Outlet o, int n) {
+        framesOut++;
+        o.deficit -= n;
+        if (o.isEmpty()) {
+            drop(o);
+        }
+        o.ready(); // may add to o again
+    }
+
+    // ---- records ----
+
+    private ByteBuf newRecord(int frameBytes) {
+        ByteBufAllocator alloc = ctx.alloc();
+        long waiting = frameBytes + controlBytes + queuedBytes + 64;
+        int capacity = (int) Math.min(RECORD, waiting + 4L * MAX_WS_HEADER);
+        return alloc.directBuffer(Math.max(capacity, frameBytes + MAX_WS_HEADER), RECORD + Frame.MAX_PAYLOAD);
+    }
+
+    private static int room(ByteBuf record) {
+        return RECORD - record.readableBytes();
+    }
+
+    private int wsHeaderLength(int n) {
+        return (masked ? 6 : 2) + (n <= 125 ? 0 : n <= 0xffff ? 2 : 8);
+    }
+
+    private int key;
+
+    /** RFC 6455 5.2: FIN, opcode 2 (binary), length, and the masking key when we are the client. */
+    private void appendWebSocketHeader(ByteBuf b, int n) {
+        b.writeByte(0x82);
+        int m = masked ? 0x80 : 0;
+        if (n <= 125) {
+            b.writeByte(m | n);
+        } else if (n <= 0xffff) {
+            b.writeByte(m | 126).writeShort(n);
+        } else {
+            b.writeByte(m | 127).writeLong(n);
+        }
+        if (masked) {
+            key = zeroKey ? 0 : ThreadLocalRandom.current().nextInt();
+            b.writeInt(key);
+        }
+    }
+
+    private void mask(ByteBuf b, int at, int n) {
+        if (masked && key != 0) {
+            WebSocketMask.apply(b, at, n, key);
+        }
+    }
+
+    private static ByteBuf writeFrameHeader(ByteBuf b, int type, int flags, int flowId) {
+        return b.writeInt(type << 24 | flags << 16).writeInt(flowId);
+    }
+
+    // ---- the two lists ----
+
+    private @Nullable Outlet next() {
+        return newHead != null ? newHead : oldHead;
+    }
+
+    private void appendNew(Outlet o) {
+        o.linked = true;
+        o.inNewList = true;
+        o.next = null;
+        if (newTail == null) {
+            newHead = o;
+        } else {
+            newTail.next = o;
+        }
+        newTail = o;
+    }
+
+    private void appendOld(Outlet o) {
+        o.linked = true;
+        o.inNewList = false;
+        o.next = null;
+        if (oldTail == null) {
+            oldHead = o;
+        } else {
+            oldTail.next = o;
+        }
+        oldTail = o;
+    }
+
+    /** Removes {@code o}, which is the head of its list. */
+    private void unlink(Outlet o) {
+        if (o.inNewList) {
+            newHead = o.next;
+            if (newHead == null) {
+                newTail = null;
+            }
+        } else {
+            oldHead = o.next;
+            if (oldHead == null) {
+                oldTail = null;
+            }
+        }
+        o.next = null;
+        o.linked = false;
+    }
+
+    private void rotate(Outlet o) {
+        unlink(o);
+        appendOld(o);
+    }
+
+    private void drop(Outlet o) {
+        // RFC 8290 4.2: a new flow that empties goes to the old list first, or it could starve the others by
+        // sending a little at a time. It goes there empty and is removed when its turn comes.
+        if (o.inNewList && oldHead != null) {
+            rotate(o);
+        } else {
+            unlink(o);
+        }
+    }
+}

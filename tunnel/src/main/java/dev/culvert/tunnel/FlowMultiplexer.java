@@ -1,0 +1,301 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandler;
+import io.netty.util.collection.IntObjectHashMap;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The flows of one link at a client or an agent, each a {@link LinkFlow} channel on the link's event loop. Made anew for
+ * each link. Event loop only.
+ */
+public final class FlowMultiplexer implements FrameReceiver {
+    private static final Logger log = LoggerFactory.getLogger(FlowMultiplexer.class);
+
+    /** Most flows on one link: a full port scan of a host, and as many more. */
+    public static final int MAX_FLOWS = 131_072;
+
+    private final FlowListener listener;
+    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT);
+    private final IntObjectHashMap<Object> flows = new IntObjectHashMap<>(); // LinkFlow or IncomingFlow
+    private final ArrayList<LinkFlow> touched = new ArrayList<>();
+    private @Nullable Link link;
+    private int nextId = 1;
+    private boolean draining;
+    private long unknownFrames;
+    private long droppedDatagrams;
+
+    public FlowMultiplexer(FlowListener listener) {
+        this.listener = listener;
+    }
+
+    /** @throws IllegalStateException before the link is up */
+    public Link link() {
+        Link l = link;
+        if (l == null) {
+            throw new IllegalStateException("link is not up yet");
+        }
+        return l;
+    }
+
+    public boolean isUp() {
+        return link != null && !link.isDown();
+    }
+
+    /** The other side has said DRAIN. */
+    public boolean isDraining() {
+        return draining;
+    }
+
+    /** Open and pending flows. */
+    public int flowCount() {
+        return flows.size();
+    }
+
+    /** Frames for flows that do not exist (any more), or of unknown type; dropped. */
+    public long unknownFrames() {
+        return unknownFrames;
+    }
+
+    /** Datagrams dropped because their flow had too many waiting. */
+    public long droppedDatagrams() {
+        return droppedDatagrams;
+    }
+
+    void datagramDropped() {
+        droppedDatagrams++;
+    }
+
+    CreditBudget budget() {
+        return budget;
+    }
+
+    /** Sends an ANNOUNCE. */
+    public void announce(Object announcement) {
+        ByteBuf b = link().channel().alloc().buffer();
+        b.writeBytes(Announcement.encode(announcement));
+        link().writer().control(Frame.ANNOUNCE, 0, 0, b);
+    }
+
+    /**
+     * Asks the other side for a flow. The returned channel is not active yet; {@link LinkFlow#opened()} completes when
+     * the answer has come. A datagram flow may be written to at once.
+     *
+     * @param handler added to the flow's pipeline
+     * @throws IllegalStateException when the link is down or {@link #MAX_FLOWS} exist: ask {@link #canOpen()} first
+     */
+    public LinkFlow open(OpenRequest request, ChannelHandler handler) {
+        if (!canOpen()) {
+            throw new IllegalStateException(
+                    "cannot open a flow: " + (isUp() ? MAX_FLOWS + " exist" : "the link is down"));
+        }
+        int id = freeId();
+        LinkFlow flow = new LinkFlow(this, id, request, false);
+        flows.put(id, flow);
+        flow.pipeline().addLast(handler);
+        link().eventLoop().register(flow);
+        ByteBuf b = link().channel().alloc().directBuffer(128);
+        new OpenRequest(
+                        request.destination(),
+                        request.agent(),
+                        request.client(),
+                        request.source(),
+                        request.destination().isStream() ? ReceiveWindow.INITIAL : 0,
+                        link().minRttMicros(),
+                        request.allowed())
+                .encode(b);
+        link().writer().control(Frame.OPEN, 0, id, b);
+        return flow;
+    }
+
+    public boolean canOpen() {
+        return isUp() && flows.size() < MAX_FLOWS;
+    }
+
+    private int freeId() {
+        int side = link().role() == Link.Role.WEBSOCKET_SERVER ? Frame.SERVER_OPENED : 0;
+        do {
+            nextId = (nextId + 1) & 0x7fff_ffff;
+        } while (nextId == 0 || flows.containsKey(nextId | side));
+        return nextId | side;
+    }
+
+    @Nullable
+    LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler) {
+        LinkFlow flow = new LinkFlow(this, id, request, true);
+        flows.put(id, flow);
+        flow.pipeline().addLast(handler);
+        // OPENED goes first: whatever the handler writes when it becomes active comes after it.
+        ByteBuf b = link().channel().alloc().directBuffer(8);
+        b.writeInt(request.destination().isStream() ? ReceiveWindow.INITIAL : 0)
+                .writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
+        link().writer().control(Frame.OPENED, 0, id, b);
+        link().eventLoop().register(flow);
+        return flow;
+    }
+
+    void refused(int id, ByteBuf payload) {
+        flows.remove(id);
+        if (isUp()) {
+            link().writer().control(Frame.REFUSED, 0, id, payload);
+        } else {
+            payload.release();
+        }
+    }
+
+    void forget(LinkFlow flow) {
+        flows.remove(flow.flowId());
+    }
+
+    // ---- FrameReceiver ----
+
+    @Override
+    public void linkUp(Link link) {
+        this.link = link;
+        listener.linkUp(this);
+    }
+
+    @Override
+    public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) throws ProtocolException {
+        boolean passedOn = false;
+        try {
+            Object flow = flowId == 0 ? null : flows.get(flowId);
+            switch (type) {
+                case Frame.OPEN -> open(link, flowId, payload);
+                case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
+                case Frame.DRAIN -> {
+                    draining = true;
+                    listener.onDrain(this, Link.printable(payload.toString(StandardCharsets.UTF_8)));
+                }
+                default -> {
+                    if (flow instanceof LinkFlow f) {
+                        passedOn = dispatch(f, type, flags, payload);
+                    } else if (flow instanceof IncomingFlow f) {
+                        pending(f, type, flowId);
+                    } else {
+                        unknownFrames++; // usual just after a reset
+                    }
+                }
+            }
+        } finally {
+            if (!passedOn) {
+                payload.release();
+            }
+        }
+    }
+
+    private void open(Link link, int flowId, ByteBuf payload) throws ProtocolException {
+        boolean byServer = (flowId & Frame.SERVER_OPENED) != 0;
+        if (byServer != (link.role() == Link.Role.WEBSOCKET_CLIENT) || (flowId & ~Frame.SERVER_OPENED) == 0) {
+            throw new ProtocolException(
+                    "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not the sender's to choose");
+        }
+        if (flows.containsKey(flowId)) {
+            throw new ProtocolException("OPEN of flow " + Integer.toUnsignedString(flowId) + ", which exists");
+        }
+        IncomingFlow flow = new IncomingFlow(this, flowId, OpenRequest.decode(payload));
+        if (flows.size() >= MAX_FLOWS) {
+            flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
+            return;
+        }
+        flows.put(flowId, flow);
+        listener.onOpen(flow);
+    }
+
+    private void pending(IncomingFlow flow, int type, int flowId) {
+        if (type == Frame.RESET) {
+            flows.remove(flowId);
+            flow.abandon();
+        } else {
+            // A stream's opener waits for OPENED. Datagrams may come early; until the agent is ready they are lost,
+            // as datagrams may be.
+            unknownFrames++;
+        }
+    }
+
+    /** @return whether the flow took ownership of the payload */
+    private boolean dispatch(LinkFlow f, int type, int flags, ByteBuf payload) throws ProtocolException {
+        switch (type) {
+            case Frame.DATA -> {
+                touch(f);
+                f.receiveData(payload, (flags & Frame.FLAG_BLOCKED) != 0);
+                return true;
+            }
+            case Frame.DATAGRAM -> {
+                touch(f);
+                f.receiveDatagram(payload, (flags & Frame.FLAG_PORT) != 0);
+                return true;
+            }
+            case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"));
+            case Frame.FIN -> {
+                touch(f);
+                f.receiveFin();
+            }
+            case Frame.RESET -> f.receiveReset(reason(payload));
+            case Frame.OPENED -> {
+                long credit = u32(payload, "OPENED");
+                f.receiveOpened(credit, payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0);
+            }
+            case Frame.REFUSED -> {
+                Reason reason = reason(payload);
+                f.receiveRefused(reason, Link.printable(payload.toString(StandardCharsets.UTF_8)));
+            }
+            default -> unknownFrames++;
+        }
+        return false;
+    }
+
+    private static long u32(ByteBuf payload, String frame) throws ProtocolException {
+        if (payload.readableBytes() < 4) {
+            throw new ProtocolException(frame + " whose payload is shorter than 4 bytes");
+        }
+        return payload.readUnsignedInt();
+    }
+
+    private static Reason reason(ByteBuf payload) {
+        return payload.isReadable() ? Reason.of(payload.readUnsignedByte()) : Reason.UNSPECIFIED;
+    }
+
+    private void touch(LinkFlow f) {
+        if (!f.touched) {
+            f.touched = true;
+            touched.add(f);
+        }
+    }
+
+    @Override
+    public void batchComplete(Link link) {
+        // Index loop: a flow's handlers may cause others to be touched.
+        for (int i = 0; i < touched.size(); i++) {
+            LinkFlow f = touched.get(i);
+            f.touched = false;
+            f.batchComplete();
+        }
+        touched.clear();
+    }
+
+    @Override
+    public void linkDown(Link link, String why) {
+        log.debug("link down: {}", why);
+        batchComplete(link);
+        for (Object flow : flows.values().toArray()) {
+            if (flow instanceof LinkFlow f) {
+                f.linkLost(why);
+            } else if (flow instanceof IncomingFlow f) {
+                f.abandon();
+            }
+        }
+        flows.clear();
+        listener.linkDown(this, why);
+    }
+
+    /** Path round trip for window growth: our link's and what the other side said of its own. */
+    long pathRttNanos(long otherMicros) {
+        return TimeUnit.MICROSECONDS.toNanos(link().minRttMicros() + otherMicros);
+    }
+}

@@ -1,0 +1,80 @@
+package dev.culvert.tunnel;
+
+/**
+ * Layout and constants of a frame: the content of one WebSocket binary message.
+ *
+ * <pre>
+ *  0        1        2                 4                                   8
+ *  +--------+--------+-----------------+-----------------------------------+----------
+ *  |  type  | flags  |    reserved     |              flow id              | payload...
+ *  +--------+--------+-----------------+-----------------------------------+----------
+ * </pre>
+ *
+ * All integers are big-endian. {@code reserved} is sent as 0 and ignored on receipt: it is kept for the frame sequence
+ * numbers of link resumption. Flow id 0 means the link itself. The authority is {@code docs/protocol.md}.
+ */
+public final class Frame {
+    public static final int HEADER_LENGTH = 8;
+
+    /** Begin a flow; payload is an {@link OpenRequest}. */
+    public static final int OPEN = 1;
+    /** The flow's destination answered; payload: u32 initial credit for the opener, u32 path RTT in µs. */
+    public static final int OPENED = 2;
+    /** The flow could not be opened; payload: u8 {@link Reason}, then UTF-8 text for people. */
+    public static final int REFUSED = 3;
+    /** Bytes of a stream flow. */
+    public static final int DATA = 4;
+    /** No more DATA will follow in this direction (half-close). */
+    public static final int FIN = 5;
+    /** The flow ended at once in both directions; payload: u8 {@link Reason}. */
+    public static final int RESET = 6;
+    /** The receiver of a stream grants u32 further bytes. */
+    public static final int CREDIT = 7;
+    /** One datagram of a datagram flow; never queued behind credit, dropped when there is no room. */
+    public static final int DATAGRAM = 8;
+    /** Payload: 8 opaque bytes, returned in a PONG. */
+    public static final int PING = 9;
+
+    public static final int PONG = 10;
+    /** What an agent serves, or what a client may reach; payload: JSON, see {@link Announcement}. */
+    public static final int ANNOUNCE = 11;
+    /** The sender is about to go: open no new flows here; payload: UTF-8 text for people. */
+    public static final int DRAIN = 12;
+
+    /** Flag of DATA: the sender has no credit left behind this frame and has more to send. */
+    public static final int FLAG_BLOCKED = 0x01;
+    /** Flag of DATAGRAM: the payload begins with the u16 remote port, which differs from the flow's destination. */
+    public static final int FLAG_PORT = 0x01;
+
+    /** Flow ids opened by the WebSocket server have this bit set, those opened by the WebSocket client have not. */
+    public static final int SERVER_OPENED = 0x8000_0000;
+
+    /**
+     * Most payload bytes in a DATA frame: with the longest WebSocket header that we write for it (2 + 2 + 4 bytes) and
+     * the frame header it fills one TLS record of 16,384 bytes, so that the peer decodes it without a copy.
+     */
+    public static final int MAX_DATA = 16_384 - 8 - HEADER_LENGTH;
+
+    /** Most bytes in any frame's payload: a 65,507-byte datagram and its port, rounded up. Guards the decoder's memory. */
+    public static final int MAX_PAYLOAD = 65_536;
+
+    private Frame() {}
+
+    static String name(int type) {
+        return switch (type) {
+            case OPEN -> "OPEN";
+            case OPENED -> "OPENED";
+            case REFUSED -> "REFUSED";
+            case DATA -> "DATA";
+            case FIN -> "FIN";
+            case RESET -> "RESET";
+            case CREDIT -> "CREDIT";
+            case DATAGRAM -> "DATAGRAM";
+            case PING -> "PING";
+            case PONG -> "PONG";
+            case ANNOUNCE -> "ANNOUNCE";
+            case DRAIN -> "DRAIN";
+            default -> "type " + type;
+        };
+    }
+}

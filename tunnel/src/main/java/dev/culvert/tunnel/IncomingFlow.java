@@ -1,0 +1,79 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandler;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A flow that the other side asked for and that is not answered yet: no channel, just this record. Event loop only;
+ * {@link #accept} and {@link #refuse} may be called once, and do nothing when the flow was abandoned meanwhile.
+ */
+public final class IncomingFlow {
+    /** Longest explanation sent with a refusal, in bytes. */
+    private static final int MAX_TEXT = 200;
+
+    private final FlowMultiplexer mux;
+    private final int id;
+    private final OpenRequest request;
+    private @Nullable Runnable abandoned;
+    private boolean answered;
+
+    IncomingFlow(FlowMultiplexer mux, int id, OpenRequest request) {
+        this.mux = mux;
+        this.id = id;
+        this.request = request;
+    }
+
+    public OpenRequest request() {
+        return request;
+    }
+
+    public FlowMultiplexer link() {
+        return mux;
+    }
+
+    /** False once answered or abandoned. */
+    public boolean isPending() {
+        return !answered;
+    }
+
+    /** {@code action} runs when the opener no longer wants the flow (or the link breaks) before it was answered. */
+    public void onAbandoned(Runnable action) {
+        abandoned = action;
+    }
+
+    /**
+     * Opens the flow: OPENED goes to the opener and the returned channel becomes active.
+     *
+     * @return the flow's channel, with {@code handler} in its pipeline; null when the flow was abandoned
+     */
+    public @Nullable LinkFlow accept(ChannelHandler handler) {
+        if (answered) {
+            return null;
+        }
+        answered = true;
+        return mux.accepted(id, request, handler);
+    }
+
+    /** @param text for people, may be empty */
+    public void refuse(Reason reason, String text) {
+        if (answered) {
+            return;
+        }
+        answered = true;
+        byte[] b = text.getBytes(StandardCharsets.UTF_8);
+        mux.refused(
+                id,
+                Unpooled.buffer(1 + MAX_TEXT).writeByte(reason.code()).writeBytes(b, 0, Math.min(b.length, MAX_TEXT)));
+    }
+
+    void abandon() {
+        if (!answered) {
+            answered = true;
+            if (abandoned != null) {
+                abandoned.run();
+            }
+        }
+    }
+}

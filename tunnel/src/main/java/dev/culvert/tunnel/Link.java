@@ -1,0 +1,549 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.DecoderException;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One authenticated WebSocket between a client or an agent and a gateway, after the upgrade: the last handler of the
+ * TCP (or TLS) channel. Parses WebSocket messages (RFC 6455 section 5) into frames for its {@link FrameReceiver},
+ * writes frames through its {@link FairWriter}, answers PING, measures the round trip, and closes itself when nothing
+ * has come for the deadline.
+ *
+ * <p>All methods are for the event loop, unless they say otherwise.
+ */
+public final class Link extends ChannelInboundHandlerAdapter {
+    /** Which end of the WebSocket we are: it decides about masking (RFC 6455 5.1) and flow ids. */
+    public enum Role {
+        WEBSOCKET_CLIENT,
+        WEBSOCKET_SERVER
+    }
+
+    private static final Logger log = LoggerFactory.getLogger(Link.class);
+
+    /** A peer that got a Close frame has this long to close its side (RFC 6455 7.1.1). */
+    private static final long CLOSE_LINGER_MILLIS = 1_000;
+
+    private static final int MAX_MESSAGE = Frame.HEADER_LENGTH + Frame.MAX_PAYLOAD;
+
+    private static final int OP_CONTINUATION = 0;
+    private static final int OP_TEXT = 1;
+    private static final int OP_BINARY = 2;
+    private static final int OP_CLOSE = 8;
+    private static final int OP_PING = 9;
+    private static final int OP_PONG = 10;
+
+    private final Role role;
+    private final boolean secure;
+    private final LinkSettings settings;
+    private final FrameReceiver receiver;
+
+    private @Nullable ChannelHandlerContext ctx;
+    private @Nullable FairWriter writer;
+    private @Nullable ByteBuf partial; // the beginning of a message that has not come whole
+    private @Nullable ByteBuf fragments; // of a fragmented message, RFC 6455 5.4
+    private @Nullable ScheduledFuture<?> heartbeat;
+    private boolean closing;
+    private boolean down;
+    private @Nullable String downReason;
+
+    private long lastHeardNanos;
+    private volatile long rttNanos;
+    private volatile long minRttNanos;
+    private volatile long framesIn;
+    private volatile long bytesIn;
+
+    /** @param secure whether TLS lies below (then frames are masked with key 0) */
+    public Link(Role role, boolean secure, LinkSettings settings, FrameReceiver receiver) {
+        this.role = role;
+        this.secure = secure;
+        this.settings = settings;
+        this.receiver = receiver;
+    }
+
+    // ---- for the receiver ----
+
+    public Role role() {
+        return role;
+    }
+
+    /** @throws IllegalStateException before the link is up */
+    public FairWriter writer() {
+        FairWriter w = writer;
+        if (w == null) {
+            throw new IllegalStateException("link is not up yet");
+        }
+        return w;
+    }
+
+    /** @throws IllegalStateException before the link is up */
+    public Channel channel() {
+        ChannelHandlerContext c = ctx;
+        if (c == null) {
+            throw new IllegalStateException("link is not up yet");
+        }
+        return c.channel();
+    }
+
+    public EventLoop eventLoop() {
+        return channel().eventLoop();
+    }
+
+    public SocketAddress remoteAddress() {
+        return channel().remoteAddress();
+    }
+
+    /** The last measured round trip in µs, 0 before the first. From any thread. */
+    public long rttMicros() {
+        return rttNanos / 1_000;
+    }
+
+    /** The least measured round trip in µs, 0 before the first. From any thread. */
+    public long minRttMicros() {
+        return minRttNanos / 1_000;
+    }
+
+    /** From any thread. */
+    public long framesIn() {
+        return framesIn;
+    }
+
+    /** From any thread. */
+    public long bytesIn() {
+        return bytesIn;
+    }
+
+    public boolean isDown() {
+        return down;
+    }
+
+    /** Says DRAIN: the peer shall open no new flows here. */
+    public void drain(String text) {
+        writer().control(Frame.DRAIN, 0, 0, Unpooled.copiedBuffer(text, StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Closes with a WebSocket Close frame.
+     *
+     * @param code RFC 6455 7.4.1
+     * @param why one line for people, here and there (cut to 120 bytes)
+     */
+    public void close(int code, String why) {
+        ChannelHandlerContext c = ctx;
+        if (closing || c == null || down) {
+            return;
+        }
+        closing = true;
+        downReason = why;
+        byte[] text = why.getBytes(StandardCharsets.UTF_8);
+        int n = Math.min(text.length, 120);
+        ByteBuf b = c.alloc().directBuffer(16 + n);
+        writeControl(b, OP_CLOSE, code, text, n);
+        c.writeAndFlush(b).addListener(f -> {
+            // The peer closes in answer; a dead one does not, so it is not waited for long.
+            c.executor().schedule(() -> c.close(), CLOSE_LINGER_MILLIS, TimeUnit.MILLISECONDS);
+        });
+        takeDown(why);
+    }
+
+    private void writeControl(ByteBuf b, int opcode, int code, byte[] text, int n) {
+        int length = (code > 0 ? 2 : 0) + n;
+        boolean mask = role == Role.WEBSOCKET_CLIENT;
+        b.writeByte(0x80 | opcode).writeByte((mask ? 0x80 : 0) | length);
+        if (mask) {
+            b.writeInt(0); // a Close or Pong carries nothing that masking could protect a proxy from
+        }
+        if (code > 0) {
+            b.writeShort(code);
+        }
+        b.writeBytes(text, 0, n);
+    }
+
+    // ---- the channel's events ----
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        this.ctx = ctx;
+        writer = new FairWriter(ctx, role == Role.WEBSOCKET_CLIENT, secure, this::overrun);
+        if (ctx.channel().isActive()) {
+            up(ctx);
+        }
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        up(ctx);
+        ctx.fireChannelActive();
+    }
+
+    private void up(ChannelHandlerContext ctx) {
+        if (heartbeat != null || down) {
+            return;
+        }
+        lastHeardNanos = now(ctx);
+        long interval = settings.pingInterval().toNanos();
+        heartbeat = ctx.executor().scheduleAtFixedRate(this::heartbeat, interval, interval, TimeUnit.NANOSECONDS);
+        ping();
+        receiver.linkUp(this);
+    }
+
+    private static long now(ChannelHandlerContext ctx) {
+        return ctx.executor().ticker().nanoTime();
+    }
+
+    private void heartbeat() {
+        ChannelHandlerContext c = ctx;
+        if (c == null || down) {
+            return;
+        }
+        long silent = now(c) - lastHeardNanos;
+        if (silent >= settings.deadline().toNanos()) {
+            fail("nothing heard for " + TimeUnit.NANOSECONDS.toSeconds(silent) + " s");
+            c.close();
+        } else {
+            ping();
+        }
+    }
+
+    private void ping() {
+        ChannelHandlerContext c = ctx;
+        if (c != null) {
+            writer().control(Frame.PING, 0, 0, c.alloc().directBuffer(8).writeLong(now(c)));
+        }
+    }
+
+    private void overrun() {
+        close(1008, "peer does not read: " + FairWriter.MAX_CONTROL + " control frames wait for it");
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (ctx.channel().isWritable() && !down) {
+            writer().pump();
+        }
+        ctx.fireChannelWritabilityChanged();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        if (!(msg instanceof ByteBuf in)) {
+            ctx.fireChannelRead(msg);
+            return;
+        }
+        if (down) {
+            in.release();
+            return;
+        }
+        lastHeardNanos = now(ctx);
+        bytesIn = bytesIn + in.readableBytes();
+        try {
+            if (partial != null) {
+                in = join(ctx, partial, in);
+                partial = null;
+            }
+            decode(ctx, in);
+        } catch (ProtocolException e) {
+            log.debug("link {}: {}", ctx.channel().remoteAddress(), e.getMessage());
+            close(e.closeCode(), e.getMessage() == null ? "protocol error" : e.getMessage());
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (!down) {
+            receiver.batchComplete(this);
+        }
+        ctx.fireChannelReadComplete();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        fail("connection closed by the peer");
+        ctx.fireChannelInactive();
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        fail("removed");
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        String text = cause instanceof DecoderException && cause.getCause() != null
+                ? String.valueOf(cause.getCause().getMessage())
+                : String.valueOf(cause.getMessage());
+        fail(text);
+        ctx.close();
+    }
+
+    private void fail(String why) {
+        if (!down) {
+            takeDown(downReason != null ? downReason : why);
+        }
+    }
+
+    private void takeDown(String why) {
+        down = true;
+        ScheduledFuture<?> h = heartbeat;
+        boolean wasUp = h != null;
+        if (h != null) {
+            h.cancel(false);
+        }
+        if (partial != null) {
+            partial.release();
+            partial = null;
+        }
+        if (fragments != null) {
+            fragments.release();
+            fragments = null;
+        }
+        if (wasUp) {
+            receiver.linkDown(this, why);
+        }
+        if (writer != null) {
+            writer.close();
+        }
+    }
+
+    // ---- decoding, RFC 6455 5.2 ----
+
+    private static ByteBuf join(ChannelHandlerContext ctx, ByteBuf partial, ByteBuf in) {
+        int n = in.readableBytes();
+        if (partial.refCnt() == 1
+                && partial.maxWritableBytes() >= n
+                && partial.writableBytes() >= n
+                && !partial.isReadOnly()) {
+            partial.writeBytes(in);
+            in.release();
+            return partial;
+        }
+        ByteBuf joined = ctx.alloc().directBuffer(partial.readableBytes() + n);
+        joined.writeBytes(partial).writeBytes(in);
+        partial.release();
+        in.release();
+        return joined;
+    }
+
+    /** Consumes {@code in}: what does not make a whole message is kept in {@link #partial}. */
+    private void decode(ChannelHandlerContext ctx, ByteBuf in) throws ProtocolException {
+        boolean passedOn = false;
+        try {
+            while (!down) {
+                int start = in.readerIndex();
+                int available = in.readableBytes();
+                if (available < 2) {
+                    break;
+                }
+                int b0 = in.getUnsignedByte(start);
+                int b1 = in.getUnsignedByte(start + 1);
+                boolean masked = (b1 & 0x80) != 0;
+                long length = b1 & 0x7f;
+                int header = 2;
+                if (length == 126) {
+                    header = 4;
+                } else if (length == 127) {
+                    header = 10;
+                }
+                header += masked ? 4 : 0;
+                if (available < header) {
+                    break;
+                }
+                if (length == 126) {
+                    length = in.getUnsignedShort(start + 2);
+                } else if (length == 127) {
+                    length = in.getLong(start + 2);
+                }
+                checkHeader(b0, masked, length);
+                if (available < header + length) {
+                    break;
+                }
+                int n = (int) length;
+                int at = start + header;
+                if (masked) {
+                    int key = in.getInt(at - 4);
+                    if (key != 0) {
+                        WebSocketMask.apply(in, at, n, key);
+                    }
+                }
+                in.readerIndex(at + n);
+                if (b0 == (0x80 | OP_BINARY)) {
+                    framesIn = framesIn + 1;
+                    if (n < Frame.HEADER_LENGTH) {
+                        throw new ProtocolException(
+                                "frame of " + n + " bytes is shorter than its header of " + Frame.HEADER_LENGTH);
+                    }
+                    int typeFlags = in.getUnsignedShort(at);
+                    int flowId = in.getInt(at + 4);
+                    ByteBuf payload;
+                    if (!in.isReadable() && start == 0) {
+                        passedOn = true; // the usual case: one record, one frame
+                        payload = in.readerIndex(at + Frame.HEADER_LENGTH);
+                    } else {
+                        payload = in.retainedSlice(start, header + n).readerIndex(header + Frame.HEADER_LENGTH);
+                    }
+                    deliver(ctx, typeFlags >>> 8, typeFlags & 0xff, flowId, payload);
+                    if (passedOn) {
+                        return;
+                    }
+                } else {
+                    other(ctx, b0, in.slice(at, n));
+                }
+            }
+            if (!down && in.isReadable()) {
+                partial = in;
+                passedOn = true;
+                reserve(ctx);
+            }
+        } finally {
+            if (!passedOn) {
+                in.release();
+            }
+        }
+    }
+
+    /** Moves the partial message into a buffer that holds all of it, unless it is in one: no pinned neighbour, no regrowth. */
+    private void reserve(ChannelHandlerContext ctx) {
+        ByteBuf p = partial;
+        if (p == null || p.refCnt() == 1 && p.readerIndex() == 0 && p.writableBytes() >= FairWriter.RECORD) {
+            return;
+        }
+        ByteBuf roomy = ctx.alloc().directBuffer(p.readableBytes() + 2 * FairWriter.RECORD);
+        roomy.writeBytes(p);
+        p.release();
+        partial = roomy;
+    }
+
+    private void checkHeader(int b0, boolean masked, long length) throws ProtocolException {
+        int opcode = b0 & 0x0f;
+        if ((b0 & 0x70) != 0) {
+            throw new ProtocolException("WebSocket message with reserved bits set, and no extension was agreed");
+        }
+        if (masked != (role == Role.WEBSOCKET_SERVER)) {
+            throw new ProtocolException(
+                    masked ? "masked message from a WebSocket server" : "unmasked message from a WebSocket client");
+        }
+        if (opcode >= OP_CLOSE && (length > 125 || (b0 & 0x80) == 0)) {
+            throw new ProtocolException("WebSocket control message that is fragmented or longer than 125 bytes");
+        }
+        if (opcode == OP_TEXT) {
+            throw new ProtocolException(1003, "text message; this link takes binary messages only");
+        }
+        if (length < 0 || length > MAX_MESSAGE) {
+            throw new ProtocolException(
+                    1009, "message of " + Long.toUnsignedString(length) + " bytes, most is " + MAX_MESSAGE);
+        }
+    }
+
+    /** Anything but a whole binary message. {@code body} is borrowed. */
+    private void other(ChannelHandlerContext ctx, int b0, ByteBuf body) throws ProtocolException {
+        boolean last = (b0 & 0x80) != 0;
+        switch (b0 & 0x0f) {
+            case OP_PING -> {
+                byte[] echo = new byte[body.readableBytes()];
+                body.readBytes(echo);
+                ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
+                writeControl(pong, OP_PONG, 0, echo, echo.length);
+                ctx.writeAndFlush(pong, ctx.voidPromise());
+            }
+            case OP_PONG -> {}
+            case OP_CLOSE -> closedByPeer(ctx, body);
+            case OP_BINARY -> {
+                if (fragments != null) {
+                    throw new ProtocolException("a new message began inside a fragmented one");
+                }
+                fragments =
+                        ctx.alloc().directBuffer(body.readableBytes() * 2 + 64).writeBytes(body);
+            }
+            case OP_CONTINUATION -> continuation(ctx, last, body);
+            default -> throw new ProtocolException("WebSocket opcode " + (b0 & 0x0f));
+        }
+    }
+
+    private void continuation(ChannelHandlerContext ctx, boolean last, ByteBuf body) throws ProtocolException {
+        ByteBuf whole = fragments;
+        if (whole == null) {
+            throw new ProtocolException("continuation without a beginning");
+        }
+        if (whole.readableBytes() + body.readableBytes() > MAX_MESSAGE) {
+            throw new ProtocolException(1009, "fragmented message of more than " + MAX_MESSAGE + " bytes");
+        }
+        whole.writeBytes(body);
+        if (last) {
+            fragments = null;
+            framesIn = framesIn + 1;
+            if (whole.readableBytes() < Frame.HEADER_LENGTH) {
+                whole.release();
+                throw new ProtocolException("frame is shorter than its header of " + Frame.HEADER_LENGTH);
+            }
+            int typeFlags = whole.readUnsignedShort();
+            whole.skipBytes(2);
+            int flowId = whole.readInt();
+            deliver(ctx, typeFlags >>> 8, typeFlags & 0xff, flowId, whole);
+        }
+    }
+
+    private void closedByPeer(ChannelHandlerContext ctx, ByteBuf body) {
+        String why = "connection closed by the peer";
+        if (body.readableBytes() >= 2) {
+            int code = body.readUnsignedShort();
+            String text = printable(body.toString(StandardCharsets.UTF_8));
+            why = text.isEmpty() ? "closed by the peer, code " + code : text;
+        }
+        downReason = why;
+        fail(why);
+        ByteBuf b = ctx.alloc().directBuffer(16);
+        writeControl(b, OP_CLOSE, 1000, new byte[0], 0);
+        ctx.writeAndFlush(b).addListener(ChannelFutureListener.CLOSE);
+    }
+
+    /** Text from a peer goes to terminals and logs: no control characters. */
+    static String printable(String text) {
+        return text.replaceAll("\\p{Cntrl}", "?");
+    }
+
+    private void deliver(ChannelHandlerContext ctx, int type, int flags, int flowId, ByteBuf payload)
+            throws ProtocolException {
+        switch (type) {
+            case Frame.PING -> {
+                if (payload.readableBytes() != 8) {
+                    payload.release();
+                    throw new ProtocolException("PING whose payload is not 8 bytes");
+                }
+                writer().control(Frame.PONG, 0, 0, payload);
+            }
+            case Frame.PONG -> {
+                try {
+                    if (payload.readableBytes() == 8) {
+                        pong(ctx, payload.readLong());
+                    }
+                } finally {
+                    payload.release();
+                }
+            }
+            default -> receiver.frame(this, type, flags, flowId, payload);
+        }
+    }
+
+    private void pong(ChannelHandlerContext ctx, long sentNanos) {
+        long rtt = now(ctx) - sentNanos;
+        if (rtt > 0 && rtt < TimeUnit.MINUTES.toNanos(5)) { // else it is none of our PINGs
+            rttNanos = rtt;
+            long min = minRttNanos;
+            if (min == 0 || rtt < min) {
+                minRttNanos = rtt;
+            }
+        }
+    }
+}

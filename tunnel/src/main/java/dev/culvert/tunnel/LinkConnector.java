@@ -1,0 +1,272 @@
+package dev.culvert.tunnel;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.handler.codec.http.DefaultFullHttpRequest;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/** Makes one link to a gateway: TCP, TLS for {@code wss}, the upgrade with the token as bearer. */
+public final class LinkConnector {
+    /** TCP, TLS and upgrade together. */
+    private static final Duration DEADLINE = Duration.ofSeconds(15);
+
+    /** The most of an error page that is read. */
+    private static final int MAX_RESPONSE = 16 << 10;
+
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    private final URI gateway;
+    private final String token;
+    private final @Nullable SslContext tls;
+
+    /**
+     * @param gateway {@code wss://host[:port]} or {@code ws://host[:port]}
+     * @param pin see {@link GatewayTrust}
+     * @param token the bearer token
+     */
+    public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
+        if (gateway.getHost() == null || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
+            throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
+        }
+        this.gateway = gateway;
+        this.token = token;
+        this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
+    }
+
+    /** Host and port; the name is not resolved yet. */
+    public InetSocketAddress address() {
+        return InetSocketAddress.createUnresolved(hostName(), port());
+    }
+
+    private String hostName() {
+        String host = gateway.getHost();
+        return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+    }
+
+    private int port() {
+        return gateway.getPort() > 0 ? gateway.getPort() : tls != null ? 443 : 80;
+    }
+
+    /**
+     * Connects on {@code loop}. The name is resolved anew each time.
+     *
+     * @return fails with an exception whose message is one line for people
+     */
+    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver) {
+        Promise<Link> promise = loop.newPromise();
+        Bootstrap bootstrap = new Bootstrap()
+                .group(loop)
+                .channel(EventLoops.socketChannel())
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
+                .option(ChannelOption.TCP_NODELAY, true)
+                .handler(new ChannelInitializer<>() {
+                    @Override
+                    protected void initChannel(Channel ch) {
+                        if (tls != null) {
+                            SslHandler handler = tls.newHandler(ch.alloc(), hostName(), port());
+                            handler.setHandshakeTimeout(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+                            ch.pipeline().addLast(handler);
+                        }
+                        HttpClientCodec codec = new HttpClientCodec();
+                        HttpObjectAggregator aggregator = new HttpObjectAggregator(MAX_RESPONSE);
+                        ch.pipeline()
+                                .addLast(
+                                        codec, aggregator, new Upgrade(codec, aggregator, settings, receiver, promise));
+                    }
+                });
+        bootstrap.connect(hostName(), port()).addListener(f -> {
+            if (!f.isSuccess()) {
+                promise.tryFailure(explain(f.cause()));
+            }
+        });
+        return promise;
+    }
+
+    private Throwable explain(Throwable cause) {
+        String where = hostName() + ":" + port();
+        if (cause instanceof UnknownHostException) {
+            return new ConnectException("cannot resolve the gateway's name " + hostName());
+        }
+        String text =
+                Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
+        text = text.replaceFirst(
+                        "^(finishConnect\\(\\.\\.\\)|syscall:connect\\(\\.\\.\\)|connect\\(\\.\\.\\)) failed(: )?(with error\\(s\\): )?",
+                        "")
+                .replaceFirst(": /?[^ ]+:\\d+$", "");
+        return new ConnectException("cannot reach the gateway at " + where + ": " + text);
+    }
+
+    private final class Upgrade extends SimpleChannelInboundHandler<FullHttpResponse> {
+        private final HttpClientCodec codec;
+        private final HttpObjectAggregator aggregator;
+        private final LinkSettings settings;
+        private final FrameReceiver receiver;
+        private final Promise<Link> promise;
+        private final String key;
+        private @Nullable ScheduledFuture<?> deadline;
+
+        Upgrade(
+                HttpClientCodec codec,
+                HttpObjectAggregator aggregator,
+                LinkSettings settings,
+                FrameReceiver receiver,
+                Promise<Link> promise) {
+            this.codec = codec;
+            this.aggregator = aggregator;
+            this.settings = settings;
+            this.receiver = receiver;
+            this.promise = promise;
+            byte[] nonce = new byte[16];
+            RANDOM.nextBytes(nonce);
+            key = Base64.getEncoder().encodeToString(nonce);
+        }
+
+        @Override
+        public void channelActive(ChannelHandlerContext ctx) {
+            deadline = ctx.executor()
+                    .schedule(
+                            () -> fail(ctx, "no answer within " + DEADLINE.toSeconds() + " s"),
+                            DEADLINE.toMillis(),
+                            TimeUnit.MILLISECONDS);
+            if (tls == null) {
+                request(ctx);
+            }
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent done) {
+                if (done.isSuccess()) {
+                    request(ctx);
+                } else {
+                    Throwable root = done.cause();
+                    while (root.getCause() != null) {
+                        root = root.getCause();
+                    }
+                    fail(ctx, "TLS: " + root.getMessage());
+                }
+            }
+        }
+
+        private void request(ChannelHandlerContext ctx) {
+            FullHttpRequest request =
+                    new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, LinkUpgrade.PATH);
+            String host = gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost();
+            request.headers()
+                    .set(HttpHeaderNames.HOST, host)
+                    .set(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET)
+                    .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE)
+                    .set(HttpHeaderNames.SEC_WEBSOCKET_KEY, key)
+                    .set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13")
+                    .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, LinkUpgrade.SUBPROTOCOL)
+                    .set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
+            ctx.writeAndFlush(request);
+        }
+
+        @Override
+        protected void channelRead0(ChannelHandlerContext ctx, FullHttpResponse response) {
+            if (response.status().code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
+                if (!LinkUpgrade.accept(key).equals(response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_ACCEPT))
+                        || !LinkUpgrade.SUBPROTOCOL.equals(
+                                response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL))) {
+                    fail(ctx, "its answer to the WebSocket upgrade is not a gateway's");
+                    return;
+                }
+                // Later, because the codec is in the middle of decoding: its removal passes on what came behind.
+                ctx.executor().execute(() -> finish(ctx));
+                return;
+            }
+            refused(ctx, response);
+        }
+
+        private void finish(ChannelHandlerContext ctx) {
+            cancelDeadline();
+            if (!ctx.channel().isActive()) {
+                promise.tryFailure(
+                        new ConnectException("the gateway at " + hostName() + ":" + port() + " closed the connection"));
+                return;
+            }
+            Link link = new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver);
+            Channel channel = ctx.channel();
+            LinkUpgrade.install(channel, link, this, aggregator, codec);
+            if (!promise.trySuccess(link)) {
+                channel.close();
+            }
+        }
+
+        private void refused(ChannelHandlerContext ctx, FullHttpResponse response) {
+            int status = response.status().code();
+            String body = Link.printable(
+                    response.content().toString(StandardCharsets.UTF_8).strip());
+            String where = "the gateway at " + hostName() + ":" + port();
+            String contentType = response.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
+            String text;
+            if (status == 404) {
+                text = where
+                        + " does not know this token (HTTP 404): was it made with this gateway's keys? make a new one with 'token'";
+            } else if (contentType.startsWith("text/plain") && !body.isEmpty() && body.length() <= 300) {
+                text = where + " refused: " + body;
+            } else {
+                text = where + " answered HTTP " + status
+                        + " to the WebSocket upgrade; is a proxy in between, or another server?";
+            }
+            promise.tryFailure(new LinkRefusedException(status, text));
+            cancelDeadline();
+            ctx.close();
+        }
+
+        private void fail(ChannelHandlerContext ctx, String why) {
+            promise.tryFailure(
+                    new ConnectException("cannot use the gateway at " + hostName() + ":" + port() + ": " + why));
+            cancelDeadline();
+            ctx.close();
+        }
+
+        private void cancelDeadline() {
+            if (deadline != null) {
+                deadline.cancel(false);
+            }
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            fail(ctx, "it closed the connection during the upgrade");
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            fail(ctx, String.valueOf(cause.getMessage()));
+        }
+    }
+}

@@ -1,0 +1,554 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.AbstractChannel;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelMetadata;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.DefaultChannelConfig;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelInputShutdownReadComplete;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.SocketAddress;
+import java.util.ArrayDeque;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One flow on a link, as a channel; its parent is the link's channel and its event loop the link's.
+ *
+ * <p><b>Streams</b> (TCP) carry {@link ByteBuf} messages of any cut. Reading follows {@code autoRead}/{@code read()}:
+ * what is not read stays within the credit that was granted. Writing follows {@code isWritable()}: bytes leave the
+ * channel's outbound buffer as the peer's credit and the link allow. Half-close is always on:
+ * {@link ChannelInputShutdownEvent} and {@link ChannelInputShutdownReadComplete} tell the peer's FIN, and
+ * {@link #shutdownOutput()} sends ours (await earlier writes first, as with every Netty socket). {@code close()} before
+ * both have happened sends RESET.
+ *
+ * <p><b>Datagram flows</b> (UDP, ICMP echo) carry one datagram a {@link ByteBuf}; those for which there is no room are
+ * dropped. A datagram from another port of the destination's host is read and written as {@link PortedDatagram}.
+ *
+ * <p>A reset or a broken link is told as a {@link FlowException} in {@code exceptionCaught}, then
+ * {@code channelInactive}.
+ */
+public final class LinkFlow extends AbstractChannel implements DuplexChannel {
+    private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
+
+    private final FlowMultiplexer mux;
+    private final int flowId;
+    private final OpenRequest request;
+    private final FlowConfig config;
+    private final Outlet outlet;
+    private final Promise<Void> opened;
+
+    private enum State {
+        OPENING,
+        OPEN,
+        CLOSED
+    }
+
+    private State state;
+    private long sendCredit;
+    private final @Nullable ReceiveWindow window;
+    private long otherRttMicros;
+
+    private @Nullable ArrayDeque<Object> inbound;
+    private boolean readPending;
+    private boolean delivered; // since the last channelReadComplete
+    private boolean finReceived;
+    private boolean inputShutdown;
+    private boolean outputShutdown;
+    private boolean remoteGone; // reset by the peer, refused, or link lost: nothing more may be sent for it
+    private Reason closeReason = Reason.CANCELLED;
+    boolean touched;
+
+    LinkFlow(FlowMultiplexer mux, int flowId, OpenRequest request, boolean incoming) {
+        super(mux.link().channel());
+        this.mux = mux;
+        this.flowId = flowId;
+        this.request = request;
+        this.config = new FlowConfig(this);
+        this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
+        this.opened = mux.link().eventLoop().newPromise();
+        this.window = request.destination().isStream() ? new ReceiveWindow(mux.budget()) : null;
+        if (incoming) {
+            state = State.OPEN;
+            sendCredit = request.credit();
+            otherRttMicros = request.rttMicros();
+            opened.setSuccess(null);
+        } else {
+            state = request.destination().isStream() ? State.OPENING : State.OPEN;
+        }
+    }
+
+    public int flowId() {
+        return flowId;
+    }
+
+    public OpenRequest request() {
+        return request;
+    }
+
+    /** Succeeds with OPENED; fails with a {@link FlowException} when refused or the link breaks. */
+    public Future<Void> opened() {
+        return opened;
+    }
+
+    /** Bytes that the peer still lets us send. */
+    public long sendCredit() {
+        return sendCredit;
+    }
+
+    /** The reason that {@code close()} gives in its RESET; {@link Reason#CANCELLED} unless set. */
+    public void closeReason(Reason reason) {
+        closeReason = reason;
+    }
+
+    // ---- from the multiplexer ----
+
+    void receiveOpened(long credit, long rttMicros) throws ProtocolException {
+        if (opened.isDone()) {
+            throw new ProtocolException("OPENED twice for flow " + Integer.toUnsignedString(flowId));
+        }
+        sendCredit += credit;
+        otherRttMicros = rttMicros;
+        boolean activate = state == State.OPENING;
+        state = State.OPEN;
+        opened.setSuccess(null);
+        if (activate && isOpen()) {
+            pipeline().fireChannelActive();
+        }
+    }
+
+    void receiveRefused(Reason reason, String text) {
+        remoteGone = true;
+        FlowException cause = new FlowException(reason, text.isEmpty() ? reason.words() : text);
+        if (!opened.tryFailure(cause)) {
+            pipeline().fireExceptionCaught(cause);
+        } else if (!request.destination().isStream()) {
+            pipeline().fireExceptionCaught(cause);
+        }
+        unsafe().close(voidPromise());
+    }
+
+    void receiveReset(Reason reason) {
+        remoteGone = true;
+        FlowException cause = new FlowException(reason, reason.words());
+        if (!opened.tryFailure(cause)) {
+            pipeline().fireExceptionCaught(cause);
+        }
+        unsafe().close(voidPromise());
+    }
+
+    void linkLost(String why) {
+        remoteGone = true;
+        FlowException cause = new FlowException(Reason.LINK_LOST, "link lost: " + why);
+        if (!opened.tryFailure(cause)) {
+            pipeline().fireExceptionCaught(cause);
+        }
+        unsafe().close(voidPromise());
+    }
+
+    void receiveCredit(long bytes) throws ProtocolException {
+        sendCredit += bytes;
+        if (sendCredit > 0x7fff_ffffL) {
+            throw new ProtocolException("CREDIT adds up to " + sendCredit + " bytes for flow "
+                    + Integer.toUnsignedString(flowId) + ", most is 2147483647");
+        }
+        flushPending();
+    }
+
+    void receiveData(ByteBuf payload, boolean senderBlocked) throws ProtocolException {
+        ReceiveWindow w = window;
+        int n = payload.readableBytes();
+        if (w == null || finReceived || !w.received(n, senderBlocked)) {
+            payload.release();
+            throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flowId)
+                    + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
+        }
+        if (n == 0 || inputShutdown || state == State.CLOSED) {
+            payload.release();
+            consumed(n);
+            return;
+        }
+        receive(payload);
+    }
+
+    void receiveDatagram(ByteBuf payload, boolean ported) throws ProtocolException {
+        if (window != null || ported && payload.readableBytes() < 2) {
+            payload.release();
+            throw new ProtocolException("DATAGRAM for flow " + Integer.toUnsignedString(flowId)
+                    + (window != null ? ", which is a stream" : " is too short"));
+        }
+        if (inbound != null && inbound.size() >= MAX_DATAGRAMS_UNREAD) {
+            payload.release();
+            mux.datagramDropped();
+            return;
+        }
+        receive(ported ? new PortedDatagram(payload.readUnsignedShort(), payload) : payload);
+    }
+
+    /** Most datagrams that wait for a flow's reader; datagram flows are read at once unless autoRead was turned off. */
+    private static final int MAX_DATAGRAMS_UNREAD = 256;
+
+    private void receive(Object message) {
+        if (readPending && (inbound == null || inbound.isEmpty())) {
+            deliver(message);
+        } else {
+            if (inbound == null) {
+                inbound = new ArrayDeque<>(4);
+            }
+            inbound.add(message);
+        }
+    }
+
+    private void deliver(Object message) {
+        delivered = true;
+        int n = message instanceof ByteBuf b ? b.readableBytes() : 0;
+        pipeline().fireChannelRead(message);
+        consumed(n);
+    }
+
+    private void consumed(int bytes) {
+        ReceiveWindow w = window;
+        if (w == null || bytes == 0 || remoteGone || finReceived) {
+            return;
+        }
+        long credit = w.consumed(
+                bytes,
+                inbound == null || inbound.isEmpty(),
+                eventLoop().ticker().nanoTime(),
+                mux.pathRttNanos(otherRttMicros));
+        if (credit > 0 && state != State.CLOSED) {
+            mux.link().writer().controlInt(Frame.CREDIT, flowId, credit);
+        }
+    }
+
+    void receiveFin() throws ProtocolException {
+        if (finReceived || window == null) {
+            throw new ProtocolException("FIN " + (window == null ? "for a datagram flow" : "twice") + ", flow "
+                    + Integer.toUnsignedString(flowId));
+        }
+        finReceived = true;
+    }
+
+    /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */
+    void batchComplete() {
+        drainInbound();
+        if (delivered) {
+            delivered = false;
+            readPending = false;
+            pipeline().fireChannelReadComplete(); // calls read() again when autoRead is on
+        }
+        finishInput();
+    }
+
+    private void drainInbound() {
+        ArrayDeque<Object> q = inbound;
+        while (readPending && q != null && !q.isEmpty()) {
+            deliver(q.poll());
+        }
+        if (q != null && q.isEmpty()) {
+            inbound = null;
+        }
+    }
+
+    private void finishInput() {
+        if (finReceived
+                && !inputShutdown
+                && (inbound == null || inbound.isEmpty())
+                && state == State.OPEN
+                && isRegistered()) {
+            inputShutdown = true;
+            pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+            pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
+        }
+    }
+
+    private void outletReady() {
+        flushPending();
+    }
+
+    private void flushPending() {
+        if (isOpen() && isRegistered()) {
+            ((FlowUnsafe) unsafe()).resumeFlush();
+        }
+    }
+
+    // ---- AbstractChannel ----
+
+    @Override
+    protected void doBeginRead() {
+        if (readPending) {
+            return;
+        }
+        readPending = true;
+        if (inbound != null || finReceived && !inputShutdown) {
+            // Not from here: read() is often called from inside channelRead, and must not recurse into it.
+            eventLoop().execute(this::batchComplete);
+        }
+    }
+
+    @Override
+    protected void doWrite(ChannelOutboundBuffer in) {
+        boolean stream = window != null;
+        for (Object msg = in.current(); msg != null; msg = in.current()) {
+            if (!stream) {
+                writeDatagram(msg);
+                in.remove();
+                continue;
+            }
+            ByteBuf buf = (ByteBuf) msg;
+            int readable = buf.readableBytes();
+            if (readable == 0) {
+                in.remove();
+                continue;
+            }
+            long room = Math.min(sendCredit, 2L * Outlet.LOW_WATER - outlet.queuedBytes());
+            if (room <= 0) {
+                return; // CREDIT or the outlet brings us back
+            }
+            int n = (int) Math.min(Math.min(readable, room), Frame.MAX_DATA);
+            sendCredit -= n;
+            if (n == readable) {
+                outlet.add(Frame.DATA, blockedFlag(in.size() > 1), buf.retain(), false);
+                in.remove();
+            } else {
+                outlet.add(Frame.DATA, blockedFlag(true), buf.readRetainedSlice(n), false);
+                in.progress(n);
+            }
+        }
+    }
+
+    private int blockedFlag(boolean more) {
+        return sendCredit == 0 && more ? Frame.FLAG_BLOCKED : 0;
+    }
+
+    private void writeDatagram(Object msg) {
+        boolean sent;
+        if (msg instanceof PortedDatagram d) {
+            ByteBuf b = alloc().directBuffer(2 + d.content().readableBytes());
+            b.writeShort(d.port()).writeBytes(d.content());
+            sent = outlet.addDatagram(Frame.FLAG_PORT, b, false);
+        } else {
+            sent = outlet.addDatagram(0, ((ByteBuf) msg).retain(), false);
+        }
+        if (!sent) {
+            mux.datagramDropped();
+        }
+    }
+
+    @Override
+    protected Object filterOutboundMessage(Object msg) {
+        if (msg instanceof ByteBuf b && (window != null || b.readableBytes() <= Frame.MAX_PAYLOAD)) {
+            return msg;
+        }
+        if (msg instanceof PortedDatagram && window == null) {
+            return msg;
+        }
+        throw new UnsupportedOperationException("flow " + request.destination() + " cannot carry a "
+                + msg.getClass().getSimpleName()
+                + (msg instanceof ByteBuf b ? " of " + b.readableBytes() + " bytes" : ""));
+    }
+
+    @Override
+    protected void doShutdownOutput() {
+        if (!outputShutdown && window != null) {
+            outputShutdown = true;
+            if (!remoteGone) {
+                outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
+            }
+        }
+    }
+
+    @Override
+    protected void doClose() {
+        if (state == State.CLOSED) {
+            return;
+        }
+        state = State.CLOSED;
+        mux.forget(this);
+        boolean finished = finReceived && outputShutdown;
+        if (!finished || remoteGone) {
+            outlet.close();
+            if (!remoteGone && mux.isUp()) {
+                mux.link().writer().control(Frame.RESET, flowId, closeReason);
+            }
+        } // else what waits in the outlet, up to the FIN, still goes out
+        opened.tryFailure(new FlowException(Reason.CANCELLED, "closed before it was opened"));
+        ArrayDeque<Object> q = inbound;
+        inbound = null;
+        if (q != null) {
+            q.forEach(ReferenceCountUtil::release);
+        }
+        if (window != null) {
+            window.close();
+        }
+    }
+
+    @Override
+    public boolean isOpen() {
+        return state != State.CLOSED;
+    }
+
+    @Override
+    public boolean isActive() {
+        return state == State.OPEN;
+    }
+
+    @Override
+    public ChannelConfig config() {
+        return config;
+    }
+
+    @Override
+    public ChannelMetadata metadata() {
+        return METADATA;
+    }
+
+    @Override
+    protected AbstractUnsafe newUnsafe() {
+        return new FlowUnsafe();
+    }
+
+    @Override
+    protected boolean isCompatible(EventLoop loop) {
+        return true;
+    }
+
+    @Override
+    protected @Nullable SocketAddress localAddress0() {
+        return request.source();
+    }
+
+    @Override
+    protected @Nullable SocketAddress remoteAddress0() {
+        return parent().remoteAddress();
+    }
+
+    @Override
+    protected void doBind(SocketAddress localAddress) {
+        throw new UnsupportedOperationException("a flow has no address to bind");
+    }
+
+    @Override
+    protected void doDisconnect() throws Exception {
+        doClose();
+    }
+
+    // ---- DuplexChannel ----
+
+    @Override
+    public boolean isInputShutdown() {
+        return inputShutdown;
+    }
+
+    @Override
+    public boolean isOutputShutdown() {
+        return outputShutdown;
+    }
+
+    @Override
+    public boolean isShutdown() {
+        return inputShutdown && outputShutdown;
+    }
+
+    @Override
+    public ChannelFuture shutdownInput() {
+        return shutdownInput(newPromise());
+    }
+
+    @Override
+    public ChannelFuture shutdownInput(ChannelPromise promise) {
+        inputShutdown = true; // further DATA is dropped, its credit returned
+        promise.setSuccess();
+        return promise;
+    }
+
+    @Override
+    public ChannelFuture shutdownOutput() {
+        return shutdownOutput(newPromise());
+    }
+
+    @Override
+    public ChannelFuture shutdownOutput(ChannelPromise promise) {
+        EventLoop loop = eventLoop();
+        if (loop.inEventLoop()) {
+            ((AbstractUnsafe) unsafe()).shutdownOutput(promise);
+        } else {
+            loop.execute(() -> ((AbstractUnsafe) unsafe()).shutdownOutput(promise));
+        }
+        return promise;
+    }
+
+    @Override
+    public ChannelFuture shutdown() {
+        return shutdown(newPromise());
+    }
+
+    @Override
+    public ChannelFuture shutdown(ChannelPromise promise) {
+        inputShutdown = true;
+        return shutdownOutput(promise);
+    }
+
+    private final class FlowUnsafe extends AbstractUnsafe {
+        @Override
+        public void connect(SocketAddress remote, SocketAddress local, ChannelPromise promise) {
+            promise.setFailure(new UnsupportedOperationException("a flow is opened, not connected"));
+        }
+
+        void resumeFlush() {
+            flush0();
+        }
+    }
+
+    private static final class FlowConfig extends DefaultChannelConfig {
+        private final LinkFlow flow;
+        private int linger = -1;
+
+        FlowConfig(LinkFlow flow) {
+            super(flow);
+            this.flow = flow;
+        }
+
+        @Override
+        protected void autoReadCleared() {
+            flow.readPending = false;
+        }
+
+        @Override
+        public Map<ChannelOption<?>, Object> getOptions() {
+            return getOptions(super.getOptions(), ChannelOption.SO_LINGER, ChannelOption.ALLOW_HALF_CLOSURE);
+        }
+
+        @Override
+        @SuppressWarnings("unchecked")
+        public <T> T getOption(ChannelOption<T> option) {
+            if (option == ChannelOption.SO_LINGER) {
+                return (T) Integer.valueOf(linger);
+            }
+            if (option == ChannelOption.ALLOW_HALF_CLOSURE) {
+                return (T) Boolean.TRUE;
+            }
+            return super.getOption(option);
+        }
+
+        /** SO_LINGER is accepted so that every channel can be reset in one way; close() of a flow that has not finished always resets. */
+        @Override
+        public <T> boolean setOption(ChannelOption<T> option, T value) {
+            if (option == ChannelOption.SO_LINGER) {
+                linger = (Integer) value;
+                return true;
+            }
+            return option == ChannelOption.ALLOW_HALF_CLOSURE || super.setOption(option, value);
+        }
+    }
+}

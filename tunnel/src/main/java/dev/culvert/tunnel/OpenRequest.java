@@ -1,0 +1,178 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an OPEN frame says.
+ *
+ * <pre>
+ *  u8 protocol | u8 host kind (4, 6, or 1 = name) | host (4 bytes, 16 bytes, or u8 length + UTF-8) | u16 port
+ *  then attributes: u8 type | u16 length | value      (types that are not known are skipped)
+ * </pre>
+ *
+ * @param destination where to
+ * @param agent the agent that shall answer (client to gateway), or null
+ * @param client the client's name as the gateway authenticated it (gateway to agent), or null
+ * @param source the application's address and port at the client, or null
+ * @param credit bytes that the opener grants the answering side at first; 0 for datagram flows
+ * @param rttMicros least round-trip time of the client's link as the gateway knows it, 0 when unknown
+ * @param allowed when the destination is a name that no grant names: the only addresses that the agent may dial, each
+ *     an address and a prefix length; null means that the name itself is granted, or that there is no name
+ */
+public record OpenRequest(
+        Destination destination,
+        @Nullable String agent,
+        @Nullable String client,
+        @Nullable InetSocketAddress source,
+        long credit,
+        long rttMicros,
+        @Nullable List<AllowedPrefix> allowed) {
+
+    /** A prefix that the agent may dial. */
+    public record AllowedPrefix(InetAddress network, int length) {}
+
+    private static final int HOST_NAME = 1;
+    private static final int HOST_V4 = 4;
+    private static final int HOST_V6 = 6;
+
+    private static final int ATTR_AGENT = 1;
+    private static final int ATTR_SOURCE = 2;
+    private static final int ATTR_CREDIT = 3;
+    private static final int ATTR_CLIENT = 4;
+    private static final int ATTR_ALLOWED = 5;
+    private static final int ATTR_RTT = 6;
+
+    /** Most prefixes in {@code allowed}: as many as a token can grant, and small enough for one frame. */
+    public static final int MAX_ALLOWED = 1024;
+
+    public void encode(ByteBuf out) {
+        out.writeByte(destination.protocol());
+        String name = destination.name();
+        if (name != null) {
+            byte[] b = name.getBytes(StandardCharsets.UTF_8);
+            out.writeByte(HOST_NAME).writeByte(b.length).writeBytes(b);
+        } else {
+            byte[] b = Objects.requireNonNull(destination.address()).getAddress();
+            out.writeByte(b.length == 4 ? HOST_V4 : HOST_V6).writeBytes(b);
+        }
+        out.writeShort(destination.port());
+        if (agent != null) {
+            attribute(out, ATTR_AGENT, agent.getBytes(StandardCharsets.UTF_8));
+        }
+        if (client != null) {
+            attribute(out, ATTR_CLIENT, client.getBytes(StandardCharsets.UTF_8));
+        }
+        if (source != null) {
+            byte[] a = source.getAddress().getAddress();
+            out.writeByte(ATTR_SOURCE).writeShort(a.length + 2).writeBytes(a).writeShort(source.getPort());
+        }
+        if (credit > 0) {
+            out.writeByte(ATTR_CREDIT).writeShort(4).writeInt((int) credit);
+        }
+        if (rttMicros > 0) {
+            out.writeByte(ATTR_RTT).writeShort(4).writeInt((int) Math.min(rttMicros, 0xffff_ffffL));
+        }
+        if (allowed != null) {
+            int length = 0;
+            for (AllowedPrefix p : allowed) {
+                length += 2 + p.network().getAddress().length;
+            }
+            out.writeByte(ATTR_ALLOWED).writeShort(length);
+            for (AllowedPrefix p : allowed) {
+                byte[] a = p.network().getAddress();
+                out.writeByte(a.length).writeByte(p.length()).writeBytes(a);
+            }
+        }
+    }
+
+    private static void attribute(ByteBuf out, int type, byte[] value) {
+        out.writeByte(type).writeShort(value.length).writeBytes(value);
+    }
+
+    /**
+     * Reads the payload of an OPEN frame. Does not release it.
+     *
+     * @throws ProtocolException when it is malformed
+     */
+    public static OpenRequest decode(ByteBuf in) throws ProtocolException {
+        try {
+            int protocol = in.readUnsignedByte();
+            int kind = in.readUnsignedByte();
+            InetAddress address = null;
+            String name = null;
+            switch (kind) {
+                case HOST_V4 -> address = address(in, 4);
+                case HOST_V6 -> address = address(in, 16);
+                case HOST_NAME -> name = text(in, in.readUnsignedByte());
+                default -> throw new ProtocolException("OPEN with host kind=" + kind + ", expected 1, 4 or 6");
+            }
+            Destination destination = new Destination(protocol, address, name, in.readUnsignedShort());
+            String agent = null;
+            String client = null;
+            InetSocketAddress source = null;
+            long credit = 0;
+            long rtt = 0;
+            List<AllowedPrefix> allowed = null;
+            while (in.isReadable()) {
+                int type = in.readUnsignedByte();
+                int length = in.readUnsignedShort();
+                ByteBuf value = in.readSlice(length);
+                switch (type) {
+                    case ATTR_AGENT -> agent = text(value, length);
+                    case ATTR_CLIENT -> client = text(value, length);
+                    case ATTR_SOURCE ->
+                        source = new InetSocketAddress(address(value, length - 2), value.readUnsignedShort());
+                    case ATTR_CREDIT -> credit = value.readUnsignedInt();
+                    case ATTR_RTT -> rtt = value.readUnsignedInt();
+                    case ATTR_ALLOWED -> allowed = allowed(value);
+                    default -> {} // of a later version
+                }
+            }
+            return new OpenRequest(destination, agent, client, source, credit, rtt, allowed);
+        } catch (IndexOutOfBoundsException e) {
+            throw new ProtocolException("OPEN is truncated");
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException("OPEN: " + e.getMessage());
+        }
+    }
+
+    private static List<AllowedPrefix> allowed(ByteBuf value) throws ProtocolException {
+        List<AllowedPrefix> prefixes = new ArrayList<>();
+        while (value.isReadable()) {
+            int addressLength = value.readUnsignedByte();
+            int length = value.readUnsignedByte();
+            if (length > addressLength * 8 || prefixes.size() == MAX_ALLOWED) {
+                throw new ProtocolException("OPEN with a malformed list of allowed prefixes");
+            }
+            prefixes.add(new AllowedPrefix(address(value, addressLength), length));
+        }
+        return List.copyOf(prefixes);
+    }
+
+    private static InetAddress address(ByteBuf in, int length) throws ProtocolException {
+        if (length != 4 && length != 16) {
+            throw new ProtocolException("OPEN with an address of " + length + " bytes");
+        }
+        byte[] b = new byte[length];
+        in.readBytes(b);
+        try {
+            return InetAddress.getByAddress(b);
+        } catch (UnknownHostException e) {
+            throw new ProtocolException("OPEN with an address of " + length + " bytes");
+        }
+    }
+
+    private static String text(ByteBuf in, int length) {
+        String s = in.toString(in.readerIndex(), length, StandardCharsets.UTF_8);
+        in.skipBytes(length);
+        return s;
+    }
+}

@@ -1,0 +1,179 @@
+package dev.culvert.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.util.ReferenceCountUtil;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one flow has waiting for one link: a FIFO of DATA, FIN and DATAGRAM frames, drained by the link's
+ * {@link FairWriter}. A stream's backlog is bounded by its credit (whoever adds has checked it), a datagram flow's by
+ * {@link #MAX_DATAGRAM_BACKLOG}. Not thread-safe: used on the link's event loop only. Costs one small object while
+ * empty.
+ */
+public final class Outlet {
+    /** Told when the backlog has fallen to {@link #LOW_WATER} or less after a frame was taken. */
+    public interface Listener {
+        void outletReady();
+    }
+
+    /** What a datagram flow may have waiting: about 20 ms of 400 Mbit/s; more would only be delay. */
+    public static final int MAX_DATAGRAM_BACKLOG = 1 << 20;
+
+    /** At or below this many waiting bytes the listener is asked for more: two frames, so that the writer never starves. */
+    static final int LOW_WATER = 2 * Frame.MAX_DATA;
+
+    private static final int INITIAL_SLOTS = 4;
+    private static final int HEADROOM = 1 << 16;
+
+    final int flowId;
+    private final FairWriter writer;
+    private final @Nullable Listener listener;
+
+    // A ring: payload and, beside it, type | flags << 8 | HEADROOM.
+    private @Nullable ByteBuf[] payloads = {};
+    private int[] meta = {};
+    private int head;
+    private int count;
+    private int queuedBytes;
+    private boolean closed;
+
+    // The writer's own: place in its lists and deficit.
+    @Nullable
+    Outlet next;
+
+    boolean linked;
+    boolean inNewList;
+    int deficit;
+
+    Outlet(int flowId, FairWriter writer, @Nullable Listener listener) {
+        this.flowId = flowId;
+        this.writer = writer;
+        this.listener = listener;
+    }
+
+    public int flowId() {
+        return flowId;
+    }
+
+    /** Payload bytes that wait. */
+    public int queuedBytes() {
+        return queuedBytes;
+    }
+
+    public boolean isEmpty() {
+        return count == 0;
+    }
+
+    /**
+     * Queues a frame and lets the writer know; after {@link #close()} the payload is released and nothing happens.
+     *
+     * @param payload ownership passes
+     * @param headroom true when the bytes before {@code payload}'s reader index belong to nobody, so that headers may
+     *     be written there (a frame that is passed on)
+     */
+    public void add(int type, int flags, ByteBuf payload, boolean headroom) {
+        if (closed) {
+            payload.release();
+            return;
+        }
+        if (count == payloads.length) {
+            grow();
+        }
+        int slot = (head + count) & (payloads.length - 1);
+        payloads[slot] = payload;
+        meta[slot] = type | flags << 8 | (headroom ? HEADROOM : 0);
+        count++;
+        int n = payload.readableBytes();
+        queuedBytes += n;
+        writer.added(this, n);
+    }
+
+    /**
+     * Queues a datagram, or drops it when the flow's backlog is full.
+     *
+     * @return false when it was dropped (and released)
+     */
+    public boolean addDatagram(int flags, ByteBuf payload, boolean headroom) {
+        if (queuedBytes + payload.readableBytes() > MAX_DATAGRAM_BACKLOG || closed) {
+            payload.release();
+            return false;
+        }
+        add(Frame.DATAGRAM, flags, payload, headroom);
+        return true;
+    }
+
+    /** Drops what waits and refuses more. */
+    public void close() {
+        closed = true;
+        clear();
+    }
+
+    private void clear() {
+        while (count > 0) {
+            ReferenceCountUtil.release(take());
+        }
+    }
+
+    private void grow() {
+        int slots = payloads.length == 0 ? INITIAL_SLOTS : payloads.length * 2;
+        @Nullable ByteBuf[] p = new ByteBuf[slots];
+        int[] m = new int[slots];
+        for (int i = 0; i < count; i++) {
+            int slot = (head + i) & (payloads.length - 1);
+            p[i] = payloads[slot];
+            m[i] = meta[slot];
+        }
+        payloads = p;
+        meta = m;
+        head = 0;
+    }
+
+    int headType() {
+        return meta[head] & 0xff;
+    }
+
+    int headFlags() {
+        return meta[head] >>> 8 & 0xff;
+    }
+
+    boolean headHasHeadroom() {
+        return (meta[head] & HEADROOM) != 0;
+    }
+
+    int headBytes() {
+        ByteBuf b = payloads[head];
+        return b == null ? 0 : b.readableBytes();
+    }
+
+    /** The first frame's payload, still the outlet's. */
+    ByteBuf peekHead() {
+        ByteBuf b = payloads[head];
+        if (b == null) {
+            throw new IllegalStateException("peekHead() of an empty outlet, flow=" + flowId);
+        }
+        return b;
+    }
+
+    /** Removes the first frame's payload; the caller owns it. */
+    ByteBuf take() {
+        ByteBuf b = peekHead();
+        payloads[head] = null;
+        head = (head + 1) & (payloads.length - 1);
+        count--;
+        int n = b.readableBytes();
+        queuedBytes -= n;
+        writer.removed(n);
+        if (count == 0 && payloads.length > INITIAL_SLOTS) {
+            payloads = new ByteBuf[] {};
+            meta = new int[] {};
+            head = 0;
+        }
+        return b;
+    }
+
+    void ready() {
+        if (listener != null && !closed && queuedBytes <= LOW_WATER) {
+            listener.outletReady();
+        }
+    }
+}
