@@ -171,7 +171,7 @@ final class StateFiles {
         } catch (IOException e) {
             throw new StateException(
                     file + " cannot be written (" + reason(e) + "): run as the owner of " + directory
-                            + ", or choose another directory with --state DIR",
+                            + ", or choose another directory",
                     e);
         }
     }

@@ -29,13 +29,24 @@ final class TokenCodec {
     /** The only audience ({@code aud}) there is. */
     static final String AUDIENCE = "culvert-gateway";
 
+    /** RFC 8037 section 3.1; keys are Ed25519 only, see {@link VerificationKey}. */
+    private static final String ALGORITHM = "EdDSA";
+
     private static final Set<String> HEADERS = Set.of("alg", "typ", "kid");
     private static final Set<String> SHARED_CLAIMS = Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateway", "pin");
 
     private TokenCodec() {}
 
     /** A token taken apart, of which nothing has been verified. */
-    record Parts(String jwt, Token.Kind kind, String keyId, String payload) {}
+    record Parts(Token.Kind kind, String keyId, String payload, String signedText, byte[] signature) {}
+
+    static String header(Token.Kind kind, String keyId) {
+        Map<String, Object> header = new LinkedHashMap<>();
+        header.put("alg", ALGORITHM);
+        header.put("typ", kind.type());
+        header.put("kid", keyId);
+        return JsonUtil.toJson(header);
+    }
 
     static String encode(Token token) {
         Map<String, Object> claims = new LinkedHashMap<>();
@@ -70,9 +81,9 @@ final class TokenCodec {
         }
         Map<String, Object> header = json(text(jwt.substring(0, first)), "header");
         String payload = text(jwt.substring(first + 1, second));
-        decode(jwt.substring(second + 1));
+        byte[] signature = decode(jwt.substring(second + 1));
         Object algorithm = header.get("alg");
-        if (!"EdDSA".equals(algorithm)) {
+        if (!ALGORITHM.equals(algorithm)) {
             throw new TokenException(
                     Cause.BAD_ALGORITHM,
                     "token is signed with '" + Quote.shorten(String.valueOf(algorithm))
@@ -81,12 +92,13 @@ final class TokenCodec {
         if (!HEADERS.equals(header.keySet())) {
             throw malformed("has other headers than alg, typ and kid");
         }
-        if (!(header.get("kid") instanceof String keyId)) {
-            throw malformed("has a key id that is not text");
+        // Key ids end up in logs and on terminals before anything is verified: only harmless characters pass.
+        if (!(header.get("kid") instanceof String keyId) || !TokenFields.isId(keyId)) {
+            throw malformed("has a key id that is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
         }
         for (Token.Kind kind : Token.Kind.values()) {
             if (kind.type().equals(header.get("typ"))) {
-                return new Parts(jwt, kind, keyId, payload);
+                return new Parts(kind, keyId, payload, jwt.substring(0, second), signature);
             }
         }
         throw new TokenException(

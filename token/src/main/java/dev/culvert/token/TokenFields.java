@@ -25,8 +25,12 @@ final class TokenFields {
 
     private TokenFields() {}
 
+    static boolean isId(String text) {
+        return ID.matcher(text).matches();
+    }
+
     static String id(String id) {
-        if (!ID.matcher(id).matches()) {
+        if (!isId(id)) {
             throw new IllegalArgumentException(
                     "token id '" + Quote.shorten(id) + "' is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
         }
@@ -51,7 +55,8 @@ final class TokenFields {
                 || uri.getRawUserInfo() != null
                 || uri.getRawQuery() != null
                 || uri.getRawFragment() != null
-                || uri.toString().length() > MAX_URI) {
+                || uri.toString().length() > MAX_URI
+                || !uri.toString().equals(uri.toASCIIString())) {
             throw new IllegalArgumentException("gateway URL '" + Quote.shorten(uri.toString())
                     + "' is not usable: write wss://host:port, without user, query or fragment");
         }

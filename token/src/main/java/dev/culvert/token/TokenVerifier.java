@@ -1,17 +1,15 @@
 package dev.culvert.token;
 
 import dev.culvert.token.TokenException.Cause;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.Signature;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
-import org.jose4j.jwa.AlgorithmConstraints;
-import org.jose4j.jwa.AlgorithmConstraints.ConstraintType;
-import org.jose4j.jws.AlgorithmIdentifiers;
-import org.jose4j.jws.JsonWebSignature;
-import org.jose4j.lang.JoseException;
 
 /**
  * Decides whether a token is genuine and in force. Safe for use by many threads; takes a fraction of a millisecond once
@@ -19,13 +17,11 @@ import org.jose4j.lang.JoseException;
  *
  * <p>Order of checks: shape and header, kind, key, signature, claims, time. Claims of a token with a wrong signature are
  * never looked at. Only EdDSA is accepted (RFC 8725 section 3.1): neither {@code none} nor a MAC keyed with the public key.
+ * The signature goes straight to the runtime's Ed25519, so the header's {@code alg} never selects code.
  */
 public final class TokenVerifier {
     /** How far the clocks of the signer and of this machine may differ, in either direction. */
     public static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
-
-    private static final AlgorithmConstraints ONLY_EDDSA =
-            new AlgorithmConstraints(ConstraintType.PERMIT, AlgorithmIdentifiers.EDDSA);
 
     private final Map<String, VerificationKey> keys = new HashMap<>();
     private final Clock clock;
@@ -91,14 +87,13 @@ public final class TokenVerifier {
                             + "', which is not trusted here: make it with the signing key of this gateway, or add its"
                             + " public key to signing.pub");
         }
-        JsonWebSignature jws = new JsonWebSignature();
-        jws.setAlgorithmConstraints(ONLY_EDDSA);
-        jws.setKey(key.key());
         boolean genuine;
         try {
-            jws.setCompactSerialization(parts.jwt());
-            genuine = jws.verifySignature();
-        } catch (JoseException | RuntimeException e) {
+            Signature signature = Signature.getInstance("Ed25519");
+            signature.initVerify(key.key());
+            signature.update(parts.signedText().getBytes(StandardCharsets.US_ASCII));
+            genuine = signature.verify(parts.signature());
+        } catch (GeneralSecurityException e) {
             throw new TokenException(Cause.BAD_SIGNATURE, badSignature(), e);
         }
         if (!genuine) {
