@@ -1,0 +1,90 @@
+package dev.culvert.stack;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.DefaultByteBufHolder;
+
+/**
+ * An ICMP echo message without its envelope: read from an {@link EchoFlow} it is a request, written to one a reply. It owns
+ * its data; who reads it releases it.
+ */
+public final class EchoMessage extends DefaultByteBufHolder {
+    private final int sequence;
+
+    /**
+     * Takes ownership of {@code data}.
+     *
+     * @param sequence the sequence number, 0 to 65,535
+     */
+    public EchoMessage(int sequence, ByteBuf data) {
+        super(data);
+        if (sequence >>> 16 != 0) {
+            throw new IllegalArgumentException(
+                    "echo sequence number out of range: sequence=" + sequence + ", choose 0 to 65535");
+        }
+        this.sequence = sequence;
+    }
+
+    /** The sequence number, 0 to 65,535. */
+    public int sequence() {
+        return sequence;
+    }
+
+    @Override
+    public EchoMessage replace(ByteBuf content) {
+        return new EchoMessage(sequence, content);
+    }
+
+    @Override
+    public EchoMessage copy() {
+        return replace(content().copy());
+    }
+
+    @Override
+    public EchoMessage duplicate() {
+        return replace(content().duplicate());
+    }
+
+    @Override
+    public EchoMessage retainedDuplicate() {
+        return replace(content().retainedDuplicate());
+    }
+
+    @Override
+    public EchoMessage retain() {
+        super.retain();
+        return this;
+    }
+
+    @Override
+    public EchoMessage retain(int increment) {
+        super.retain(increment);
+        return this;
+    }
+
+    @Override
+    public EchoMessage touch() {
+        super.touch();
+        return this;
+    }
+
+    @Override
+    public EchoMessage touch(Object hint) {
+        super.touch(hint);
+        return this;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return super.equals(other) && other instanceof EchoMessage that && sequence == that.sequence;
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * super.hashCode() + sequence;
+    }
+
+    @Override
+    public String toString() {
+        return "EchoMessage(sequence=" + sequence + ", data=" + contentToString() + ")";
+    }
+}
