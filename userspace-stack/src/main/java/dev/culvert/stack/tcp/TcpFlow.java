@@ -1,12 +1,407 @@
 package dev.culvert.stack.tcp;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.AbstractChannel;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelMetadata;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelInputShutdownReadComplete;
+import io.netty.channel.socket.ChannelOutputShutdownException;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.util.internal.StringUtil;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import org.jspecify.annotations.Nullable;
 
-/** One accepted TCP connection as a channel of ByteBufs; half-closure is always allowed. */
-public abstract class TcpFlow extends AbstractChannel implements DuplexChannel {
-    TcpFlow(Channel parent) {
+/**
+ * One accepted TCP connection as a channel of {@link ByteBuf}s. It behaves as Netty's socket channels do with
+ * {@code ALLOW_HALF_CLOSURE}.
+ *
+ * <h2>Reading</h2>
+ * Buffers that are fired belong to the handler. What is not read stays queued and closes the advertised window. A FIN,
+ * once everything before it has been read, fires {@link ChannelInputShutdownEvent} and then
+ * {@link ChannelInputShutdownReadComplete}; the channel stays open until it is closed, also when both directions are shut.
+ *
+ * <h2>Writing</h2>
+ * A write completes when its bytes are in the send queue, which the peer's window bounds; the channel's own outbound
+ * buffer and its water marks hold the rest. {@link #shutdownOutput()} sends FIN after all that was flushed before.
+ *
+ * <h2>Closing</h2>
+ * {@code close()} lets the send queue and a FIN go out, but fails what is still in the outbound buffer, as with sockets. It
+ * resets the connection instead if received bytes are unread, or with {@code SO_LINGER} 0. A reset by the peer fires
+ * {@code exceptionCaught} with an {@link IOException}, then {@code channelInactive}.
+ *
+ * <p>{@link #remoteAddress()} is the application's endpoint, {@link #localAddress()} the destination that it dialled. The
+ * event loop is that of the packet channel, the {@link #parent()}.
+ */
+public final class TcpFlow extends AbstractChannel implements DuplexChannel {
+    private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
+    /** Queued buffers that one turn hands over, as many as a socket's read loop. */
+    private static final int BUFFERS_PER_READ = 16;
+
+    private static final String EXPECTED = " (expected: " + StringUtil.simpleClassName(ByteBuf.class) + ')';
+
+    private final TcpFlowConfig config;
+    private final TcpConnection connection;
+    private final Runnable readTask = this::readQueued;
+
+    private volatile boolean open = true;
+    private volatile boolean active;
+    private volatile boolean inputShutdown;
+    private volatile boolean outputShutdown;
+    private boolean readPending;
+    private boolean readScheduled;
+    private boolean inputFired;
+    private boolean endFired;
+    private @Nullable ChannelPromise shutdownPromise;
+
+    TcpFlow(Channel parent, TcpEndpoint endpoint, PendingRequest request) {
         super(parent);
+        this.config = new TcpFlowConfig(this);
+        this.connection = new TcpConnection(endpoint, request, this);
+    }
+
+    TcpConnection connection() {
+        return connection;
+    }
+
+    // ---- Called by the connection ----
+
+    void fireEstablished() {
+        active = true;
+        pipeline().fireChannelActive();
+    }
+
+    /** Whether payload may be fired now. */
+    boolean wantsInput() {
+        return readPending;
+    }
+
+    /** Whether payload is to be thrown away, since the application said it reads no more. */
+    boolean discardsInput() {
+        return inputShutdown;
+    }
+
+    void fireInput(ByteBuf data) {
+        inputFired = true;
+        pipeline().fireChannelRead(data);
+    }
+
+    /** No more input in this batch. */
+    void inputBatchEnd() {
+        if (inputFired) {
+            inputFired = false;
+            readPending = false;
+            pipeline().fireChannelReadComplete();
+        }
+        if (!endFired && readPending && open && connection.receiver.finished && connection.receiver.queued() == 0) {
+            endFired = true;
+            readPending = false;
+            inputShutdown = true;
+            pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+            pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
+        }
+    }
+
+    /** There is room in the send queue. */
+    void sendMore() {
+        ChannelOutboundBuffer waiting = unsafe().outboundBuffer();
+        if (waiting != null && !waiting.isEmpty() && connection.sender.room() > 0) {
+            ((FlowUnsafe) unsafe()).forceFlush();
+        }
+    }
+
+    void fireFailure(IOException cause) {
+        if (open) {
+            pipeline().fireExceptionCaught(cause);
+            unsafe().close(unsafe().voidPromise());
+        }
+    }
+
+    void autoReadCleared() {
+        if (eventLoop().inEventLoop()) {
+            readPending = false;
+        } else {
+            eventLoop().execute(() -> {
+                if (!config.isAutoRead()) {
+                    readPending = false;
+                }
+            });
+        }
+    }
+
+    // ---- Reading ----
+
+    @Override
+    protected void doBeginRead() {
+        readPending = true;
+        if (!readScheduled && !endFired && (connection.receiver.queued() > 0 || connection.receiver.finished)) {
+            readScheduled = true;
+            eventLoop().execute(readTask);
+        }
+    }
+
+    private void readQueued() {
+        readScheduled = false;
+        for (int i = 0; i < BUFFERS_PER_READ && readPending; i++) {
+            ByteBuf data = connection.receiver.poll();
+            if (data == null) {
+                break;
+            }
+            fireInput(data);
+        }
+        inputBatchEnd();
+        connection.inputRead();
+    }
+
+    @Override
+    public boolean isInputShutdown() {
+        return inputShutdown || !open;
+    }
+
+    @Override
+    public ChannelFuture shutdownInput() {
+        return shutdownInput(newPromise());
+    }
+
+    /** What is queued and what still comes is thrown away; the peer is not told. */
+    @Override
+    public ChannelFuture shutdownInput(ChannelPromise promise) {
+        if (!eventLoop().inEventLoop()) {
+            eventLoop().execute(() -> shutdownInput(promise));
+            return promise;
+        }
+        inputShutdown = true;
+        endFired = true;
+        ByteBuf data;
+        while ((data = connection.receiver.poll()) != null) {
+            data.release();
+        }
+        connection.inputRead();
+        promise.setSuccess();
+        return promise;
+    }
+
+    // ---- Writing ----
+
+    @Override
+    protected Object filterOutboundMessage(Object message) throws Exception {
+        if (!(message instanceof ByteBuf data)) {
+            throw new UnsupportedOperationException(
+                    "cannot write " + StringUtil.simpleClassName(message) + " to a TCP flow" + EXPECTED);
+        }
+        if (shutdownPromise != null) {
+            throw new ChannelOutputShutdownException("Channel output shutdown");
+        }
+        if (data.isDirect()) {
+            return data;
+        }
+        ByteBuf direct = alloc().directBuffer(Math.max(1, data.readableBytes()));
+        direct.writeBytes(data, data.readerIndex(), data.readableBytes());
+        data.release();
+        return direct;
+    }
+
+    @Override
+    protected void doWrite(ChannelOutboundBuffer in) {
+        Sender sender = connection.sender;
+        while (!connection.isGone()) {
+            ByteBuf data = (ByteBuf) in.current();
+            if (data == null) {
+                break;
+            }
+            int length = data.readableBytes();
+            int room = sender.room();
+            if (length > 0 && room <= 0) {
+                break;
+            }
+            if (length <= room) {
+                sender.append(data.retain());
+                in.progress(length);
+                in.remove();
+            } else {
+                sender.append(data.retainedSlice(data.readerIndex(), room));
+                in.removeBytes(room);
+            }
+        }
+        connection.output();
+    }
+
+    @Override
+    public boolean isOutputShutdown() {
+        return outputShutdown || !open;
+    }
+
+    @Override
+    public ChannelFuture shutdownOutput() {
+        return shutdownOutput(newPromise());
+    }
+
+    @Override
+    public ChannelFuture shutdownOutput(ChannelPromise promise) {
+        if (!eventLoop().inEventLoop()) {
+            eventLoop().execute(() -> shutdownOutput(promise));
+            return promise;
+        }
+        ChannelPromise earlier = shutdownPromise;
+        if (earlier != null) {
+            earlier.addListener(done -> {
+                if (done.isSuccess()) {
+                    promise.trySuccess();
+                } else {
+                    promise.tryFailure(done.cause());
+                }
+            });
+            return promise;
+        }
+        ChannelOutboundBuffer waiting = unsafe().outboundBuffer();
+        if (waiting == null || waiting.isEmpty()) {
+            ((FlowUnsafe) unsafe()).shutdownOutput(promise);
+        } else {
+            // AbstractUnsafe would fail what is flushed but not sent; a FIN has to wait for it.
+            shutdownPromise = promise;
+        }
+        return promise;
+    }
+
+    private void shutdownAfterFlush() {
+        ChannelPromise promise = shutdownPromise;
+        if (promise == null || outputShutdown) {
+            return;
+        }
+        ChannelOutboundBuffer waiting = unsafe().outboundBuffer();
+        if (waiting == null || waiting.isEmpty()) {
+            ((FlowUnsafe) unsafe()).shutdownOutput(promise);
+        }
+    }
+
+    @Override
+    protected void doShutdownOutput() {
+        outputShutdown = true;
+        connection.shutdownOutput();
+    }
+
+    @Override
+    public boolean isShutdown() {
+        return isInputShutdown() && isOutputShutdown();
+    }
+
+    @Override
+    public ChannelFuture shutdown() {
+        return shutdown(newPromise());
+    }
+
+    @Override
+    public ChannelFuture shutdown(ChannelPromise promise) {
+        shutdownOutput().addListener((ChannelFutureListener) output -> shutdownInput()
+                .addListener((ChannelFutureListener) input -> {
+                    Throwable cause = output.cause() != null ? output.cause() : input.cause();
+                    if (cause == null) {
+                        promise.trySuccess();
+                    } else {
+                        promise.tryFailure(cause);
+                    }
+                }));
+        return promise;
+    }
+
+    // ---- The channel itself ----
+
+    @Override
+    protected void doClose() {
+        if (!open) {
+            return;
+        }
+        open = false;
+        readPending = false;
+        connection.channelClosed(config.soLinger() == 0);
+        ChannelPromise promise = shutdownPromise;
+        if (promise != null) {
+            promise.tryFailure(new java.nio.channels.ClosedChannelException());
+        }
+    }
+
+    @Override
+    protected void doDisconnect() {
+        doClose();
+    }
+
+    @Override
+    protected void doBind(SocketAddress localAddress) {
+        throw new UnsupportedOperationException("a TCP flow is bound by its request: " + this);
+    }
+
+    @Override
+    public ChannelConfig config() {
+        return config;
+    }
+
+    @Override
+    public ChannelMetadata metadata() {
+        return METADATA;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return open;
+    }
+
+    @Override
+    public boolean isActive() {
+        return active && open;
+    }
+
+    @Override
+    protected SocketAddress localAddress0() {
+        return connection.local();
+    }
+
+    @Override
+    protected SocketAddress remoteAddress0() {
+        return connection.remote();
+    }
+
+    @Override
+    public InetSocketAddress localAddress() {
+        return (InetSocketAddress) super.localAddress();
+    }
+
+    @Override
+    public InetSocketAddress remoteAddress() {
+        return (InetSocketAddress) super.remoteAddress();
+    }
+
+    @Override
+    protected boolean isCompatible(EventLoop loop) {
+        return loop == parent().eventLoop();
+    }
+
+    @Override
+    protected AbstractUnsafe newUnsafe() {
+        return new FlowUnsafe();
+    }
+
+    private final class FlowUnsafe extends AbstractUnsafe {
+        @Override
+        public void connect(SocketAddress remoteAddress, SocketAddress localAddress, ChannelPromise promise) {
+            safeSetFailure(promise, new UnsupportedOperationException("a TCP flow is connected by its request"));
+        }
+
+        @Override
+        protected void flush0() {
+            super.flush0();
+            shutdownAfterFlush();
+        }
+
+        void forceFlush() {
+            flush0();
+        }
     }
 }

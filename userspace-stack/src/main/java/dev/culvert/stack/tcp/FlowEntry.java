@@ -1,0 +1,78 @@
+package dev.culvert.stack.tcp;
+
+import io.netty.util.NetUtil;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+
+/**
+ * A row of the connection table: a connection's four-tuple and what is known of it. IPv4 addresses lie in the low long;
+ * the IP version is part of the key, so that an IPv4 address never equals an IPv6 one.
+ */
+abstract class FlowEntry {
+    final long remoteHigh;
+    final long remoteLow;
+    final long localHigh;
+    final long localLow;
+    /** IP version, remote port, local port in 16 bits each. */
+    final long ports;
+
+    final int hash;
+
+    FlowEntry(long remoteHigh, long remoteLow, long localHigh, long localLow, long ports, int hash) {
+        this.remoteHigh = remoteHigh;
+        this.remoteLow = remoteLow;
+        this.localHigh = localHigh;
+        this.localLow = localLow;
+        this.ports = ports;
+        this.hash = hash;
+    }
+
+    FlowEntry(FlowEntry same) {
+        this(same.remoteHigh, same.remoteLow, same.localHigh, same.localLow, same.ports, same.hash);
+    }
+
+    static long ports(int ipVersion, int remotePort, int localPort) {
+        return (long) ipVersion << 32 | (long) remotePort << 16 | localPort;
+    }
+
+    final boolean isIpv4() {
+        return ports >>> 32 == 4;
+    }
+
+    final int remotePort() {
+        return (int) (ports >>> 16) & 0xffff;
+    }
+
+    final int localPort() {
+        return (int) ports & 0xffff;
+    }
+
+    final boolean matches(long remoteHigh, long remoteLow, long localHigh, long localLow, long ports) {
+        return this.ports == ports
+                && this.remoteLow == remoteLow
+                && this.localLow == localLow
+                && this.remoteHigh == remoteHigh
+                && this.localHigh == localHigh;
+    }
+
+    final InetSocketAddress remote() {
+        return new InetSocketAddress(address(remoteHigh, remoteLow), remotePort());
+    }
+
+    final InetSocketAddress local() {
+        return new InetSocketAddress(address(localHigh, localLow), localPort());
+    }
+
+    private InetAddress address(long high, long low) {
+        byte[] bytes = new byte[isIpv4() ? 4 : 16];
+        for (int i = bytes.length - 1, shift = 0; i >= 0; i--, shift += 8) {
+            bytes[i] = (byte) ((shift < 64 ? low : high) >>> (shift & 63));
+        }
+        try {
+            return InetAddress.getByAddress(bytes);
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException("address of an impossible length: " + NetUtil.bytesToIpAddress(bytes), e);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+package dev.culvert.stack.tcp;
+
+import dev.culvert.stack.tcp.TcpCounters.Counter;
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayDeque;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The receiving half of a connection: RCV.NXT, the window, what is queued in order for an application that does not read,
+ * and what came out of order. Field names are those of RFC 9293 section 3.3.1.
+ */
+final class Receiver {
+    /** Queued payloads smaller than 1/4 of the packet buffer are copied, lest 60 bytes keep 64 KiB alive. */
+    private static final int COPY_BREAK_FRACTION = 4;
+    /** Copies gather in chunks of this size, so that a million one-byte segments are not a million buffers. */
+    private static final int COPY_CHUNK = 4096;
+    /** An application that reads a whole buffer's worth in this time, and leaves nothing, may have a larger one. */
+    private static final long KEEPS_UP_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final TcpEndpoint endpoint;
+    private final int bufferMax;
+
+    /** RCV.NXT. */
+    int next;
+    /** The right edge that the peer knows; it never moves left (RFC 9293 section 3.8.6). */
+    int edge;
+    /** Last.ACK.sent of RFC 7323 section 4.3. */
+    int lastAckSent;
+    /** Rcv.Wind.Shift. */
+    final int shift;
+    /** The maximum segment size: what counts as a substantial window. */
+    private final int segment;
+    /** The peer's FIN was consumed: RCV.NXT is beyond it. */
+    boolean finished;
+
+    private int buffer;
+    private int queuedBytes;
+    private boolean finKnown;
+    private int finSequence;
+    private @Nullable ArrayDeque<ByteBuf> queue;
+    /** The last queued buffer if it is a copy of ours that has room. */
+    private @Nullable ByteBuf chunk;
+
+    private @Nullable OutOfOrderQueue outOfOrder;
+    private int delivered;
+    private long deliveredSince;
+
+    Receiver(TcpEndpoint endpoint, int irs, int shift, int segment) {
+        TcpConfig config = endpoint.config;
+        this.endpoint = endpoint;
+        this.shift = Math.max(shift, 0);
+        this.segment = segment;
+        // Without the option the window field is all there is.
+        this.bufferMax = shift < 0 ? Math.min(0xffff, config.receiveBufferMax()) : config.receiveBufferMax();
+        this.buffer = Math.min(config.receiveBufferStart(), bufferMax);
+        this.next = irs + 1;
+        this.lastAckSent = next;
+        this.edge = next;
+    }
+
+    int queued() {
+        return queuedBytes;
+    }
+
+    int buffer() {
+        return buffer;
+    }
+
+    boolean hasOutOfOrder() {
+        return outOfOrder != null && !outOfOrder.isEmpty();
+    }
+
+    @Nullable
+    OutOfOrderQueue outOfOrder() {
+        return outOfOrder;
+    }
+
+    /** The window field of a SYN: never scaled (RFC 7323 section 2.2). */
+    int synWindow() {
+        int window = (int) Math.min(0xffff, free());
+        edge = Sequence.max(edge, next + window);
+        return window;
+    }
+
+    /** The window field of the segment that is about to be sent; moves the edge that the peer knows. */
+    int window() {
+        long free = free();
+        int wanted = next + (int) free;
+        if (Sequence.before(wanted, edge) || wanted - edge < Math.min(buffer / 2, segment)) {
+            // RFC 9293 section 3.8.6.2.2: the edge stays until it can move by a substantial amount.
+            wanted = edge;
+        }
+        int window = wanted - next;
+        int unit = 1 << shift;
+        // Rounding down would move the edge left by a little; rounding up may be used only while there is room.
+        int field = window + (queuedBytes <= buffer ? unit - 1 : 0) >>> shift;
+        field = Math.min(field, 0xffff);
+        edge = Sequence.max(edge, next + (field << shift));
+        return field;
+    }
+
+    /**
+     * Whether the application has read so much that a peer which was near its limit should be told (RFC 9293 section
+     * 3.8.6.2.2).
+     */
+    boolean windowUpdateDue() {
+        int grown = next + (int) free() - edge;
+        int open = edge - next;
+        return grown >= Math.min(buffer / 2, 2 * segment) && open < Math.max(buffer / 4, 2 * segment);
+    }
+
+    private long free() {
+        long free = Math.max(0, buffer - queuedBytes);
+        return Math.max(0, Math.min(free, endpoint.receiveBudgetLeft()));
+    }
+
+    /**
+     * Takes payload that was trimmed to the window.
+     *
+     * @return false if it was out of order, so that the peer must hear of it at once
+     */
+    boolean accept(ByteBuf packet, Segment segment, @Nullable TcpFlow flow) {
+        int length = segment.payloadLength;
+        if (segment.sequence != next) {
+            keepOutOfOrder(packet, segment);
+            return false;
+        }
+        next += length;
+        deliver(packet, segment.payload, length, flow);
+        OutOfOrderQueue early = outOfOrder;
+        if (early == null || early.isEmpty()) {
+            return true;
+        }
+        ByteBuf data;
+        while ((data = early.poll(next)) != null) {
+            next += data.readableBytes();
+            deliver(data, flow);
+        }
+        // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
+        return false;
+    }
+
+    private void keepOutOfOrder(ByteBuf packet, Segment segment) {
+        OutOfOrderQueue early = outOfOrder;
+        if (early == null) {
+            early = new OutOfOrderQueue();
+            outOfOrder = early;
+        }
+        if (early.isFull()) {
+            endpoint.counters.count(Counter.DROPPED_QUEUE_FULL);
+            return;
+        }
+        endpoint.counters.count(Counter.OUT_OF_ORDER_SEGMENTS);
+        early.insert(segment.sequence, keep(packet, segment.payload, segment.payloadLength));
+    }
+
+    /** The peer's FIN has this sequence number; it counts when everything before it is here. */
+    void fin(int sequence) {
+        if (!finKnown) {
+            finKnown = true;
+            finSequence = sequence;
+        }
+    }
+
+    /** Consumes the FIN if it is next. */
+    boolean takeFin() {
+        if (finished || !finKnown || finSequence != next) {
+            return false;
+        }
+        next++;
+        finished = true;
+        return true;
+    }
+
+    private void deliver(ByteBuf packet, int index, int length, @Nullable TcpFlow flow) {
+        if (flow == null || flow.discardsInput()) {
+            return;
+        }
+        if (queuedBytes == 0 && flow.wantsInput()) {
+            delivered(length);
+            flow.fireInput(packet.retainedSlice(index, length));
+        } else {
+            enqueue(packet, index, length);
+        }
+    }
+
+    private void deliver(ByteBuf data, @Nullable TcpFlow flow) {
+        if (flow == null || flow.discardsInput()) {
+            data.release();
+        } else if (queuedBytes == 0 && flow.wantsInput()) {
+            delivered(data.readableBytes());
+            flow.fireInput(data);
+        } else {
+            chunk = null;
+            add(data);
+        }
+    }
+
+    private void enqueue(ByteBuf packet, int index, int length) {
+        ByteBuf tail = chunk;
+        if (tail != null && length <= tail.writableBytes()) {
+            tail.writeBytes(packet, index, length);
+            count(length);
+            return;
+        }
+        if (isSmall(packet, length)) {
+            tail = endpoint.output.alloc().directBuffer(Math.max(COPY_CHUNK, length));
+            tail.writeBytes(packet, index, length);
+            chunk = tail;
+            add(tail);
+        } else {
+            chunk = null;
+            add(packet.retainedSlice(index, length));
+        }
+    }
+
+    private ByteBuf keep(ByteBuf packet, int index, int length) {
+        if (isSmall(packet, length)) {
+            return endpoint.output.alloc().directBuffer(length).writeBytes(packet, index, length);
+        }
+        return packet.retainedSlice(index, length);
+    }
+
+    private static boolean isSmall(ByteBuf packet, int length) {
+        return length < packet.capacity() / COPY_BREAK_FRACTION;
+    }
+
+    private void add(ByteBuf data) {
+        ArrayDeque<ByteBuf> waiting = queue;
+        if (waiting == null) {
+            waiting = new ArrayDeque<>();
+            queue = waiting;
+        }
+        waiting.add(data);
+        count(data.readableBytes());
+    }
+
+    private void count(int bytes) {
+        queuedBytes += bytes;
+        endpoint.receiveQueued(bytes);
+    }
+
+    /** The next queued buffer, which the caller owns from now on. */
+    @Nullable
+    ByteBuf poll() {
+        ArrayDeque<ByteBuf> waiting = queue;
+        if (waiting == null) {
+            return null;
+        }
+        ByteBuf data = waiting.poll();
+        if (data == null) {
+            queue = null;
+            return null;
+        }
+        if (data == chunk) {
+            chunk = null;
+        }
+        count(-data.readableBytes());
+        delivered(data.readableBytes());
+        return data;
+    }
+
+    /** Grows the buffer of an application that keeps up, within the budget of all. */
+    private void delivered(int bytes) {
+        delivered += bytes;
+        if (delivered < buffer) {
+            return;
+        }
+        long now = endpoint.now();
+        if (now - deliveredSince < KEEPS_UP_NANOS && queuedBytes == 0 && endpoint.receiveBudgetIsAmple()) {
+            buffer = (int) Math.min(bufferMax, 2L * buffer);
+        }
+        delivered = 0;
+        deliveredSince = now;
+    }
+
+    /** Releases everything that is queued. */
+    void clear() {
+        ArrayDeque<ByteBuf> waiting = queue;
+        if (waiting != null) {
+            ByteBuf data;
+            while ((data = waiting.poll()) != null) {
+                data.release();
+            }
+            queue = null;
+        }
+        chunk = null;
+        count(-queuedBytes);
+        if (outOfOrder != null) {
+            outOfOrder.clear();
+            outOfOrder = null;
+        }
+    }
+}
