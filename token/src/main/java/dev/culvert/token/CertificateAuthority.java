@@ -4,13 +4,18 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
+import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPrivateKey;
 import java.security.interfaces.EdECPrivateKey;
 import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECPoint;
+import java.security.spec.ECPublicKeySpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -28,7 +33,9 @@ import org.bouncycastle.cert.X509v3CertificateBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509ExtensionUtils;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.crypto.ec.CustomNamedCurves;
 import org.bouncycastle.crypto.params.Ed25519PrivateKeyParameters;
+import org.bouncycastle.math.ec.FixedPointCombMultiplier;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 
@@ -136,5 +143,21 @@ final class CertificateAuthority {
         byte[] seed = key.getBytes()
                 .orElseThrow(() -> new IllegalArgumentException("the private key does not show its bytes"));
         return new Ed25519PrivateKeyParameters(seed, 0).generatePublicKey().getEncoded();
+    }
+
+    /** The public half of a private P-256 key: the base point multiplied by it. */
+    static PublicKey publicHalf(ECPrivateKey key) throws GeneralSecurityException {
+        if (key.getParams().getCurve().getField().getFieldSize() != 256) {
+            throw new InvalidKeyException("not a key of 256 bits");
+        }
+        org.bouncycastle.math.ec.ECPoint point = new FixedPointCombMultiplier()
+                .multiply(CustomNamedCurves.getByName("secp256r1").getG(), key.getS())
+                .normalize();
+        return KeyFactory.getInstance("EC")
+                .generatePublic(new ECPublicKeySpec(
+                        new ECPoint(
+                                point.getAffineXCoord().toBigInteger(),
+                                point.getAffineYCoord().toBigInteger()),
+                        key.getParams()));
     }
 }

@@ -14,6 +14,7 @@ import java.security.Signature;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPrivateKey;
 import java.security.interfaces.EdECPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.X509EncodedKeySpec;
@@ -183,12 +184,23 @@ public final class StateDirectory {
         if (files.exists(CA_CRT)) {
             return;
         }
-        // The public half of a P-256 key is not computed here: a key without certificate has pinned nothing yet, for
-        // pins are read from the certificate. So an interrupted creation starts over.
-        KeyPair pair = CertificateAuthority.newKey();
-        X509Certificate certificate =
-                CertificateAuthority.selfSign(pair.getPublic(), pair.getPrivate(), clock.instant());
-        files.write(CA_KEY, StateFiles.pem(PRIVATE_KEY, pair.getPrivate().getEncoded()), true);
+        PrivateKey key;
+        PublicKey publicKey;
+        if (files.exists(CA_KEY)) {
+            // Keep the key: tokens may be out that pin it.
+            key = readKey(CA_KEY, "EC");
+            try {
+                publicKey = CertificateAuthority.publicHalf((ECPrivateKey) key);
+            } catch (GeneralSecurityException | RuntimeException e) {
+                throw files.corrupt(CA_KEY, "is not a P-256 key", e);
+            }
+        } else {
+            KeyPair pair = CertificateAuthority.newKey();
+            key = pair.getPrivate();
+            publicKey = pair.getPublic();
+            files.write(CA_KEY, StateFiles.pem(PRIVATE_KEY, key.getEncoded()), true);
+        }
+        X509Certificate certificate = CertificateAuthority.selfSign(publicKey, key, clock.instant());
         files.write(CA_CRT, encode(certificate), false);
     }
 

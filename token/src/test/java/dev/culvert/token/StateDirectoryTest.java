@@ -163,6 +163,7 @@ class StateDirectoryTest {
     @Test
     void completesAnInterruptedCreation() throws Exception {
         String keyId = create().signer().keyId();
+        String pin = create().caPin();
         Files.delete(dir().resolve("signing.pub"));
         Files.delete(dir().resolve("ca.crt"));
         assertThatThrownBy(() -> StateDirectory.open(dir()))
@@ -170,6 +171,7 @@ class StateDirectoryTest {
                 .hasMessageContaining("signing.pub");
         StateDirectory again = create();
         assertThat(again.signer().keyId()).isEqualTo(keyId);
+        assertThat(again.caPin()).as("tokens that are out must stay good").isEqualTo(pin);
         SigningProbe.assertHalves(again.serverCertificate(List.of("a.example")));
     }
 

@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
             "The signature is verified if the state directory has the key; otherwise that is said."
         },
         mixinStandardHelpOptions = true,
-        footer = "%nExit codes: 0 shown, 1 it is not a token, forged, or not in force, 2 wrong usage.")
+        footer = "%nExit codes: 0 shown, 1 no token, forged or not in force, 2 wrong usage.")
 final class ShowCommand implements Callable<Integer> {
     @ParentCommand
     @Nullable
