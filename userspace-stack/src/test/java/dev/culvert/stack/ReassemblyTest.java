@@ -79,7 +79,7 @@ class ReassemblyTest {
                     byte[] packet = datagram(random.nextBoolean() ? 4 : 6, 1500 + random.nextInt(8000));
                     List<byte[]> parts = fragments(packet, 8 * (30 + random.nextInt(150)), run * 100 + i);
                     all.addAll(parts);
-                    // Not the last piece that comes, which would begin a new datagram: see the assertion on leftovers.
+                    // A duplicate; if it comes after the whole, it begins a datagram that only the time-out ends.
                     all.add(parts.get(random.nextInt(parts.size())));
                 }
                 Collections.shuffle(all, random);
