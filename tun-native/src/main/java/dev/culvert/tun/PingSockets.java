@@ -2,9 +2,9 @@ package dev.culvert.tun;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
+import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -43,6 +43,11 @@ public final class PingSockets {
      * @throws PingUnavailableException if the process may neither
      */
     public static EpollDatagramChannel open(boolean ipv6) throws PingUnavailableException {
+        if (!Epoll.isAvailable()) {
+            throw new PingUnavailableException("open an echo socket: Netty's epoll library does not load: "
+                    + Epoll.unavailabilityCause()
+                    + "; have netty-transport-native-epoll for this machine in the class path");
+        }
         int family = ipv6 ? LibC.AF_INET6 : LibC.AF_INET;
         int protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
         int flags = LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC;
@@ -97,7 +102,7 @@ public final class PingSockets {
         }
         String range;
         try {
-            range = Files.readString(GROUP_RANGE).strip().replaceAll("\\s+", " ");
+            range = ProcFile.read(GROUP_RANGE).replaceAll("\\s+", " ");
         } catch (IOException e) {
             range = "unknown";
         }

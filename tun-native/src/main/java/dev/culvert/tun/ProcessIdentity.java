@@ -47,7 +47,7 @@ record ProcessIdentity(long pid, long start, String boot) {
 
     static String bootId() {
         try {
-            return Files.readString(BOOT_ID).strip();
+            return ProcFile.read(BOOT_ID);
         } catch (IOException e) {
             return "";
         }

@@ -40,7 +40,11 @@ import org.jspecify.annotations.Nullable;
  * <h2>Writing</h2>
  * When the kernel has no room messages wait in the channel, whose writability tells. A message that is no
  * packet, or meets an interface that is down, is dropped and counted ({@link #stats()}), and its promise
- * succeeds: IP promises no more. When the interface is deleted, the channel closes.
+ * succeeds: IP promises no more. When the interface is deleted, the channel closes: at once while it
+ * reads, else with the next read or write, as epoll does not tell those who do not ask.
+ *
+ * <p>Close the channel before its group: a loop of Netty 4.2 that is shut down with a quiet period of 0
+ * may end without closing what is registered on it.
  */
 public final class TunChannel extends AbstractChannel {
     /** Bounds the time that one turn takes from other channels on the loop. */

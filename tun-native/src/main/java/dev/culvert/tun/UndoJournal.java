@@ -19,6 +19,7 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -162,6 +163,12 @@ public final class UndoJournal implements Closeable {
     public synchronized boolean ownerAlive() {
         ProcessIdentity last = owner;
         return last != null && last.pid() != ProcessHandle.current().pid() && last.isAlive();
+    }
+
+    /** The other process that still runs and made the changes recorded here, if there is one. */
+    public synchronized Optional<ProcessHandle> ownerProcess() {
+        ProcessIdentity last = owner;
+        return last != null && ownerAlive() ? ProcessHandle.of(last.pid()) : Optional.empty();
     }
 
     /** The steps not undone yet, in the order in which they were recorded. */

@@ -37,7 +37,7 @@ final class TunChannelTest {
 
     @AfterEach
     void close() throws Exception {
-        group.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
+        group.shutdownGracefully(20, 5_000, TimeUnit.MILLISECONDS).syncUninterruptibly();
         device.peer.close();
         device.close();
         plain.peer.close();
@@ -309,7 +309,7 @@ final class TunChannelTest {
     void closesWithItsEventLoop() throws Exception {
         TunChannel channel = new TunChannel(device);
         PacketCollector.on(group, channel);
-        group.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
+        group.shutdownGracefully(20, 5_000, TimeUnit.MILLISECONDS).syncUninterruptibly();
         assertThat(device.isOpen()).isFalse();
     }
 }

@@ -251,6 +251,12 @@ final class UndoJournalTest {
     }
 
     @Test
+    void readsTheWholeBootId() {
+        // A UUID: a first character of it would be the same after one reboot in sixteen.
+        assertThat(ProcessIdentity.bootId()).matches("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+    }
+
+    @Test
     void dropsWhatARebootHasUndone() throws Exception {
         try (UndoJournal journal = open()) {
             journal.record(step(1));
