@@ -14,6 +14,7 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Announcement {
     private static final JsonMapper JSON = JsonMapper.builder()
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES) // left out by an older peer: false, 0
             .build();
 
     private Announcement() {}
@@ -26,11 +27,21 @@ public final class Announcement {
      * @param routes prefixes in text form; the gateway takes only those that the agent's token holds
      * @param echo whether it can ping
      */
-    public record Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {}
+    public record Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {
+        public Agent {
+            require(instance, "instance");
+            routes = List.copyOf(require(routes, "routes"));
+        }
+    }
 
     /** Gateway to client: the agents that its grants mention, connected or not. */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Reachable(String client, List<ReachableAgent> agents) {}
+    public record Reachable(String client, List<ReachableAgent> agents) {
+        public Reachable {
+            require(client, "client");
+            agents = List.copyOf(require(agents, "agents"));
+        }
+    }
 
     /**
      * One agent as a client sees it.
@@ -38,7 +49,20 @@ public final class Announcement {
      * @param instances how many are connected; 0 means that it is down
      * @param routes prefixes that the agent serves and the client is granted, in text form
      */
-    public record ReachableAgent(String name, int instances, List<String> routes) {}
+    public record ReachableAgent(String name, int instances, List<String> routes) {
+        public ReachableAgent {
+            require(name, "name");
+            routes = List.copyOf(require(routes, "routes"));
+        }
+    }
+
+    /** A peer's JSON may leave out what our types promise. */
+    private static <T> T require(@Nullable T value, String member) {
+        if (value == null) {
+            throw new IllegalArgumentException("member \"" + member + "\" is missing");
+        }
+        return value;
+    }
 
     public static byte[] encode(Object announcement) {
         return JSON.writeValueAsBytes(announcement);

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import io.netty.buffer.ByteBufUtil;
 import io.netty.util.NetUtil;
 import java.net.InetAddress;
 import java.util.Objects;
@@ -32,8 +33,15 @@ public record Destination(
         if ((address == null) == (name == null)) {
             throw new IllegalArgumentException("destination needs either an address or a name");
         }
-        if (name != null && (name.isEmpty() || name.length() > MAX_NAME)) {
-            throw new IllegalArgumentException("destination name length=" + name.length() + ", allowed 1.." + MAX_NAME);
+        if (name != null) {
+            int length = ByteBufUtil.utf8Bytes(name); // as it goes on the wire, where one byte tells it
+            if (length == 0 || length > MAX_NAME) {
+                throw new IllegalArgumentException(
+                        "destination name length=" + length + " bytes, allowed 1.." + MAX_NAME);
+            }
+            if (name.chars().anyMatch(c -> c <= ' ' || c == 0x7f)) { // names go into logs and resolvers
+                throw new IllegalArgumentException("destination name has a space or control character");
+            }
         }
         if (port < (protocol == ICMP ? 0 : 1) || port > 0xffff) {
             throw new IllegalArgumentException("destination port=" + port + ", allowed 1..65535");

@@ -78,6 +78,10 @@ public final class FairWriter {
         return new Outlet(flowId, this, listener);
     }
 
+    boolean isClosed() {
+        return closed;
+    }
+
     /** Payload bytes waiting over all flows. */
     public long queuedBytes() {
         return queuedBytes;
@@ -192,7 +196,8 @@ public final class FairWriter {
         } finally {
             pumping = false;
         }
-        if (turn >= MAX_PER_TURN && channel.isWritable()) {
+        // After a full turn, or when something was added during the last flush, while schedule() was held off.
+        if (channel.isWritable() && (turn >= MAX_PER_TURN || !control.isEmpty() || next() != null)) {
             schedule();
         }
     }

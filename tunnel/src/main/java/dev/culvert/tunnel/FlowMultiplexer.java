@@ -75,10 +75,19 @@ public final class FlowMultiplexer implements FrameReceiver {
         return budget;
     }
 
-    /** Sends an ANNOUNCE. */
+    /**
+     * Sends an ANNOUNCE.
+     *
+     * @throws IllegalArgumentException when its JSON does not fit one frame
+     */
     public void announce(Object announcement) {
-        ByteBuf b = link().channel().alloc().buffer();
-        b.writeBytes(Announcement.encode(announcement));
+        byte[] json = Announcement.encode(announcement);
+        if (json.length > Frame.MAX_PAYLOAD) {
+            throw new IllegalArgumentException("cannot announce: " + json.length + " bytes of JSON, most is "
+                    + Frame.MAX_PAYLOAD + "; join routes into larger prefixes");
+        }
+        ByteBuf b = link().channel().alloc().buffer(json.length);
+        b.writeBytes(json);
         link().writer().control(Frame.ANNOUNCE, 0, 0, b);
     }
 
@@ -98,7 +107,6 @@ public final class FlowMultiplexer implements FrameReceiver {
         LinkFlow flow = new LinkFlow(this, id, request, false);
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
-        link().eventLoop().register(flow);
         ByteBuf b = link().channel().alloc().directBuffer(128);
         new OpenRequest(
                         request.destination(),
@@ -109,7 +117,9 @@ public final class FlowMultiplexer implements FrameReceiver {
                         link().minRttMicros(),
                         request.allowed())
                 .encode(b);
+        // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
         link().writer().control(Frame.OPEN, 0, id, b);
+        link().eventLoop().register(flow);
         return flow;
     }
 

@@ -46,10 +46,10 @@ public final class IncomingFlow {
     /**
      * Opens the flow: OPENED goes to the opener and the returned channel becomes active.
      *
-     * @return the flow's channel, with {@code handler} in its pipeline; null when the flow was abandoned
+     * @return the flow's channel, with {@code handler} in its pipeline; null when the flow was abandoned or the link is down
      */
     public @Nullable LinkFlow accept(ChannelHandler handler) {
-        if (answered) {
+        if (answered || !mux.isUp()) {
             return null;
         }
         answered = true;

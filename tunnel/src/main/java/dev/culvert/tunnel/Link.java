@@ -151,11 +151,17 @@ public final class Link extends ChannelInboundHandlerAdapter {
         int n = Math.min(text.length, 120);
         ByteBuf b = c.alloc().directBuffer(16 + n);
         writeControl(b, OP_CLOSE, code, text, n);
-        c.writeAndFlush(b).addListener(f -> {
-            // The peer closes in answer; a dead one does not, so it is not waited for long.
-            c.executor().schedule(() -> c.close(), CLOSE_LINGER_MILLIS, TimeUnit.MILLISECONDS);
-        });
+        c.writeAndFlush(b, c.voidPromise());
+        closeSoon(c);
         takeDown(why);
+    }
+
+    /**
+     * The peer closes in answer to a Close frame. One that does not, or that does not even read ours, is not waited for
+     * long: the time runs from now, not from when the frame has been written, which may be never.
+     */
+    private static void closeSoon(ChannelHandlerContext c) {
+        c.executor().schedule(() -> c.close(), CLOSE_LINGER_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     private void writeControl(ByteBuf b, int opcode, int code, byte[] text, int n) {
@@ -256,7 +262,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
             decode(ctx, in);
         } catch (ProtocolException e) {
             log.debug("link {}: {}", ctx.channel().remoteAddress(), e.getMessage());
-            close(e.closeCode(), e.getMessage() == null ? "protocol error" : e.getMessage());
+            close(e.closeCode(), e.getMessage() == null ? "protocol error" : printable(e.getMessage()));
         }
     }
 
@@ -451,6 +457,9 @@ public final class Link extends ChannelInboundHandlerAdapter {
         boolean last = (b0 & 0x80) != 0;
         switch (b0 & 0x0f) {
             case OP_PING -> {
+                if (!ctx.channel().isWritable()) {
+                    return; // RFC 6455 5.5.3 wants only the latest answered; a peer that does not read gets none queued
+                }
                 byte[] echo = new byte[body.readableBytes()];
                 body.readBytes(echo);
                 ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
@@ -506,6 +515,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
         ByteBuf b = ctx.alloc().directBuffer(16);
         writeControl(b, OP_CLOSE, 1000, new byte[0], 0);
         ctx.writeAndFlush(b).addListener(ChannelFutureListener.CLOSE);
+        closeSoon(ctx);
     }
 
     /** Text from a peer goes to terminals and logs: no control characters. */

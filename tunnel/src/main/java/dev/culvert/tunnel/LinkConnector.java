@@ -17,6 +17,7 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
@@ -27,6 +28,7 @@ import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -72,6 +74,12 @@ public final class LinkConnector {
     private String hostName() {
         String host = gateway.getHost();
         return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+    }
+
+    /** A path in the URL is for a proxy that serves the gateway under it. */
+    private String path() {
+        String path = gateway.getRawPath();
+        return path == null || path.isEmpty() || path.equals("/") ? LinkUpgrade.PATH : path;
     }
 
     private int port() {
@@ -170,18 +178,30 @@ public final class LinkConnector {
                 if (done.isSuccess()) {
                     request(ctx);
                 } else {
-                    Throwable root = done.cause();
-                    while (root.getCause() != null) {
-                        root = root.getCause();
-                    }
-                    fail(ctx, "TLS: " + root.getMessage());
+                    fail(ctx, tlsFailure(done.cause()));
                 }
             }
         }
 
+        private static String tlsFailure(Throwable cause) {
+            if (cause instanceof NotSslRecordException) {
+                return "it does not speak TLS; is the port right?"; // Netty's text is a dump of what came
+            }
+            if (cause instanceof ClosedChannelException) {
+                return "it closed the connection during the TLS handshake";
+            }
+            Throwable root = cause;
+            while (root.getCause() != null) {
+                root = root.getCause();
+            }
+            return "TLS: "
+                    + Objects.requireNonNullElse(
+                            root.getMessage(), root.getClass().getSimpleName());
+        }
+
         private void request(ChannelHandlerContext ctx) {
             FullHttpRequest request =
-                    new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, LinkUpgrade.PATH);
+                    new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path());
             String host = gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost();
             request.headers()
                     .set(HttpHeaderNames.HOST, host)
@@ -203,8 +223,8 @@ public final class LinkConnector {
                     fail(ctx, "its answer to the WebSocket upgrade is not a gateway's");
                     return;
                 }
-                // Later, because the codec is in the middle of decoding: its removal passes on what came behind.
-                ctx.executor().execute(() -> finish(ctx));
+                // At once: frames often come in the same read, behind the 101, and the codec's removal passes them on.
+                finish(ctx);
                 return;
             }
             refused(ctx, response);
@@ -266,7 +286,7 @@ public final class LinkConnector {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            fail(ctx, String.valueOf(cause.getMessage()));
+            fail(ctx, Link.printable(String.valueOf(cause.getMessage())));
         }
     }
 }

@@ -121,6 +121,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         otherRttMicros = rttMicros;
         boolean activate = state == State.OPENING;
         state = State.OPEN;
+        if (outputShutdown && window != null) { // shut down while it was pending: its FIN had to wait for OPENED
+            outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
+        }
         opened.setSuccess(null);
         if (activate && isOpen()) {
             pipeline().fireChannelActive();
@@ -129,28 +132,23 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     void receiveRefused(Reason reason, String text) {
         remoteGone = true;
-        FlowException cause = new FlowException(reason, text.isEmpty() ? reason.words() : text);
-        if (!opened.tryFailure(cause)) {
-            pipeline().fireExceptionCaught(cause);
-        } else if (!request.destination().isStream()) {
-            pipeline().fireExceptionCaught(cause);
-        }
-        unsafe().close(voidPromise());
+        endWith(new FlowException(reason, text.isEmpty() ? reason.words() : text));
     }
 
     void receiveReset(Reason reason) {
         remoteGone = true;
-        FlowException cause = new FlowException(reason, reason.words());
-        if (!opened.tryFailure(cause)) {
-            pipeline().fireExceptionCaught(cause);
-        }
-        unsafe().close(voidPromise());
+        endWith(new FlowException(reason, reason.words()));
     }
 
     void linkLost(String why) {
         remoteGone = true;
-        FlowException cause = new FlowException(Reason.LINK_LOST, "link lost: " + why);
-        if (!opened.tryFailure(cause)) {
+        endWith(new FlowException(Reason.LINK_LOST, "link lost: " + why));
+    }
+
+    /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
+    private void endWith(FlowException cause) {
+        boolean answered = !opened.tryFailure(cause);
+        if (answered || isActive()) {
             pipeline().fireExceptionCaught(cause);
         }
         unsafe().close(voidPromise());
@@ -165,11 +163,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         flushPending();
     }
 
+    /** Takes {@code payload}, except when it throws. */
     void receiveData(ByteBuf payload, boolean senderBlocked) throws ProtocolException {
         ReceiveWindow w = window;
         int n = payload.readableBytes();
         if (w == null || finReceived || !w.received(n, senderBlocked)) {
-            payload.release();
             throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flowId)
                     + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
         }
@@ -181,9 +179,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         receive(payload);
     }
 
+    /** Takes {@code payload}, except when it throws. */
     void receiveDatagram(ByteBuf payload, boolean ported) throws ProtocolException {
         if (window != null || ported && payload.readableBytes() < 2) {
-            payload.release();
             throw new ProtocolException("DATAGRAM for flow " + Integer.toUnsignedString(flowId)
                     + (window != null ? ", which is a stream" : " is too short"));
         }
@@ -218,15 +216,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     private void consumed(int bytes) {
         ReceiveWindow w = window;
-        if (w == null || bytes == 0 || remoteGone || finReceived) {
-            return;
+        if (w == null || bytes == 0 || remoteGone || finReceived || state == State.CLOSED) {
+            return; // a closed flow must not grow: its window has gone back to the budget
         }
         long credit = w.consumed(
                 bytes,
                 inbound == null || inbound.isEmpty(),
                 eventLoop().ticker().nanoTime(),
                 mux.pathRttNanos(otherRttMicros));
-        if (credit > 0 && state != State.CLOSED) {
+        if (credit > 0) {
             mux.link().writer().controlInt(Frame.CREDIT, flowId, credit);
         }
     }
@@ -334,7 +332,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private void writeDatagram(Object msg) {
         boolean sent;
         if (msg instanceof PortedDatagram d) {
-            ByteBuf b = alloc().directBuffer(2 + d.content().readableBytes());
+            ByteBuf b = alloc().directBuffer(
+                            PortedDatagram.PORT_LENGTH + d.content().readableBytes());
             b.writeShort(d.port()).writeBytes(d.content());
             sent = outlet.addDatagram(Frame.FLAG_PORT, b, false);
         } else {
@@ -350,19 +349,22 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (msg instanceof ByteBuf b && (window != null || b.readableBytes() <= Frame.MAX_PAYLOAD)) {
             return msg;
         }
-        if (msg instanceof PortedDatagram && window == null) {
+        if (msg instanceof PortedDatagram d
+                && window == null
+                && d.content().readableBytes() <= Frame.MAX_PAYLOAD - PortedDatagram.PORT_LENGTH) {
             return msg;
         }
+        ByteBuf content = msg instanceof ByteBuf b ? b : msg instanceof PortedDatagram d ? d.content() : null;
         throw new UnsupportedOperationException("flow " + request.destination() + " cannot carry a "
                 + msg.getClass().getSimpleName()
-                + (msg instanceof ByteBuf b ? " of " + b.readableBytes() + " bytes" : ""));
+                + (content == null ? "" : " of " + content.readableBytes() + " bytes"));
     }
 
     @Override
     protected void doShutdownOutput() {
         if (!outputShutdown && window != null) {
             outputShutdown = true;
-            if (!remoteGone) {
+            if (!remoteGone && state == State.OPEN) {
                 outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
             }
         }
@@ -386,7 +388,10 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         ArrayDeque<Object> q = inbound;
         inbound = null;
         if (q != null) {
-            q.forEach(ReferenceCountUtil::release);
+            // Emptied, not just released: drainInbound() may be in the middle of it.
+            for (Object message = q.poll(); message != null; message = q.poll()) {
+                ReferenceCountUtil.release(message);
+            }
         }
         if (window != null) {
             window.close();

@@ -136,6 +136,9 @@ public record OpenRequest(
                     default -> {} // of a later version
                 }
             }
+            if (credit > Integer.MAX_VALUE) {
+                throw new ProtocolException("OPEN with a credit of " + credit + " bytes, most is 2147483647");
+            }
             return new OpenRequest(destination, agent, client, source, credit, rtt, allowed);
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("OPEN is truncated");
@@ -149,10 +152,12 @@ public record OpenRequest(
         while (value.isReadable()) {
             int addressLength = value.readUnsignedByte();
             int length = value.readUnsignedByte();
-            if (length > addressLength * 8 || prefixes.size() == MAX_ALLOWED) {
+            InetAddress network = address(value, addressLength);
+            // Of the address, not of the bytes: an IPv4-mapped one has become IPv4.
+            if (length > network.getAddress().length * 8 || prefixes.size() == MAX_ALLOWED) {
                 throw new ProtocolException("OPEN with a malformed list of allowed prefixes");
             }
-            prefixes.add(new AllowedPrefix(address(value, addressLength), length));
+            prefixes.add(new AllowedPrefix(network, length));
         }
         return List.copyOf(prefixes);
     }

@@ -19,6 +19,9 @@ public final class Outlet {
     /** What a datagram flow may have waiting: about 20 ms of 400 Mbit/s; more would only be delay. */
     public static final int MAX_DATAGRAM_BACKLOG = 1 << 20;
 
+    /** Datagrams that may wait, whatever their size: {@link #MAX_DATAGRAM_BACKLOG} does not bound empty ones. */
+    static final int MAX_DATAGRAMS = 4_096;
+
     /** At or below this many waiting bytes the listener is asked for more: two frames, so that the writer never starves. */
     static final int LOW_WATER = 2 * Frame.MAX_DATA;
 
@@ -65,14 +68,15 @@ public final class Outlet {
     }
 
     /**
-     * Queues a frame and lets the writer know; after {@link #close()} the payload is released and nothing happens.
+     * Queues a frame and lets the writer know; after {@link #close()}, or when the link is down, the payload is released
+     * and nothing happens.
      *
      * @param payload ownership passes
      * @param headroom true when the bytes before {@code payload}'s reader index belong to nobody, so that headers may
      *     be written there (a frame that is passed on)
      */
     public void add(int type, int flags, ByteBuf payload, boolean headroom) {
-        if (closed) {
+        if (closed || writer.isClosed()) {
             payload.release();
             return;
         }
@@ -94,7 +98,10 @@ public final class Outlet {
      * @return false when it was dropped (and released)
      */
     public boolean addDatagram(int flags, ByteBuf payload, boolean headroom) {
-        if (queuedBytes + payload.readableBytes() > MAX_DATAGRAM_BACKLOG || closed) {
+        if (closed
+                || writer.isClosed()
+                || count >= MAX_DATAGRAMS
+                || queuedBytes + payload.readableBytes() > MAX_DATAGRAM_BACKLOG) {
             payload.release();
             return false;
         }

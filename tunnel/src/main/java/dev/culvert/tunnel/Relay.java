@@ -56,6 +56,9 @@ public final class Relay {
         }
         a.config().setAutoRead(b.isWritable());
         b.config().setAutoRead(a.isWritable());
+        // The event of an input that ended before we came has been missed.
+        relay.a.inputEndedEarlier();
+        relay.b.inputEndedEarlier();
     }
 
     private void end(@Nullable Throwable cause) {
@@ -140,6 +143,12 @@ public final class Relay {
             }
         }
 
+        void inputEndedEarlier() {
+            if (((DuplexChannel) channel).isInputShutdown()) {
+                inputEnded();
+            }
+        }
+
         private void inputEnded() {
             if (inputDone || ended) {
                 return;
@@ -166,15 +175,21 @@ public final class Relay {
 
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
-            // A socket that has ended in both directions may close itself while the peer still has bytes to flush.
-            if (!inputDone || !outputFlushed) {
+            if (!isDone()) {
                 end(null);
             }
         }
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            end(cause);
+            if (!isDone()) {
+                end(cause);
+            }
+        }
+
+        /** A side that has ended in both directions may close itself, or break, while the peer still has its bytes to flush. */
+        private boolean isDone() {
+            return inputDone && outputFlushed;
         }
     }
 }
