@@ -200,8 +200,7 @@ public final class LinkConnector {
         }
 
         private void request(ChannelHandlerContext ctx) {
-            FullHttpRequest request =
-                    new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path());
+            FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path());
             String host = gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost();
             request.headers()
                     .set(HttpHeaderNames.HOST, host)

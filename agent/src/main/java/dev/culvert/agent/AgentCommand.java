@@ -1,0 +1,99 @@
+package dev.culvert.agent;
+
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenException;
+import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.TokenOption;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkRefusedException;
+import dev.culvert.tunnel.LinkSettings;
+import java.util.Base64;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** The {@code agent} command. */
+@Command(
+        name = "agent",
+        description =
+                "Serves the networks of its token: runs inside a LAN, without privileges, and dials what clients ask for.",
+        mixinStandardHelpOptions = true,
+        versionProvider = AgentCommand.Version.class,
+        footerHeading =
+                "%nExit codes: 1 it failed (also: the gateway refuses the token), 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
+        footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
+public final class AgentCommand implements Callable<Integer> {
+    /** Closing the links takes less than this. */
+    private static final long SHUTDOWN_MILLIS = 4_000;
+
+    @Mixin
+    TokenOption tokenOption = new TokenOption();
+
+    /** Used by picocli. */
+    public AgentCommand() {}
+
+    /** Runs the command and ends the process with its exit code. */
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new AgentCommand());
+        line.setUsageHelpAutoWidth(true);
+        line.setExecutionExceptionHandler((e, command, parsed) -> {
+            command.getErr().println("agent: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
+            command.getErr().flush();
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        line.setParameterExceptionHandler((e, args) -> {
+            e.getCommandLine().getErr().println("agent: " + e.getMessage());
+            e.getCommandLine().getErr().println("Try 'agent --help'.");
+            e.getCommandLine().getErr().flush();
+            return CommandLine.ExitCode.USAGE;
+        });
+        return line;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("agent: warning: " + w));
+        AgentToken token = read(jwt);
+        String pin = token.pin();
+        LinkConnector connector = new LinkConnector(
+                token.gateway(), pin == null ? null : Base64.getUrlDecoder().decode(pin), jwt);
+        try (Agent agent = new Agent(token, connector, LinkSettings.DEFAULT)) {
+            Thread main = Thread.currentThread();
+            Runtime.getRuntime()
+                    .addShutdownHook(new Thread(
+                            () -> {
+                                main.interrupt();
+                                try {
+                                    main.join(SHUTDOWN_MILLIS);
+                                } catch (InterruptedException e) {
+                                    Thread.currentThread().interrupt();
+                                }
+                            },
+                            "stop"));
+            agent.start();
+            LinkRefusedException refused = agent.refused().get();
+            throw refused;
+        } catch (InterruptedException e) {
+            return CommandLine.ExitCode.OK;
+        }
+    }
+
+    private static AgentToken read(String jwt) throws TokenException {
+        return (AgentToken) TokenReader.read(jwt, Token.Kind.AGENT);
+    }
+
+    /** The version in the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = AgentCommand.class.getPackage().getImplementationVersion();
+            return new String[] {"culvert agent " + (version == null ? "(development build)" : version)};
+        }
+    }
+}

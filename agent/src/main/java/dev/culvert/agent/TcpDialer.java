@@ -1,0 +1,131 @@
+package dev.culvert.agent;
+
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.Relay;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** TCP flows: dials, and joins flow and socket. One link's; event loop only. */
+final class TcpDialer {
+    private static final Logger log = LoggerFactory.getLogger(TcpDialer.class);
+
+    /** As long as a black hole may hold a dial. The application sees silence, as on the LAN. */
+    static final Duration DEADLINE = Duration.ofSeconds(10);
+
+    /** Dials under way: a scan of four thousand silent ports is not held up. */
+    static final int MAX_DIALS = 4096;
+
+    /** Of these for one client, so that one client's black holes do not stop another's flows. */
+    static final int MAX_DIALS_PER_CLIENT = 2048;
+
+    /** What a socket may have waiting for a slow LAN host, beside the kernel's own buffer. */
+    private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(128 << 10, 256 << 10);
+
+    private final EventLoop loop;
+    private final Map<String, Integer> dialsByClient = new HashMap<>();
+    private int dials;
+    private int open;
+
+    TcpDialer(EventLoop loop) {
+        this.loop = loop;
+    }
+
+    int openCount() {
+        return open;
+    }
+
+    void dial(IncomingFlow flow, InetAddress address) {
+        String client = flow.request().client() == null ? "" : flow.request().client();
+        if (dials >= MAX_DIALS || dialsByClient.getOrDefault(client, 0) >= MAX_DIALS_PER_CLIENT) {
+            flow.refuse(Reason.OVERLOADED, "too many dials under way at the agent");
+            return;
+        }
+        dials++;
+        dialsByClient.merge(client, 1, Integer::sum);
+        ChannelFuture dial = new Bootstrap()
+                .group(loop)
+                .channel(EventLoops.socketChannel())
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
+                .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+                .option(ChannelOption.AUTO_READ, false)
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.SO_KEEPALIVE, true)
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+                .handler(new Silent())
+                .connect(new InetSocketAddress(
+                        address, flow.request().destination().port()));
+        flow.onAbandoned(() -> {
+            dial.cancel(false);
+            dial.channel().close();
+        });
+        dial.addListener(f -> {
+            dials--;
+            dialsByClient.computeIfPresent(client, (c, n) -> n == 1 ? null : n - 1);
+            if (!f.isSuccess()) {
+                refuse(flow, f.cause());
+            } else {
+                join(flow, dial.channel());
+            }
+        });
+    }
+
+    private void refuse(IncomingFlow flow, Throwable cause) {
+        Reason reason = f(cause);
+        log.debug("{}: {}", flow.request().destination(), cause.toString());
+        flow.refuse(reason, flow.request().destination() + ": " + reason.words());
+    }
+
+    private static Reason f(Throwable cause) {
+        Reason reason = DialErrors.reason(cause);
+        return reason == Reason.UNSPECIFIED ? Reason.HOST_UNREACHABLE : reason;
+    }
+
+    private void join(IncomingFlow flow, Channel socket) {
+        LinkFlow linkFlow = flow.accept(new Silent());
+        if (linkFlow == null) {
+            Relay.reset(socket);
+            return;
+        }
+        open++;
+        Relay.join(linkFlow, socket, (up, down, cause) -> {
+            open--;
+            if (log.isDebugEnabled()) {
+                log.debug(
+                        "{}: {} bytes up, {} down{}",
+                        flow.request().destination(),
+                        up,
+                        down,
+                        cause == null ? "" : ", " + cause.getMessage());
+            }
+        });
+    }
+
+    /** Netty wants a handler; the relay's does the work. */
+    private static final class Silent extends ChannelInboundHandlerAdapter {
+        @Override
+        public boolean isSharable() {
+            return true;
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.fireExceptionCaught(cause);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+package dev.culvert.client;
+
+import dev.culvert.tun.UndoJournal;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where the client writes down how to undo its changes: one file a network namespace, because that is what the changes
+ * belong to.
+ */
+final class ClientJournal {
+    private static final Path SYSTEM = Path.of("/var/lib/culvert/client");
+
+    private ClientJournal() {}
+
+    static UndoJournal open(@Nullable Path directory, Map<String, String> env) throws IOException {
+        return UndoJournal.open(path(directory, env));
+    }
+
+    static Path path(@Nullable Path directory, Map<String, String> env) {
+        Path dir = directory;
+        if (dir == null) {
+            String home = env.getOrDefault("HOME", "/");
+            String xdg = env.getOrDefault("XDG_STATE_HOME", home + "/.local/state");
+            dir = "root".equals(System.getProperty("user.name")) ? SYSTEM : Path.of(xdg, "culvert", "client");
+        }
+        return dir.resolve("undo-" + namespace() + ".journal");
+    }
+
+    /** The number in {@code net:[4026531840]}; "host" where there are no namespaces. */
+    private static String namespace() {
+        try {
+            return Files.readSymbolicLink(Path.of("/proc/self/ns/net"))
+                    .toString()
+                    .replaceAll("[^0-9]", "");
+        } catch (IOException | UnsupportedOperationException e) {
+            return "host";
+        }
+    }
+}

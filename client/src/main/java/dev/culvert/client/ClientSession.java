@@ -1,0 +1,297 @@
+package dev.culvert.client;
+
+import dev.culvert.stack.EchoFlow;
+import dev.culvert.stack.FlowListener;
+import dev.culvert.stack.IpStack;
+import dev.culvert.stack.StackConfig;
+import dev.culvert.stack.UdpFlow;
+import dev.culvert.stack.tcp.TcpRequest;
+import dev.culvert.token.IpPrefix;
+import dev.culvert.tun.TunChannel;
+import dev.culvert.tun.TunDevice;
+import dev.culvert.tun.TunStats;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkKeeper;
+import dev.culvert.tunnel.LinkRefusedException;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** A client that is up: TUN, stack and link on one event loop, host routes on one other thread. */
+final class ClientSession implements AutoCloseable {
+    /** What the session has to say to its user. Any thread. */
+    interface Voice {
+        void say(String line);
+    }
+
+    /** A moment's figures for the status line. */
+    record Status(
+            boolean linked,
+            String trouble,
+            long rttMicros,
+            Map<String, Integer> agents,
+            Set<IpPrefix> routes,
+            int tcp,
+            int udp,
+            int echo,
+            long refused,
+            long bytesUp,
+            long bytesDown) {}
+
+    private final EventLoopGroup loops = EventLoops.create(1, "client");
+    private final EventLoop loop = loops.next();
+    private final ExecutorService hostThread = Executors.newSingleThreadExecutor(r -> {
+        Thread t = new Thread(r, "host-network");
+        t.setDaemon(true);
+        return t;
+    });
+
+    private final TunChannel tun;
+    private final @Nullable HostRoutes host;
+    private final LinkKeeper keeper;
+    private final Voice voice;
+    private final List<RouteTable.Wanted> wanted;
+    private final boolean full;
+    private final LinkView view = new LinkView();
+    private final FlowCounts counts = new FlowCounts();
+    private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
+    private final CompletableFuture<Void> routed = new CompletableFuture<>();
+
+    // Event loop only.
+    private String trouble = "connecting";
+    private boolean everUp;
+    private Map<String, Integer> agents = new LinkedHashMap<>();
+    private @Nullable InetAddress gateway;
+    private volatile Set<IpPrefix> installed = Set.of();
+
+    /**
+     * @param device an open TUN, owned from here on
+     * @param host changes the host's routes; null when somebody else does
+     */
+    ClientSession(
+            TunDevice device,
+            @Nullable HostRoutes host,
+            LinkConnector connector,
+            LinkSettings settings,
+            List<RouteTable.Wanted> wanted,
+            boolean full,
+            Voice voice)
+            throws IOException {
+        this.host = host;
+        this.voice = voice;
+        this.wanted = wanted;
+        this.full = full;
+        this.tun = new TunChannel(device);
+        view.down(loop.ticker().nanoTime());
+        tun.pipeline()
+                .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new Flows()));
+        if (!loop.register(tun).awaitUninterruptibly().isSuccess()) {
+            throw new IOException("cannot read packets from " + device.name() + ": " + loop);
+        }
+        tun.closeFuture()
+                .addListener(f -> failed.complete(new IOException("the interface " + device.name() + " is gone")));
+        keeper = new LinkKeeper(loop, connector, settings, new Events());
+    }
+
+    void start() {
+        keeper.start();
+    }
+
+    /** Completes when the session cannot go on: the gateway refuses the token, or the interface is gone. */
+    CompletableFuture<Throwable> failed() {
+        return failed;
+    }
+
+    /** Completes when the first routes are laid. */
+    CompletableFuture<Void> routed() {
+        return routed;
+    }
+
+    Status status() {
+        try {
+            return loop.submit(() -> {
+                        FlowMultiplexer link = view.link();
+                        TunStats t = tun.stats();
+                        return new Status(
+                                link != null,
+                                trouble,
+                                link == null ? 0 : link.link().rttMicros(),
+                                new TreeMap<>(agents),
+                                installed,
+                                counts.tcp,
+                                counts.udp,
+                                counts.echo,
+                                counts.refused,
+                                t.bytesIn(),
+                                t.bytesOut());
+                    })
+                    .get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        } catch (java.util.concurrent.ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Ends the flows, the link and the interface; the host's routes are {@link HostRoutes#undo}'s. */
+    @Override
+    public void close() {
+        keeper.stop("the client went down");
+        tun.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
+        hostThread.shutdown();
+        try {
+            if (!hostThread.awaitTermination(10, TimeUnit.SECONDS)) {
+                hostThread.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+    }
+
+    /** New flows from the stack. */
+    private final class Flows implements FlowListener {
+        private final TcpSplice tcp = new TcpSplice(view, counts);
+
+        @Override
+        public void onTcp(TcpRequest request) {
+            tcp.onTcp(request, loop.ticker().nanoTime());
+        }
+
+        @Override
+        public void onUdp(UdpFlow flow) {
+            flow.pipeline().addLast(new UdpSplice(flow, view, counts));
+        }
+
+        @Override
+        public void onEcho(EchoFlow flow) {
+            flow.pipeline().addLast(new EchoSplice(flow, view, counts));
+        }
+    }
+
+    /** What happens to the link. */
+    private final class Events implements LinkKeeper.Listener {
+        @Override
+        public void linkUp(FlowMultiplexer link) {
+            view.up(link);
+            everUp = true;
+            trouble = "";
+            gateway = link.link().remoteAddress() instanceof InetSocketAddress inet ? inet.getAddress() : null;
+            voice.say("connected to the gateway");
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.PROHIBITED, "a client answers no flows");
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
+            Announcement.Reachable reachable = Announcement.decode(payload, Announcement.Reachable.class);
+            Map<String, Integer> now = new LinkedHashMap<>();
+            for (Announcement.ReachableAgent agent : reachable.agents()) {
+                now.put(agent.name(), agent.instances());
+                Integer before = agents.get(agent.name());
+                if (agent.instances() == 0 && (before == null || before > 0)) {
+                    voice.say("agent '" + agent.name() + "' is not connected");
+                } else if (agent.instances() > 0 && (before == null || before == 0)) {
+                    voice.say(
+                            "agent '" + agent.name() + "' is connected, serving " + String.join(", ", agent.routes()));
+                }
+            }
+            if (now.isEmpty() && agents.isEmpty()) {
+                voice.say("no agent of this token has connected to the gateway yet");
+            }
+            agents = now;
+            RouteTable table = RouteTable.of(reachable.agents(), wanted, full);
+            table.problems().forEach(voice::say);
+            view.routes(table);
+            InetAddress at = gateway;
+            if (host != null && at != null) {
+                apply(host, table, at);
+            } else if (!table.routes().isEmpty()) {
+                routed.complete(null);
+            }
+        }
+
+        private void apply(HostRoutes host, RouteTable table, InetAddress at) {
+            try {
+                hostThread.execute(() -> {
+                    host.apply(table.routes().keySet(), at);
+                    Set<IpPrefix> laid = Set.copyOf(host.installed());
+                    if (!laid.equals(installed)) {
+                        installed = laid;
+                        voice.say(
+                                laid.isEmpty()
+                                        ? "no routes"
+                                        : "routes: "
+                                                + String.join(
+                                                        ", ",
+                                                        laid.stream()
+                                                                .sorted()
+                                                                .map(p -> p + " via " + table.agentFor(p.network()))
+                                                                .toList()));
+                    }
+                    if (!laid.isEmpty()) {
+                        routed.complete(null);
+                    }
+                });
+            } catch (RejectedExecutionException e) {
+                // Going down: no more routes.
+            }
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer link, String text) {
+            voice.say("the gateway is about to stop: " + text);
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            view.down(loop.ticker().nanoTime());
+            trouble = why;
+            voice.say("link lost: " + why);
+        }
+
+        @Override
+        public void waiting(Throwable why, long retryMillis) {
+            if (view.link() == null && !String.valueOf(why.getMessage()).equals(trouble)) {
+                trouble = String.valueOf(why.getMessage());
+                voice.say(trouble + "; trying again");
+            }
+        }
+
+        @Override
+        public boolean refused(LinkRefusedException why) {
+            if (!everUp) {
+                failed.complete(why);
+                return false;
+            }
+            trouble = String.valueOf(why.getMessage());
+            voice.say(trouble);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package dev.culvert.client;
+
+import dev.culvert.tun.UndoFailure;
+import dev.culvert.tun.UndoJournal;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code client down}. */
+@Command(
+        name = "down",
+        description =
+                "Ends a running 'client up' of this machine, or repairs what one that was killed has left behind.",
+        mixinStandardHelpOptions = true)
+final class DownCommand implements Callable<Integer> {
+    /** How long a running client may take to end. */
+    private static final long PATIENCE_MILLIS = 15_000;
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description = "Directory of the undo journal. Default: /var/lib/culvert/client as root.")
+    @Nullable
+    Path state;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        try (UndoJournal journal = ClientJournal.open(state, System.getenv())) {
+            if (journal.ownerAlive()) {
+                return end(journal);
+            }
+            int steps = journal.pending().size();
+            List<UndoFailure> failures = journal.replay();
+            for (UndoFailure f : failures) {
+                System.err.println("client: could not take back " + f.step() + ": " + f.reason());
+            }
+            System.out.println(
+                    steps == 0
+                            ? "client: not up; nothing to take back"
+                            : "client: took back " + (steps - failures.size()) + " of " + steps
+                                    + " changes of a run that had not ended in order");
+            return failures.isEmpty() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+        }
+    }
+
+    private static int end(UndoJournal journal) throws InterruptedException {
+        ProcessHandle owner = journal.ownerProcess().orElse(null);
+        if (owner == null) {
+            return CommandLine.ExitCode.OK;
+        }
+        owner.destroy();
+        long until = System.nanoTime() + PATIENCE_MILLIS * 1_000_000;
+        while (owner.isAlive() && System.nanoTime() < until) {
+            Thread.sleep(50);
+        }
+        if (owner.isAlive()) {
+            System.err.println(
+                    "client: process " + owner.pid() + " was told to end and has not after " + PATIENCE_MILLIS / 1000
+                            + " s; kill it with 'kill -9 " + owner.pid() + "', then run 'client down' again");
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        System.out.println("client: down");
+        return CommandLine.ExitCode.OK;
+    }
+}

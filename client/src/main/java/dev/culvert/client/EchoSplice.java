@@ -1,0 +1,106 @@
+package dev.culvert.client;
+
+import dev.culvert.stack.EchoFlow;
+import dev.culvert.stack.EchoMessage;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import org.jspecify.annotations.Nullable;
+
+/** One run of ping: requests and replies as datagrams of a flow on the link (u16 sequence number, data). Event loop only. */
+final class EchoSplice extends ChannelInboundHandlerAdapter {
+    private final EchoFlow echo;
+    private final LinkView view;
+    private final FlowCounts counts;
+    private @Nullable LinkFlow flow;
+    private int lastSequence;
+
+    EchoSplice(EchoFlow echo, LinkView view, FlowCounts counts) {
+        this.echo = echo;
+        this.view = view;
+        this.counts = counts;
+        counts.echo++;
+        echo.closeFuture().addListener(f -> counts.echo--);
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        EchoMessage request = (EchoMessage) msg;
+        lastSequence = request.sequence();
+        LinkFlow f = flow;
+        try {
+            if (f == null) {
+                f = view.open(
+                        Destination.of(Destination.ICMP, echo.destination(), echo.identifier()),
+                        echo.clientAddress(),
+                        ctx.executor().ticker().nanoTime(),
+                        new Replies());
+                flow = f;
+            }
+            ByteBuf b = ctx.alloc().directBuffer(2 + request.content().readableBytes());
+            b.writeShort(request.sequence()).writeBytes(request.content());
+            f.write(b, f.voidPromise());
+        } catch (FlowException e) {
+            counts.refused++;
+            echo.unreachable(request.sequence(), Refusals.of(e));
+        } finally {
+            request.release();
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (flow != null) {
+            flow.flush();
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        if (flow != null) {
+            flow.close();
+        }
+        ctx.fireChannelInactive();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        ctx.close();
+    }
+
+    private final class Replies extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object msg) {
+            ByteBuf b = (ByteBuf) msg;
+            if (b.readableBytes() < 2 || !echo.isWritable()) {
+                b.release();
+                return;
+            }
+            int sequence = b.readUnsignedShort();
+            echo.write(new EchoMessage(sequence, b), echo.voidPromise());
+        }
+
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            echo.flush();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof FlowException e && e.reason() != Reason.IDLE && e.reason() != Reason.CANCELLED) {
+                counts.refused++;
+                echo.unreachable(lastSequence, Refusals.of(e));
+            }
+            ctx.close();
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            flow = null; // the next request opens another
+        }
+    }
+}

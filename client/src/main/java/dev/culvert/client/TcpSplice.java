@@ -1,0 +1,108 @@
+package dev.culvert.client;
+
+import dev.culvert.stack.tcp.TcpFlow;
+import dev.culvert.stack.tcp.TcpRequest;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.Relay;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.net.InetSocketAddress;
+
+/**
+ * A SYN becomes a flow on the link; only when the agent has reached the destination is the SYN answered, and what the
+ * agent met is what the application sees. Event loop only.
+ */
+final class TcpSplice {
+    private final LinkView view;
+    private final FlowCounts counts;
+
+    TcpSplice(LinkView view, FlowCounts counts) {
+        this.view = view;
+        this.counts = counts;
+    }
+
+    void onTcp(TcpRequest request, long nowNanos) {
+        InetSocketAddress to = request.destination();
+        LinkFlow flow;
+        try {
+            flow = view.open(
+                    Destination.of(Destination.TCP, to.getAddress(), to.getPort()),
+                    request.source(),
+                    nowNanos,
+                    new Waiting());
+        } catch (FlowException | IllegalArgumentException e) {
+            counts.refused++;
+            request.refuse(Refusals.of(e));
+            return;
+        }
+        flow.config().setAutoRead(false);
+        request.onAbandoned(flow::close);
+        flow.opened().addListener(f -> {
+            if (!f.isSuccess()) {
+                counts.refused++;
+                request.refuse(Refusals.of(f.cause()));
+            } else if (request.isPending()) {
+                TcpFlow tcp = request.accept(new Handshake(flow));
+                tcp.config().setAutoRead(false);
+            } else {
+                flow.close();
+            }
+        });
+    }
+
+    /** Holds the link flow's place until the relay takes over. */
+    private static final class Waiting extends ChannelInboundHandlerAdapter {
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof FlowException) {
+                ctx.fireExceptionCaught(cause);
+            } else {
+                ctx.close();
+            }
+        }
+    }
+
+    /** Waits for the ACK of our SYN-ACK, then joins the two. */
+    private final class Handshake extends ChannelInboundHandlerAdapter {
+        private final LinkFlow flow;
+        private boolean joined;
+
+        Handshake(LinkFlow flow) {
+            this.flow = flow;
+        }
+
+        @Override
+        public void channelActive(ChannelHandlerContext ctx) {
+            joined = true;
+            counts.tcp++;
+            ctx.channel().closeFuture().addListener(f -> counts.tcp--);
+            Relay.join(ctx.channel(), flow, (up, down, cause) -> {});
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            if (!joined) {
+                flow.close();
+            }
+            ctx.fireChannelInactive();
+        }
+
+        @Override
+        public void handlerRemoved(ChannelHandlerContext ctx) {
+            if (!joined) {
+                flow.close();
+            }
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (joined) {
+                ctx.fireExceptionCaught(cause);
+            } else {
+                ctx.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package dev.culvert.client;
+
+import dev.culvert.stack.UdpFlow;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.PortedDatagram;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.DatagramPacket;
+import io.netty.util.ReferenceCountUtil;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One application socket: its datagrams go to a flow on the link for each destination, because each destination is
+ * authorised by itself; the agent sends all of them from one socket. Event loop only.
+ */
+final class UdpSplice extends ChannelInboundHandlerAdapter {
+    /** Flows of one application socket; the one used longest ago makes room, as in the agent. */
+    static final int MAX_DESTINATIONS = 4096;
+
+    private final UdpFlow socket;
+    private final LinkView view;
+    private final FlowCounts counts;
+    private final LinkedHashMap<InetSocketAddress, Remote> remotes = new LinkedHashMap<>(4, 0.75f, true);
+    private final ArrayList<LinkFlow> unflushed = new ArrayList<>(2);
+    private @Nullable Remote last;
+
+    UdpSplice(UdpFlow socket, LinkView view, FlowCounts counts) {
+        this.socket = socket;
+        this.view = view;
+        this.counts = counts;
+        counts.udp++;
+        socket.closeFuture().addListener(f -> counts.udp--);
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        DatagramPacket packet = (DatagramPacket) msg;
+        InetSocketAddress to = packet.recipient();
+        Remote remote = last;
+        if (remote == null || !remote.address.equals(to)) {
+            remote = remotes.get(to);
+        }
+        if (remote == null) {
+            remote = open(ctx, to);
+            if (remote == null) {
+                packet.release();
+                return;
+            }
+        }
+        last = remote;
+        LinkFlow flow = remote.flow();
+        flow.write(packet.content(), flow.voidPromise());
+        if (!unflushed.contains(flow)) {
+            unflushed.add(flow);
+        }
+    }
+
+    private @Nullable Remote open(ChannelHandlerContext ctx, InetSocketAddress to) {
+        if (to.getPort() == 0) {
+            return null;
+        }
+        if (remotes.size() >= MAX_DESTINATIONS) {
+            remotes.values().iterator().next().end();
+        }
+        Remote remote = new Remote(to);
+        try {
+            remote.flow = view.open(
+                    Destination.of(Destination.UDP, to.getAddress(), to.getPort()),
+                    socket.clientAddress(),
+                    ctx.executor().ticker().nanoTime(),
+                    remote);
+        } catch (FlowException e) {
+            counts.refused++;
+            socket.unreachable(to, Refusals.of(e));
+            return null;
+        }
+        remotes.put(to, remote);
+        return remote;
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        for (LinkFlow flow : unflushed) {
+            flow.flush();
+        }
+        unflushed.clear();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        for (Remote remote : remotes.values().toArray(Remote[]::new)) {
+            remote.end();
+        }
+        ctx.fireChannelInactive();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        ctx.close();
+    }
+
+    /** One destination of the socket, as a flow on the link. */
+    private final class Remote extends ChannelInboundHandlerAdapter {
+        private final InetSocketAddress address;
+        private @Nullable LinkFlow flow;
+        private boolean ending;
+
+        Remote(InetSocketAddress address) {
+            this.address = address;
+        }
+
+        LinkFlow flow() {
+            LinkFlow f = flow;
+            if (f == null) {
+                throw new IllegalStateException("UDP destination without a flow");
+            }
+            return f;
+        }
+
+        void end() {
+            ending = true;
+            flow().close();
+        }
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object msg) {
+            if (!socket.isWritable()) {
+                ReferenceCountUtil.release(msg); // a full interface loses datagrams, as a full wire does
+            } else if (msg instanceof PortedDatagram d) {
+                write(d.content(), new InetSocketAddress(address.getAddress(), d.port()));
+            } else {
+                write((ByteBuf) msg, address);
+            }
+        }
+
+        private void write(ByteBuf content, InetSocketAddress from) {
+            socket.write(new DatagramPacket(content, socket.clientAddress(), from), socket.voidPromise());
+        }
+
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            socket.flush();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof FlowException e
+                    && !ending
+                    && socket.isOpen()
+                    && e.reason() != Reason.IDLE
+                    && e.reason() != Reason.CANCELLED) {
+                counts.refused++;
+                socket.unreachable(address, Refusals.of(e));
+            }
+            ctx.close();
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            remotes.remove(address, this);
+            if (last == this) {
+                last = null;
+            }
+        }
+    }
+}

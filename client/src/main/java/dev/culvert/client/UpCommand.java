@@ -1,0 +1,245 @@
+package dev.culvert.client;
+
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.IpPrefix;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.TokenOption;
+import dev.culvert.tun.TunConfig;
+import dev.culvert.tun.TunDevice;
+import dev.culvert.tun.UndoFailure;
+import dev.culvert.tun.UndoJournal;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkSettings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code client up}. */
+@Command(
+        name = "up",
+        description =
+                "Makes a TUN interface, routes the agents' networks into it, and runs until it is ended by Ctrl-C, SIGTERM or 'client down'.",
+        mixinStandardHelpOptions = true,
+        sortOptions = false)
+final class UpCommand implements Callable<Integer> {
+    /** In 100.64.0.0/10 (RFC 6598), far from where others start counting: applications here send from it, the LAN never sees it. */
+    private static final String ADDRESS_4 = "100.127.255.1";
+
+    /** In fd00::/8 (RFC 4193); spells "culvert". */
+    private static final String ADDRESS_6 = "fd63:756c:7665:7274::1";
+
+    /** Going down takes less than this. */
+    private static final long SHUTDOWN_MILLIS = 15_000;
+
+    private static final long STATUS_MILLIS = 1_000;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Mixin
+    TokenOption tokenOption = new TokenOption();
+
+    @Option(
+            names = "--route",
+            paramLabel = "CIDR[=AGENT]",
+            description =
+                    "Route only this network (repeatable). Default: all that the agents announce and the token grants, but the default route.")
+    List<String> routes = new ArrayList<>();
+
+    @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
+    boolean full;
+
+    @Option(
+            names = "--tun",
+            paramLabel = "NAME",
+            defaultValue = TunConfig.DEFAULT_NAME,
+            description = "Interface name, or that of a persistent TUN made for this user. Default: ${DEFAULT-VALUE}.")
+    String tun = TunConfig.DEFAULT_NAME;
+
+    @Option(
+            names = "--tun-fd",
+            paramLabel = "FD",
+            description = "Use this open TUN descriptor, inherited from whoever started this.")
+    @Nullable
+    Integer tunFd;
+
+    @Option(
+            names = "--mtu",
+            paramLabel = "BYTES",
+            defaultValue = "1500",
+            description = "MTU of the interface. Default: ${DEFAULT-VALUE}; offload makes larger ones pointless.")
+    int mtu = TunConfig.DEFAULT_MTU;
+
+    @Option(
+            names = "--no-offload",
+            description = "No checksum and segmentation offload (for kernels that get it wrong).")
+    boolean noOffload;
+
+    @Option(
+            names = "--no-host-changes",
+            description =
+                    "Change no addresses and routes of this machine: somebody else has, or will. Needs no privilege with a persistent TUN.")
+    boolean noHostChanges;
+
+    @Option(
+            names = "--address",
+            paramLabel = "IPV4",
+            defaultValue = ADDRESS_4,
+            description = "The interface's own address. Default: ${DEFAULT-VALUE}.")
+    InetAddress address4 = IpPrefix.parse(ADDRESS_4).network();
+
+    @Option(
+            names = "--address6",
+            paramLabel = "IPV6",
+            defaultValue = ADDRESS_6,
+            description = "The interface's own IPv6 address. Default: ${DEFAULT-VALUE}.")
+    InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description = "Directory of the undo journal. Default: /var/lib/culvert/client as root.")
+    @Nullable
+    Path state;
+
+    @Override
+    public Integer call() throws Exception {
+        List<RouteTable.Wanted> wanted = parseRoutes();
+        TunConfig config;
+        try {
+            config = new TunConfig(
+                    tun,
+                    mtu,
+                    !noOffload,
+                    TunConfig.DEFAULT_TX_QUEUE_LENGTH,
+                    tunFd == null ? OptionalInt.empty() : OptionalInt.of(tunFd));
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
+        }
+        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("client: warning: " + w));
+        ClientToken token = (ClientToken) TokenReader.read(jwt, Token.Kind.CLIENT);
+        String pin = token.pin();
+        LinkConnector connector = new LinkConnector(
+                token.gateway(), pin == null ? null : Base64.getUrlDecoder().decode(pin), jwt);
+        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"));
+        try (UndoJournal journal = ClientJournal.open(state, System.getenv())) {
+            if (!noHostChanges) {
+                repair(journal, status);
+            }
+            return run(config, connector, token, wanted, journal, status);
+        }
+    }
+
+    private void repair(UndoJournal journal, StatusLine status) throws IOException {
+        if (journal.ownerAlive()) {
+            throw new IOException("the client is up already in another process; end it with 'client down'");
+        }
+        if (!journal.pending().isEmpty()) {
+            status.say("an earlier run did not end in order: taking back its "
+                    + journal.pending().size() + " changes");
+            complain(journal.replay(), status);
+        }
+    }
+
+    private static void complain(List<UndoFailure> failures, StatusLine status) {
+        failures.forEach(f -> status.say("could not take back " + f.step() + ": " + f.reason()));
+    }
+
+    private Integer run(
+            TunConfig config,
+            LinkConnector connector,
+            ClientToken token,
+            List<RouteTable.Wanted> wanted,
+            UndoJournal journal,
+            StatusLine status)
+            throws Exception {
+        TunDevice device = TunDevice.open(config);
+        HostRoutes host = null;
+        ClientSession session;
+        try {
+            if (!noHostChanges) {
+                host = new HostRoutes(journal, device.name(), status::say);
+                host.configure(mtu, config.txQueueLength(), address4, address6);
+            }
+            session = new ClientSession(device, host, connector, LinkSettings.DEFAULT, wanted, full, status::say);
+        } catch (Exception e) {
+            device.close();
+            if (host != null) {
+                complain(host.undo(), status);
+            }
+            throw e;
+        }
+        Thread main = Thread.currentThread();
+        Thread stop = new Thread(
+                () -> {
+                    main.interrupt();
+                    try {
+                        main.join(SHUTDOWN_MILLIS);
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                },
+                "stop");
+        Runtime.getRuntime().addShutdownHook(stop);
+        status.say("interface " + device.name() + " is up; connecting to " + token.gateway() + " as '" + token.name()
+                + "'");
+        Throwable cause = null;
+        try {
+            session.start();
+            while (cause == null) {
+                try {
+                    cause = session.failed().get(STATUS_MILLIS, TimeUnit.MILLISECONDS);
+                } catch (TimeoutException e) {
+                    status.show(session.status());
+                }
+            }
+        } catch (InterruptedException e) {
+            // The shutdown hook's: go down in order.
+        } finally {
+            Thread.interrupted();
+            status.end();
+            session.close();
+            if (host != null) {
+                complain(host.undo(), status);
+            }
+        }
+        if (cause != null) {
+            throw new IOException(cause.getMessage(), cause);
+        }
+        status.say("down; this machine's network is as it was");
+        return CommandLine.ExitCode.OK;
+    }
+
+    private List<RouteTable.Wanted> parseRoutes() {
+        List<RouteTable.Wanted> list = new ArrayList<>();
+        for (String text : routes) {
+            for (String one : text.split(",")) {
+                int equals = one.indexOf('=');
+                try {
+                    list.add(new RouteTable.Wanted(
+                            IpPrefix.parse(equals < 0 ? one : one.substring(0, equals)),
+                            equals < 0 ? null : one.substring(equals + 1)));
+                } catch (IllegalArgumentException e) {
+                    throw new ParameterException(spec.commandLine(), "--route " + one + ": " + e.getMessage());
+                }
+            }
+        }
+        return list;
+    }
+}

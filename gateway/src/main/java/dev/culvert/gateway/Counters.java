@@ -1,0 +1,23 @@
+package dev.culvert.gateway;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/** What the gateway counts, over all links. From any thread. */
+final class Counters {
+    /** Payload bytes switched. */
+    final LongAdder bytes = new LongAdder();
+    /** OPEN frames of clients. */
+    final LongAdder opens = new LongAdder();
+    /** Of these, those that no grant allows. */
+    final LongAdder denied = new LongAdder();
+    /** Datagrams dropped because their flow had too many waiting. */
+    final LongAdder droppedDatagrams = new LongAdder();
+    /** Frames for a flow that is not there (any more). */
+    final LongAdder unknownFlow = new LongAdder();
+    /** Frames of a type that this version does not know. */
+    final LongAdder unknownFrame = new LongAdder();
+    /** Upgrades refused: bad, expired or foreign tokens. */
+    final LongAdder refusedTokens = new LongAdder();
+    /** Connections closed at once because too many from one address had not authenticated. */
+    final LongAdder refusedConnections = new LongAdder();
+}

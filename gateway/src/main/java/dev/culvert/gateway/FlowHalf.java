@@ -1,0 +1,46 @@
+package dev.culvert.gateway;
+
+import dev.culvert.tunnel.Outlet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One flow as one of its two links sees it. All fields are used on the event loop of {@link #owner} only; the peer half
+ * is only named here, and told things through its owner.
+ */
+final class FlowHalf {
+    final SwitchedLink owner;
+    final boolean stream;
+    private @Nullable Outlet outlet;
+
+    /** The flow's id on the owner's link; 0 until it is {@linkplain #attach attached}. */
+    int id;
+
+    @Nullable
+    FlowHalf peer;
+
+    /** Bytes that the owner may still send us: what its peer granted and it has not used. */
+    long credit;
+
+    boolean finFromOwner;
+    boolean finToOwner;
+    boolean closed;
+
+    FlowHalf(SwitchedLink owner, boolean stream) {
+        this.owner = owner;
+        this.stream = stream;
+    }
+
+    /** Gives the half its place on its link; on the owner's loop, before anything else happens there. */
+    void attach(int id, Outlet outlet) {
+        this.id = id;
+        this.outlet = outlet;
+    }
+
+    Outlet outlet() {
+        Outlet o = outlet;
+        if (o == null) {
+            throw new IllegalStateException("flow half is not attached to " + owner);
+        }
+        return o;
+    }
+}

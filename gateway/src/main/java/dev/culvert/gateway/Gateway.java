@@ -1,0 +1,192 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.token.ServerCertificate;
+import dev.culvert.token.StateDirectory;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.GatewayTrust;
+import dev.culvert.tunnel.LinkSettings;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running gateway. */
+public final class Gateway implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+
+    /** Upgrades whose token waits to be verified: ten thousand agents come back within seconds after a restart. */
+    private static final int MAX_VERIFYING = 16_384;
+
+    /** How often the certificate is looked at; it is renewed with a third of its life left. */
+    private static final long CERTIFICATE_CHECK_HOURS = 12;
+
+    private static final int BACKLOG = 4096;
+
+    private final EventLoopGroup loops;
+    private final ThreadPoolExecutor verifying;
+    private final LinkRegistry registry;
+    private final Channel listener;
+    private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private volatile @Nullable SslContext tls;
+
+    /**
+     * Starts listening.
+     *
+     * @param state keys and certificates
+     * @param listen address and port; port 0 for any
+     * @param secure TLS ({@code wss}), or plain {@code ws} behind a proxy that ends TLS
+     * @param names host names and addresses for the certificate
+     * @param threads event loops
+     * @throws IOException with one line for people
+     */
+    public Gateway(
+            StateDirectory state,
+            InetSocketAddress listen,
+            boolean secure,
+            Collection<String> names,
+            int threads,
+            LinkSettings settings)
+            throws IOException {
+        registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()));
+        loops = EventLoops.create(threads, "gateway");
+        verifying = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new ArrayBlockingQueue<>(MAX_VERIFYING), r -> {
+            Thread t = new Thread(r, "gateway-tokens");
+            t.setDaemon(true);
+            return t;
+        });
+        try {
+            if (secure) {
+                renew(state, names);
+                loops.scheduleAtFixedRate(
+                        () -> {
+                            try {
+                                renew(state, names);
+                            } catch (IOException | RuntimeException e) {
+                                log.warn("the certificate could not be renewed, the old one stays: {}", e.getMessage());
+                            }
+                        },
+                        CERTIFICATE_CHECK_HOURS,
+                        CERTIFICATE_CHECK_HOURS,
+                        TimeUnit.HOURS);
+            }
+            WebEdge.Shared shared =
+                    new WebEdge.Shared(state.verifier(), verifying, registry, settings, new AtomicInteger());
+            GatewayChannel initializer = new GatewayChannel(secure ? this::tls : null, shared);
+            listener = new ServerBootstrap()
+                    .group(loops)
+                    .channel(EventLoops.serverSocketChannel())
+                    .option(ChannelOption.SO_BACKLOG, BACKLOG)
+                    .option(ChannelOption.SO_REUSEADDR, true)
+                    .childHandler(new io.netty.channel.ChannelInitializer<Channel>() {
+                        @Override
+                        protected void initChannel(Channel ch) {
+                            connections.add(ch);
+                            ch.pipeline().addLast(initializer);
+                        }
+                    })
+                    .bind(listen)
+                    .sync()
+                    .channel();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            close();
+            throw new IOException("interrupted while starting", e);
+        } catch (Exception e) {
+            closeLoops();
+            if (e instanceof IOException && !(e instanceof java.net.BindException) && !isNative(e)) {
+                throw (IOException) e;
+            }
+            throw new IOException(bindError(listen, e), e);
+        }
+    }
+
+    private static boolean isNative(Exception e) {
+        return e instanceof io.netty.channel.unix.Errors.NativeIoException;
+    }
+
+    private static String bindError(InetSocketAddress listen, Exception e) {
+        String text = String.valueOf(e.getMessage());
+        String where = listen.getHostString() + ":" + listen.getPort();
+        if (text.contains("ermission denied")) {
+            return "cannot listen on " + where
+                    + ": permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE, or use --listen :8443";
+        }
+        if (text.contains("ddress already in use")) {
+            return "cannot listen on " + where
+                    + ": another program does; stop it, or choose another port with --listen";
+        }
+        return "cannot listen on " + where + ": " + text;
+    }
+
+    private SslContext tls() {
+        SslContext context = tls;
+        if (context == null) {
+            throw new IllegalStateException("no certificate");
+        }
+        return context;
+    }
+
+    private void renew(StateDirectory state, Collection<String> names) throws IOException {
+        ServerCertificate certificate = state.serverCertificate(names);
+        tls = SslContextBuilder.forServer(certificate.key(), certificate.chain())
+                .sslProvider(GatewayTrust.provider())
+                .protocols("TLSv1.3", "TLSv1.2")
+                .build();
+    }
+
+    /** Addresses of this machine's interfaces, loopback and link-local ones left out. */
+    static List<InetAddress> ownAddresses() {
+        List<InetAddress> list = new ArrayList<>();
+        try {
+            NetworkInterface.networkInterfaces()
+                    .flatMap(NetworkInterface::inetAddresses)
+                    .filter(a -> !a.isLoopbackAddress() && !a.isLinkLocalAddress())
+                    .forEach(list::add);
+        } catch (java.net.SocketException e) {
+            log.warn("cannot list this machine's addresses: {}", e.getMessage());
+        }
+        return list;
+    }
+
+    /** Where it listens. */
+    public InetSocketAddress address() {
+        return (InetSocketAddress) listener.localAddress();
+    }
+
+    LinkRegistry registry() {
+        return registry;
+    }
+
+    /** Closes the port and every connection. */
+    @Override
+    public void close() {
+        listener.close().awaitUninterruptibly();
+        connections.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
+        closeLoops();
+    }
+
+    private void closeLoops() {
+        verifying.shutdownNow();
+        loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
+    }
+}

@@ -1,0 +1,207 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.StateDirectory;
+import dev.culvert.tunnel.GatewayTrust;
+import dev.culvert.tunnel.LinkSettings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** The {@code gateway} command. */
+@Command(
+        name = "gateway",
+        description = "The public hub of a Culvert network: clients and agents connect to it.",
+        mixinStandardHelpOptions = true,
+        versionProvider = GatewayCommand.Version.class,
+        footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
+        footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
+public final class GatewayCommand implements Callable<Integer> {
+    /** Closing the port and the links takes less than this. */
+    private static final long SHUTDOWN_MILLIS = 5_000;
+
+    @Option(
+            names = "--listen",
+            paramLabel = "[HOST]:PORT",
+            defaultValue = ":443",
+            description = "Address and port to listen on. Default: ${DEFAULT-VALUE}, on every address.")
+    String listen = ":443";
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description =
+                    "Directory for keys and certificates. Default: $$CULVERT_STATE, else /var/lib/culvert as root.")
+    @Nullable
+    Path state;
+
+    @Option(
+            names = "--url",
+            paramLabel = "URL",
+            description =
+                    "Where agents and clients find this gateway, such as wss://vpn.example:443; goes into new tokens.")
+    @Nullable
+    URI url;
+
+    @Option(names = "--plain", description = "No TLS: plain ws, for use behind a proxy that ends TLS.")
+    boolean plain;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Event loops. Default: one less than there are processors, at least one.")
+    int threads = Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
+
+    /** Used by picocli. */
+    public GatewayCommand() {}
+
+    /** Runs the command and ends the process with its exit code. */
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new GatewayCommand());
+        line.setUsageHelpAutoWidth(true);
+        line.setExecutionExceptionHandler((e, command, parsed) -> {
+            command.getErr().println("gateway: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
+            command.getErr().flush();
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        line.setParameterExceptionHandler((e, args) -> {
+            e.getCommandLine().getErr().println("gateway: " + e.getMessage());
+            e.getCommandLine().getErr().println("Try 'gateway --help'.");
+            e.getCommandLine().getErr().flush();
+            return CommandLine.ExitCode.USAGE;
+        });
+        return line;
+    }
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        InetSocketAddress address = parseListen(listen);
+        if (threads < 1 || threads > 1024) {
+            throw new ParameterException(commandLine(), "--threads " + threads + ": allowed are 1 to 1024");
+        }
+        Path path = state != null ? state : StateDirectory.defaultPath();
+        StateDirectory directory = StateDirectory.openOrCreate(path);
+        directory.warnings().forEach(w -> System.err.println("gateway: warning: " + w));
+        boolean guessed = false;
+        if (url != null) {
+            try {
+                directory.setGatewayUrl(url);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(commandLine(), "--url: " + e.getMessage());
+            }
+        } else if (directory.gatewayUrl() == null) {
+            directory.setGatewayUrl(guessUrl(address));
+            guessed = true;
+        }
+        URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
+        CountDownLatch end = new CountDownLatch(1);
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> {
+                            end.countDown();
+                            try {
+                                main.join(SHUTDOWN_MILLIS);
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                        },
+                        "stop"));
+        try (Gateway gateway =
+                new Gateway(directory, address, !plain, certificateNames(gatewayUrl), threads, LinkSettings.DEFAULT)) {
+            sayWhatNext(gateway, directory, gatewayUrl, guessed);
+            end.await();
+        }
+        return CommandLine.ExitCode.OK;
+    }
+
+    private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)
+            throws IOException {
+        InetSocketAddress at = gateway.address();
+        System.out.println("gateway: listening on " + at.getAddress().getHostAddress() + " port " + at.getPort()
+                + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.provider() + ")") + ", state in "
+                + directory.path());
+        System.out.println("gateway: tokens say " + gatewayUrl
+                + (guessed ? " (a guess: set the right one with --url wss://NAME:" + at.getPort() + ")" : ""));
+        if (!plain) {
+            System.out.println("gateway: CA pin " + directory.caPin());
+        }
+        String option = directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
+        System.out.println("gateway: next, make tokens:");
+        System.out.println("  token agent" + option + " --name office --routes 192.168.77.0/24 --out office.token");
+        System.out.println(
+                "  token client" + option + " --name laptop --allow office:192.168.77.0/24 --out laptop.token");
+        System.out.println(
+                "then run 'agent --token-file office.token' in the office, 'sudo client up --token-file laptop.token' on the laptop");
+        System.out.flush();
+    }
+
+    private static URI guessUrl(InetSocketAddress listen) {
+        String host = Gateway.ownAddresses().stream()
+                .map(InetAddress::getHostAddress)
+                .filter(a -> a.indexOf(':') < 0)
+                .findFirst()
+                .orElse("localhost");
+        return URI.create("wss://" + host + ":" + listen.getPort());
+    }
+
+    private static Set<String> certificateNames(URI url) {
+        Set<String> names = new LinkedHashSet<>();
+        String host = url.getHost();
+        if (host != null) {
+            names.add(host.startsWith("[") ? host.substring(1, host.length() - 1) : host);
+        }
+        names.add("localhost");
+        List<InetAddress> own = new ArrayList<>(Gateway.ownAddresses());
+        own.forEach(a -> names.add(a.getHostAddress().replaceFirst("%.*", "")));
+        return names;
+    }
+
+    static InetSocketAddress parseListen(String text) {
+        int colon = text.lastIndexOf(':');
+        try {
+            int port = Integer.parseInt(text.substring(colon + 1));
+            if (port < 0 || port > 65535) {
+                throw new NumberFormatException();
+            }
+            String host = colon < 0 ? "" : text.substring(0, colon);
+            if (host.startsWith("[") && host.endsWith("]")) {
+                host = host.substring(1, host.length() - 1);
+            }
+            return host.isEmpty() || host.equals("*")
+                    ? new InetSocketAddress(port)
+                    : new InetSocketAddress(InetAddress.getByName(host), port);
+        } catch (NumberFormatException e) {
+            throw new ParameterException(
+                    commandLine(), "--listen '" + text + "': write [HOST]:PORT, such as :443 or 10.0.0.5:8443");
+        } catch (UnknownHostException e) {
+            throw new ParameterException(commandLine(), "--listen '" + text + "': no such host");
+        }
+    }
+
+    /** The version in the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = GatewayCommand.class.getPackage().getImplementationVersion();
+            return new String[] {"culvert gateway " + (version == null ? "(development build)" : version)};
+        }
+    }
+}
