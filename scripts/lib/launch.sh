@@ -1,0 +1,43 @@
+# Starts one of Culvert's programs on the newest JDK found. Sourced by scripts/{client,agent,gateway,token}, never run.
+# shellcheck shell=bash
+set -euo pipefail
+
+CULVERT_ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
+CULVERT_LIB=${CULVERT_LIB:-$CULVERT_ROOT/target/culvert/lib}
+OLDEST_JAVA=17
+
+# newest_java: prints "VERSION PATH" of the newest java, 17 or later. Reads each JDK's release file: starting them costs.
+newest_java() {
+  local home version best=0 path=
+  for home in "${CULVERT_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/* /opt/jdk* \
+      "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home \
+      "$(dirname "$(dirname "$(readlink -f "$(command -v java || echo /nonexistent/bin/java)")")")"; do
+    [ -x "$home/bin/java" ] && [ -r "$home/release" ] || continue
+    version=$(sed -n 's/^JAVA_VERSION="\(1\.\)\{0,1\}\([0-9]*\).*/\2/p' "$home/release")
+    if [ "${version:-0}" -gt "$best" ]; then best=$version path=$home/bin/java; fi
+    # Somebody who names one means it.
+    [ "$home" != "${CULVERT_JAVA_HOME:-}" ] || break
+  done
+  [ "$best" -ge "$OLDEST_JAVA" ] && echo "$best $path"
+}
+
+# launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
+launch() {
+  local program=$1 main=$2 options=() found java jar path=
+  shift 2
+  while [ "$1" != -- ]; do options+=("$1"); shift; done
+  shift
+  found=$(newest_java) || { echo "$program: no Java $OLDEST_JAVA or later found; install one (Debian: apt-get install openjdk-17-jre-headless) or set CULVERT_JAVA_HOME" >&2; exit 1; }
+  java=${found#* } found=${found%% *}
+  for jar in "$CULVERT_LIB"/*.jar; do path=$path:$jar; done
+  [ -e "$CULVERT_LIB/$program-0.1.0-SNAPSHOT.jar" ] || { echo "$program: not built yet; run $CULVERT_ROOT/scripts/build" >&2; exit 1; }
+  options+=(-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable -Xlog:all=error:stderr
+    -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8)
+  [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
+  [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
+  [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
+  local archive="$CULVERT_LIB/../cds-$found.jsa"
+  [ ! -e "$archive" ] || options+=(-XX:SharedArchiveFile="$archive")
+  # shellcheck disable=SC2086
+  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "${path#:}" "$main" "$@"
+}
