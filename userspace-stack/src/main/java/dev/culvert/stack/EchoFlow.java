@@ -100,6 +100,11 @@ public final class EchoFlow extends PacketFlow {
 
     /** Takes ownership of a request's data. */
     void receive(int sequence, ByteBuf data) {
+        if (!isOpen()) {
+            // As in UdpFlow: refused by the listener.
+            data.release();
+            return;
+        }
         flows.refresh(this, false);
         deliver(new EchoMessage(sequence, data));
     }

@@ -65,10 +65,10 @@ final class IpInput {
     }
 
     private void fragment(ByteBuf buffer) {
-        boolean idle = reassembler.byAge().oldest() == null;
+        boolean idle = reassembler.isEmpty();
         ByteBuf whole = reassembler.add(port.channel().alloc(), buffer, packet, port.nanoTime());
-        if (idle && reassembler.byAge().oldest() != null) {
-            port.sweepAt(reassembler.byAge().oldest().deadline());
+        if (idle && !reassembler.isEmpty()) {
+            port.sweepAt(reassembler.deadline());
         }
         if (whole == null) {
             return;

@@ -55,6 +55,7 @@ public final class IpStack extends ChannelDuplexHandler {
         UdpInput udp = new UdpInput(port, listener);
         IcmpInput icmp = new IcmpInput(port, listener, tcp, udp.flows());
         layers = new Layers(port, reassembler, tcp, udp, icmp, new IpInput(port, reassembler, tcp, udp, icmp));
+        stats.follow(tcp.counters());
         tcp.activate(context.channel());
     }
 
@@ -122,8 +123,8 @@ public final class IpStack extends ChannelDuplexHandler {
         current.udp.flows().expire(nowNanos);
         current.icmp.flows().expire(nowNanos);
         current.reassembler.expire(nowNanos);
-        if (current.reassembler.byAge().oldest() != null) {
-            current.port.sweepAt(current.reassembler.byAge().oldest().deadline());
+        if (!current.reassembler.isEmpty()) {
+            current.port.sweepAt(current.reassembler.deadline());
         }
         gauge(current);
     }
@@ -142,6 +143,10 @@ public final class IpStack extends ChannelDuplexHandler {
             return;
         }
         layers = null;
+        if (!current.port.channel().isActive()) {
+            // Nothing can leave any more: what flows write as they close is released.
+            current.port.close();
+        }
         current.tcp.close();
         current.udp.flows().closeAll();
         current.icmp.flows().closeAll();

@@ -82,6 +82,11 @@ public final class UdpFlow extends PacketFlow {
 
     /** Takes ownership of a datagram's content. */
     void receive(long high, long low, int port, ByteBuf content) {
+        if (!isOpen()) {
+            // The listener has refused the flow; a closed flow must not be put among those that expire.
+            content.release();
+            return;
+        }
         if (port != DNS_PORT) {
             onlyDns = false;
         }

@@ -12,6 +12,11 @@ import io.netty.buffer.ByteBufAllocator;
 
 /** Receives UDP (RFC 768): checks a datagram, finds or opens its flow, and cuts super-packets into datagrams. */
 final class UdpInput {
+    /** Payloads up to here are copied out; more than an MTU's worth is cheaper to share. */
+    private static final int COPIED_PAYLOAD = 2048;
+    /** Buffers from here on are worth freeing early. */
+    private static final int LARGE_BUFFER = 8192;
+
     private final FlowPort port;
     private final PacketFlows<UdpFlow> flows;
 
@@ -109,9 +114,4 @@ final class UdpInput {
         }
         return buffer.retainedSlice(index, length);
     }
-
-    /** Payloads up to here are copied out; more than an MTU's worth is cheaper to share. */
-    private static final int COPIED_PAYLOAD = 2048;
-    /** Buffers from here on are worth freeing early. */
-    private static final int LARGE_BUFFER = 8192;
 }

@@ -72,7 +72,7 @@ class PacketFuzzTest {
         byte[] atomic = {17, 0, 0, 0, 0, 0, 0, 9};
         good.add(withExtensions(Packets.udp(CLIENT6, HOST6, 40000, 53, bytes(9)), 60, chain, atomic));
         try (StackFixture f = new StackFixture()) {
-            for (int run = 0; run < 30_000; run++) {
+            for (int run = 0; run < 10_000; run++) {
                 byte[] packet = good.get(random.nextInt(good.size())).clone();
                 int flips = random.nextInt(4);
                 for (int i = 0; i < flips; i++) {
@@ -113,10 +113,11 @@ class PacketFuzzTest {
     /** No exception was swallowed; all that was read is released; all that was written is well-formed. */
     private static void check(StackFixture f, String where) {
         assertThat(f.count(IpCounter.DROPPED_INTERNAL_ERROR)).as(where).isZero();
-        Object message;
-        while ((message = f.read.poll()) != null) {
-            assertThat(ReferenceCountUtil.release(message)).as(where).isTrue();
-        }
+        // Datagrams of one super-packet share its count, so it is looked at when all are released.
+        f.read.forEach(ReferenceCountUtil::release);
+        f.read.forEach(message ->
+                assertThat(ReferenceCountUtil.refCnt(message)).as(where).isZero());
+        f.read.clear();
         f.channel.runPendingTasks();
         ByteBuf packet;
         while ((packet = f.channel.readOutbound()) != null) {

@@ -33,6 +33,7 @@ final class StackFixture implements AutoCloseable {
     final List<Object> events = new ArrayList<>();
     final List<String> lifecycle = new ArrayList<>();
     boolean autoRead = true;
+    boolean refuse;
 
     @Nullable
     RuntimeException thrownByListener;
@@ -70,6 +71,9 @@ final class StackFixture implements AutoCloseable {
 
     private void prepare(Channel flow) {
         flow.config().setAutoRead(autoRead);
+        if (refuse) {
+            flow.close();
+        }
         flow.pipeline().addLast(new Recorder());
     }
 

@@ -351,6 +351,21 @@ class UdpFlowTest {
     }
 
     @Test
+    void aFlowThatTheListenerClosesAtOnceLeavesNothing() {
+        try (StackFixture f = new StackFixture()) {
+            f.refuse = true;
+            f.in(udp(CLIENT4, HOST4, 40000, 5000, bytes(10)));
+            f.in(Packets.echo(CLIENT4, HOST4, 1, 1, bytes(10)));
+            assertThat(f.stack.stats().udpFlows()).isZero();
+            assertThat(f.stack.stats().echoFlows()).isZero();
+            assertThat(f.read).isEmpty();
+            f.advance(10, TimeUnit.MINUTES);
+            assertThat(f.count(IpCounter.UDP_FLOWS_IDLE)).isZero();
+            assertThat(f.count(IpCounter.ECHO_FLOWS_IDLE)).isZero();
+        }
+    }
+
+    @Test
     void waitsForTheDeviceToBeWritable() {
         try (StackFixture f = new StackFixture()) {
             f.in(udp(CLIENT4, HOST4, 40000, 5000, bytes(10)));

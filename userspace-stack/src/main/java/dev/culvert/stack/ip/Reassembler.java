@@ -114,9 +114,22 @@ public final class Reassembler {
         }
     }
 
-    /** The datagrams by age: the oldest is the next that {@link #expire} has to do with. */
-    public ExpiryList<?> byAge() {
-        return byAge;
+    /** Whether nothing is held. */
+    public boolean isEmpty() {
+        return byAge.oldest() == null;
+    }
+
+    /**
+     * When {@link #expire} has something to do next, on the clock that {@link #add} was given.
+     *
+     * @throws IllegalStateException if nothing is held
+     */
+    public long deadline() {
+        ExpiryList.Node<FragmentedDatagram> oldest = byAge.oldest();
+        if (oldest == null) {
+            throw new IllegalStateException("reassembly has no deadline: it holds nothing, ask isEmpty first");
+        }
+        return oldest.deadline();
     }
 
     /** How many datagrams are incomplete. */
