@@ -35,6 +35,7 @@ abstract class PacketFlow extends AbstractChannel {
     private boolean readWanted;
     private boolean drainScheduled;
     private boolean touched;
+    private boolean waiting;
 
     PacketFlow(PacketFlows<?> owner) {
         super(owner.port().channel());
@@ -95,6 +96,7 @@ abstract class PacketFlow extends AbstractChannel {
 
     /** The packet channel is writable again. */
     final void resumeWrite() {
+        waiting = false;
         ((MessageUnsafe) unsafe()).flush0();
     }
 
@@ -133,7 +135,10 @@ abstract class PacketFlow extends AbstractChannel {
         Object message;
         while ((message = in.current()) != null) {
             if (!owner.port().isWritable()) {
-                owner.port().awaitWritable(this);
+                if (!waiting) {
+                    waiting = true;
+                    owner.port().awaitWritable(this);
+                }
                 written = true;
                 break;
             }
