@@ -170,6 +170,8 @@ final class Receiver {
         }
         next++;
         finished = true;
+        // Nothing may come after a FIN; what a confused peer has sent there is never delivered.
+        clearOutOfOrder();
         return true;
     }
 
@@ -287,6 +289,10 @@ final class Receiver {
         }
         chunk = null;
         count(-queuedBytes);
+        clearOutOfOrder();
+    }
+
+    private void clearOutOfOrder() {
         if (outOfOrder != null) {
             outOfOrder.clear();
             outOfOrder = null;

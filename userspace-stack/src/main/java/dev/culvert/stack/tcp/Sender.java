@@ -113,12 +113,15 @@ final class Sender {
         finQueued = true;
     }
 
-    /** How many bytes the send queue takes now: what the peer's window lets us use, and a segment for probing it. */
+    /**
+     * How many bytes the send queue takes now: what the windows let us use, and a segment more. From that the sender sees
+     * that more is waiting and does not send a small tail; and it is there for probing a closed window.
+     */
     int room() {
         if (finQueued) {
             return 0;
         }
-        int usable = Math.min(Math.max(Math.min(window, congestion.window()), mss), endpoint.config.sendQueueMax());
+        int usable = Math.min(Math.min(window, congestion.window()), endpoint.config.sendQueueMax()) + mss;
         return usable - queue.size();
     }
 
@@ -162,7 +165,11 @@ final class Sender {
             windowSequence = segment.sequence;
             windowAcknowledgment = ack;
         }
-        if (!scoreboard.isEmpty() && !recovering && scoreboard.isLost(una, mss)) {
+        // RFC 6675 section 5.1: not again before the timer's own retransmission is through.
+        if (!scoreboard.isEmpty()
+                && !recovering
+                && !Sequence.before(una, timeoutPoint)
+                && scoreboard.isLost(una, mss)) {
             enterRecovery();
         }
     }
@@ -317,8 +324,9 @@ final class Sender {
         if (length <= 0) {
             return false;
         }
-        if (Sequence.before(next, max) && !scoreboard.isEmpty()) {
-            length = Math.min(length, scoreboard.nextRange(next, next + length) - next);
+        if (Sequence.before(next, max)) {
+            // What is sent again is never held back: nothing else would move the connection on.
+            length = Math.min(length, Sequence.min(max, scoreboard.nextRange(next, max)) - next);
         } else if (length < waiting) {
             if (length >= mss) {
                 length -= length % mss;

@@ -1,5 +1,6 @@
 package dev.culvert.stack.tcp;
 
+import dev.culvert.stack.Refusal;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.time.TimerWheel;
 import dev.culvert.stack.wire.Ipv4;
@@ -10,12 +11,15 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All TCP of one packet channel: the connection table, the requests that wait for an answer, the timers. Everything is
  * called on the event loop of that channel, {@link #counters} apart.
  */
 public final class TcpEndpoint {
+    private static final Logger LOG = LoggerFactory.getLogger(TcpEndpoint.class);
     /** RFC 9293 section 3.4.1: the clock of initial sequence numbers ticks about every 4 microseconds. */
     private static final int ISN_TICK_NANOS = 4_000;
     /** What a new incarnation's sequence numbers stay clear of the old one's by. */
@@ -43,6 +47,9 @@ public final class TcpEndpoint {
     private final Segment segment = new Segment();
     private @Nullable TcpConnection[] touched = new @Nullable TcpConnection[MIN_TOUCHED];
     private int touchedCount;
+    /** The open channels, in a list that runs through them. */
+    private @Nullable TcpFlow flows;
+
     private long receiveQueued;
     private boolean batch;
     private long batchTime;
@@ -172,7 +179,13 @@ public final class TcpEndpoint {
         PendingRequest request = new PendingRequest(this, key, segment, packet, incarnation, batchTime);
         table.add(request);
         counters.count(Counter.PENDING);
-        listener.onTcp(request);
+        try {
+            listener.onTcp(request);
+        } catch (RuntimeException e) {
+            // One request's bug is not to take the packet channel, and with it every flow, down.
+            LOG.warn("TCP request {} -> {} refused: its listener failed", request.source(), request.destination(), e);
+            request.refuse(Refusal.CONNECTION_REFUSED);
+        }
     }
 
     /** RFC 9293 MUST-57: neither end may be a broadcast or multicast address, nor none at all. */
@@ -295,12 +308,45 @@ public final class TcpEndpoint {
                 forget(wait);
             }
         });
+        // Also those whose connection has ended in peace while the application still held the channel.
+        TcpFlow flow;
+        while ((flow = flows) != null) {
+            flow.unsafe().close(flow.unsafe().voidPromise());
+            if (flow == flows) {
+                throw new IllegalStateException("closed TCP flow is still listed: " + flow);
+            }
+        }
         if (timers != null) {
             timers.close();
         }
     }
 
     // ---- For connections and requests ----
+
+    /** A channel was made: {@link #close} is to close it, whatever becomes of its connection. */
+    private void link(TcpFlow flow) {
+        TcpFlow first = flows;
+        flow.nextOpen = first;
+        if (first != null) {
+            first.previousOpen = flow;
+        }
+        flows = flow;
+    }
+
+    void unlink(TcpFlow flow) {
+        TcpFlow next = flow.nextOpen;
+        TcpFlow previous = flow.previousOpen;
+        if (previous != null) {
+            previous.nextOpen = next;
+        } else {
+            flows = next;
+        }
+        if (next != null) {
+            next.previousOpen = previous;
+        }
+        flow.nextOpen = null;
+        flow.previousOpen = null;
+    }
 
     /** The clock of the event loop, read once per batch of packets. */
     long now() {
@@ -323,6 +369,7 @@ public final class TcpEndpoint {
         counters.count(Counter.OPEN);
         TcpFlow flow = new TcpFlow(parent, this, request);
         table.replace(request, flow.connection());
+        link(flow);
         flow.pipeline().addLast(handler);
         parent.eventLoop().register(flow);
         if (!flow.connection().isGone()) {

@@ -49,7 +49,15 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
     private static final String EXPECTED = " (expected: " + StringUtil.simpleClassName(ByteBuf.class) + ')';
 
     private final TcpFlowConfig config;
+    private final TcpEndpoint endpoint;
     private final TcpConnection connection;
+    /** Links of the endpoint's list of open channels. */
+    @Nullable
+    TcpFlow nextOpen;
+
+    @Nullable
+    TcpFlow previousOpen;
+
     private final Runnable readTask = this::readQueued;
 
     private volatile boolean open = true;
@@ -65,6 +73,7 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
     TcpFlow(Channel parent, TcpEndpoint endpoint, PendingRequest request) {
         super(parent);
         this.config = new TcpFlowConfig(this);
+        this.endpoint = endpoint;
         this.connection = new TcpConnection(endpoint, request, this);
     }
 
@@ -321,6 +330,7 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         }
         open = false;
         readPending = false;
+        endpoint.unlink(this);
         connection.channelClosed(config.soLinger() == 0);
         ChannelPromise promise = shutdownPromise;
         if (promise != null) {
