@@ -57,7 +57,7 @@ final class EchoSessions {
     /** Whether pings can be sent at all; says in the log why not. */
     static boolean isAvailable() {
         try {
-            PingSockets.open(false).close();
+            PingSockets.open(false).unsafe().closeForcibly(); // it was never registered
             return true;
         } catch (PingUnavailableException e) {
             log.warn("ping will not work through this agent: {}", e.getMessage());

@@ -5,7 +5,6 @@ import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
 import dev.culvert.tunnel.Reason;
-import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -103,20 +102,16 @@ final class UdpMappings {
 
         Mapping(Key key) {
             this.key = key;
-            socket = new Bootstrap()
-                    .group(loop)
-                    .channel(EventLoops.datagramChannel())
-                    .option(ChannelOption.SO_RCVBUF, SOCKET_BUFFER)
-                    .option(ChannelOption.SO_SNDBUF, SOCKET_BUFFER)
-                    .option(
-                            ChannelOption.RECVBUF_ALLOCATOR,
-                            new FixedRecvByteBufAllocator(MAX_DATAGRAM + 1).maxMessagesPerRead(64))
-                    .option(
-                            ChannelOption.WRITE_BUFFER_WATER_MARK,
-                            new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER))
-                    .handler(this)
-                    .bind(0)
-                    .channel();
+            // Registered and bound at once, being on the loop; Bootstrap would bind in a later turn.
+            socket = EventLoops.newDatagramChannel();
+            socket.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
+            socket.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER);
+            socket.config()
+                    .setRecvByteBufAllocator(new FixedRecvByteBufAllocator(MAX_DATAGRAM + 1).maxMessagesPerRead(64));
+            socket.config().setWriteBufferWaterMark(new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER));
+            socket.pipeline().addLast(this);
+            loop.register(socket);
+            socket.bind(new InetSocketAddress(0));
         }
 
         void add(IncomingFlow flow, InetSocketAddress remote) {

@@ -40,8 +40,9 @@ public final class EventLoops {
         return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     }
 
-    public static Class<? extends DatagramChannel> datagramChannel() {
-        return EPOLL ? EpollDatagramChannel.class : NioDatagramChannel.class;
+    /** A UDP socket, not registered yet. */
+    public static DatagramChannel newDatagramChannel() {
+        return EPOLL ? new EpollDatagramChannel() : new NioDatagramChannel();
     }
 
     /** Keep little in the kernel for this socket, so that the writer's order counts (TCP_NOTSENT_LOWAT). */
