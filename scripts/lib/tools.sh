@@ -1,0 +1,87 @@
+# Finds the programs that the demo and the tests use, and installs the missing ones where that is possible.
+# Sourced by scripts/{demo,test}, never run.
+# shellcheck shell=bash
+
+# What each script runs, as PROGRAM:DEBIAN-PACKAGE. The only list.
+BUILD_TOOLS="javac:default-jdk-headless mvn:maven"
+DEMO_TOOLS="ip:iproute2 ping:iputils-ping curl:curl python3:python3 dnsmasq:dnsmasq-base dig:bind9-dnsutils
+  setpriv:util-linux sysctl:procps flock:util-linux"
+TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
+  nmap:nmap socat:socat tc:iproute2 nft:nftables ss:iproute2"
+
+# sbin is not in every user's path.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# missing_packages TOOLS...: prints the packages of the tools that are not here.
+missing_packages() {
+  local entry packages=
+  for entry in "$@"; do
+    command -v "${entry%%:*}" >/dev/null || packages="$packages ${entry#*:}"
+  done
+  echo $packages | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+
+# missing_tools TOOLS...: prints the tools that are not here.
+missing_tools() {
+  local entry tools=
+  for entry in "$@"; do
+    command -v "${entry%%:*}" >/dev/null || tools="$tools ${entry%%:*}"
+  done
+  echo $tools
+}
+
+# need_tools SCRIPT TOOLS...: returns when all are here; as root on Debian it installs the others, else it ends the script.
+need_tools() {
+  local script=$1 packages tools
+  shift
+  tools=$(missing_tools "$@")
+  [ -n "$tools" ] || return 0
+  packages=$(missing_packages "$@")
+  packages=${packages% }
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "$script: missing: $tools. Install them (Debian: sudo apt-get install $packages) and run this again." >&2
+    exit 1
+  fi
+  echo "$script: missing: $tools; installing $packages"
+  install_packages "$script" $packages
+  tools=$(missing_tools "$@")
+  [ -z "$tools" ] || { echo "$script: still missing after installing $packages: $tools" >&2; exit 1; }
+}
+
+# install_packages SCRIPT PACKAGES...: without recommends, and without starting a daemon now or at the next boot.
+install_packages() {
+  local script=$1 policy=/usr/sbin/policy-rc.d own= log failed= unit before
+  shift
+  # invoke-rc.d asks policy-rc.d; 101 is "do not".
+  if [ ! -e "$policy" ]; then
+    own=1
+    printf '#!/bin/sh\n# Made by Culvert while it installs packages; safe to delete.\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  elif "$policy" nginx start >/dev/null 2>&1; [ $? != 101 ]; then
+    echo "$script: $policy lets packages start daemons; install these yourself: apt-get install $*" >&2
+    exit 1
+  fi
+  before=$(unit_states)
+  log=$(mktemp)
+  { DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@"; } >"$log" 2>&1 </dev/null || failed=1
+  [ -z "$own" ] || rm -f "$policy"
+  if [ -n "$failed" ]; then
+    tail -5 "$log" >&2
+    rm -f "$log"
+    echo "$script: apt-get could not install $*; install them and run this again" >&2
+    exit 1
+  fi
+  rm -f "$log"
+  for unit in nginx.service ssh.service; do
+    case $before in *" $unit "*) ;; *) systemctl disable --quiet "$unit" >/dev/null 2>&1 || true ;; esac
+  done
+}
+
+# unit_states: the daemons that were installed before we came, each between blanks: theirs, not ours to disable.
+unit_states() {
+  local unit
+  for unit in nginx.service ssh.service; do
+    [ ! -e "/lib/systemd/system/$unit" ] || printf ' %s ' "$unit"
+  done
+}
