@@ -10,6 +10,8 @@ import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
 import java.util.Base64;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,6 +29,12 @@ import picocli.CommandLine.Mixin;
 public final class AgentCommand implements Callable<Integer> {
     /** Closing the links takes less than this. */
     private static final long SHUTDOWN_MILLIS = 4_000;
+
+    /**
+     * Opened when the links are closed. The shutdown hook waits for this, not for the main thread: that one goes on into
+     * System.exit, which never returns while the JVM is shutting down.
+     */
+    private final CountDownLatch done = new CountDownLatch(1);
 
     @Mixin
     TokenOption tokenOption = new TokenOption();
@@ -70,7 +78,7 @@ public final class AgentCommand implements Callable<Integer> {
                             () -> {
                                 main.interrupt();
                                 try {
-                                    main.join(SHUTDOWN_MILLIS);
+                                    done.await(SHUTDOWN_MILLIS, TimeUnit.MILLISECONDS);
                                 } catch (InterruptedException e) {
                                     Thread.currentThread().interrupt();
                                 }
@@ -81,6 +89,8 @@ public final class AgentCommand implements Callable<Integer> {
             throw refused;
         } catch (InterruptedException e) {
             return CommandLine.ExitCode.OK;
+        } finally {
+            done.countDown();
         }
     }
 

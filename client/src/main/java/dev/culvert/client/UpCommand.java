@@ -19,6 +19,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +49,12 @@ final class UpCommand implements Callable<Integer> {
     private static final long SHUTDOWN_MILLIS = 15_000;
 
     private static final long STATUS_MILLIS = 1_000;
+
+    /**
+     * Opened when all is taken back. The shutdown hook waits for this, not for the main thread: that one goes on into
+     * System.exit, which never returns while the JVM is shutting down.
+     */
+    private final CountDownLatch done = new CountDownLatch(1);
 
     @Spec
     CommandSpec spec = CommandSpec.create();
@@ -143,6 +150,8 @@ final class UpCommand implements Callable<Integer> {
                 repair(journal, status);
             }
             return run(config, connector, token, wanted, journal, status);
+        } finally {
+            done.countDown();
         }
     }
 
@@ -190,7 +199,7 @@ final class UpCommand implements Callable<Integer> {
                 () -> {
                     main.interrupt();
                     try {
-                        main.join(SHUTDOWN_MILLIS);
+                        done.await(SHUTDOWN_MILLIS, TimeUnit.MILLISECONDS);
                     } catch (InterruptedException e) {
                         Thread.currentThread().interrupt();
                     }

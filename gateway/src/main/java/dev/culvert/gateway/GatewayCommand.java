@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -112,13 +113,16 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
         CountDownLatch end = new CountDownLatch(1);
-        Thread main = Thread.currentThread();
+        // The hook waits for this, not for the main thread: that one goes on into System.exit, which never returns
+        // while
+        // the JVM is shutting down.
+        CountDownLatch closed = new CountDownLatch(1);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
                             end.countDown();
                             try {
-                                main.join(SHUTDOWN_MILLIS);
+                                closed.await(SHUTDOWN_MILLIS, TimeUnit.MILLISECONDS);
                             } catch (InterruptedException e) {
                                 Thread.currentThread().interrupt();
                             }
@@ -128,6 +132,8 @@ public final class GatewayCommand implements Callable<Integer> {
                 new Gateway(directory, address, !plain, certificateNames(gatewayUrl), threads, LinkSettings.DEFAULT)) {
             sayWhatNext(gateway, directory, gatewayUrl, guessed);
             end.await();
+        } finally {
+            closed.countDown();
         }
         return CommandLine.ExitCode.OK;
     }
