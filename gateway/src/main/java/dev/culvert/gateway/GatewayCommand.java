@@ -113,9 +113,8 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
         CountDownLatch end = new CountDownLatch(1);
-        // The hook waits for this, not for the main thread: that one goes on into System.exit, which never returns
-        // while
-        // the JVM is shutting down.
+        // The hook waits for this, not for the main thread, which goes on into System.exit and there waits for the
+        // hook.
         CountDownLatch closed = new CountDownLatch(1);
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
