@@ -1,0 +1,219 @@
+"""Small servers and clients for the end-to-end tests. Every client prints one word or line per event, flushed.
+
+  probe.py serve DIR              the LAN host's odd servers, see serve()
+  probe.py connect HOST PORT      connects; prints CONNECTED or the errno's name, and the milliseconds it took
+  probe.py udp HOST PORT          sends one datagram; prints the echo or the errno's name
+  probe.py hold HOST PORT         connects, prints CONNECTED, waits; prints EOF or the errno's name when it ends
+  probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
+  probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
+  probe.py stall HOST PORT N      sends N bytes, reads the answer
+  probe.py short HOST PORT N      N connections, 50 at once, each one request and its answer; prints how many failed
+  probe.py banner HOST PORT       connects, sends nothing, prints what the server says
+  probe.py garbage HOST PORT SEED bytes that are no TLS, no HTTP and no WebSocket, on many connections
+"""
+import errno, hashlib, os, random, select, socket, ssl, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def name(e):
+    if isinstance(e, socket.timeout) and not e.errno:
+        return "TIMEOUT"
+    return errno.errorcode.get(e.errno, repr(e))
+
+
+def dial(host, port, timeout=20):
+    return socket.create_connection((host, int(port)), timeout)
+
+
+def everything(s):
+    parts = []
+    while data := s.recv(1 << 16):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def listen(port, handler, rcvbuf=None):
+    s = socket.socket(socket.AF_INET6)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    if rcvbuf:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    s.bind(("::", port))
+    s.listen(1024)
+
+    def accept():
+        while True:
+            c, _ = s.accept()
+            threading.Thread(target=guarded, args=(handler, c), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def guarded(handler, c):
+    try:
+        with c:
+            handler(c)
+    except OSError:
+        pass
+
+
+def echo(c):
+    while data := c.recv(1 << 16):
+        c.sendall(data)
+
+
+def serve(directory):
+    listen(7001, lambda c: (c.sendall(b"220 the server speaks first\r\n"), everything(c)))
+
+    def early_fin(c):
+        c.sendall(b"over to you")
+        c.shutdown(socket.SHUT_WR)
+        data = everything(c)
+        temporary = os.path.join(directory, "late.tmp")
+        with open(temporary, "w") as f:
+            f.write(f"{len(data)} {hashlib.sha256(data).hexdigest()}")
+        os.rename(temporary, os.path.join(directory, "late"))
+
+    listen(7002, early_fin)
+    listen(7003, echo)
+
+    def stalled(c):
+        time.sleep(10)
+        data = everything(c)
+        c.sendall(f"{len(data)} {hashlib.sha256(data).hexdigest()}".encode())
+
+    listen(7004, stalled, rcvbuf=16384)
+    u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    u.bind(("::", 7005))
+    say("READY")
+    while True:
+        data, peer = u.recvfrom(65535)
+        u.sendto(data, peer)
+
+
+def connect(host, port):
+    start = time.monotonic()
+    try:
+        dial(host, port).close()
+        result = "CONNECTED"
+    except OSError as e:
+        result = name(e)
+    say(result, int((time.monotonic() - start) * 1000))
+
+
+def udp(host, port):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    start = time.monotonic()
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        try:
+            s.connect((host, int(port)))
+            s.send(b"one datagram")
+            result = s.recv(65535).decode()
+        except OSError as e:
+            result = name(e)
+    say(result, int((time.monotonic() - start) * 1000))
+
+
+def hold(host, port):
+    with dial(host, port) as s:
+        s.settimeout(None)
+        say("CONNECTED")
+        try:
+            say("EOF" if not s.recv(1) else "DATA")
+        except OSError as e:
+            say(name(e))
+
+
+def talk(host, port):
+    longest = count = 0
+    with dial(host, port) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        say("CONNECTED")
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            start = time.monotonic()
+            s.sendall(b"ping pong\n")
+            got = b""
+            while not got.endswith(b"\n"):
+                data = s.recv(64)
+                if not data:
+                    raise OSError(errno.EPIPE, "end of file")
+                got += data
+            longest = max(longest, time.monotonic() - start)
+            count += 1
+    say("LONGEST", int(longest * 1000), "OF", count)
+
+
+def late(host, port, count):
+    with dial(host, port) as s:
+        heard = everything(s)
+        data = random.Random(7).randbytes(int(count))
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        say(heard.decode())
+        say(len(data), hashlib.sha256(data).hexdigest())
+
+
+def stall(host, port, count):
+    with dial(host, port, 60) as s:
+        data = random.Random(8).randbytes(int(count))
+        say("CONNECTED")
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        say("SENT", len(data), hashlib.sha256(data).hexdigest())
+        say("HEARD", everything(s).decode())
+
+
+def short(host, port, count):
+    def one(i):
+        try:
+            with dial(host, port) as s:
+                s.sendall(b"GET /small HTTP/1.0\r\n\r\n")
+                return everything(s).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    with ThreadPoolExecutor(50) as pool:
+        say("FAILED", sum(not ok for ok in pool.map(one, range(int(count)))))
+
+
+def banner(host, port):
+    with dial(host, port) as s:
+        say(s.recv(1000).decode().strip())
+
+
+def garbage(host, port, seed):
+    r = random.Random(int(seed))
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    opening = [b"", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+    done = 0
+    for i in range(300):
+        try:
+            with dial(host, port, 2) as plain:
+                s = plain
+                if i % 2:
+                    s = context.wrap_socket(plain)
+                try:
+                    if i % 5 == 0:
+                        s.sendall(b"GET /" + b"a" * r.randrange(100000) + b" HTTP/1.1\r\n" + b"X: y\r\n" * r.randrange(5000))
+                    else:
+                        s.sendall(r.choice(opening) + r.randbytes(r.randrange(5000)))
+                    s.settimeout(0.05)
+                    s.recv(1000)
+                finally:
+                    s.close()
+        except OSError:
+            pass
+        done += 1
+    say("DONE", done)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
