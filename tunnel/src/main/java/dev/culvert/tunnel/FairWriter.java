@@ -31,6 +31,9 @@ public final class FairWriter {
 
     private static final int QUANTUM = Frame.MAX_DATA;
 
+    /** What a waiting frame costs beside its bytes: a buffer object, and what its allocation is rounded up to. */
+    private static final int FRAME_OVERHEAD = 256;
+
     /** Frames smaller than this are gathered even when they could be passed on in place: a record costs more than a copy. */
     private static final int IN_PLACE = 2_048;
 
@@ -51,6 +54,7 @@ public final class FairWriter {
     private @Nullable Outlet oldTail;
 
     private long queuedBytes;
+    private long queuedFrames;
     private boolean pumpScheduled;
     private boolean pumping;
     private boolean closed;
@@ -85,6 +89,16 @@ public final class FairWriter {
     /** Payload bytes waiting over all flows. */
     public long queuedBytes() {
         return queuedBytes;
+    }
+
+    /** Memory that waits over all flows: payload and, so that many small frames count as what they are, their overhead. */
+    public long heldBytes() {
+        return queuedBytes + queuedFrames * FRAME_OVERHEAD;
+    }
+
+    /** Control frames waiting; the link is closed when {@link #MAX_CONTROL} do. */
+    public int controlFrames() {
+        return control.size();
     }
 
     public long framesOut() {
@@ -144,6 +158,7 @@ public final class FairWriter {
 
     void added(Outlet o, int bytes) {
         queuedBytes += bytes;
+        queuedFrames++;
         if (!o.linked) {
             o.deficit = QUANTUM;
             appendNew(o);
@@ -153,6 +168,7 @@ public final class FairWriter {
 
     void removed(int bytes) {
         queuedBytes -= bytes;
+        queuedFrames--;
     }
 
     /** Writes at the end of this turn of the event loop, so that frames of one turn share records and system calls. */

@@ -31,6 +31,7 @@ import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.Objects;
@@ -128,9 +129,8 @@ public final class LinkConnector {
         }
         String text =
                 Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
-        text = text.replaceFirst(
-                        "^(finishConnect\\(\\.\\.\\)|syscall:connect\\(\\.\\.\\)|connect\\(\\.\\.\\)) failed(: )?(with error\\(s\\): )?",
-                        "")
+        // Netty's epoll says "finishConnect(..) failed with error(-111): Connection refused: host/1.2.3.4:443".
+        text = text.replaceFirst("^[\\w:]+\\(\\.\\.\\) failed(?: with error\\([^)]*\\))?: ", "")
                 .replaceFirst(": /?[^ ]+:\\d+$", "");
         return new ConnectException("cannot reach the gateway at " + where + ": " + text);
     }
@@ -191,7 +191,8 @@ public final class LinkConnector {
                 return "it closed the connection during the TLS handshake";
             }
             Throwable root = cause;
-            while (root.getCause() != null) {
+            // Our own verdict on the certificate (GatewayTrust) is worded for people; what lies behind it is not.
+            while (root.getCause() != null && !(root instanceof CertificateException)) {
                 root = root.getCause();
             }
             return "TLS: "

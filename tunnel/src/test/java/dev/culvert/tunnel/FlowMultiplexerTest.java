@@ -209,9 +209,11 @@ class FlowMultiplexerTest {
     @Test
     void flowsAreCapped() {
         byte[] open = open(tcp());
+        ByteBuf many = Unpooled.buffer();
         for (int i = 1; i <= FlowMultiplexer.MAX_FLOWS; i++) {
-            peer.sendFrame(Frame.OPEN, 0, i, open);
+            many.writeBytes(peer.message(0x82, RawPeer.frame(Frame.OPEN, 0, i, open)));
         }
+        peer.send(many);
         assertThat(mux.flowCount()).isEqualTo(FlowMultiplexer.MAX_FLOWS);
         peer.take();
         peer.sendFrame(Frame.OPEN, 0, FlowMultiplexer.MAX_FLOWS + 1, open);
@@ -227,10 +229,12 @@ class FlowMultiplexerTest {
     @Test
     void aPeerThatMakesUsQueueControlFramesAndDoesNotReadIsCutOff() {
         peer.gate.shut();
+        ByteBuf pings = Unpooled.buffer();
         ByteBuf ping = peer.message(0x82, RawPeer.frame(Frame.PING, 0, 0, new byte[8]));
-        for (int i = 0; i <= FairWriter.MAX_CONTROL && !peer.link.isDown(); i++) {
-            peer.send(ping.copy());
+        for (int i = 0; i <= FairWriter.MAX_CONTROL; i++) {
+            pings.writeBytes(ping.duplicate());
         }
+        peer.send(pings);
         assertThat(peer.link.isDown()).isTrue();
         peer.advance(1_000);
         assertThat(peer.channel.isOpen()).isFalse();

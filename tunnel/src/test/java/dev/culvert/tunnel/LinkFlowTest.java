@@ -126,7 +126,7 @@ class LinkFlowTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,false", "1,true", "60000,true", "1000000,true", "3000000,false"})
+    @CsvSource({"1,false", "1,true", "60000,true", "1000000,true", "1500000,false"})
     void bytesGoBothWays(int size, boolean cut) {
         pair.cut = cut;
         Flows f = pair.open(a, b);
@@ -454,7 +454,7 @@ class LinkFlowTest {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         pair.cut = true;
-        for (int i = 0; i < 300; i++) {
+        for (int i = 0; i < 100; i++) {
             FlowRecorder x = new FlowRecorder();
             FlowRecorder y = new FlowRecorder();
             boolean fromClient = random.nextBoolean();

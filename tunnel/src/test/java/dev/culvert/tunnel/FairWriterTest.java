@@ -1,0 +1,289 @@
+package dev.culvert.tunnel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Who goes when, and in which records. */
+@NullUnmarked
+class FairWriterTest {
+    private RawPeer peer;
+    private FairWriter writer;
+
+    @BeforeEach
+    void up() {
+        use(Link.Role.WEBSOCKET_SERVER, false);
+    }
+
+    private void use(Link.Role role, boolean secure) {
+        close();
+        peer = new RawPeer(role, secure);
+        writer = peer.link.writer();
+        peer.take();
+    }
+
+    @AfterEach
+    void close() {
+        if (peer != null) {
+            peer.close();
+        }
+    }
+
+    private ByteBuf bytes(int n) {
+        return peer.channel.alloc().directBuffer(Math.max(1, n)).writeZero(n);
+    }
+
+    private void fill(Outlet o, int frames, int size) {
+        for (int i = 0; i < frames; i++) {
+            o.add(Frame.DATA, 0, bytes(size), false);
+        }
+    }
+
+    private List<Integer> order() {
+        return peer.takeFrames().stream().map(RawPeer.Message::flowId).toList();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"16368,16368,16368", "16368,1000,100", "16368,5000,12000", "9000,16368,65000"})
+    void bulkFlowsShareInBytesWithinAQuantum(int a, int b, int c) {
+        int[] sizes = {a, b, c};
+        Outlet[] outlets = new Outlet[3];
+        for (int i = 0; i < 3; i++) {
+            outlets[i] = writer.outlet(i + 1, null);
+            fill(outlets[i], 3_000_000 / 3 / sizes[i] + 1, sizes[i]);
+        }
+        long[] sent = new long[3];
+        for (RawPeer.Message m : peer.takeFrames()) {
+            sent[m.flowId() - 1] += m.body().length;
+            long least = Math.min(sent[0], Math.min(sent[1], sent[2]));
+            long most = Math.max(sent[0], Math.max(sent[1], sent[2]));
+            if (most < 900_000) { // all still have something
+                int slack = Math.max(a, Math.max(b, c)) + 2 * Frame.MAX_DATA;
+                assertThat(most - least)
+                        .as("%s", java.util.Arrays.toString(sent))
+                        .isLessThanOrEqualTo(slack);
+            }
+        }
+        assertThat(sent[0]).isGreaterThanOrEqualTo(1_000_000);
+        assertThat(writer.queuedBytes()).isZero();
+    }
+
+    @Test
+    void aSmallFrameOfAnotherFlowOvertakesBulk() {
+        peer.gate.shut();
+        Outlet bulk = writer.outlet(1, null);
+        fill(bulk, 50, Frame.MAX_DATA);
+        peer.channel.runPendingTasks();
+        peer.gate.open();
+        peer.channel.runPendingTasks();
+        peer.take();
+        fill(bulk, 50, Frame.MAX_DATA);
+        Outlet key = writer.outlet(2, null);
+        fill(key, 1, 1);
+        assertThat(order().indexOf(2)).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void controlGoesFirst() {
+        peer.gate.shut();
+        fill(writer.outlet(1, null), 20, Frame.MAX_DATA);
+        writer.control(Frame.RESET, 9, Reason.IDLE);
+        writer.controlInt(Frame.CREDIT, 8, 0xffff_ffffL);
+        writer.control(Frame.DRAIN, 0);
+        peer.gate.open();
+        List<RawPeer.Message> frames = peer.takeFrames();
+        assertThat(frames.get(0).type()).isEqualTo(Frame.RESET);
+        assertThat(frames.get(0).payload().getByte(0)).isEqualTo((byte) Reason.IDLE.code());
+        assertThat(frames.get(1).type()).isEqualTo(Frame.CREDIT);
+        assertThat(frames.get(1).payload().getUnsignedInt(0)).isEqualTo(0xffff_ffffL);
+        assertThat(frames.get(2).type()).isEqualTo(Frame.DRAIN);
+        assertThat(frames.get(3).type()).isEqualTo(Frame.DATA);
+        assertThat(frames).hasSize(23);
+    }
+
+    @Test
+    void smallFramesShareRecordsAndNoRecordIsLongerThanTlsAllows() {
+        for (int i = 1; i <= 1_000; i++) {
+            fill(writer.outlet(i, null), 1, 100);
+        }
+        List<Integer> records = peer.takeRecords();
+        assertThat(records).hasSizeLessThanOrEqualTo(8).allMatch(n -> n <= FairWriter.RECORD);
+        assertThat(peer.takeFrames()).hasSize(1_000);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"WEBSOCKET_CLIENT,true", "WEBSOCKET_SERVER,true"})
+    void aFullDataFrameFitsOneRecord(Link.Role role, boolean secure) {
+        use(role, secure);
+        fill(writer.outlet(1, null), 10, Frame.MAX_DATA);
+        assertThat(peer.takeRecords()).hasSize(10).allMatch(n -> n <= FairWriter.RECORD);
+    }
+
+    /** As the gateway does: what came in on one link goes out on the other, with the headers written over the old ones. */
+    @ParameterizedTest
+    @CsvSource({"WEBSOCKET_SERVER,false", "WEBSOCKET_CLIENT,true", "WEBSOCKET_CLIENT,false"})
+    void forwardedFramesArePassedOnInPlaceAndWhole(Link.Role outRole, boolean secure) {
+        use(outRole, secure);
+        Outlet out = writer.outlet(77, null);
+        FrameReceiver forward = new FrameReceiver() {
+            @Override
+            public void linkUp(Link link) {}
+
+            @Override
+            public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) {
+                out.add(type, flags, payload, true);
+            }
+
+            @Override
+            public void batchComplete(Link link) {}
+
+            @Override
+            public void linkDown(Link link, String why) {}
+        };
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        try (RawPeer in = new RawPeer(Link.Role.WEBSOCKET_SERVER, false, forward)) {
+            List<byte[]> sent = new ArrayList<>();
+            for (int round = 0; round < 30; round++) {
+                ByteBuf stream = Unpooled.buffer();
+                for (int i = random.nextInt(5); i >= 0; i--) {
+                    byte[] payload = random(random);
+                    sent.add(payload);
+                    stream.writeBytes(
+                            RawPeer.message(0x82, RawPeer.frame(Frame.DATA, i & 1, 3, payload), random.nextInt()));
+                }
+                while (stream.isReadable()) {
+                    in.send(stream.readBytes(Math.min(stream.readableBytes(), 1 + random.nextInt(30_000))));
+                }
+            }
+            List<RawPeer.Message> got = peer.takeFrames();
+            assertThat(got).as("seed %d", seed).hasSameSizeAs(sent);
+            for (int i = 0; i < sent.size(); i++) {
+                assertThat(got.get(i).flowId()).isEqualTo(77);
+                assertThat(got.get(i).payload())
+                        .as("seed %d frame %d", seed, i)
+                        .isEqualTo(Unpooled.wrappedBuffer(sent.get(i)));
+            }
+        }
+    }
+
+    private static byte[] random(Random random) {
+        byte[] b = new byte[random.nextInt(4) == 0 ? random.nextInt(200) : random.nextInt(Frame.MAX_DATA + 1)];
+        random.nextBytes(b);
+        return b;
+    }
+
+    @Test
+    void nothingIsWrittenWhileTheSocketIsFull() {
+        peer.gate.shut();
+        Outlet o = writer.outlet(1, null);
+        fill(o, 10, 1_000);
+        peer.channel.runPendingTasks();
+        assertThat(o.queuedBytes()).isEqualTo(10_000);
+        peer.gate.open();
+        peer.channel.runPendingTasks();
+        assertThat(o.queuedBytes()).isZero();
+        assertThat(peer.takeFrames()).hasSize(10);
+        assertThat(writer.framesOut()).isGreaterThanOrEqualTo(10);
+    }
+
+    @Test
+    void theListenerIsAskedForMoreAtLowWaterAndMayAddAtOnce() {
+        Outlet[] o = new Outlet[1];
+        int[] asked = {0};
+        o[0] = writer.outlet(1, () -> {
+            asked[0]++;
+            if (asked[0] <= 100) {
+                fill(o[0], 1, Frame.MAX_DATA);
+            }
+        });
+        fill(o[0], 4, Frame.MAX_DATA);
+        assertThat(order()).hasSize(104);
+        assertThat(asked[0]).isEqualTo(103);
+    }
+
+    @Test
+    void aLongTurnYieldsToOtherWorkAndGoesOn() {
+        fill(writer.outlet(1, null), 200, Frame.MAX_DATA);
+        assertThat(order()).hasSize(200);
+    }
+
+    @Test
+    void anOutletClosedWhileItWaitsSendsNothing() {
+        peer.gate.shut();
+        Outlet closed = writer.outlet(1, null);
+        Outlet other = writer.outlet(2, null);
+        fill(closed, 5, 1_000);
+        fill(other, 5, 1_000);
+        closed.close();
+        assertThat(writer.queuedBytes()).isEqualTo(5_000);
+        fill(closed, 5, 1_000);
+        assertThat(closed.isEmpty()).isTrue();
+        assertThat(closed.addDatagram(0, bytes(1), false)).isFalse();
+        peer.gate.open();
+        assertThat(order()).containsOnly(2).hasSize(5);
+    }
+
+    @Test
+    void whatIsAddedAfterTheLinkIsDownIsReleased() {
+        Outlet o = writer.outlet(1, null);
+        fill(o, 3, 1_000);
+        peer.link.close(1001, "bye");
+        ByteBuf late = bytes(10);
+        o.add(Frame.DATA, 0, late, false);
+        ByteBuf datagram = bytes(10);
+        Outlet never = writer.outlet(2, null);
+        assertThat(never.addDatagram(0, datagram, false)).isFalse();
+        ByteBuf control = bytes(8);
+        writer.control(Frame.PONG, 0, 0, control);
+        assertThat(late.refCnt()).isZero();
+        assertThat(datagram.refCnt()).isZero();
+        assertThat(control.refCnt()).isZero();
+        assertThat(writer.queuedBytes()).isZero();
+    }
+
+    @Test
+    void randomOutletsKeepOrderWithinEachFlow() {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        Map<Integer, Integer> added = new HashMap<>();
+        Map<Integer, Integer> seen = new HashMap<>();
+        Outlet[] outlets = new Outlet[20];
+        for (int i = 0; i < outlets.length; i++) {
+            outlets[i] = writer.outlet(i + 1, null);
+        }
+        for (int step = 0; step < 2_000; step++) {
+            Outlet o = outlets[random.nextInt(outlets.length)];
+            ByteBuf b = bytes(0).writeInt(added.merge(o.flowId(), 1, Integer::sum));
+            b.writeZero(random.nextInt(random.nextInt(10) == 0 ? 16_000 : 50));
+            o.add(Frame.DATA, 0, b, random.nextBoolean() && b.readerIndex() > 0);
+            if (random.nextInt(50) == 0) {
+                peer.gate.shut();
+            } else if (random.nextInt(20) == 0) {
+                peer.gate.open();
+                check(seen, seed);
+            }
+        }
+        peer.gate.open();
+        check(seen, seed);
+        assertThat(seen).as("seed %d", seed).isEqualTo(added);
+    }
+
+    private void check(Map<Integer, Integer> seen, long seed) {
+        for (RawPeer.Message m : peer.takeFrames()) {
+            assertThat(m.payload().getInt(0)).as("seed %d", seed).isEqualTo(seen.merge(m.flowId(), 1, Integer::sum));
+        }
+    }
+}

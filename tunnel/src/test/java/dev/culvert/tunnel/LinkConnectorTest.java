@@ -1,0 +1,358 @@
+package dev.culvert.tunnel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.util.concurrent.Future;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.security.KeyPair;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Making a link, against a server that answers as the test says. */
+@NullUnmarked
+@Timeout(60)
+class LinkConnectorTest {
+    private static final MultiThreadIoEventLoopGroup LOOP = EventLoops.create(1, "connector-test");
+
+    @AfterAll
+    static void stop() {
+        LOOP.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
+    }
+
+    private static final class Events implements FlowListener {
+        final CompletableFuture<String> drained = new CompletableFuture<>();
+        final CompletableFuture<String> down = new CompletableFuture<>();
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.UNSUPPORTED, "");
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer link, String text) {
+            drained.complete(text);
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            down.complete(why);
+        }
+    }
+
+    private final Events events = new Events();
+
+    private Future<Link> connect(URI uri, byte[] pin) throws Exception {
+        Future<Link> f = new LinkConnector(uri, pin, "the.token")
+                .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events));
+        assertThat(f.await(40, TimeUnit.SECONDS)).isTrue();
+        return f;
+    }
+
+    private Throwable failure(URI uri, byte[] pin) throws Exception {
+        Throwable cause = connect(uri, pin).cause();
+        assertThat(cause).as("the attempt succeeded").isNotNull();
+        assertThat(cause.getMessage()).isNotBlank().doesNotContain("\n").doesNotContain("null");
+        return cause;
+    }
+
+    private static byte[] drain() {
+        ByteBuf b = RawPeer.message(
+                0x82, RawPeer.frame(Frame.DRAIN, 0, 0, "soon".getBytes(java.nio.charset.StandardCharsets.UTF_8)), null);
+        byte[] bytes = new byte[b.readableBytes()];
+        b.readBytes(bytes);
+        return bytes;
+    }
+
+    @Test
+    void aLinkComesUpAndFramesBehindTheAnswerAreNotLost() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
+            Link link = connect(stub.uri(), null).sync().getNow();
+            assertThat(events.drained.get(10, TimeUnit.SECONDS)).isEqualTo("soon");
+            assertThat(stub.requests.get(0))
+                    .startsWith("GET /link HTTP/1.1\r\n")
+                    .containsIgnoringCase("authorization: Bearer the.token\r\n")
+                    .containsIgnoringCase("sec-websocket-protocol: culvert.1\r\n")
+                    .containsIgnoringCase("sec-websocket-version: 13\r\n")
+                    .containsIgnoringCase("host: 127.0.0.1:" + stub.uri().getPort());
+            link.eventLoop().execute(() -> link.close(1001, "enough"));
+            assertThat(events.down.get(10, TimeUnit.SECONDS)).isEqualTo("enough");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "403 Forbidden|text/plain|agent name taken~by another|refused: agent name taken?by another|true",
+                "404 Not Found|text/html|<html>|does not know this token (HTTP 404)|true",
+                "401 Unauthorized|text/html|<html>|answered HTTP 401|true",
+                "426 Upgrade Required|text/plain; charset=utf-8|this gateway speaks culvert.2|refused: this gateway speaks|true",
+                "502 Bad Gateway|text/html|<html><h1>nginx</h1>|answered HTTP 502 to the WebSocket upgrade; is a proxy|false",
+                "503 Unavailable|text/plain|full|refused: full|false",
+                "200 OK|text/html|<html>|answered HTTP 200|false"
+            })
+    void aRefusalIsExplained(String status, String type, String body, String text, boolean permanent) throws Exception {
+        try (GatewayStub stub =
+                new GatewayStub(null, GatewayStub.response(GatewayStub.page(status, type, body.replace("~", "\n"))))) {
+            LinkRefusedException e = (LinkRefusedException) failure(stub.uri(), null);
+            assertThat(e).hasMessageContaining(text).hasMessageContaining("the gateway at 127.0.0.1:");
+            assertThat(e.isPermanent()).isEqualTo(permanent);
+            assertThat(e.status()).isEqualTo(Integer.parseInt(status.substring(0, 3)));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "Sec-WebSocket-Accept: bm90IHRoZSByaWdodCBvbmU=\r\nSec-WebSocket-Protocol: culvert.1\r\n",
+                "Sec-WebSocket-Accept: bm90IHRoZSByaWdodCBvbmU=\r\n"
+            })
+    void aWrongAnswerToTheUpgradeIsNotAGateways(String headers) throws Exception {
+        try (GatewayStub stub = new GatewayStub(
+                null,
+                GatewayStub.response("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                        + "Connection: Upgrade\r\n" + headers + "\r\n"))) {
+            assertThat(failure(stub.uri(), null)).hasMessageContaining("is not a gateway's");
+        }
+    }
+
+    @Test
+    void aServerThatSaysNothingIsGivenUp() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.response(""))) {
+            assertThat(failure(stub.uri(), null)).hasMessageContaining("no answer within 15 s");
+        }
+    }
+
+    @Test
+    void aServerThatClosesIsNamed() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, (request, socket) -> {})) {
+            assertThat(failure(stub.uri(), null)).hasMessageContaining("closed the connection during the upgrade");
+        }
+    }
+
+    @Test
+    void somethingThatIsNoWebServerIsNamed() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.response("SSH-2.0-OpenSSH_9.2\r\n\r\n"))) {
+            assertThat(failure(stub.uri(), null)).hasMessageContaining("the gateway at 127.0.0.1");
+        }
+    }
+
+    @Test
+    void aLongErrorPageIsNotReadWhole() throws Exception {
+        String page = GatewayStub.page("502 Bad Gateway", "text/html", "x".repeat(100_000));
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.response(page))) {
+            assertThat(failure(stub.uri(), null))
+                    .hasMessageContaining("127.0.0.1:" + stub.uri().getPort());
+        }
+    }
+
+    @Test
+    void noServerIsNamed() throws Exception {
+        int port;
+        try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = s.getLocalPort();
+        }
+        assertThat(failure(URI.create("ws://127.0.0.1:" + port), null))
+                .hasMessage("cannot reach the gateway at 127.0.0.1:" + port + ": Connection refused");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://x", "wss:opaque", "wss:///path"})
+    void aUrlOfAnotherFormIsRefused(String uri) {
+        assertThatThrownBy(() -> new LinkConnector(URI.create(uri), null, "t"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("wss://host:port");
+    }
+
+    @Test
+    void theAddressHasTheSchemesPort() throws Exception {
+        assertThat(new LinkConnector(URI.create("wss://gw.example"), null, "t")
+                        .address()
+                        .getPort())
+                .isEqualTo(443);
+        assertThat(new LinkConnector(URI.create("ws://gw.example"), null, "t")
+                        .address()
+                        .getPort())
+                .isEqualTo(80);
+        assertThat(new LinkConnector(URI.create("wss://[::1]:8443"), null, "t")
+                        .address()
+                        .getHostString())
+                .doesNotContain("[");
+    }
+
+    // ---- TLS ----
+
+    private static GatewayStub.Identity identity(KeyPair ca, KeyPair signer, Duration valid) throws Exception {
+        KeyPair leaf = GatewayStub.key();
+        return new GatewayStub.Identity(
+                leaf,
+                GatewayStub.certificate("gw", leaf, "ca", signer, false, valid),
+                GatewayStub.certificate("ca", ca, "ca", ca, true, Duration.ofDays(10)));
+    }
+
+    @Test
+    void thePinnedCasGatewayIsTrustedUnderAnyName() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        try (GatewayStub stub = new GatewayStub(identity(ca, ca, Duration.ofDays(1)), GatewayStub.upgrade(drain()))) {
+            Link link = connect(stub.uri(), GatewayStub.pin(ca)).sync().getNow();
+            assertThat(events.drained.get(10, TimeUnit.SECONDS)).isEqualTo("soon");
+            assertThat(link.isDown()).isFalse();
+            link.channel().close().sync();
+        }
+    }
+
+    @Test
+    void anotherCasGatewayIsNot() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        try (GatewayStub stub = new GatewayStub(identity(ca, ca, Duration.ofDays(1)), GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), GatewayStub.pin(GatewayStub.key())))
+                    .hasMessageContaining("this is not the gateway of the token");
+            assertThat(stub.requests).as("the token was not sent").isEmpty();
+        }
+    }
+
+    @Test
+    void anExpiredCertificateIsNot() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        try (GatewayStub stub = new GatewayStub(identity(ca, ca, Duration.ofDays(-1)), GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), GatewayStub.pin(ca))).hasMessageContaining("NotAfter");
+            assertThat(stub.requests).isEmpty();
+        }
+    }
+
+    @Test
+    void aCertificateThatTheCaDidNotIssueIsNot() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        try (GatewayStub stub =
+                new GatewayStub(identity(ca, GatewayStub.key(), Duration.ofDays(1)), GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), GatewayStub.pin(ca))).hasMessageContaining("not issued by the pinned CA");
+            assertThat(stub.requests).isEmpty();
+        }
+    }
+
+    @Test
+    void aLeafCannotIssue() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        KeyPair leaf = GatewayStub.key();
+        KeyPair forged = GatewayStub.key();
+        GatewayStub.Identity identity = new GatewayStub.Identity(
+                forged,
+                GatewayStub.certificate("gw", forged, "leaf", leaf, false, Duration.ofDays(1)),
+                GatewayStub.certificate("leaf", leaf, "ca", ca, false, Duration.ofDays(1)),
+                GatewayStub.certificate("ca", ca, "ca", ca, true, Duration.ofDays(1)));
+        try (GatewayStub stub = new GatewayStub(identity, GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), GatewayStub.pin(ca))).hasMessageContaining("not issued by a CA");
+        }
+    }
+
+    @Test
+    void aLoneCertificateIsNotEnough() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        GatewayStub.Identity identity =
+                new GatewayStub.Identity(ca, GatewayStub.certificate("gw", ca, "gw", ca, false, Duration.ofDays(1)));
+        try (GatewayStub stub = new GatewayStub(identity, GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), GatewayStub.pin(ca))).hasMessageContaining("no certificate chain");
+        }
+    }
+
+    @Test
+    void withoutAPinThePublicPkiDecides() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        try (GatewayStub stub = new GatewayStub(identity(ca, ca, Duration.ofDays(1)), GatewayStub.upgrade(drain()))) {
+            assertThat(failure(stub.uri(), null)).hasMessageContaining("TLS: ");
+            assertThat(stub.requests).isEmpty();
+        }
+    }
+
+    @Test
+    void aServerWithoutTlsIsNamed() throws Exception {
+        // It answers at once, as a plain web server does when it reads a ClientHello.
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Thread t = new Thread(() -> {
+                try (java.net.Socket s = plain.accept()) {
+                    s.getOutputStream().write("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes());
+                    s.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
+                } catch (java.io.IOException e) {
+                    // the client went away, as it should
+                }
+            });
+            t.setDaemon(true);
+            t.start();
+            assertThat(failure(
+                            URI.create("wss://127.0.0.1:" + plain.getLocalPort()), GatewayStub.pin(GatewayStub.key())))
+                    .hasMessageContaining("does not speak TLS");
+        }
+    }
+
+    // ---- the server's side of the upgrade ----
+
+    private static HttpRequest request() {
+        HttpRequest r = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/link?x=1");
+        r.headers()
+                .set("Connection", "keep-alive, Upgrade")
+                .set("Upgrade", "WebSocket")
+                .set("Sec-WebSocket-Version", "13")
+                .set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .set("Sec-WebSocket-Protocol", "culvert.2, culvert.1");
+        return r;
+    }
+
+    @Test
+    void anUpgradeIsRecognisedAndAnswered() {
+        HttpRequest r = request();
+        assertThat(LinkUpgrade.isLinkRequest(r)).isTrue();
+        assertThat(LinkUpgrade.speaksOurVersion(r)).isTrue();
+        FullHttpResponse answer = LinkUpgrade.switchingProtocols(r);
+        assertThat(answer.status().code()).isEqualTo(101);
+        assertThat(answer.headers().get("Sec-WebSocket-Accept"))
+                .isEqualTo("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); // RFC 6455 1.3
+        assertThat(answer.headers().get("Sec-WebSocket-Protocol")).isEqualTo("culvert.1");
+        answer.release();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "Connection,close",
+        "Upgrade,h2c",
+        "Sec-WebSocket-Version,8",
+        "Sec-WebSocket-Key,short",
+        "Sec-WebSocket-Key,!!!!!!!!!!!!!!!!!!!!!!==",
+        "Sec-WebSocket-Key,"
+    })
+    void anythingElseIsNot(String header, String value) {
+        HttpRequest r = request();
+        if (value == null) {
+            r.headers().remove(header);
+        } else {
+            r.headers().set(header, value);
+        }
+        assertThat(LinkUpgrade.isLinkRequest(r)).isFalse();
+    }
+
+    @Test
+    void anotherPathOrVersionIsNot() {
+        HttpRequest r = request();
+        r.setUri("/linked");
+        assertThat(LinkUpgrade.isLinkRequest(r)).isFalse();
+        r.headers().set("Sec-WebSocket-Protocol", "culvert.12");
+        assertThat(LinkUpgrade.speaksOurVersion(r)).isFalse();
+    }
+}

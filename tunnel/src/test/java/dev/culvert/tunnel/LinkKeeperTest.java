@@ -1,0 +1,134 @@
+package dev.culvert.tunnel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Links that come, break and come again. */
+@NullUnmarked
+@Timeout(60)
+class LinkKeeperTest {
+    private final MultiThreadIoEventLoopGroup loop = EventLoops.create(1, "keeper-test");
+    private final Events events = new Events();
+    private LinkKeeper keeper;
+
+    private static final class Events implements LinkKeeper.Listener {
+        final BlockingQueue<String> seen = new LinkedBlockingQueue<>();
+        final List<Long> waits = new ArrayList<>();
+        boolean goOn;
+
+        @Override
+        public void waiting(Throwable why, long retryMillis) {
+            waits.add(retryMillis);
+            seen.add("waiting: " + why.getMessage());
+        }
+
+        @Override
+        public boolean refused(LinkRefusedException why) {
+            seen.add("refused " + why.status());
+            return goOn;
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.UNSUPPORTED, "");
+        }
+
+        @Override
+        public void linkUp(FlowMultiplexer link) {
+            seen.add("up");
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            seen.add("down: " + why);
+        }
+
+        String next() throws InterruptedException {
+            return seen.poll(20, TimeUnit.SECONDS);
+        }
+    }
+
+    private void start(URI uri) throws Exception {
+        keeper = new LinkKeeper(loop.next(), new LinkConnector(uri, null, "t"), LinkSettings.DEFAULT, events);
+        keeper.start();
+    }
+
+    @AfterEach
+    void stop() {
+        if (keeper != null) {
+            keeper.stop("test over");
+        }
+        loop.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
+    }
+
+    @Test
+    void aBrokenLinkIsMadeAgainAndStopEndsIt() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(new byte[0]))) {
+            start(stub.uri());
+            assertThat(events.next()).isEqualTo("up");
+            stub.sockets.get(0).close();
+            assertThat(events.next()).startsWith("down: ");
+            assertThat(events.next()).startsWith("waiting: ");
+            assertThat(events.waits.get(0)).isBetween(125L, 500L);
+            assertThat(events.next()).isEqualTo("up");
+            keeper.stop("going home");
+            assertThat(events.next()).isEqualTo("down: going home");
+            assertThat(events.seen.poll(1_500, TimeUnit.MILLISECONDS))
+                    .as("stays down")
+                    .isNull();
+            assertThat(stub.sockets).hasSize(2);
+        }
+    }
+
+    @Test
+    void failuresAreRetriedLaterAndLater() throws Exception {
+        int port;
+        try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = s.getLocalPort();
+        }
+        start(URI.create("ws://127.0.0.1:" + port));
+        for (int i = 0; i < 4; i++) {
+            assertThat(events.next()).contains("Connection refused");
+            long most = Math.min(LinkKeeper.BACKOFF_BASE.toMillis() << i, LinkKeeper.BACKOFF_MAX.toMillis());
+            assertThat(events.waits.get(i)).as("attempt %d", i).isBetween(most / 4, most);
+        }
+    }
+
+    @Test
+    void aRefusedTokenIsTheListenersToDecide() throws Exception {
+        try (GatewayStub stub =
+                new GatewayStub(null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")))) {
+            start(stub.uri());
+            assertThat(events.next()).isEqualTo("refused 403");
+            assertThat(events.seen.poll(1, TimeUnit.SECONDS)).isNull();
+            events.goOn = true;
+            keeper.start();
+            assertThat(events.next()).isEqualTo("refused 403");
+            assertThat(events.next()).startsWith("waiting: ");
+            assertThat(events.waits.get(0)).isBetween(30_000L, 60_000L);
+        }
+    }
+
+    @Test
+    void aGatewayInTroubleIsTriedAgain() throws Exception {
+        try (GatewayStub stub =
+                new GatewayStub(null, GatewayStub.response(GatewayStub.page("503 Busy", "text/plain", "later")))) {
+            start(stub.uri());
+            assertThat(events.next()).startsWith("waiting: ").contains("refused: later");
+            assertThat(events.next()).startsWith("waiting: ");
+        }
+    }
+}
