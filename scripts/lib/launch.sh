@@ -32,7 +32,10 @@ launch() {
   for jar in "$CULVERT_LIB"/*.jar; do path=$path:$jar; done
   [ -e "$CULVERT_LIB/$program-0.1.0-SNAPSHOT.jar" ] || { echo "$program: not built yet; run $CULVERT_ROOT/scripts/build" >&2; exit 1; }
   options+=(-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable
-    -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8)
+    -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8
+    # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
+    --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
+    -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled)
   [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
