@@ -63,6 +63,8 @@ interface LibC extends Library {
 
     int setsockopt(int fd, int level, int name, com.sun.jna.Pointer value, int length);
 
+    NativeLong recvmsg(int fd, com.sun.jna.Pointer message, int flags);
+
     String strerror(int errno);
 
     static LibC get() {
