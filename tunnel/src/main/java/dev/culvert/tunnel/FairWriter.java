@@ -59,6 +59,7 @@ public final class FairWriter {
     private boolean pumping;
     private boolean closed;
 
+    private final SocketDepth depth = new SocketDepth();
     private long framesOut;
     private long bytesOut;
 
@@ -211,6 +212,9 @@ public final class FairWriter {
             }
         } finally {
             pumping = false;
+        }
+        if (depth.wrote(!channel.isWritable(), bytesOut, ctx.executor().ticker().nanoTime())) {
+            EventLoops.limitDepth(channel, depth.bytes());
         }
         // After a full turn, or when something was added during the last flush, while schedule() was held off.
         if (channel.isWritable() && (turn >= MAX_PER_TURN || !control.isEmpty() || next() != null)) {
