@@ -36,6 +36,7 @@ public final class Agent implements AutoCloseable {
     private final CompletableFuture<LinkRefusedException> refused = new CompletableFuture<>();
     private final boolean echo;
     private boolean everUp;
+    private @Nullable FlowMultiplexer current;
 
     /** @param connector made from the token's gateway, pin and text */
     public Agent(AgentToken token, LinkConnector connector, LinkSettings settings) {
@@ -55,11 +56,17 @@ public final class Agent implements AutoCloseable {
 
     @Override
     public void close() {
+        resolver.close();
+        loop.execute(() -> {
+            if (current != null && current.isUp()) {
+                current.link().drain("the agent is stopping"); // no new flows, while the Close is on its way
+            }
+        });
         keeper.stop("the agent was stopped");
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
 
-    private final class Flows implements LinkKeeper.Listener {
+    final class Flows implements LinkKeeper.Listener {
         private @Nullable DestinationGuard guard;
         private TcpDialer tcp = new TcpDialer(loop);
         private UdpMappings udp = new UdpMappings(loop);
@@ -68,6 +75,7 @@ public final class Agent implements AutoCloseable {
         @Override
         public void linkUp(FlowMultiplexer link) {
             everUp = true;
+            current = link;
             guard = new DestinationGuard(token.routes(), link.link().remoteAddress());
             tcp = new TcpDialer(loop);
             udp = new UdpMappings(loop);
@@ -87,12 +95,13 @@ public final class Agent implements AutoCloseable {
                 return;
             }
             String name = Objects.requireNonNull(d.name());
-            boolean queued = resolver.resolve(name, loop, (found, error) -> {
+            String client = Objects.requireNonNullElse(flow.request().client(), "");
+            boolean queued = resolver.resolve(client, name, loop, (found, why, words) -> {
                 if (!flow.isPending()) {
                     return;
                 }
                 if (found == null) {
-                    flow.refuse(Reason.NAME_NOT_FOUND, Objects.requireNonNullElse(error, "not found"));
+                    flow.refuse(why, words);
                     return;
                 }
                 InetAddress first = firstPermitted(flow, found);

@@ -36,7 +36,13 @@ final class DestinationGuard {
 
     private boolean allowed(InetAddress address, List<AllowedPrefix> allowed) {
         for (AllowedPrefix p : allowed) {
-            if (sensitive.permits(IpPrefix.of(p.network(), p.length()), address)) {
+            IpPrefix prefix;
+            try {
+                prefix = IpPrefix.of(p.network(), p.length());
+            } catch (IllegalArgumentException e) {
+                continue; // host bits set: no gateway of ours says that, and it allows nothing
+            }
+            if (sensitive.permits(prefix, address)) {
                 return true;
             }
         }

@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.tun.IcmpError;
 import dev.culvert.tunnel.Reason;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.unix.Errors;
@@ -8,11 +9,36 @@ import java.net.NoRouteToHostException;
 import java.net.PortUnreachableException;
 import java.net.SocketTimeoutException;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
-/** From what the operating system says of a failed dial to what the client's application shall see. */
+/** From what the operating system or the network says of a failed dial to what the client's application shall see. */
 final class DialErrors {
+    /** Linux errno values, asm-generic/errno.h, that a failed dial or send can have. */
+    private static final int[] ERRNOS = {111, 110, 113, 112, 101, 100, 1, 13, 22, 23, 24, 99, 12, 105, 104, 103};
+
+    /**
+     * What Netty's native library calls each: strerror's words, which are in the language of the process. Its exceptions
+     * for connect keep the number to themselves.
+     */
+    private static final String[] WORDS = words();
+
     private DialErrors() {}
 
+    private static String[] words() {
+        String[] words = new String[ERRNOS.length];
+        try {
+            for (int i = 0; i < words.length; i++) {
+                String text = String.valueOf(new Errors.NativeIoException("", -ERRNOS[i], false).getMessage());
+                int at = text.lastIndexOf(": ");
+                words[i] = at < 0 ? text : text.substring(at + 2);
+            }
+            return words;
+        } catch (LinkageError e) {
+            return new String[0]; // not on epoll
+        }
+    }
+
+    /** {@link Reason#UNSPECIFIED} when it says nothing about the destination. */
     static Reason reason(Throwable cause) {
         if (cause instanceof ConnectTimeoutException || cause instanceof SocketTimeoutException) {
             return Reason.TIMED_OUT;
@@ -21,13 +47,19 @@ final class DialErrors {
             return Reason.CONNECTION_REFUSED;
         }
         if (cause instanceof Errors.NativeIoException e) {
-            Reason byErrno = byErrno(-e.expectedErr());
-            if (byErrno != Reason.UNSPECIFIED) {
-                return byErrno;
+            return byErrno(-e.expectedErr());
+        }
+        String text = String.valueOf(cause.getMessage());
+        for (int i = 0; i < WORDS.length; i++) {
+            if (text.contains(WORDS[i])) {
+                return byErrno(ERRNOS[i]);
             }
         }
-        // Netty's connect errors keep errno to themselves: the text is strerror's.
-        String text = String.valueOf(cause.getMessage()).toLowerCase(Locale.ROOT);
+        return byEnglish(text.toLowerCase(Locale.ROOT), cause);
+    }
+
+    /** The JDK's sockets, on systems without epoll. */
+    private static Reason byEnglish(String text, Throwable cause) {
         if (text.contains("refused")) {
             return Reason.CONNECTION_REFUSED;
         }
@@ -49,17 +81,45 @@ final class DialErrors {
         return cause instanceof ConnectException ? Reason.HOST_UNREACHABLE : Reason.UNSPECIFIED;
     }
 
-    /** Linux errno values, asm-generic/errno.h. */
     static Reason byErrno(int errno) {
         return switch (errno) {
-            case 111 -> Reason.CONNECTION_REFUSED;
-            case 110 -> Reason.TIMED_OUT;
-            case 113, 112 -> Reason.HOST_UNREACHABLE;
-            case 101, 100 -> Reason.NETWORK_UNREACHABLE;
-            case 1, 13 -> Reason.PROHIBITED;
-            case 23, 24, 99, 12, 105 -> Reason.OVERLOADED;
-            case 104, 103 -> Reason.RESET;
+            case 111 -> Reason.CONNECTION_REFUSED; // ECONNREFUSED
+            case 110 -> Reason.TIMED_OUT; // ETIMEDOUT
+            case 113, 112 -> Reason.HOST_UNREACHABLE; // EHOSTUNREACH, EHOSTDOWN
+            case 101, 100, 22 -> Reason.NETWORK_UNREACHABLE; // ENETUNREACH, ENETDOWN, EINVAL (a prohibited source)
+            case 1, 13 -> Reason.PROHIBITED; // EPERM, EACCES
+            case 23, 24, 99, 12, 105 -> Reason.OVERLOADED; // ENFILE, EMFILE, EADDRNOTAVAIL, ENOMEM, ENOBUFS
+            case 104, 103 -> Reason.RESET; // ECONNRESET, ECONNABORTED
             default -> Reason.UNSPECIFIED;
+        };
+    }
+
+    /**
+     * By type and code, which say more than the errno that the kernel makes of them.
+     *
+     * @return null for what does not end a flow: path MTU discovery, a hop limit exceeded, a bad parameter
+     */
+    static @Nullable Reason byIcmp(IcmpError error) {
+        if (error.ipv6()) {
+            if (error.type() != 1) {
+                return null;
+            }
+            return switch (error.code()) { // RFC 4443 3.1
+                case 4 -> Reason.CONNECTION_REFUSED;
+                case 0 -> Reason.NETWORK_UNREACHABLE;
+                case 1, 5, 6 -> Reason.PROHIBITED;
+                default -> Reason.HOST_UNREACHABLE;
+            };
+        }
+        if (error.type() != 3) {
+            return null;
+        }
+        return switch (error.code()) { // RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1
+            case 3 -> Reason.CONNECTION_REFUSED;
+            case 4 -> null;
+            case 0, 6, 11 -> Reason.NETWORK_UNREACHABLE;
+            case 9, 10, 13 -> Reason.PROHIBITED;
+            default -> Reason.HOST_UNREACHABLE;
         };
     }
 }

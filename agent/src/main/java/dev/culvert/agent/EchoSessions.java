@@ -1,5 +1,7 @@
 package dev.culvert.agent;
 
+import dev.culvert.tun.IcmpError;
+import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tun.PingSockets;
 import dev.culvert.tun.PingUnavailableException;
 import dev.culvert.tunnel.IncomingFlow;
@@ -13,6 +15,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.socket.DatagramPacket;
+import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -43,6 +46,7 @@ final class EchoSessions {
     private static final int MAX_ECHO = 65_535;
 
     private final EventLoop loop;
+    private final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
     private int sessions;
     private boolean complained;
 
@@ -88,10 +92,15 @@ final class EchoSessions {
         Session session = new Session(ipv6, address, socket);
         socket.config().setOption(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(MAX_ECHO));
         socket.pipeline().addLast(session.new Replies());
+        IcmpErrorQueue.enable(socket, ipv6);
         loop.register(socket).addListener(f -> {
             LinkFlow linkFlow = f.isSuccess() ? flow.accept(session.new Requests()) : null;
             if (linkFlow == null) {
-                socket.close();
+                if (socket.isRegistered()) {
+                    socket.close();
+                } else {
+                    socket.unsafe().closeForcibly();
+                }
                 flow.refuse(Reason.OVERLOADED, "the agent could not open a ping socket");
                 return;
             }
@@ -133,7 +142,10 @@ final class EchoSessions {
         final class Requests extends ChannelInboundHandlerAdapter {
             @Override
             public void channelRead(ChannelHandlerContext ctx, Object msg) {
-                ByteBuf in = (ByteBuf) msg;
+                if (!(msg instanceof ByteBuf in)) {
+                    ReferenceCountUtil.release(msg); // an echo has no port
+                    return;
+                }
                 try {
                     if (in.readableBytes() < 2) {
                         return;
@@ -145,8 +157,8 @@ final class EchoSessions {
                     echo.writeShort(0).writeShort(0); // checksum and identifier are the kernel's
                     echo.writeShort(sequence).writeBytes(in);
                     socket.writeAndFlush(new DatagramPacket(echo, remote)).addListener(f -> {
-                        if (!f.isSuccess()) {
-                            unreachable(f.cause());
+                        if (!f.isSuccess() && !drainErrors()) {
+                            end(DialErrors.reason(f.cause()));
                         }
                     });
                 } finally {
@@ -169,18 +181,34 @@ final class EchoSessions {
             }
         }
 
-        private void unreachable(Throwable cause) {
+        /** @return whether there was any; they end the flow, each being about the one host that it has */
+        private boolean drainErrors() {
+            return errors != null && errors.drain(socket, this::error) > 0;
+        }
+
+        private void error(InetSocketAddress destination, IcmpError error) {
+            Reason reason = DialErrors.byIcmp(error);
+            if (reason != null && destination.getAddress().equals(remote.getAddress())) {
+                end(reason);
+            }
+        }
+
+        /** Short of memory, or a ping too large for the interface, is this ping's end and not the flow's. */
+        private void end(Reason reason) {
             LinkFlow f = flow;
-            if (f != null) {
-                f.closeReason(DialErrors.reason(cause));
+            if (f != null && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
+                f.closeReason(reason);
                 f.close();
             }
         }
 
         /** From the LAN to the client. */
         final class Replies extends ChannelInboundHandlerAdapter {
+            private boolean read;
+
             @Override
             public void channelRead(ChannelHandlerContext ctx, Object msg) {
+                read = true;
                 DatagramPacket packet = (DatagramPacket) msg;
                 ByteBuf reply = packet.content();
                 LinkFlow f = flow;
@@ -193,11 +221,15 @@ final class EchoSessions {
                 }
                 lastUsedNanos = loop.ticker().nanoTime();
                 reply.skipBytes(ECHO_HEADER - 2); // the sequence number and the data remain
-                f.write(reply, f.voidPromise());
+                f.write(UdpMapping.sized(ctx, reply), f.voidPromise());
             }
 
             @Override
             public void channelReadComplete(ChannelHandlerContext ctx) {
+                if (!read) {
+                    drainErrors(); // it was errors that woke us
+                }
+                read = false;
                 if (flow != null) {
                     flow.flush();
                 }
@@ -205,7 +237,9 @@ final class EchoSessions {
 
             @Override
             public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                unreachable(cause);
+                if (!drainErrors()) {
+                    end(DialErrors.reason(cause));
+                }
             }
         }
     }

@@ -72,26 +72,42 @@ final class TcpDialer {
                         address, flow.request().destination().port()));
         flow.onAbandoned(() -> {
             dial.cancel(false);
-            dial.channel().close();
+            if (dial.channel().isRegistered()) {
+                dial.channel().close();
+            }
         });
         dial.addListener(f -> {
-            dials--;
-            dialsByClient.computeIfPresent(client, (c, n) -> n == 1 ? null : n - 1);
-            if (!f.isSuccess()) {
-                refuse(flow, f.cause());
-            } else {
-                join(flow, dial.channel());
+            if (loop.inEventLoop()) {
+                dialled(flow, client, dial);
+            } else { // no descriptor was to be had, so no loop either
+                loop.execute(() -> dialled(flow, client, dial));
             }
         });
     }
 
+    /** Dials under way. */
+    int dialCount() {
+        return dials;
+    }
+
+    private void dialled(IncomingFlow flow, String client, ChannelFuture dial) {
+        dials--;
+        dialsByClient.computeIfPresent(client, (c, n) -> n == 1 ? null : n - 1);
+        Throwable cause = dial.cause();
+        if (cause != null) {
+            refuse(flow, cause);
+        } else {
+            join(flow, dial.channel());
+        }
+    }
+
     private void refuse(IncomingFlow flow, Throwable cause) {
-        Reason reason = f(cause);
+        Reason reason = reason(cause);
         log.debug("{}: {}", flow.request().destination(), cause.toString());
         flow.refuse(reason, flow.request().destination() + ": " + reason.words());
     }
 
-    private static Reason f(Throwable cause) {
+    private static Reason reason(Throwable cause) {
         Reason reason = DialErrors.reason(cause);
         return reason == Reason.UNSPECIFIED ? Reason.HOST_UNREACHABLE : reason;
     }

@@ -1,0 +1,363 @@
+package dev.culvert.agent;
+
+import dev.culvert.tun.IcmpError;
+import dev.culvert.tun.IcmpErrorQueue;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.PortedDatagram;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.socket.DatagramChannel;
+import io.netty.channel.socket.DatagramPacket;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** One UDP socket and the flows that share it, each to one remote endpoint. Event loop only. */
+final class UdpMapping extends ChannelInboundHandlerAdapter {
+    /** RFC 4787 4.3: at least two minutes, five recommended. */
+    static final Duration IDLE = Duration.ofMinutes(5);
+
+    /** RFC 4787 4.3 lets well-known ports have less: a resolver asks once from each port, and gives up after seconds. */
+    static final Duration IDLE_DNS = Duration.ofSeconds(20);
+
+    private static final int DNS = 53;
+
+    /** How often idle flows are looked for. */
+    static final Duration SWEEP = Duration.ofSeconds(10);
+
+    /** Flows of one mapping; the longest idle one makes room. */
+    static final int MAX_FLOWS = 4096;
+
+    /** Receive buffer of each socket: 40 ms of 200 Mbit/s. */
+    private static final int SOCKET_BUFFER = 1 << 20;
+
+    /** Largest datagram (RFC 768: 65,535 less headers), read whole. */
+    private static final int MAX_DATAGRAM = 65_507;
+
+    /** A smaller datagram is copied into a buffer of its size: it may wait for the link, and must not pin the whole one. */
+    private static final int COPY_BELOW = 32 << 10;
+
+    final UdpMappings.Key key;
+    private final UdpMappings all;
+    private final DatagramChannel socket;
+    private final Map<InetSocketAddress, Peer> peers = new HashMap<>(4);
+    private final Map<InetAddress, Peer> byHost = new HashMap<>(4);
+    private final ArrayList<Peer> unflushed = new ArrayList<>(2);
+    private final IcmpErrorQueue.Sink errorSink = this::error;
+    private @Nullable ScheduledFuture<?> sweep;
+    private boolean closed;
+    private boolean wrote;
+    private boolean read;
+
+    /** @param socket a new one, which the mapping registers, binds and closes */
+    UdpMapping(UdpMappings all, UdpMappings.Key key, DatagramChannel socket) {
+        this.all = all;
+        this.key = key;
+        this.socket = socket;
+        // Registered and bound at once, being on the loop; Bootstrap would bind in a later turn.
+        socket.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
+        socket.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER);
+        socket.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(MAX_DATAGRAM + 1).maxMessagesPerRead(64));
+        socket.config().setWriteBufferWaterMark(new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER));
+        if (all.errors != null) {
+            IcmpErrorQueue.enable(socket, false);
+            IcmpErrorQueue.enable(socket, true); // one of them fails on a socket of one family only
+        }
+        socket.pipeline().addLast(this);
+        all.loop.register(socket);
+        socket.bind(new InetSocketAddress(0));
+    }
+
+    void add(IncomingFlow flow, InetSocketAddress remote) {
+        if (!socket.isActive()) {
+            flow.refuse(Reason.OVERLOADED, "the agent could not open a UDP socket");
+            close();
+            return;
+        }
+        Peer old = peers.get(remote);
+        if (old != null) {
+            old.end(Reason.CANCELLED);
+        } else if (peers.size() >= MAX_FLOWS) {
+            longestIdle().end(Reason.IDLE);
+        }
+        if (closed) { // the one that had to go was the last
+            flow.refuse(Reason.OVERLOADED, "the agent is closing this UDP socket");
+            return;
+        }
+        Peer peer = new Peer(remote);
+        LinkFlow linkFlow = flow.accept(peer);
+        if (linkFlow == null) {
+            if (peers.isEmpty()) {
+                close();
+            }
+            return;
+        }
+        peer.flow = linkFlow;
+        peers.put(remote, peer);
+        byHost.put(remote.getAddress(), peer);
+        if (sweep == null) {
+            sweep = all.loop.scheduleAtFixedRate(
+                    this::sweep, SWEEP.toMillis(), SWEEP.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private Peer longestIdle() {
+        Peer longest = null;
+        for (Peer peer : peers.values()) {
+            if (longest == null || peer.lastUsedNanos - longest.lastUsedNanos < 0) {
+                longest = peer;
+            }
+        }
+        if (longest == null) {
+            throw new IllegalStateException("no flow on a mapping that is full");
+        }
+        return longest;
+    }
+
+    private void sweep() {
+        long now = all.loop.ticker().nanoTime();
+        for (Peer peer : peers.values().toArray(Peer[]::new)) {
+            Duration idle = peer.remote.getPort() == DNS ? IDLE_DNS : IDLE;
+            if (now - peer.lastUsedNanos >= idle.toNanos()) {
+                peer.end(Reason.IDLE);
+            }
+        }
+    }
+
+    private void forget(Peer peer) {
+        if (!peers.remove(peer.remote, peer)) {
+            return;
+        }
+        InetAddress host = peer.remote.getAddress();
+        if (byHost.remove(host, peer)) {
+            for (Peer other : peers.values()) {
+                if (other.remote.getAddress().equals(host)) {
+                    byHost.put(host, other);
+                    break;
+                }
+            }
+        }
+        if (peers.isEmpty()) {
+            close();
+        }
+    }
+
+    private void close() {
+        if (!closed) {
+            closed = true;
+            all.forget(this);
+            if (sweep != null) {
+                sweep.cancel(false);
+            }
+            socket.close();
+        }
+    }
+
+    // ---- from the LAN ----
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        read = true;
+        DatagramPacket packet = (DatagramPacket) msg;
+        InetSocketAddress from = packet.sender();
+        Peer peer = peers.get(from);
+        boolean exact = peer != null;
+        if (peer == null) {
+            peer = byHost.get(from.getAddress());
+        }
+        if (peer == null) {
+            all.dropped++;
+            packet.release();
+            return;
+        }
+        ByteBuf content = sized(ctx, packet.content());
+        peer.toClient(exact ? content : new PortedDatagram(from.getPort(), content));
+    }
+
+    static ByteBuf sized(ChannelHandlerContext ctx, ByteBuf content) {
+        int n = content.readableBytes();
+        if (n >= COPY_BELOW) {
+            return content;
+        }
+        ByteBuf copy = ctx.alloc().directBuffer(n).writeBytes(content);
+        content.release();
+        return copy;
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (!read) {
+            drainErrors(); // it was errors that woke us
+        }
+        read = false;
+        for (int i = 0; i < unflushed.size(); i++) { // index loop: a flush may end flows
+            unflushed.get(i).flush();
+        }
+        unflushed.clear();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        drainErrors();
+    }
+
+    /** @return whether there was any */
+    private boolean drainErrors() {
+        IcmpErrorQueue errors = all.errors;
+        return errors != null && errors.drain(socket, errorSink) > 0;
+    }
+
+    private void error(InetSocketAddress destination, IcmpError error) {
+        Peer peer = peers.get(destination);
+        Reason reason = DialErrors.byIcmp(error);
+        if (peer != null && reason != null) {
+            peer.end(reason);
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        for (Peer peer : peers.values().toArray(Peer[]::new)) {
+            peer.end(Reason.SHUTTING_DOWN);
+        }
+    }
+
+    /** One flow of the mapping. */
+    private final class Peer extends ChannelInboundHandlerAdapter {
+        private final InetSocketAddress remote;
+        private @Nullable LinkFlow flow;
+        private long lastUsedNanos = all.loop.ticker().nanoTime();
+        private boolean queued;
+
+        Peer(InetSocketAddress remote) {
+            this.remote = remote;
+        }
+
+        void toClient(Object datagram) {
+            LinkFlow f = flow;
+            if (f == null) {
+                ReferenceCountUtil.release(datagram);
+                return;
+            }
+            lastUsedNanos = all.loop.ticker().nanoTime();
+            if (!queued) {
+                queued = true;
+                unflushed.add(this);
+            }
+            f.write(datagram, f.voidPromise());
+        }
+
+        void flush() {
+            queued = false;
+            LinkFlow f = flow;
+            if (f != null) {
+                f.flush();
+            }
+        }
+
+        void end(Reason reason) {
+            LinkFlow f = flow;
+            if (f != null) {
+                f.closeReason(reason);
+                f.close();
+            }
+        }
+
+        // ---- from the client ----
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object msg) {
+            lastUsedNanos = all.loop.ticker().nanoTime();
+            if (msg instanceof PortedDatagram d) {
+                if (d.port() == 0) {
+                    d.release();
+                    return;
+                }
+                send(d.content(), new InetSocketAddress(remote.getAddress(), d.port()));
+            } else {
+                send((ByteBuf) msg, remote);
+            }
+        }
+
+        private void send(ByteBuf content, InetSocketAddress to) {
+            if (!socket.isWritable()) {
+                all.dropped++;
+                content.release(); // a full socket loses datagrams, as a full wire does
+                return;
+            }
+            wrote = true;
+            DatagramPacket packet = new DatagramPacket(content, to);
+            packet.retain(); // until it is known to be sent
+            socket.write(packet).addListener(new Sent(packet));
+        }
+
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            if (wrote) {
+                wrote = false;
+                socket.flush();
+            }
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            forget(this);
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+
+    /**
+     * Looks after one datagram. An ICMP error about an earlier datagram makes the next send of the socket fail, whoever it
+     * is for: that one is sent again.
+     */
+    private final class Sent implements ChannelFutureListener {
+        private final DatagramPacket packet;
+        private boolean again;
+
+        Sent(DatagramPacket packet) {
+            this.packet = packet;
+        }
+
+        @Override
+        public void operationComplete(ChannelFuture future) {
+            if (future.isSuccess()) {
+                packet.release();
+                return;
+            }
+            boolean errors = drainErrors();
+            if (errors && !again && socket.isActive() && peers.containsKey(packet.recipient())) {
+                again = true;
+                packet.retain();
+                socket.writeAndFlush(packet).addListener(this);
+                return;
+            }
+            all.dropped++;
+            packet.release();
+            Reason reason = DialErrors.reason(future.cause());
+            Peer peer = peers.get(packet.recipient());
+            // Short of memory, or a datagram too large for the interface, is this datagram's end and not the flow's.
+            if (peer != null && !errors && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
+                peer.end(reason);
+            }
+        }
+    }
+}
