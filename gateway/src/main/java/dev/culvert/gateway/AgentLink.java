@@ -6,9 +6,12 @@ import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
+import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,10 +19,19 @@ import org.slf4j.LoggerFactory;
 final class AgentLink extends SwitchedLink {
     private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
 
+    /** Routes in one announcement: as many as a token can hold. Each is compared with each that the token holds. */
+    static final int MAX_ROUTES = 1_024;
+
+    /** Announcements on one link: an instance announces once, and again when its routes change. */
+    static final int MAX_ANNOUNCEMENTS = 1_000;
+
+    /** It goes into logs. */
+    private static final Pattern INSTANCE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
+
     private final List<IpPrefix> granted;
     private volatile List<IpPrefix> routes = List.of();
     private volatile boolean draining;
-    private boolean announced;
+    private int announcements;
     private int nextId;
 
     AgentLink(LinkRegistry registry, AgentToken token) {
@@ -30,6 +42,16 @@ final class AgentLink extends SwitchedLink {
     /** Prefixes that it announced and its token holds. From any thread. */
     List<IpPrefix> routes() {
         return routes;
+    }
+
+    /** Whether it announced a prefix that holds the address. From any thread. */
+    boolean serves(InetAddress address) {
+        for (IpPrefix prefix : routes) {
+            if (prefix.contains(address)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** It finishes its flows and takes no new ones. From any thread. */
@@ -43,27 +65,50 @@ final class AgentLink extends SwitchedLink {
     }
 
     @Override
+    boolean accepts() {
+        return true;
+    }
+
+    @Override
+    boolean mayUsePort(FlowHalf half, int port) {
+        return true; // an answer from another port of the host that was asked
+    }
+
+    @Override
     void up() {
         // It is not offered to clients before it has announced what it serves.
     }
 
     @Override
     void down(String why) {
-        if (announced) {
+        if (announcements > 0) {
             registry.remove(this);
         }
     }
 
     @Override
     void draining() {
-        draining = true;
-        registry.changed();
+        if (!draining) {
+            draining = true;
+            log.info("{} is draining", this);
+            registry.changed(name);
+        }
     }
 
     @Override
     void announced(ByteBuf payload) throws ProtocolException {
+        if (++announcements > MAX_ANNOUNCEMENTS) {
+            throw new ProtocolException("more than " + MAX_ANNOUNCEMENTS + " ANNOUNCE frames on one link");
+        }
         Announcement.Agent said = Announcement.decode(payload, Announcement.Agent.class);
+        if (!INSTANCE.matcher(said.instance()).matches()) {
+            throw new ProtocolException("ANNOUNCE whose instance is not 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        if (said.routes().size() > MAX_ROUTES) {
+            throw new ProtocolException("ANNOUNCE with " + said.routes().size() + " routes, most is " + MAX_ROUTES);
+        }
         List<IpPrefix> served = new ArrayList<>();
+        int ignored = 0;
         for (String text : said.routes()) {
             IpPrefix prefix;
             try {
@@ -74,15 +119,20 @@ final class AgentLink extends SwitchedLink {
             if (granted.stream().anyMatch(g -> g.covers(prefix))) {
                 served.add(prefix);
             } else {
-                log.warn("{} announces {}, which its token does not hold; ignored", this, prefix);
+                ignored++;
             }
         }
+        if (announcements > 1 && served.equals(routes)) {
+            return;
+        }
         routes = List.copyOf(served);
+        if (ignored > 0) {
+            log.warn("{} announces {} routes that its token does not hold; ignored", this, ignored);
+        }
         log.info("{} serves {} (instance {})", this, served, said.instance());
-        if (announced) {
-            registry.changed();
+        if (announcements > 1) {
+            registry.changed(name);
         } else {
-            announced = true;
             registry.add(this);
         }
     }
@@ -94,10 +144,11 @@ final class AgentLink extends SwitchedLink {
 
     /** Passes an authorised OPEN on; on this link's loop, before any other frame of the flow. */
     void open(FlowHalf half, FlowHalf clientHalf, OpenRequest request) {
-        if (!isUp() || flowCount >= ClientLink.MAX_FLOWS) {
+        if (!isUp() || flowCount >= ClientLink.MAX_FLOWS || !takesControl()) {
             half.closed = true;
             ClientLink client = (ClientLink) clientHalf.owner;
-            client.run(() -> client.agentGone(clientHalf));
+            Reason reason = isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
+            client.run(() -> client.agentCannot(clientHalf, half, reason));
             return;
         }
         do {

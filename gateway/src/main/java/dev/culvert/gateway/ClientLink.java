@@ -1,10 +1,10 @@
 package dev.culvert.gateway;
 
 import dev.culvert.token.ClientToken;
+import dev.culvert.token.HolderName;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Policy;
 import dev.culvert.token.Transport;
-import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
@@ -16,6 +16,7 @@ import io.netty.buffer.Unpooled;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,8 +28,12 @@ final class ClientLink extends SwitchedLink {
     /** Most flows of one client: a port scan of one host, and the client's own cap. */
     static final int MAX_FLOWS = 131_072;
 
+    /** Agents that come or go within this are told of together: after a restart thousands come at once. */
+    private static final long ANNOUNCE_DELAY_MILLIS = 50;
+
     private final Policy policy;
     final int affinity;
+    private boolean announcing;
 
     ClientLink(LinkRegistry registry, ClientToken token, int affinity) {
         super(registry, token.name(), token.expires());
@@ -46,8 +51,14 @@ final class ClientLink extends SwitchedLink {
     }
 
     @Override
+    boolean accepts() {
+        return false;
+    }
+
+    @Override
     void up() {
         registry.add(this);
+        announce();
     }
 
     @Override
@@ -60,10 +71,26 @@ final class ClientLink extends SwitchedLink {
         // A client has nothing to announce yet; a later version's announcement is none of ours.
     }
 
-    /** Tells the client which agents it may use; on its loop. */
-    void announce(Announcement.Reachable reachable) {
+    /** Tells the client soon which agents it may use. From any thread. */
+    void announceSoon() {
+        run(() -> {
+            if (!announcing && isUp()) {
+                announcing = true;
+                loop().schedule(
+                                () -> {
+                                    announcing = false;
+                                    announce();
+                                },
+                                ANNOUNCE_DELAY_MILLIS,
+                                TimeUnit.MILLISECONDS);
+            }
+        });
+    }
+
+    /** What is told is read now, on this link's loop: so the last that is told is the newest. */
+    private void announce() {
         if (isUp()) {
-            link().writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(Announcement.encode(reachable)));
+            link().writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(registry.announcementFor(this)));
         }
     }
 
@@ -81,7 +108,7 @@ final class ClientLink extends SwitchedLink {
             throw new ProtocolException("OPEN grants " + request.credit() + " bytes, most is " + MAX_FLOW_CREDIT);
         }
         String agentName = request.agent();
-        if (agentName == null) {
+        if (agentName == null || !HolderName.isValid(agentName)) {
             throw new ProtocolException("OPEN that names no agent");
         }
         registry.counters.opens.increment();
@@ -100,20 +127,22 @@ final class ClientLink extends SwitchedLink {
                 return;
             }
         }
-        AgentLink agent = registry.pick(agentName, this, request);
+        AgentLink agent = registry.pick(agentName, this, d, request.source());
         if (agent == null) {
             refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
-        FlowHalf half = new FlowHalf(this, d.isStream());
+        FlowHalf half = new FlowHalf(this, d);
         add(half, flowId);
-        FlowHalf agentHalf = new FlowHalf(agent, d.isStream());
+        FlowHalf agentHalf = new FlowHalf(agent, d);
         agentHalf.peer = half;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
         OpenRequest forwarded =
                 new OpenRequest(d, null, name, request.source(), request.credit(), link().minRttMicros(), allowed);
-        agent.run(() -> agent.open(agentHalf, half, forwarded));
+        if (!agent.run(() -> agent.open(agentHalf, half, forwarded))) {
+            agentCannot(half, agentHalf, Reason.NO_AGENT);
+        }
     }
 
     private boolean permitted(String agent, Destination d) {
@@ -122,6 +151,20 @@ final class ClientLink extends SwitchedLink {
         return address != null
                 ? policy.permits(agent, transport(d), address, d.port())
                 : host != null && policy.permitsName(agent, transport(d), host, d.port());
+    }
+
+    /**
+     * The flow was authorised for one port, so each other one is asked about, by the grants that name the address or the
+     * host. (What a name resolves to is known to the agent only: no other port for names that no grant names.)
+     */
+    @Override
+    boolean mayUsePort(FlowHalf half, int port) {
+        Destination d = half.destination;
+        FlowHalf peer = half.peer;
+        return d.protocol() == Destination.UDP
+                && port != 0
+                && peer != null
+                && permitted(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port));
     }
 
     /** For a name that no grant names: the granted addresses, to which the agent must find it resolved; null for none. */
@@ -148,14 +191,22 @@ final class ClientLink extends SwitchedLink {
     private void refuse(int flowId, Reason reason, String text) {
         ByteBuf b = Unpooled.buffer();
         b.writeByte(reason.code()).writeCharSequence(text, StandardCharsets.UTF_8);
-        link().writer().control(Frame.REFUSED, 0, flowId, b);
+        last(Frame.REFUSED, flowId, b);
     }
 
     /** The agent could not take the flow after all; on this link's loop. */
-    void agentGone(FlowHalf half) {
-        if (!half.closed) {
-            end(half);
-            refuse(half.id, Reason.NO_AGENT, "the agent has just disconnected");
+    void agentCannot(FlowHalf half, FlowHalf agentHalf, Reason reason) {
+        if (half.closed || half.peer != agentHalf) {
+            return;
+        }
+        end(half);
+        if (isUp()) {
+            refuse(
+                    half.id,
+                    reason,
+                    reason == Reason.NO_AGENT
+                            ? "agent '" + agentHalf.owner.name + "' has just disconnected"
+                            : "agent '" + agentHalf.owner.name + "' has too much to do");
         }
     }
 }

@@ -10,6 +10,8 @@ final class Counters {
     final LongAdder opens = new LongAdder();
     /** Of these, those that no grant allows. */
     final LongAdder denied = new LongAdder();
+    /** Flows reset because too much waited for one of their links. */
+    final LongAdder overloaded = new LongAdder();
     /** Datagrams dropped because their flow had too many waiting. */
     final LongAdder droppedDatagrams = new LongAdder();
     /** Frames for a flow that is not there (any more). */
@@ -20,4 +22,11 @@ final class Counters {
     final LongAdder refusedTokens = new LongAdder();
     /** Connections closed at once because too many from one address had not authenticated. */
     final LongAdder refusedConnections = new LongAdder();
+
+    @Override
+    public String toString() {
+        return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", overloaded " + overloaded
+                + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
+                + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections;
+    }
 }

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Outlet;
 import org.jspecify.annotations.Nullable;
 
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class FlowHalf {
     final SwitchedLink owner;
+    final Destination destination;
     final boolean stream;
     private @Nullable Outlet outlet;
 
@@ -21,13 +23,20 @@ final class FlowHalf {
     /** Bytes that the owner may still send us: what its peer granted and it has not used. */
     long credit;
 
+    /** Credit that could not be passed to the owner yet, because too many control frames wait for it. */
+    long owedCredit;
+
+    /** OPENED has come from the owner (an agent) or gone to it (a client). */
+    boolean opened;
+
     boolean finFromOwner;
     boolean finToOwner;
     boolean closed;
 
-    FlowHalf(SwitchedLink owner, boolean stream) {
+    FlowHalf(SwitchedLink owner, Destination destination) {
         this.owner = owner;
-        this.stream = stream;
+        this.destination = destination;
+        this.stream = destination.isStream();
     }
 
     /** Gives the half its place on its link; on the owner's loop, before anything else happens there. */

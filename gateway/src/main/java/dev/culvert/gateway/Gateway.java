@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -26,6 +27,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +43,17 @@ public final class Gateway implements AutoCloseable {
     private static final long CERTIFICATE_CHECK_HOURS = 12;
 
     private static final int BACKLOG = 4096;
+
+    /** What peers are told in DRAIN and Close. */
+    private static final String GOING = "the gateway is shutting down";
+
+    /** How long flows may end in peace after DRAIN: a request that is under way. */
+    private static final Duration DRAIN = Duration.ofSeconds(1);
+
+    private static final Duration DRAIN_POLL = Duration.ofMillis(20);
+
+    /** How long connections may take to close; with DRAIN and the loops' end less than five seconds. */
+    private static final long CLOSE_MILLIS = 1_200;
 
     private final EventLoopGroup loops;
     private final ThreadPoolExecutor verifying;
@@ -78,13 +91,7 @@ public final class Gateway implements AutoCloseable {
             if (secure) {
                 renew(state, names);
                 loops.scheduleAtFixedRate(
-                        () -> {
-                            try {
-                                renew(state, names);
-                            } catch (IOException | RuntimeException e) {
-                                log.warn("the certificate could not be renewed, the old one stays: {}", e.getMessage());
-                            }
-                        },
+                        () -> verifying.execute(() -> renewLater(state, names)), // it reads files: not on a loop
                         CERTIFICATE_CHECK_HOURS,
                         CERTIFICATE_CHECK_HOURS,
                         TimeUnit.HOURS);
@@ -109,7 +116,7 @@ public final class Gateway implements AutoCloseable {
                     .channel();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            close();
+            closeLoops();
             throw new IOException("interrupted while starting", e);
         } catch (Exception e) {
             closeLoops();
@@ -146,6 +153,14 @@ public final class Gateway implements AutoCloseable {
         return context;
     }
 
+    private void renewLater(StateDirectory state, Collection<String> names) {
+        try {
+            renew(state, names);
+        } catch (IOException | RuntimeException e) {
+            log.warn("the certificate could not be renewed, the old one stays: {}", e.getMessage());
+        }
+    }
+
     private void renew(StateDirectory state, Collection<String> names) throws IOException {
         ServerCertificate certificate = state.serverCertificate(names);
         tls = SslContextBuilder.forServer(certificate.key(), certificate.chain())
@@ -177,16 +192,35 @@ public final class Gateway implements AutoCloseable {
         return registry;
     }
 
-    /** Closes the port and every connection. */
+    /**
+     * Closes the port, tells every peer to go elsewhere, lets flows end for a moment, then closes every connection. Takes
+     * less than five seconds. From any thread but a loop's.
+     */
     @Override
     public void close() {
         listener.close().awaitUninterruptibly();
-        connections.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
+        List<SwitchedLink> links = registry.links();
+        ChannelGroup linked = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+        for (SwitchedLink link : links) {
+            linked.add(link.link().channel());
+            link.run(() -> link.link().drain(GOING));
+        }
+        long end = System.nanoTime() + DRAIN.toNanos();
+        while (System.nanoTime() - end < 0 && links.stream().anyMatch(l -> l.flowCount > 0)) {
+            LockSupport.parkNanos(DRAIN_POLL.toNanos());
+        }
+        for (SwitchedLink link : links) {
+            link.run(() -> link.link().close(1001, GOING));
+        }
+        // A peer answers the Close and the connection ends; Link closes it after a second when not.
+        linked.newCloseFuture().awaitUninterruptibly(CLOSE_MILLIS);
+        connections.close().awaitUninterruptibly(CLOSE_MILLIS);
+        log.info("closed; {}", registry.counters);
         closeLoops();
     }
 
     private void closeLoops() {
         verifying.shutdownNow();
-        loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(3, TimeUnit.SECONDS);
+        loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(1, TimeUnit.SECONDS);
     }
 }

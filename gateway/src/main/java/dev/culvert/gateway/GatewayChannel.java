@@ -2,6 +2,7 @@ package dev.culvert.gateway;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerAdapter;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.handler.codec.http.HttpObjectAggregator;
@@ -13,8 +14,11 @@ import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.AttributeKey;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -23,23 +27,30 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     /** Set where TLS is expected: plain HTTP there is told so, as web servers do. */
     static final AttributeKey<Boolean> EXPECTS_TLS = AttributeKey.valueOf(GatewayChannel.class, "expectsTls");
 
-    /** Connections of one address that are not links (yet): a busy browser uses six, a scanner all it gets. */
-    static final int MAX_UNAUTHENTICATED_PER_ADDRESS = 128;
+    /** Connections of one network that are not links (yet): a busy browser uses six, a scanner all it gets. */
+    static final int MAX_UNAUTHENTICATED_PER_NETWORK = 128;
+
+    /** Of all networks together: half of a usual descriptor limit of 16,384. */
+    static final int MAX_UNAUTHENTICATED = 8_192;
 
     /** TLS handshake: a slow phone needs two seconds. */
     private static final long HANDSHAKE_SECONDS = 10;
 
-    /** Without a request for so long, a connection that is not a link is closed. */
-    private static final int IDLE_SECONDS = 30;
+    /** Without a whole request for so long, a connection that is not a link is closed, however steadily it drips. */
+    static final int IDLE_SECONDS = 30;
 
-    /** Largest request, header and body: a token is at most 16 KiB. */
+    private static final int MAX_REQUEST_LINE = 4_096;
+
+    /** Most header bytes of a request: a token is at most 16 KiB. */
     private static final int MAX_HEADER = 24 << 10;
 
+    /** Most body bytes: none is of use here, but one that is read lets the answer arrive. */
     private static final int MAX_BODY = 16 << 10;
 
     private final @Nullable Supplier<SslContext> tls;
     private final WebEdge.Shared shared;
     private final ConcurrentHashMap<InetAddress, Integer> unauthenticated = new ConcurrentHashMap<>();
+    private final AtomicInteger total = new AtomicInteger();
 
     /** @param tls gives the certificate in force; null for plain {@code ws} */
     GatewayChannel(@Nullable Supplier<SslContext> tls, WebEdge.Shared shared) {
@@ -47,13 +58,16 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         this.shared = shared;
     }
 
+    /** Connections that are not links. */
+    int unauthenticatedCount() {
+        return total.get();
+    }
+
     @Override
     protected void initChannel(Channel ch) {
-        InetAddress from = ((InetSocketAddress) ch.remoteAddress()).getAddress();
-        Guard guard = new Guard(from);
-        if (unauthenticated.merge(from, 1, Integer::sum) > MAX_UNAUTHENTICATED_PER_ADDRESS) {
+        Guard guard = new Guard(network(((InetSocketAddress) ch.remoteAddress()).getAddress()));
+        if (!guard.enter()) {
             shared.registry().counters.refusedConnections.increment();
-            guard.leave();
             ch.close();
             return;
         }
@@ -69,25 +83,52 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
                 }
             });
         }
+        HttpServerCodec codec = new HttpServerCodec(MAX_REQUEST_LINE, MAX_HEADER, 8192);
+        HttpObjectAggregator aggregator = new HttpObjectAggregator(MAX_BODY, true);
+        // Behind the aggregator: only a whole request counts as a sign of life.
         IdleStateHandler idle = new IdleStateHandler(IDLE_SECONDS, 0, 0);
-        HttpServerCodec codec = new HttpServerCodec(4096, MAX_HEADER, 8192);
-        HttpObjectAggregator aggregator = new HttpObjectAggregator(MAX_BODY);
-        ChannelHandler[] handlers = {idle, codec, aggregator, guard};
-        ch.pipeline().addLast(guard, idle, codec, aggregator, new WebEdge(shared, handlers));
+        ChannelHandler[] handlers = {guard, codec, aggregator, idle};
+        ch.pipeline().addLast(handlers).addLast(new WebEdge(shared, handlers));
     }
 
-    /** Counts one connection of an address until it is a link or closed: it leaves the pipeline at either. */
-    private final class Guard extends io.netty.channel.ChannelHandlerAdapter {
+    /** Who gets one IPv6 address has a /64 of them (RFC 6177). */
+    static InetAddress network(InetAddress address) {
+        byte[] b = address.getAddress();
+        if (b.length == 4) {
+            return address;
+        }
+        Arrays.fill(b, 8, 16, (byte) 0);
+        try {
+            return InetAddress.getByAddress(b);
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException("an address of 16 bytes", e);
+        }
+    }
+
+    /** Counts one connection of a network until it is a link or closed: it leaves the pipeline at either. */
+    private final class Guard extends ChannelHandlerAdapter {
         private final InetAddress from;
-        private boolean left;
+        private boolean entered;
 
         Guard(InetAddress from) {
             this.from = from;
         }
 
+        synchronized boolean enter() {
+            // Behind a proxy that ends TLS all connections come from its address.
+            int most = tls == null ? MAX_UNAUTHENTICATED : MAX_UNAUTHENTICATED_PER_NETWORK;
+            entered = true;
+            if (total.incrementAndGet() > MAX_UNAUTHENTICATED | unauthenticated.merge(from, 1, Integer::sum) > most) {
+                leave();
+                return false;
+            }
+            return true;
+        }
+
         synchronized void leave() {
-            if (!left) {
-                left = true;
+            if (entered) {
+                entered = false;
+                total.decrementAndGet();
                 unauthenticated.computeIfPresent(from, (a, n) -> n == 1 ? null : n - 1);
             }
         }

@@ -34,6 +34,9 @@ public final class GatewayCommand implements Callable<Integer> {
     /** Closing the port and the links takes less than this. */
     private static final long SHUTDOWN_MILLIS = 5_000;
 
+    /** Addresses of this machine that go into the certificate; it holds 100 names, and a container host has thousands. */
+    private static final int MAX_OWN_NAMES = 64;
+
     @Option(
             names = "--listen",
             paramLabel = "[HOST]:PORT",
@@ -175,7 +178,9 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         names.add("localhost");
         List<InetAddress> own = new ArrayList<>(Gateway.ownAddresses());
-        own.forEach(a -> names.add(a.getHostAddress().replaceFirst("%.*", "")));
+        own.stream()
+                .limit(MAX_OWN_NAMES)
+                .forEach(a -> names.add(a.getHostAddress().replaceFirst("%.*", "")));
         return names;
     }
 

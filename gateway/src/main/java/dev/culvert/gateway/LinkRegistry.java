@@ -3,7 +3,10 @@ package dev.culvert.gateway;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.tunnel.Announcement;
-import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.Frame;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -13,24 +16,61 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Who is connected: the gateway's one place for presence. From any thread. */
 final class LinkRegistry {
+    private static final Logger log = LoggerFactory.getLogger(LinkRegistry.class);
+
+    /** Links of one holder: a person's devices, an agent's instances. More of them is a token that has leaked, or a loop. */
+    static final int MAX_LINKS_PER_HOLDER = 256;
+
     final Counters counters = new Counters();
+    final Backlog backlog = new Backlog();
     final SensitiveAddresses sensitive;
 
     private final Map<String, List<AgentLink>> agents = new ConcurrentHashMap<>();
     private final Map<String, List<IpPrefix>> lastRoutes = new ConcurrentHashMap<>();
     private final Set<ClientLink> clients = ConcurrentHashMap.newKeySet();
+    private final Set<SwitchedLink> links = ConcurrentHashMap.newKeySet();
+    private final Map<String, Integer> linksByHolder = new ConcurrentHashMap<>();
+    private volatile int linkCount;
 
     /** @param sensitive addresses that need an explicit grant, the gateway's own among them */
     LinkRegistry(SensitiveAddresses sensitive) {
         this.sensitive = sensitive;
     }
 
+    /** Whether a holder may have one more link. */
+    boolean admits(String kind, String name) {
+        return linksByHolder.getOrDefault(kind + ' ' + name, 0) < MAX_LINKS_PER_HOLDER;
+    }
+
+    void linkUp(SwitchedLink link) {
+        links.add(link);
+        linkCount = links.size();
+        linksByHolder.merge(link.kind() + ' ' + link.name, 1, Integer::sum);
+    }
+
+    void linkDown(SwitchedLink link) {
+        if (links.remove(link)) {
+            linkCount = links.size();
+            linksByHolder.computeIfPresent(link.kind() + ' ' + link.name, (k, n) -> n == 1 ? null : n - 1);
+        }
+    }
+
+    /** Every link, an agent's before its first announcement too. */
+    List<SwitchedLink> links() {
+        return List.copyOf(links);
+    }
+
+    int linkCount() {
+        return linkCount;
+    }
+
     void add(ClientLink client) {
         clients.add(client);
-        announceTo(client);
     }
 
     void remove(ClientLink client) {
@@ -39,7 +79,7 @@ final class LinkRegistry {
 
     void add(AgentLink agent) {
         agents.computeIfAbsent(agent.name, n -> new CopyOnWriteArrayList<>()).add(agent);
-        changed();
+        changed(agent.name);
     }
 
     void remove(AgentLink agent) {
@@ -47,7 +87,7 @@ final class LinkRegistry {
         if (instances != null) {
             instances.remove(agent);
         }
-        changed();
+        changed(agent.name);
     }
 
     int clientCount() {
@@ -58,83 +98,106 @@ final class LinkRegistry {
         return agents.values().stream().mapToInt(List::size).sum();
     }
 
-    /** Agents or their routes have changed: every client is told. */
-    void changed() {
-        for (Map.Entry<String, List<AgentLink>> e : agents.entrySet()) {
+    /** An agent's instances or their routes have changed: every client that may use it is told. */
+    void changed(String agent) {
+        lastRoutes.compute(agent, (name, before) -> {
             Set<IpPrefix> routes = new LinkedHashSet<>();
-            for (AgentLink instance : e.getValue()) {
+            for (AgentLink instance : agents.getOrDefault(name, List.of())) {
                 routes.addAll(instance.routes());
             }
-            if (!routes.isEmpty()) {
-                lastRoutes.put(e.getKey(), List.copyOf(routes));
+            return routes.isEmpty() ? before : List.copyOf(routes);
+        });
+        for (ClientLink client : clients) {
+            if (client.policy().mentions(agent)) {
+                client.announceSoon();
             }
         }
-        clients.forEach(this::announceTo);
-    }
-
-    private void announceTo(ClientLink client) {
-        Announcement.Reachable reachable = reachableFor(client);
-        client.run(() -> client.announce(reachable));
     }
 
     /**
-     * What a client may reach. An agent that is down keeps the routes it last had, so that clients keep theirs and an
-     * agent that returns is used again without any change on their side.
+     * What a client may reach, as an ANNOUNCE says it. An agent that is down keeps the routes it last had, so that clients
+     * keep theirs and an agent that returns is used again without any change on their side. What does not fit one frame
+     * is left out.
      */
-    private Announcement.Reachable reachableFor(ClientLink client) {
+    byte[] announcementFor(ClientLink client) {
         List<Announcement.ReachableAgent> list = new ArrayList<>();
         for (Map.Entry<String, List<IpPrefix>> e : new TreeMap<>(lastRoutes).entrySet()) {
-            String agent = e.getKey();
-            if (!client.policy().mentions(agent)) {
-                continue;
+            if (client.policy().mentions(e.getKey())) {
+                list.add(reachable(client, e.getKey(), e.getValue()));
             }
-            Set<String> routes = new LinkedHashSet<>();
-            for (IpPrefix granted : client.policy().prefixesFor(agent)) {
-                for (IpPrefix served : e.getValue()) {
-                    if (granted.covers(served)) {
-                        routes.add(served.toString());
-                    } else if (served.covers(granted)) {
-                        routes.add(granted.toString());
-                    }
+        }
+        byte[] json = Announcement.encode(new Announcement.Reachable(client.name, list));
+        if (json.length > Frame.MAX_PAYLOAD) {
+            int all = list.size();
+            while (json.length > Frame.MAX_PAYLOAD) {
+                list.subList(list.size() / 2, list.size()).clear();
+                json = Announcement.encode(new Announcement.Reachable(client.name, list));
+            }
+            log.warn(
+                    "{} is told of {} of its {} agents only: their routes do not fit one frame; join routes",
+                    client,
+                    list.size(),
+                    all);
+        }
+        return json;
+    }
+
+    private Announcement.ReachableAgent reachable(ClientLink client, String agent, List<IpPrefix> served) {
+        Set<String> routes = new LinkedHashSet<>();
+        for (IpPrefix granted : client.policy().prefixesFor(agent)) {
+            for (IpPrefix prefix : served) {
+                if (granted.covers(prefix)) {
+                    routes.add(prefix.toString());
+                } else if (prefix.covers(granted)) {
+                    routes.add(granted.toString());
                 }
             }
-            List<AgentLink> instances = agents.getOrDefault(agent, List.of());
-            list.add(new Announcement.ReachableAgent(agent, instances.size(), List.copyOf(routes)));
         }
-        return new Announcement.Reachable(client.name, list);
+        int instances = agents.getOrDefault(agent, List.of()).size();
+        return new Announcement.ReachableAgent(agent, instances, List.copyOf(routes));
     }
 
     /**
-     * The instance that shall take a flow: the one with the fewest flows; for datagrams always the same one for the same
-     * source, because its socket is the source's mapping (RFC 4787 4.1).
+     * The instance that shall take a flow: of those that serve the address the one with the fewest flows; for datagrams
+     * always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).
      *
      * @return null when none is connected
      */
     @Nullable
-    AgentLink pick(String agent, ClientLink client, OpenRequest request) {
+    AgentLink pick(String agent, ClientLink client, Destination destination, @Nullable InetSocketAddress source) {
         List<AgentLink> instances = agents.get(agent);
         if (instances == null) {
             return null;
         }
-        List<AgentLink> ready = instances;
-        for (AgentLink instance : instances) {
-            if (instance.isDraining()) {
-                ready = instances.stream().filter(i -> !i.isDraining()).toList();
-                break;
+        Object[] snapshot = instances.toArray(); // of a copy-on-write list: consistent while others come and go
+        int n = 0;
+        for (Object o : snapshot) {
+            if (!((AgentLink) o).isDraining()) {
+                snapshot[n++] = o;
             }
         }
-        Object[] snapshot = ready.toArray();
-        if (snapshot.length == 0) {
-            return null;
+        InetAddress address = destination.address();
+        if (n > 1 && address != null) {
+            int serving = 0;
+            for (int i = 0; i < n; i++) {
+                AgentLink candidate = (AgentLink) snapshot[i];
+                if (candidate.serves(address)) {
+                    snapshot[i] = snapshot[serving];
+                    snapshot[serving++] = candidate;
+                }
+            }
+            n = serving > 0 ? serving : n;
         }
-        if (snapshot.length > 1 && !request.destination().isStream()) {
-            int hash = 31 * client.affinity
-                    + (request.source() == null ? 0 : request.source().hashCode());
-            return (AgentLink) snapshot[Math.floorMod(hash * 0x9E3779B9 >>> 8, snapshot.length)];
+        if (n <= 1) {
+            return n == 0 ? null : (AgentLink) snapshot[0];
+        }
+        if (!destination.isStream()) {
+            int hash = 31 * client.affinity + (source == null ? 0 : source.hashCode());
+            return (AgentLink) snapshot[Math.floorMod(hash * 0x9E3779B9 >>> 8, n)];
         }
         AgentLink best = (AgentLink) snapshot[0];
-        for (Object o : snapshot) {
-            AgentLink candidate = (AgentLink) o;
+        for (int i = 1; i < n; i++) {
+            AgentLink candidate = (AgentLink) snapshot[i];
             if (candidate.flowCount < best.flowCount) {
                 best = candidate;
             }

@@ -1,8 +1,10 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.FairWriter;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.FrameReceiver;
 import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.Outlet;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
@@ -12,15 +14,20 @@ import io.netty.util.collection.IntObjectHashMap;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One authenticated link at the gateway, as a frame switch: looks up the flow, counts its credit, and hands the payload
- * to the flow's other half under the other id, without reading or copying it. Runs on the link's event loop; what
- * concerns the other link is handed to its loop.
+ * One authenticated link at the gateway, as a frame switch: looks up the flow, checks that the frame is due, counts its
+ * credit, and hands the payload to the flow's other half under the other id, without reading or copying it. Runs on the
+ * link's event loop; what concerns the other link is handed to its loop.
+ *
+ * <p>Whatever the peer at the other end would take for a violation is caught here: a peer that breaks the protocol, or
+ * floods, ends its own link and no other.
  */
 abstract class SwitchedLink implements FrameReceiver {
     private static final Logger log = LoggerFactory.getLogger(SwitchedLink.class);
@@ -28,15 +35,35 @@ abstract class SwitchedLink implements FrameReceiver {
     /** Most credit that one flow may hold: above the largest window that our own ends grant (16 MiB). */
     static final long MAX_FLOW_CREDIT = 32L << 20;
 
-    /** Most payload bytes waiting for one link: a peer whose windows add up to more than any of ours do is not ours. */
-    static final long MAX_BACKLOG = 512L << 20;
+    /**
+     * Control frames that may wait for a link before others' frames for it are held back: an eighth of what closes it, so
+     * that no other peer can bring that about.
+     */
+    static final int CONTROL_HOLD_BACK = 8_192;
+
+    /** How soon held-back credit is tried again. */
+    private static final long OWED_RETRY_MILLIS = 50;
+
+    /** Frames below this are copied when others wait: else each would pin the record of up to 64 KiB that it came in. */
+    private static final int SMALL_FRAME = 2_048;
+
+    /** How stale the account of waiting bytes may be before it is brought up to date. */
+    private static final long ACCOUNT_STEP = 256L << 10;
+
+    private static final long ACCOUNT_MILLIS = 100;
+
+    /** Of an agent's explanation of a refusal, what is passed on. */
+    private static final int MAX_REFUSED = 1 + 512;
 
     final LinkRegistry registry;
     final String name;
     private final Instant expires;
     private final IntObjectHashMap<FlowHalf> halves = new IntObjectHashMap<>();
-    private @Nullable Link link;
+    private final ArrayDeque<FlowHalf> owing = new ArrayDeque<>(0);
+    private volatile @Nullable Link link;
     private @Nullable ScheduledFuture<?> expiry;
+    private long accounted;
+    private boolean accounting;
     volatile int flowCount;
 
     SwitchedLink(LinkRegistry registry, String name, Instant expires) {
@@ -47,6 +74,9 @@ abstract class SwitchedLink implements FrameReceiver {
 
     abstract String kind();
 
+    /** Whether flows are opened towards this link: only such a link answers OPENED and REFUSED. */
+    abstract boolean accepts();
+
     abstract void up();
 
     abstract void down(String why);
@@ -54,6 +84,11 @@ abstract class SwitchedLink implements FrameReceiver {
     abstract void opened(int flowId, ByteBuf payload) throws ProtocolException;
 
     abstract void announced(ByteBuf payload) throws ProtocolException;
+
+    /** Whether the owner of {@code half} may send a datagram to another port of its host. */
+    abstract boolean mayUsePort(FlowHalf half, int port);
+
+    void draining() {}
 
     final Link link() {
         Link l = link;
@@ -64,16 +99,22 @@ abstract class SwitchedLink implements FrameReceiver {
     }
 
     final boolean isUp() {
-        return link != null && !link.isDown();
+        Link l = link;
+        return l != null && !l.isDown();
     }
 
     final EventLoop loop() {
         return link().eventLoop();
     }
 
+    private FairWriter writer() {
+        return link().writer();
+    }
+
     @Override
     public final String toString() {
-        return kind() + " '" + name + "'" + (link == null ? "" : " at " + link.remoteAddress());
+        Link l = link;
+        return kind() + " '" + name + "'" + (l == null ? "" : " at " + l.remoteAddress());
     }
 
     // ---- FrameReceiver ----
@@ -86,6 +127,7 @@ abstract class SwitchedLink implements FrameReceiver {
                         () -> link.close(1008, "the token has expired; get a new one"),
                         Math.max(0, left),
                         TimeUnit.MILLISECONDS);
+        registry.linkUp(this);
         log.info("{} connected", this);
         up();
     }
@@ -100,6 +142,10 @@ abstract class SwitchedLink implements FrameReceiver {
             end(half);
             toPeer(half, Reason.LINK_LOST);
         }
+        owing.clear();
+        registry.backlog.add(-accounted);
+        accounted = 0;
+        registry.linkDown(this);
         down(why);
     }
 
@@ -130,46 +176,65 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    void draining() {}
-
     /** @return whether the payload was passed on */
     private boolean switchFrame(FlowHalf half, int type, int flags, ByteBuf payload) throws ProtocolException {
         FlowHalf peer = half.peer;
         if (peer == null) {
             return false;
         }
+        SwitchedLink other = peer.owner;
         switch (type) {
             case Frame.DATA -> {
                 half.credit -= payload.readableBytes();
-                if (!half.stream || half.finFromOwner || half.credit < 0) {
-                    throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(half.id)
-                            + (!half.stream
+                if (!half.stream || !half.opened || half.finFromOwner || half.credit < 0) {
+                    throw violation(
+                            "DATA",
+                            half,
+                            !half.stream
                                     ? ", which is not a stream"
-                                    : half.finFromOwner ? " after its FIN" : " beyond its credit"));
+                                    : !half.opened
+                                            ? " before OPENED"
+                                            : half.finFromOwner ? " after its FIN" : " beyond its credit");
                 }
-                peer.owner.run(() -> peer.owner.takeData(peer, flags, payload));
-                return true;
+                if (!payload.isReadable()) {
+                    return false; // says nothing, and no credit would bound how many of them wait
+                }
+                if (other.loop().inEventLoop()) {
+                    other.takeData(peer, flags, payload);
+                    return true;
+                }
+                return other.handOver(() -> other.takeData(peer, flags, payload));
             }
             case Frame.DATAGRAM -> {
-                if (half.stream) {
-                    throw new ProtocolException(
-                            "DATAGRAM for flow " + Integer.toUnsignedString(half.id) + ", which is a stream");
+                checkDatagram(half, flags, payload);
+                if ((flags & Frame.FLAG_PORT) != 0
+                        && !mayUsePort(half, payload.getUnsignedShort(payload.readerIndex()))) {
+                    registry.counters.denied.increment();
+                    return false;
                 }
-                peer.owner.run(() -> peer.owner.takeDatagram(peer, flags, payload));
-                return true;
+                if (other.loop().inEventLoop()) {
+                    other.takeDatagram(peer, flags, payload);
+                    return true;
+                }
+                return other.handOver(() -> other.takeDatagram(peer, flags, payload));
             }
             case Frame.CREDIT -> {
                 long bytes = u32(payload, "CREDIT");
-                peer.owner.run(() -> peer.owner.takeCredit(peer, bytes, this));
+                if (!half.stream || !half.opened) {
+                    throw violation("CREDIT", half, half.stream ? " before OPENED" : ", which is not a stream");
+                }
+                other.run(() -> other.takeCredit(peer, bytes, this));
             }
             case Frame.FIN -> {
-                if (!half.stream || half.finFromOwner) {
-                    throw new ProtocolException("FIN " + (half.stream ? "twice" : "for a datagram flow") + ", flow "
-                            + Integer.toUnsignedString(half.id));
+                if (!half.stream || !half.opened || half.finFromOwner) {
+                    throw violation(
+                            "FIN",
+                            half,
+                            !half.stream ? ", which is not a stream" : half.opened ? " twice" : " before OPENED");
                 }
                 half.finFromOwner = true;
                 endIfFinished(half);
-                peer.owner.run(() -> peer.owner.takeFin(peer));
+                other.run(() -> other.takeFin(peer));
             }
             case Frame.RESET -> {
                 end(half);
@@ -177,20 +242,46 @@ abstract class SwitchedLink implements FrameReceiver {
             }
             case Frame.OPENED -> answeredOpened(half, peer, payload);
             case Frame.REFUSED -> {
+                answering("REFUSED", half);
                 end(half);
-                payload.retain();
-                peer.owner.run(() -> peer.owner.takeRefused(peer, payload));
+                payload.writerIndex(payload.readerIndex() + Math.min(payload.readableBytes(), MAX_REFUSED));
+                return other.handOver(() -> other.takeRefused(peer, payload));
             }
             default -> registry.counters.unknownFrame.increment();
         }
         return false;
     }
 
+    private static ProtocolException violation(String frame, FlowHalf half, String what) {
+        return new ProtocolException(frame + " for flow " + Integer.toUnsignedString(half.id) + what);
+    }
+
+    private static void checkDatagram(FlowHalf half, int flags, ByteBuf payload) throws ProtocolException {
+        if (half.stream) {
+            throw violation("DATAGRAM", half, ", which is a stream");
+        }
+        if ((flags & Frame.FLAG_PORT) != 0 && payload.readableBytes() < 2) {
+            throw violation("DATAGRAM", half, " that says PORT and has none");
+        }
+    }
+
+    /** OPENED and REFUSED come from the side that was asked, and once. */
+    private void answering(String frame, FlowHalf half) throws ProtocolException {
+        if (!accepts()) {
+            throw violation(frame, half, " from the side that opened it");
+        }
+        if (half.opened) {
+            throw violation(frame, half, ", which is open");
+        }
+    }
+
     private void answeredOpened(FlowHalf half, FlowHalf peer, ByteBuf payload) throws ProtocolException {
+        answering("OPENED", half);
         long credit = u32(payload, "OPENED");
         if (credit > MAX_FLOW_CREDIT) {
             throw new ProtocolException("OPENED grants " + credit + " bytes, most is " + MAX_FLOW_CREDIT);
         }
+        half.opened = true;
         long rtt = link().minRttMicros();
         peer.owner.run(() -> peer.owner.takeOpened(peer, credit, rtt));
     }
@@ -205,7 +296,7 @@ abstract class SwitchedLink implements FrameReceiver {
     // ---- halves; this link's loop ----
 
     final void add(FlowHalf half, int id) {
-        half.attach(id, link().writer().outlet(id, null));
+        half.attach(id, writer().outlet(id, null));
         halves.put(id, half);
         flowCount = halves.size();
     }
@@ -242,14 +333,32 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    /** Runs on this link's loop: now, when that is the caller's. */
-    final void run(Runnable task) {
+    /**
+     * Runs on this link's loop: now, when that is the caller's.
+     *
+     * @return false when the loop has ended, as it does only when the gateway closes
+     */
+    final boolean run(Runnable task) {
         EventLoop loop = loop();
         if (loop.inEventLoop()) {
             task.run();
-        } else {
-            loop.execute(task);
+            return true;
         }
+        return handOver(task);
+    }
+
+    private boolean handOver(Runnable task) {
+        try {
+            loop().execute(task);
+            return true;
+        } catch (RejectedExecutionException e) {
+            return false;
+        }
+    }
+
+    /** Whether frames that others cause may still be queued for this link's peer. */
+    final boolean takesControl() {
+        return writer().controlFrames() < CONTROL_HOLD_BACK;
     }
 
     // ---- from the peer half, on this link's loop ----
@@ -260,12 +369,13 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         registry.counters.bytes.add(payload.readableBytes());
-        if (link().writer().queuedBytes() > MAX_BACKLOG) {
+        if (!hasRoom()) {
             payload.release();
+            registry.counters.overloaded.increment();
             resetBoth(half, Reason.OVERLOADED);
             return;
         }
-        half.outlet().add(Frame.DATA, flags, payload, true);
+        half.outlet().add(Frame.DATA, flags, compact(payload), true);
     }
 
     private void takeDatagram(FlowHalf half, int flags, ByteBuf payload) {
@@ -274,9 +384,47 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         registry.counters.bytes.add(payload.readableBytes());
-        if (!half.outlet().addDatagram(flags, payload, true)) {
+        if (!hasRoom()) {
+            payload.release();
+            registry.counters.droppedDatagrams.increment();
+        } else if (!half.outlet().addDatagram(flags, compact(payload), true)) {
             registry.counters.droppedDatagrams.increment();
         }
+    }
+
+    private boolean hasRoom() {
+        long waiting = writer().heldBytes();
+        if (Math.abs(waiting - accounted) > ACCOUNT_STEP) {
+            account();
+        }
+        return waiting <= Backlog.ALWAYS || registry.backlog.allows(waiting, registry.linkCount());
+    }
+
+    /** Tells the registry how much waits here, now and until nothing does. */
+    private void account() {
+        long waiting = isUp() ? writer().heldBytes() : 0;
+        registry.backlog.add(waiting - accounted);
+        accounted = waiting;
+        if (waiting > 0 && !accounting) {
+            accounting = true;
+            loop().schedule(
+                            () -> {
+                                accounting = false;
+                                account();
+                            },
+                            ACCOUNT_MILLIS,
+                            TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private ByteBuf compact(ByteBuf payload) {
+        int n = payload.readableBytes();
+        if (n >= SMALL_FRAME || writer().queuedBytes() < ACCOUNT_STEP) {
+            return payload;
+        }
+        ByteBuf copy = link().channel().alloc().directBuffer(n).writeBytes(payload);
+        payload.release();
+        return copy;
     }
 
     private void takeCredit(FlowHalf half, long bytes, SwitchedLink granter) {
@@ -289,7 +437,34 @@ abstract class SwitchedLink implements FrameReceiver {
             granter.run(() -> granter.link().close(1002, "CREDIT beyond " + MAX_FLOW_CREDIT + " bytes for one flow"));
             return;
         }
-        link().writer().controlInt(Frame.CREDIT, half.id, bytes);
+        if (takesControl() && half.owedCredit == 0) {
+            writer().controlInt(Frame.CREDIT, half.id, bytes);
+            return;
+        }
+        if (half.owedCredit == 0) {
+            owing.add(half);
+            if (owing.size() == 1) {
+                loop().schedule(this::payOwedCredit, OWED_RETRY_MILLIS, TimeUnit.MILLISECONDS);
+            }
+        }
+        half.owedCredit += bytes;
+    }
+
+    private void payOwedCredit() {
+        while (isUp() && takesControl()) {
+            FlowHalf half = owing.poll();
+            if (half == null) {
+                return;
+            }
+            long bytes = half.owedCredit;
+            half.owedCredit = 0;
+            if (!half.closed && bytes > 0) {
+                writer().controlInt(Frame.CREDIT, half.id, bytes);
+            }
+        }
+        if (isUp() && !owing.isEmpty()) {
+            loop().schedule(this::payOwedCredit, OWED_RETRY_MILLIS, TimeUnit.MILLISECONDS);
+        }
     }
 
     private void takeFin(FlowHalf half) {
@@ -305,10 +480,11 @@ abstract class SwitchedLink implements FrameReceiver {
         if (half.closed) {
             return;
         }
+        half.opened = true;
         half.credit += credit;
         ByteBuf b = link().channel().alloc().directBuffer(8);
         b.writeInt((int) credit).writeInt((int) Math.min(rttMicros, 0xffff_ffffL));
-        link().writer().control(Frame.OPENED, 0, half.id, b);
+        writer().control(Frame.OPENED, 0, half.id, b);
     }
 
     private void takeRefused(FlowHalf half, ByteBuf payload) {
@@ -317,7 +493,7 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         end(half);
-        link().writer().control(Frame.REFUSED, 0, half.id, payload);
+        last(Frame.REFUSED, half.id, payload);
     }
 
     final void takeReset(FlowHalf half, Reason reason) {
@@ -326,7 +502,20 @@ abstract class SwitchedLink implements FrameReceiver {
         }
         end(half);
         if (isUp()) {
-            link().writer().control(Frame.RESET, half.id, reason);
+            last(Frame.RESET, half.id, Unpooled.buffer(1).writeByte(reason.code()));
+        }
+    }
+
+    /**
+     * The last frame of a flow. An agent that goes may end a hundred thousand flows of one client in one turn of the loop:
+     * beyond a number of control frames they queue as data does, where no count closes the link.
+     */
+    final void last(int type, int id, ByteBuf payload) {
+        if (takesControl()) {
+            writer().control(type, 0, id, payload);
+        } else {
+            Outlet outlet = writer().outlet(id, null);
+            outlet.add(type, 0, payload, false);
         }
     }
 

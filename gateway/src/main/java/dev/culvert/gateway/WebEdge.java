@@ -16,6 +16,7 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.handler.codec.DateFormatter;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
@@ -25,15 +26,18 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.timeout.IdleStateEvent;
 import java.nio.charset.StandardCharsets;
-import java.time.ZoneOffset;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
+import java.time.Instant;
+import java.util.Date;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,8 +62,13 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
             LinkSettings settings,
             AtomicInteger clientNumbers) {}
 
+    private static final LogLimiter REFUSALS = new LogLimiter();
+
     private final Shared shared;
     private final ChannelHandler[] httpHandlers;
+
+    /** Nothing more is answered on this connection: it is being closed, or a token is being verified. */
+    private boolean done;
 
     /** @param httpHandlers what is taken out of the pipeline when the channel becomes a link, beside this handler */
     WebEdge(Shared shared, ChannelHandler... httpHandlers) {
@@ -69,39 +78,80 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
     @Override
     protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
-        if (request.decoderResult().isFailure()) {
+        if (done) {
+            // RFC 6455 4.1: a client waits for the answer to its upgrade. What comes before is none of its frames, and
+            // to serve it as HTTP would answer out of order.
+            ctx.close();
+            return;
+        }
+        HttpResponseStatus malformed = malformed(request);
+        if (malformed != null) {
+            respond(ctx, request, malformed, "text/html", page(malformed), true);
+            return;
+        }
+        if (ctx.pipeline().get(SslHandler.class) == null
+                && Boolean.TRUE.equals(
+                        ctx.channel().attr(GatewayChannel.EXPECTS_TLS).get())) {
+            // Before the upgrade: a token that was sent in the clear must not be rewarded.
             respond(
                     ctx,
                     request,
                     HttpResponseStatus.BAD_REQUEST,
                     "text/html",
-                    page(HttpResponseStatus.BAD_REQUEST),
+                    "<html><body>The plain HTTP request was sent to HTTPS port</body></html>\n",
                     true);
             return;
         }
         String bearer = bearer(request);
-        if (bearer != null && HttpMethod.GET.equals(request.method()) && LinkUpgrade.isLinkRequest(request)) {
-            ctx.channel().config().setAutoRead(false); // nothing may be read as HTTP meanwhile
-            request.retain();
-            try {
-                shared.verifying.execute(() -> verify(ctx, request, bearer));
-            } catch (RejectedExecutionException e) {
-                request.release();
-                respond(
-                        ctx,
-                        request,
-                        HttpResponseStatus.SERVICE_UNAVAILABLE,
-                        "text/plain",
-                        "too many links at once; try again",
-                        true);
-            }
+        if (bearer == null || !isUpgrade(request)) {
+            serve(ctx, request);
             return;
         }
-        serve(ctx, request);
+        done = true;
+        ctx.channel().config().setAutoRead(false); // what comes now is not HTTP any more
+        request.retain();
+        try {
+            shared.verifying.execute(() -> verify(ctx, request, bearer));
+        } catch (RejectedExecutionException e) {
+            request.release();
+            respond(
+                    ctx,
+                    request,
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "text/plain",
+                    "too many links at once; try again",
+                    true);
+        }
     }
 
-    private static @org.jspecify.annotations.Nullable String bearer(FullHttpRequest request) {
-        String value = request.headers().get(HttpHeaderNames.AUTHORIZATION);
+    /** What a request is answered that HTTP/1.1 does not allow; null when it does. */
+    private static @Nullable HttpResponseStatus malformed(FullHttpRequest request) {
+        if (request.decoderResult().isFailure()) {
+            Throwable cause = request.decoderResult().cause();
+            return cause instanceof TooLongHttpLineException
+                    ? HttpResponseStatus.REQUEST_URI_TOO_LONG
+                    : cause instanceof TooLongHttpHeaderException
+                            ? HttpResponseStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                            : HttpResponseStatus.BAD_REQUEST;
+        }
+        // RFC 9112 3.2: exactly one Host, since HTTP/1.1.
+        int hosts = request.headers().getAll(HttpHeaderNames.HOST).size();
+        if (hosts > 1 || hosts == 0 && request.protocolVersion().compareTo(HttpVersion.HTTP_1_1) >= 0) {
+            return HttpResponseStatus.BAD_REQUEST;
+        }
+        return null;
+    }
+
+    private static boolean isUpgrade(FullHttpRequest request) {
+        return HttpMethod.GET.equals(request.method())
+                && request.protocolVersion().compareTo(HttpVersion.HTTP_1_1) >= 0
+                && !request.content().isReadable()
+                && LinkUpgrade.isLinkRequest(request);
+    }
+
+    private static @Nullable String bearer(FullHttpRequest request) {
+        List<String> values = request.headers().getAll(HttpHeaderNames.AUTHORIZATION);
+        String value = values.size() == 1 ? values.get(0) : null;
         return value != null && value.regionMatches(true, 0, "Bearer ", 0, 7)
                 ? value.substring(7).strip()
                 : null;
@@ -109,43 +159,51 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
     /** On the verifying thread: signatures cost too much for the event loop that moves packets. */
     private void verify(ChannelHandlerContext ctx, FullHttpRequest request, String bearer) {
+        Runnable then;
+        if (!ctx.channel().isActive()) {
+            then = request::release; // it gave up while it waited: no time for it
+        } else {
+            try {
+                Token token = shared.verifier.verify(bearer);
+                then = () -> accept(ctx, request, token);
+            } catch (TokenException e) {
+                boolean ours =
+                        e.reason() == TokenException.Cause.EXPIRED || e.reason() == TokenException.Cause.NOT_YET_VALID;
+                then = () -> reject(ctx, request, ours, String.valueOf(e.getMessage()));
+            } catch (RuntimeException e) {
+                if (REFUSALS.allows()) {
+                    log.warn("verifying a token from {} failed", ctx.channel().remoteAddress(), e);
+                }
+                then = () -> reject(ctx, request, false, "it could not be verified");
+            }
+        }
         try {
-            Token token = shared.verifier.verify(bearer);
-            ctx.executor().execute(() -> accept(ctx, request, token));
-        } catch (TokenException e) {
-            ctx.executor().execute(() -> reject(ctx, request, e));
-        } catch (RuntimeException e) {
-            log.warn("verifying a token from {} failed", ctx.channel().remoteAddress(), e);
-            ctx.executor().execute(() -> {
-                respond(
-                        ctx,
-                        request,
-                        HttpResponseStatus.INTERNAL_SERVER_ERROR,
-                        "text/html",
-                        page(HttpResponseStatus.INTERNAL_SERVER_ERROR),
-                        true);
-                request.release();
-            });
+            ctx.executor().execute(then);
+        } catch (RejectedExecutionException e) {
+            request.release(); // the gateway is closing
         }
     }
 
-    private void reject(ChannelHandlerContext ctx, FullHttpRequest request, TokenException e) {
-        shared.registry.counters.refusedTokens.increment();
-        log.info("refused a token from {}: {}", ctx.channel().remoteAddress(), e.getMessage());
-        boolean ours = e.reason() == TokenException.Cause.EXPIRED || e.reason() == TokenException.Cause.NOT_YET_VALID;
-        HttpResponseStatus status = ours ? HttpResponseStatus.FORBIDDEN : HttpResponseStatus.NOT_FOUND;
-        respond(
-                ctx,
-                request,
-                status,
-                ours ? "text/plain" : "text/html",
-                ours ? String.valueOf(e.getMessage()) : page(status),
-                true);
-        request.release();
+    private void reject(ChannelHandlerContext ctx, FullHttpRequest request, boolean ours, String why) {
+        try {
+            shared.registry.counters.refusedTokens.increment();
+            if (REFUSALS.allows()) {
+                log.info("refused a token from {}: {}", ctx.channel().remoteAddress(), why);
+            }
+            HttpResponseStatus status = ours ? HttpResponseStatus.FORBIDDEN : HttpResponseStatus.NOT_FOUND;
+            respond(ctx, request, status, ours ? "text/plain" : "text/html", ours ? why : page(status), true);
+        } finally {
+            request.release();
+        }
     }
 
     private void accept(ChannelHandlerContext ctx, FullHttpRequest request, Token token) {
         Channel channel = ctx.channel();
+        if (!token.expires().isAfter(Instant.now())) {
+            // The verifier forgives clocks a minute; the link would be closed at once, and again, until that is over.
+            reject(ctx, request, true, "the token has expired; get a new one");
+            return;
+        }
         try {
             if (!channel.isActive()) {
                 return;
@@ -160,12 +218,21 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
                         true);
                 return;
             }
-            FrameReceiver receiver;
-            if (token instanceof ClientToken client) {
-                receiver = new ClientLink(shared.registry, client, shared.clientNumbers.incrementAndGet());
-            } else {
-                receiver = new AgentLink(shared.registry, (AgentToken) token);
+            boolean client = token instanceof ClientToken;
+            if (!shared.registry.admits(client ? "client" : "agent", token.name())) {
+                respond(
+                        ctx,
+                        request,
+                        HttpResponseStatus.SERVICE_UNAVAILABLE,
+                        "text/plain",
+                        "'" + token.name() + "' has " + LinkRegistry.MAX_LINKS_PER_HOLDER
+                                + " links already; does another use its token?",
+                        true);
+                return;
             }
+            FrameReceiver receiver = client
+                    ? new ClientLink(shared.registry, (ClientToken) token, shared.clientNumbers.incrementAndGet())
+                    : new AgentLink(shared.registry, (AgentToken) token);
             Link link = new Link(
                     Link.Role.WEBSOCKET_SERVER,
                     channel.pipeline().get(SslHandler.class) != null,
@@ -198,18 +265,6 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
                     false);
             return;
         }
-        if (ctx.pipeline().get(SslHandler.class) == null
-                && Boolean.TRUE.equals(
-                        ctx.channel().attr(GatewayChannel.EXPECTS_TLS).get())) {
-            respond(
-                    ctx,
-                    request,
-                    HttpResponseStatus.BAD_REQUEST,
-                    "text/html",
-                    "<html><body>The plain HTTP request was sent to HTTPS port</body></html>\n",
-                    true);
-            return;
-        }
         String uri = request.uri();
         if (uri.equals("/") || uri.equals("/index.html")) {
             respond(ctx, request, HttpResponseStatus.OK, "text/html", Unpooled.wrappedBuffer(INDEX), false);
@@ -222,7 +277,7 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
         return "<html><head><title>" + status + "</title></head><body><h1>" + status + "</h1></body></html>\n";
     }
 
-    private static void respond(
+    private void respond(
             ChannelHandlerContext ctx,
             FullHttpRequest request,
             HttpResponseStatus status,
@@ -232,7 +287,7 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
         respond(ctx, request, status, type, Unpooled.copiedBuffer(text, StandardCharsets.UTF_8), close);
     }
 
-    private static void respond(
+    private void respond(
             ChannelHandlerContext ctx,
             FullHttpRequest request,
             HttpResponseStatus status,
@@ -248,13 +303,19 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
         response.headers()
                 .set(HttpHeaderNames.CONTENT_TYPE, type + "; charset=utf-8")
                 .set(HttpHeaderNames.CONTENT_LENGTH, length)
-                .set(
-                        HttpHeaderNames.DATE,
-                        DateTimeFormatter.RFC_1123_DATE_TIME.format(ZonedDateTime.now(ZoneOffset.UTC)));
+                .set(HttpHeaderNames.DATE, DateFormatter.format(new Date()));
         if (status.code() == 405) {
             response.headers().set(HttpHeaderNames.ALLOW, "GET, HEAD");
         }
-        if (close || !HttpUtil.isKeepAlive(request)) {
+        // Whoever sends a body, or reads no answers, is nobody's browser. After a body it is also where a proxy before
+        // us
+        // and we could disagree about the next request's beginning.
+        if (close
+                || !HttpUtil.isKeepAlive(request)
+                || request.content().isReadable()
+                || request.headers().contains(HttpHeaderNames.TRANSFER_ENCODING)
+                || !ctx.channel().isWritable()) {
+            done = true;
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
             ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
         } else {
@@ -266,6 +327,8 @@ final class WebEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
         if (event instanceof IdleStateEvent) {
             ctx.close();
+        } else {
+            ctx.fireUserEventTriggered(event);
         }
     }
 
