@@ -1,0 +1,182 @@
+package dev.culvert.architecture;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleNameStartingWith;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** The arrows of the plan: which room may know which. */
+final class ArchitectureTest {
+    private static final Pattern EMPTY_WORDS = Pattern.compile(
+            "(Manager|Helper|Utils?|Utilities|Common|Impl)(?![a-z])|(^|\\.)(manager|helper|utils?|common|core|impl)(\\.|$)");
+
+    private static final Pattern BELOW_A_ROOM = Pattern.compile("dev\\.culvert\\.\\w+\\..+");
+
+    private static JavaClasses house;
+
+    @BeforeAll
+    static void read() {
+        house = new ClassFileImporter()
+                .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                .importPackages("dev.culvert");
+    }
+
+    @Test
+    void everyRoomIsThere() {
+        assertThat(Stream.of("tun", "stack", "token", "tunnel", "gateway", "agent", "client"))
+                .allMatch(
+                        room -> house.stream().anyMatch(c -> c.getPackageName().startsWith("dev.culvert." + room)));
+    }
+
+    @Test
+    void tunNativeKnowsNobody() {
+        knowsOnly("tun").check(house);
+    }
+
+    @Test
+    void userspaceStackKnowsNobody() {
+        knowsOnly("stack").check(house);
+    }
+
+    @Test
+    void tokenKnowsNobody() {
+        knowsOnly("token").check(house);
+    }
+
+    @Test
+    void tunnelKnowsNobody() {
+        knowsOnly("tunnel").check(house);
+    }
+
+    @Test
+    void gatewayKnowsTunnelAndToken() {
+        knowsOnly("gateway", "tunnel", "token").check(house);
+    }
+
+    @Test
+    void agentKnowsTunnelAndTokenAndOfTheDeviceLayerIcmpOnly() {
+        knowsOnly("agent", "tunnel", "token", "tun").check(house);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.culvert.agent..")
+                .should()
+                .dependOnClassesThat(resideInAnyPackage("dev.culvert.tun..")
+                        .and(not(simpleNameStartingWith("Ping").or(simpleNameStartingWith("Icmp")))))
+                .check(house);
+    }
+
+    @Test
+    void clientKnowsAllButGatewayAndAgent() {
+        knowsOnly("client", "tunnel", "token", "tun", "stack").check(house);
+    }
+
+    /** What a room's classes touch of ours lies in these rooms. */
+    private static ArchRule knowsOnly(String room, String... others) {
+        String[] rooms = Stream.concat(Stream.of(room), Stream.of(others))
+                .map(r -> "dev.culvert." + r + "..")
+                .toArray(String[]::new);
+        return noClasses()
+                .that()
+                .resideInAPackage("dev.culvert." + room + "..")
+                .should()
+                .dependOnClassesThat(resideInAnyPackage("dev.culvert..").and(resideOutsideOfPackages(rooms)));
+    }
+
+    @Test
+    void roomsAreFreeOfCircles() {
+        slices().matching("dev.culvert.(*)..").should().beFreeOfCycles().check(house);
+    }
+
+    /**
+     * A room's packages are many, but what they know of each other goes one way too. The room's own package, its face,
+     * is left out: the parts below it speak its words.
+     */
+    @Test
+    void packagesAreFreeOfCircles() {
+        slices().assignedFrom(new SliceAssignment() {
+                    @Override
+                    public SliceIdentifier getIdentifierOf(JavaClass c) {
+                        return BELOW_A_ROOM.matcher(c.getPackageName()).matches()
+                                ? SliceIdentifier.of(c.getPackageName())
+                                : SliceIdentifier.ignore();
+                    }
+
+                    @Override
+                    public String getDescription() {
+                        return "packages";
+                    }
+                })
+                .should()
+                .beFreeOfCycles()
+                .check(house);
+    }
+
+    @Test
+    void namesSayWhatThingsAre() {
+        assertThat(EMPTY_WORDS.matcher("dev.culvert.RouteManager").find()).isTrue();
+        assertThat(EMPTY_WORDS.matcher("dev.culvert.utils.Bits").find()).isTrue();
+        assertThat(EMPTY_WORDS.matcher("dev.culvert.tun.UtilizationMeter").find())
+                .isFalse();
+        classes()
+                .should(new ArchCondition<JavaClass>("have names without empty words") {
+                    @Override
+                    public void check(JavaClass c, ConditionEvents events) {
+                        if (EMPTY_WORDS.matcher(c.getName()).find()) {
+                            events.add(SimpleConditionEvent.violated(c, c.getName() + " says nothing in its name"));
+                        }
+                    }
+                })
+                .check(house);
+    }
+
+    @Test
+    void publicClassesAreFinalOrMadeToBeExtended() {
+        classes()
+                .that()
+                .arePublic()
+                .and()
+                .areTopLevelClasses()
+                .and()
+                .areNotInterfaces()
+                .and()
+                .doNotHaveModifier(JavaModifier.ABSTRACT)
+                .and()
+                .areNotEnums()
+                .and()
+                .haveSimpleNameNotStartingWith("package-info")
+                .should()
+                .haveModifier(JavaModifier.FINAL)
+                .check(house);
+    }
+
+    @Test
+    void theStackKnowsNoDeviceNoTunnelAndNoNativeCode() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.culvert.stack..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("com.sun.jna..", "io.netty.channel.epoll..", "io.netty.channel.unix..")
+                .check(house);
+    }
+}

@@ -1,0 +1,62 @@
+package dev.culvert.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+final class StatusLineTest {
+    private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+
+    private String written() {
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    private static ClientSession.Status status(boolean linked) {
+        return new ClientSession.Status(
+                linked, "gateway is gone", 2_300, Map.of("office", 1), Set.of(), 3, 2, 1, 0, 5_000_000, 2_000_000_000L);
+    }
+
+    @Test
+    void offATerminalThereAreEventsOnly() {
+        StatusLine line = new StatusLine(out, false);
+        line.show(status(true));
+        line.say("connected");
+        line.end();
+        assertThat(written()).isEqualTo("client: connected" + System.lineSeparator());
+    }
+
+    @Test
+    void onATerminalTheLineStaysBelowTheEvents() {
+        StatusLine line = new StatusLine(out, true);
+        line.show(status(true));
+        assertThat(written()).contains("2.3 ms office | 3 tcp 2 udp 1 ping").contains("total 5.0 MB / 2.00 GB");
+        int mark = written().length();
+        line.say("event");
+        String after = written().substring(mark);
+        assertThat(after).startsWith("\r\033[Kclient: event").endsWith("2.00 GB");
+        line.end();
+        assertThat(written()).endsWith("\r\033[K");
+    }
+
+    @Test
+    void aLostLinkIsShownWithItsReason() {
+        new StatusLine(out, true).show(status(false));
+        assertThat(written()).contains("DOWN").contains("gateway is gone").doesNotContain("2.3 ms");
+    }
+
+    @Test
+    void figuresHaveTheUnitsThatPeopleRead() {
+        assertThat(StatusLine.rate(999_499)).isEqualTo("999 kbit/s");
+        assertThat(StatusLine.rate(1_500_000)).isEqualTo("1.5 Mbit/s");
+        assertThat(StatusLine.rate(2e9)).isEqualTo("2.00 Gbit/s");
+        assertThat(StatusLine.bytes(999_999)).isEqualTo("999 kB");
+        assertThat(StatusLine.bytes(1_000_000)).isEqualTo("1.0 MB");
+        assertThat(StatusLine.bytes(3_210_000_000L)).isEqualTo("3.21 GB");
+    }
+}

@@ -1,0 +1,134 @@
+package dev.culvert.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What breaks is noticed, said, and mended without anybody's help. */
+@Tag("netns")
+final class OutageIT {
+    @RegisterExtension
+    static final Lab lab = new Lab();
+
+    /** Back-off between attempts goes up to 15 s, and JVMs start slowly on a machine that others use too. */
+    private static final Duration RECOVERY = Duration.ofSeconds(60);
+
+    private static Program gateway;
+    private static Program agent;
+    private static Program client;
+
+    @BeforeEach
+    void allIsWell() throws Exception {
+        if (gateway == null) {
+            lab.startProbe(lab.officeHost, "serve", lab.directory().toString()).awaitOutput("READY", Lab.START);
+            gateway = lab.startGateway();
+            agent = lab.startOffice();
+            client = lab.startLaptop();
+        }
+        assertWorks();
+    }
+
+    private static void assertWorks() throws Exception {
+        assertThat(lab.probe(lab.client, "banner", Lab.OFFICE_HOST, "7001")).startsWith("220 ");
+    }
+
+    private static Program held() throws Exception {
+        Program held = lab.startProbe(lab.client, "hold", Lab.OFFICE_HOST, "7003");
+        held.awaitOutput("CONNECTED", Duration.ofSeconds(10));
+        return held;
+    }
+
+    @Test
+    void aKilledAgentsFlowsAreResetAtOnceAndTheNextAgentServesTheSameClient() throws Exception {
+        Program held = held();
+        int mark = client.mark();
+        agent.kill();
+        held.awaitOutput("ECONNRESET", Duration.ofSeconds(3));
+        client.awaitOutputAfter(mark, "agent 'office' is not connected", Duration.ofSeconds(3));
+        String[] said =
+                lab.probe(lab.client, "connect", Lab.OFFICE_HOST, "7001").split(" ");
+        assertThat(said[0]).isEqualTo("ENETUNREACH");
+        assertThat(Integer.parseInt(said[1])).isLessThan(3_000);
+
+        mark = client.mark();
+        agent = lab.startOffice();
+        client.awaitOutputAfter(mark, "agent 'office' is connected", RECOVERY);
+        assertWorks();
+    }
+
+    @Test
+    void clientAndAgentReturnByThemselvesToAGatewayThatWasRestarted() throws Exception {
+        Program held = held();
+        int clientMark = client.mark();
+        int agentMark = agent.mark();
+        assertThat(gateway.terminate()).isEqualTo(143);
+        held.awaitOutput("ECONNRESET", Duration.ofSeconds(3));
+        client.awaitOutputAfter(clientMark, "link lost", Duration.ofSeconds(3));
+        gateway = lab.startGateway();
+        client.awaitOutputAfter(clientMark, "agent 'office' is connected", RECOVERY);
+        assertThat(agent.output().substring(agentMark)).contains("connected to");
+        assertWorks();
+    }
+
+    @Test
+    void clientAndAgentReturnByThemselvesToAGatewayThatWasKilled() throws Exception {
+        int mark = client.mark();
+        gateway.kill();
+        client.awaitOutputAfter(mark, "link lost", Duration.ofSeconds(3));
+        gateway = lab.startGateway();
+        client.awaitOutputAfter(mark, "agent 'office' is connected", RECOVERY);
+        assertWorks();
+    }
+
+    @Test
+    void aBlackHoleBetweenClientAndGatewayIsNoticedWithinFifteenSeconds() throws Exception {
+        Program held = held();
+        int mark = client.mark();
+        blackHole("client");
+        try {
+            client.awaitOutputAfter(mark, "link lost", Duration.ofSeconds(16));
+            held.awaitOutput("ECONNRESET", Duration.ofSeconds(2));
+        } finally {
+            heal();
+        }
+        client.awaitOutputAfter(mark, "connected to the gateway", RECOVERY);
+        assertWorks();
+    }
+
+    @Test
+    void aBlackHoleBetweenAgentAndGatewayIsNoticedWithinFifteenSeconds() throws Exception {
+        Program held = held();
+        int mark = client.mark();
+        int agentMark = agent.mark();
+        blackHole("office");
+        try {
+            client.awaitOutputAfter(mark, "agent 'office' is not connected", Duration.ofSeconds(16));
+            held.awaitOutput("ECONNRESET", Duration.ofSeconds(2));
+            agent.awaitOutputAfter(agentMark, "is down", Duration.ofSeconds(16));
+        } finally {
+            heal();
+        }
+        client.awaitOutputAfter(mark, "agent 'office' is connected", RECOVERY);
+        assertWorks();
+    }
+
+    /** Packets of one link vanish, in both directions, without any error. */
+    private static void blackHole(String iface) throws Exception {
+        lab.shell(
+                lab.gateway,
+                Duration.ofSeconds(10),
+                "nft add table inet hole"
+                        + " && nft 'add chain inet hole in { type filter hook input priority 0; }'"
+                        + " && nft 'add chain inet hole out { type filter hook output priority 0; }'"
+                        + " && nft add rule inet hole in iifname " + iface + " drop"
+                        + " && nft add rule inet hole out oifname " + iface + " drop");
+    }
+
+    private static void heal() throws Exception {
+        lab.must(lab.gateway, "nft", "delete", "table", "inet", "hole");
+    }
+}
