@@ -106,6 +106,11 @@ final class Scoreboard {
         return none;
     }
 
+    /** The end of the highest range, or {@code none}. */
+    int highest(int none) {
+        return count == 0 ? none : right[count - 1];
+    }
+
     /** IsLost of RFC 6675 section 4: enough above {@code sequence} has arrived, counted in ranges or in bytes. */
     boolean isLost(int sequence, int mss) {
         int ranges = 0;

@@ -49,6 +49,9 @@ final class Sender {
     /** HighRxt: what was sent again in this recovery. */
     private int retransmitted;
 
+    /** SND.MAX when SND.UNA was last sent again: reports from beyond it say whether that was lost too. */
+    private int retransmittedBefore;
+
     private boolean retransmitFirst;
     /** After the retransmission timer: one segment, until something is acknowledged. */
     private boolean afterTimeout;
@@ -121,7 +124,7 @@ final class Sender {
         if (finQueued) {
             return 0;
         }
-        int usable = Math.min(Math.min(window, congestion.window()), endpoint.config.sendQueueMax()) + mss;
+        int usable = Math.min(Math.min(window, congestionWindow()), endpoint.config.sendQueueMax()) + mss;
         return usable - queue.size();
     }
 
@@ -147,8 +150,10 @@ final class Sender {
         int offered = segment.window << shift;
         if (Sequence.after(ack, una)) {
             advance(segment, ack, now);
-        } else if (ack == una && max != una) {
-            // RFC 5681 section 2: same number, no data, no FIN, window unchanged, data outstanding.
+        } else if (ack == una && max != una && window != 0) {
+            // RFC 5681 section 2: same number, no data, no FIN, window unchanged, data outstanding. With a closed
+            // window it
+            // is the answer to a probe.
             if (segment.length() == 0 && (offered == window || news)) {
                 duplicate();
             }
@@ -171,6 +176,15 @@ final class Sender {
                 && !Sequence.before(una, timeoutPoint)
                 && scoreboard.isLost(una, mss)) {
             enterRecovery();
+        } else if (recovering
+                && !retransmitFirst
+                && Sequence.after(retransmitted, una)
+                && Sequence.after(
+                        scoreboard.highest(una), retransmittedBefore + (Scoreboard.DUPLICATE_THRESHOLD - 1) * mss)) {
+            // As RFC 8985 section 6.2 infers it, by order of sending: what left later has arrived. RFC 6675 would wait
+            // for
+            // the timer.
+            retransmitFirst = true;
         }
     }
 
@@ -211,6 +225,8 @@ final class Sender {
             congestion.partialAck(bytes);
             retransmitFirst = scoreboard.isEmpty();
             retransmitted = Sequence.max(retransmitted, una);
+            // When what is first now was sent again is not known; not later than now.
+            retransmittedBefore = max;
         }
         if (una == max) {
             endpoint.timers.cancel(connection.retransmissionTimer);
@@ -260,6 +276,7 @@ final class Sender {
     private void retransmitLost(long now) {
         if (retransmitFirst) {
             retransmitFirst = false;
+            retransmittedBefore = max;
             int length = Math.min(Math.min(mss, scoreboard.nextRange(una, max) - una), queue.end() - una);
             resend(una, Math.max(length, 0), now);
             retransmitted = Sequence.max(retransmitted, una + Math.max(length, 1));
@@ -276,6 +293,9 @@ final class Sender {
                 return;
             }
             resend(hole, length, now);
+            if (hole == una) {
+                retransmittedBefore = max;
+            }
             retransmitted = hole + length;
         }
     }
@@ -286,8 +306,12 @@ final class Sender {
             return;
         }
         endpoint.counters.count(Counter.RETRANSMITTED_SEGMENTS);
-        connection.transmit(Tcp.ACK | Tcp.PSH | (fin ? Tcp.FIN : 0), sequence, length);
+        connection.transmit(Tcp.ACK | push(length) | (fin ? Tcp.FIN : 0), sequence, length);
         endpoint.timers.arm(connection.retransmissionTimer, now, roundTripTime.timeout());
+    }
+
+    private static int push(int payload) {
+        return payload > 0 ? Tcp.PSH : 0;
     }
 
     private int superSegment() {
@@ -310,6 +334,16 @@ final class Sender {
         }
     }
 
+    /** Limited transmit (RFC 3042): the first two duplicates each let a new segment out, so that there are more of them. */
+    private int congestionWindow() {
+        int most = congestion.window();
+        if (recovering || duplicateAcks == 0) {
+            return most;
+        }
+        int extra = Math.min(duplicateAcks, Scoreboard.DUPLICATE_THRESHOLD - 1) * mss;
+        return most > Integer.MAX_VALUE - extra ? Integer.MAX_VALUE : most + extra;
+    }
+
     private boolean sendNext(int end, long now) {
         if (Sequence.before(next, max) && !scoreboard.isEmpty()) {
             next = scoreboard.skip(next);
@@ -317,7 +351,7 @@ final class Sender {
                 return false;
             }
         }
-        int allowed = Math.min(window, afterTimeout ? mss : congestion.window());
+        int allowed = Math.min(window, afterTimeout ? mss : congestionWindow());
         int usable = allowed - (next - una);
         int waiting = end - next;
         int length = Math.min(Math.min(waiting, usable), superSegment());
@@ -419,7 +453,8 @@ final class Sender {
         roundTripTime.backOff();
         endpoint.counters.count(Counter.WINDOW_PROBES);
         boolean fin = finQueued && una + length == end;
-        connection.transmit(Tcp.ACK | Tcp.PSH | (fin ? Tcp.FIN : 0), una, fin ? length - 1 : length);
+        int payload = fin ? length - 1 : length;
+        connection.transmit(Tcp.ACK | push(payload) | (fin ? Tcp.FIN : 0), una, payload);
         max = Sequence.max(max, una + length);
         if (usable > 0) {
             next = una + length;

@@ -514,8 +514,12 @@ final class TcpConnection extends FlowEntry {
         armKeepAlive(now, config.keepAliveIntervalNanos());
     }
 
+    /** As kernels do, a peer that was connected is told, should it only have been unreachable for a while. */
     private void timedOut(String why) {
         endpoint.counters.count(Counter.FLOWS_TIMED_OUT);
+        if (state != State.SYN_RECEIVED) {
+            sendReset();
+        }
         fail(new IOException("Connection timed out: " + flowName() + ", " + why));
     }
 
@@ -574,11 +578,15 @@ final class TcpConnection extends FlowEntry {
 
     /** Sends a reset and forgets the connection; the channel, if any, is told. */
     void abort() {
+        sendReset();
+        fail(new IOException("Connection aborted: " + flowName()));
+    }
+
+    private void sendReset() {
         endpoint.counters.count(Counter.RESETS_OUT);
         writeTimestamps(endpoint.writer, endpoint.now());
         endpoint.writer.write(this, Tcp.RST | Tcp.ACK, sender.max, receiver.next, 0);
         endpoint.output.scheduleFlush();
-        fail(new IOException("Connection aborted: " + flowName()));
     }
 
     /** The endpoint is closing: the channel closes too, and nobody can be told anything. */
