@@ -84,6 +84,7 @@ final class ClientSession implements AutoCloseable {
     private Map<String, Integer> agents = new LinkedHashMap<>();
     private @Nullable InetAddress gateway;
     private volatile Set<IpPrefix> installed = Set.of();
+    private volatile boolean closing;
 
     /**
      * @param device an open TUN, owned from here on
@@ -158,6 +159,7 @@ final class ClientSession implements AutoCloseable {
     /** Ends the flows, the link and the interface; the host's routes are {@link HostRoutes#undo}'s. */
     @Override
     public void close() {
+        closing = true;
         keeper.stop("the client went down");
         tun.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
         hostThread.shutdown();
@@ -272,7 +274,9 @@ final class ClientSession implements AutoCloseable {
         public void linkDown(FlowMultiplexer link, String why) {
             view.down(loop.ticker().nanoTime());
             trouble = why;
-            voice.say("link lost: " + why);
+            if (!closing) {
+                voice.say("link lost: " + why);
+            }
         }
 
         @Override

@@ -59,6 +59,9 @@ final class HostChangesIT {
         assertWorks();
         assertThat(lab.network(lab.client)).isNotEqualTo(before).contains("192.168.77.0/24");
         assertThat(client.interrupt()).isEqualTo(130);
+        assertThat(client.output())
+                .contains("client: down; this machine's network is as it was")
+                .doesNotContain("link lost");
         assertThat(lab.network(lab.client)).isEqualTo(before);
     }
 
