@@ -1,5 +1,5 @@
 # Finds the programs that the demo and the tests use, and installs the missing ones where that is possible.
-# Sourced by scripts/{demo,test}, never run.
+# Sourced by scripts/{demo,test,bench}, never run.
 # shellcheck shell=bash
 
 # What each script runs, as PROGRAM:DEBIAN-PACKAGE. The only list.
@@ -8,6 +8,8 @@ DEMO_TOOLS="ip:iproute2 ping:iputils-ping curl:curl python3:python3 dnsmasq:dnsm
   setpriv:util-linux sysctl:procps flock:util-linux"
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat tc:iproute2 nft:nftables ss:iproute2"
+BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps setpriv:util-linux python3:python3
+  iperf3:iperf3 nginx:nginx-light wrk:wrk git:git tar:tar"
 
 # sbin is not in every user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

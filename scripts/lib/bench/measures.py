@@ -1,0 +1,422 @@
+"""What scripts/bench measures. A case is one measurement of some seconds that yields figures; a group is cases that are
+chosen together with --only. docs/benchmarks.md says what each figure means."""
+
+import json
+import re
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+from accounting import cpu_seconds, memory_mib
+from lab import (DELAYED_IPERF_PORT, ECHO_PORT, HERE, HTTP_PORT, IPERF_PORT, LAN_HOST, SECOND_IPERF_PORT, Failure, Lab)
+
+PROGRAMS = ("gateway", "agent", "client")
+
+PING_GAP = 0.01  # seconds; a hundred a second are no load of their own
+LOAD_LEAD = 1.0  # seconds that a load runs before latency under it is taken: past slow start
+LOAD_TAIL = 2.0  # seconds that it outlasts the latency measure, so that all of that is under load
+CONNECTIONS = 400  # most connections set up one after the other
+HELD_FLOWS = 1000
+SETTLE = 1.0  # seconds until memory is read: the programs have done what they do after a change
+UDP_RATE, UDP_SIZE = "200M", 1200
+HELD_RATE, HELD_QUEUE = "50mbit", "1mb"  # the slow cable; its queue holds 168 ms
+ROUND_TRIP_MS = 100  # the long cable
+COLD_INTERVAL = 0.1  # seconds; the resolution of the time to full speed
+COLD_SHARE = 0.8  # of full speed
+COLD_WINDOW = 5  # intervals that must reach it on average: one fast interval is an accident
+BUSY_TRIES, BUSY_WAIT = 20, 0.25  # an iperf3 server takes a moment to see that its last client has gone
+SLACK = 40  # seconds beyond its own duration after which a measuring program is taken for stuck
+
+
+@dataclass(frozen=True)
+class Settings:
+    seconds: float
+    cold_seconds: float
+    warm_up: float
+    java: str
+
+
+@dataclass(frozen=True)
+class Case:
+    group: str
+    name: str
+    run: Callable[[Lab, Settings], dict]
+    fresh: bool = False  # starts the programs itself, and so comes before the warm-up
+
+
+@dataclass(frozen=True)
+class Figure:
+    label: str
+    unit: str
+    better: str  # "higher" or "lower"
+    digits: int = 0
+
+
+# --- the tools that measure
+
+
+def _json_of(lab, role, command, seconds):
+    done = lab.run(role, *command, check=False, timeout=seconds + SLACK)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise Failure(f"{command[0]} in {role}: {said}") from None
+
+
+def _iperf_command(host, port, seconds, *options):
+    return ["iperf3", "-J", "-c", host, "-p", port, "-t", f"{seconds:g}", *options]
+
+
+def iperf(lab, role, host, port, seconds, *options):
+    for attempt in range(BUSY_TRIES):
+        result = _json_of(lab, role, _iperf_command(host, port, max(1, round(seconds)), *options), seconds)
+        error = result.get("error")
+        if not error:
+            return result
+        if "busy" not in error:
+            break
+        time.sleep(BUSY_WAIT)
+    raise Failure(f"iperf3 from {role} to {host} port {port}: {error}")
+
+
+def _mbit(total):
+    return total["bytes"] * 8 / 1e6 / total["seconds"]
+
+
+def _probe(lab, what, *arguments, seconds):
+    return _json_of(lab, "client", ["python3", HERE + "/probe.py", what, LAN_HOST, ECHO_PORT, *arguments], seconds)
+
+
+def _ping_start(lab, role, host, seconds):
+    command = lab.within(role, "ping", "-n", "-i", PING_GAP, "-w", max(1, round(seconds)), host)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+
+
+def _ping_result(process, host, seconds):
+    try:
+        said = process.communicate(timeout=seconds + SLACK)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Failure(f"ping {host}: no end after {seconds + SLACK:g} s") from None
+    times = sorted(float(t) for t in re.findall(r"time=([\d.]+) ms", said))
+    counted = re.search(r"(\d+) packets transmitted, (\d+) received", said)
+    if not times or not counted:
+        raise Failure(f"ping {host}: no answer")
+    # Those still under way when ping ends are not lost.
+    sent, received = int(counted.group(1)), int(counted.group(2))
+    lost = max(0, sent - received - round(times[-1] / 1e3 / PING_GAP) - 1)
+    return {"p50": times[len(times) // 2], "p99": times[min(len(times) - 1, int(0.99 * len(times)))], "max": times[-1],
+            "lost_percent": 100 * lost / sent}
+
+
+def _ping(lab, role, host, seconds):
+    return _ping_result(_ping_start(lab, role, host, seconds), host, seconds)
+
+
+class _Load:
+    """A bulk transfer that runs while something else is measured."""
+
+    def __init__(self, lab, role, host, port, seconds, *options):
+        self.seconds = seconds + LOAD_LEAD + LOAD_TAIL
+        command = lab.within(role, *_iperf_command(host, port, round(self.seconds), *options))
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+        time.sleep(LOAD_LEAD)
+
+    def end(self):
+        """Mbit/s. To be called when the other measure has ended; the load must still be running then."""
+        early = self.process.poll() is not None
+        try:
+            result = json.loads(self.process.communicate(timeout=self.seconds + SLACK)[0])
+        except (ValueError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.communicate()
+            raise Failure("the bulk load beside the measure did not end as it should") from None
+        if "error" in result:
+            raise Failure(f"the bulk load beside the measure: {result['error']}")
+        if early:
+            raise Failure("the bulk load ended before the measure that it was for; the machine is too busy")
+        return _mbit(result["end"]["sum_received"])
+
+
+class _Processors:
+    """Processor time of each program from its making on."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.before = self._look()
+
+    def _look(self):
+        return {role: cpu_seconds(self.lab.programs[role].pid) or 0.0 for role in PROGRAMS}
+
+    def used(self):
+        after = self._look()
+        return {role: after[role] - self.before[role] for role in PROGRAMS}
+
+
+# --- cases
+
+
+def throughput(name, *options):
+    def measure(lab, settings):
+        processors = _Processors(lab)
+        end = iperf(lab, "client", LAN_HOST, IPERF_PORT, settings.seconds, *options)["end"]
+        used = processors.used()
+        figures, volume = {}, end["sum_received"]["bytes"] / 1e9
+        if name == "both":
+            back = end["sum_received_bidir_reverse"]
+            volume += back["bytes"] / 1e9
+            figures["throughput.both.up"], figures["throughput.both.down"] = _mbit(end["sum_received"]), _mbit(back)
+        else:
+            figures[f"throughput.{name}"] = _mbit(end["sum_received"])
+        if name in ("up1", "down1"):
+            for role in PROGRAMS:
+                figures[f"cpu.{name}.{role}"] = used[role] / volume
+        if name in ("up1", "down1", "both"):
+            figures[f"cpu.{name}.all"] = sum(used.values()) / volume
+        return figures
+
+    return measure
+
+
+def _named(prefix, quantiles):
+    return {f"{prefix}.{k}": quantiles[k] for k in ("p50", "p99", "max")}
+
+
+def idle_latency(lab, settings):
+    ping = _ping(lab, "client", LAN_HOST, settings.seconds)
+    echo = _probe(lab, "echo", PING_GAP, settings.seconds, seconds=settings.seconds)
+    return {**_named("ping.idle", ping), "ping.idle.lost": ping["lost_percent"], **_named("echo.idle", echo)}
+
+
+def loaded_latency(name, *options):
+    def measure(lab, settings):
+        load = _Load(lab, "client", LAN_HOST, SECOND_IPERF_PORT, settings.seconds, *options)
+        ping = _ping_start(lab, "client", LAN_HOST, settings.seconds)
+        echo = _probe(lab, "echo", PING_GAP, settings.seconds, seconds=settings.seconds)
+        ping = _ping_result(ping, LAN_HOST, settings.seconds)
+        return {f"load.{name}": load.end(), **_named(f"ping.{name}", ping), f"ping.{name}.lost": ping["lost_percent"], **_named(f"echo.{name}", echo)}
+
+    return measure
+
+
+def connect(lab, settings):
+    result = _probe(lab, "connect", CONNECTIONS, settings.seconds, seconds=settings.seconds)
+    if not result["connect"]:
+        raise Failure("not one connection could be set up")
+    return {**_named("connect", result["connect"]), **_named("connect.first_byte", result["first_byte"]), "connect.failed": result["failed"]}
+
+
+def requests(name, *headers):
+    def measure(lab, settings):
+        processors, seconds = _Processors(lab), max(1, round(settings.seconds))
+        said = lab.run("client", "wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", *headers, f"http://{LAN_HOST}:{HTTP_PORT}/", timeout=seconds + SLACK).stdout
+        used = sum(processors.used().values())
+        rate, count = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"(\d+) requests in", said)
+        late = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
+        if not rate or not count or not late or int(count.group(1)) == 0:
+            raise Failure("wrk: not one request was answered")
+        errors = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", said))
+        errors += sum(int(n) for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", said))
+        return {f"requests.{name}": float(rate.group(1)),
+                f"requests.{name}.p99": float(late.group(1)) * {"us": 1e-3, "ms": 1, "s": 1e3}[late.group(2)],
+                f"requests.{name}.cpu": used / int(count.group(1)) * 1e6,
+                f"requests.{name}.errors": errors}
+
+    return measure
+
+
+def udp(name, *options):
+    def measure(lab, settings):
+        total = iperf(lab, "client", LAN_HOST, IPERF_PORT, settings.seconds, "-u", "-b", UDP_RATE, "-l", UDP_SIZE, *options)["end"]["sum"]
+        return {f"udp.{name}.lost": total["lost_percent"], f"udp.{name}.jitter": total["jitter_ms"]}
+
+    return measure
+
+
+def start(lab, settings):
+    lab.stop()
+    took = lab.start()
+    figures = {f"start.{role}": took[role] for role in PROGRAMS}
+    # As seen by the receiver: a sender's first interval is what fits the kernel's buffers.
+    result = iperf(lab, "client", LAN_HOST, IPERF_PORT, settings.cold_seconds, "-R", "-i", f"{COLD_INTERVAL:g}")
+    speeds = [interval["sum"]["bytes"] / interval["sum"]["seconds"] for interval in result["intervals"] if interval["sum"]["seconds"] > COLD_INTERVAL / 2]
+    at = time_to_full_speed(speeds)
+    if at is None:
+        raise Failure("the transfer after a cold start never came to full speed")
+    return {**figures, "start.full_speed": at, "start.full_speed.mbit": _full_speed(speeds) * 8 / 1e6}
+
+
+def _full_speed(speeds):
+    """The median of the last third."""
+    return statistics.median(speeds[-max(1, len(speeds) // 3):])
+
+
+def time_to_full_speed(speeds):
+    """Seconds until the first COLD_WINDOW intervals in a row that reach COLD_SHARE of full speed on average; their
+    start, which is 0 for a transfer that was fast at once. None if there are none."""
+    enough = COLD_SHARE * _full_speed(speeds) * COLD_WINDOW
+    for i in range(len(speeds) - COLD_WINDOW + 1):
+        if sum(speeds[i:i + COLD_WINDOW]) >= enough:
+            return i * COLD_INTERVAL
+    return None
+
+
+def memory(lab, settings):
+    lab.stop()
+    lab.start()
+    time.sleep(SETTLE)
+    idle = {role: memory_mib(lab.programs[role].pid, "VmRSS") for role in PROGRAMS}
+    holder = subprocess.Popen(lab.within("client", "python3", HERE + "/probe.py", "hold", LAN_HOST, ECHO_PORT, HELD_FLOWS),
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        line = holder.stdout.readline()
+        if not line:
+            raise Failure(f"{HELD_FLOWS} connections could not be held")
+        held = json.loads(line)["held"]
+        time.sleep(SETTLE)
+        loaded = {role: memory_mib(lab.programs[role].pid, "VmRSS") for role in PROGRAMS}
+    finally:
+        holder.stdin.close()
+        holder.wait(SLACK)
+        holder.stdout.close()
+    lab.check()
+    figures = {"memory.held": held}
+    for role in PROGRAMS:
+        figures[f"memory.idle.{role}"] = idle[role]
+        figures[f"memory.per1000.{role}"] = (loaded[role] - idle[role]) * 1000 / max(1, held)
+    return figures
+
+
+def peak(lab):
+    """The most memory that each program has held since it was last started; not a case: it is read at the end."""
+    return {f"memory.peak.{role}": memory_mib(lab.programs[role].pid, "VmHWM") for role in PROGRAMS}
+
+
+def held_link(name, *options):
+    def measure(lab, settings):
+        figures = {}
+        lab.hold_to(HELD_RATE, HELD_QUEUE)
+        try:
+            for kind, host, port in (("culvert", LAN_HOST, SECOND_IPERF_PORT), ("cable", "10.81.1.1", IPERF_PORT)):
+                load = _Load(lab, "client", host, port, settings.seconds, *options)
+                ping = _ping(lab, "client", host, settings.seconds)
+                figures[f"held.{name}.{kind}"] = load.end()
+                figures.update(_named(f"held.{name}.{kind}.ping", ping))
+        finally:
+            lab.hold_to(None, None)
+        return figures
+
+    return measure
+
+
+def delay(lab, settings):
+    figures, seconds = {}, 2 * settings.seconds  # windows grow by round trips, and one is a tenth of a second here
+    relay = lab.start_relay(settings.java, ROUND_TRIP_MS)
+    try:
+        lab.start_far()
+        figures["delay.ping"] = _ping(lab, "far", LAN_HOST, 1)["p50"]
+        for name, options in (("up", ()), ("down", ("-R",))):
+            through = _mbit(iperf(lab, "far", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
+            alone = _mbit(iperf(lab, "far", "10.81.3.1", DELAYED_IPERF_PORT, seconds, *options)["end"]["sum_received"])
+            figures[f"delay.{name}"], figures[f"delay.{name}.relay"] = through, alone
+            figures[f"delay.{name}.share"] = 100 * through / alone
+    finally:
+        lab.stop_far()
+        lab.end_relay(relay)
+    return figures
+
+
+CASES = [
+    Case("start", "start", start, fresh=True),
+    Case("memory", "memory", memory, fresh=True),
+    Case("throughput", "up1", throughput("up1")),
+    Case("throughput", "down1", throughput("down1", "-R")),
+    Case("throughput", "up8", throughput("up8", "-P", 8)),
+    Case("throughput", "down8", throughput("down8", "-P", 8, "-R")),
+    Case("throughput", "both", throughput("both", "--bidir")),
+    Case("latency", "idle", idle_latency),
+    Case("latency", "under-up", loaded_latency("up")),
+    Case("latency", "under-down", loaded_latency("down", "-R")),
+    Case("connect", "connect", connect),
+    Case("requests", "keep-alive", requests("keep")),
+    Case("requests", "close", requests("close", "-H", "Connection: close")),
+    Case("udp", "up", udp("up")),
+    Case("udp", "down", udp("down", "-R")),
+    Case("held", "up", held_link("up")),
+    Case("held", "down", held_link("down", "-R")),
+    Case("delay", "delay", delay),
+]
+GROUPS = list(dict.fromkeys(case.group for case in CASES))
+
+
+# --- figures, in the order of the table
+
+
+def _latencies(key, what):
+    return {f"{key}.{q}": Figure(f"{what}, {q}", "ms", "lower", 2) for q in ("p50", "p99", "max")}
+
+
+def _figures():
+    f = {}
+    for role in PROGRAMS:
+        what = {"gateway": "gateway, until it listens", "agent": "agent, until connected", "client": "client, until connected and routed"}[role]
+        f[f"start.{role}"] = Figure(what, "s", "lower", 2)
+    f["start.full_speed"] = Figure("cold start, until 80 % of full speed", "s", "lower", 1)
+    f["start.full_speed.mbit"] = Figure("full speed in that run", "Mbit/s", "higher")
+    for key, what in (("idle", "idle"), ("per1000", "per 1,000 held flows"), ("peak", "peak")):
+        for role in PROGRAMS:
+            f[f"memory.{key}.{role}"] = Figure(f"{role}, {what}", "MiB", "lower", 1 if key == "per1000" else 0)
+    f["memory.held"] = Figure("flows held, of 1,000", "", "higher")
+    for key, what in (("up1", "1 stream up"), ("down1", "1 stream down"), ("up8", "8 streams up"), ("down8", "8 streams down"),
+                      ("both.up", "both at once: up"), ("both.down", "both at once: down")):
+        f[f"throughput.{key}"] = Figure(what, "Mbit/s", "higher")
+    for key, what in (("up1", "up"), ("down1", "down")):
+        for role in (*PROGRAMS, "all"):
+            f[f"cpu.{key}.{role}"] = Figure(f"{what}, {'all three' if role == 'all' else role}", "s/GB", "lower", 2)
+    f["cpu.both.all"] = Figure("both at once, all three", "s/GB", "lower", 2)
+    for key, what in (("idle", "idle"), ("up", "under upload"), ("down", "under download")):
+        f |= _latencies(f"ping.{key}", f"ping {what}")
+        f[f"ping.{key}.lost"] = Figure(f"ping {what}, lost", "%", "lower", 1)
+        f |= _latencies(f"echo.{key}", f"TCP echo {what}")
+        if key != "idle":
+            f[f"load.{key}"] = Figure(f"the {key}load meanwhile", "Mbit/s", "higher")
+    f |= _latencies("connect", "connect()")
+    f |= _latencies("connect.first_byte", "connect() and first byte")
+    f["connect.failed"] = Figure("failed", "", "lower")
+    for key, what in (("keep", "keep-alive"), ("close", "a connection each")):
+        f[f"requests.{key}"] = Figure(what, "req/s", "higher")
+        f[f"requests.{key}.p99"] = Figure(f"{what}, p99", "ms", "lower", 2)
+        f[f"requests.{key}.cpu"] = Figure(f"{what}, CPU of all three", "us/req", "lower")
+        f[f"requests.{key}.errors"] = Figure(f"{what}, errors", "", "lower")
+    for key in ("up", "down"):
+        f[f"udp.{key}.lost"] = Figure(f"{key}, lost", "%", "lower", 2)
+        f[f"udp.{key}.jitter"] = Figure(f"{key}, jitter", "ms", "lower", 3)
+    for key in ("up", "down"):
+        for kind, what in (("culvert", "through Culvert"), ("cable", "cable alone")):
+            f[f"held.{key}.{kind}"] = Figure(f"{key}, {what}", "Mbit/s", "higher", 1)
+            f |= _latencies(f"held.{key}.{kind}.ping", f"ping meanwhile, {what}")
+    f["delay.ping"] = Figure("ping, p50", "ms", "lower", 1)
+    for key in ("up", "down"):
+        f[f"delay.{key}"] = Figure(f"1 stream {key}", "Mbit/s", "higher")
+        f[f"delay.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
+        f[f"delay.{key}.share"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+    return f
+
+
+FIGURES = _figures()
+SECTIONS = {
+    "start": "Start",
+    "memory": "Memory (resident)",
+    "throughput": "Throughput (TCP payload)",
+    "cpu": "CPU seconds for each GB of payload",
+    "ping": "Latency",
+    "connect": "Connection set-up",
+    "requests": "HTTP requests, 16 at a time",
+    "udp": "UDP, 200 Mbit/s of 1200 bytes",
+    "held": "Cable held to 50 Mbit/s",
+    "delay": "Cable of 100 ms round trip",
+}
