@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
@@ -44,10 +45,14 @@ public final class EventLoops {
         return EPOLL ? new EpollDatagramChannel() : new NioDatagramChannel();
     }
 
-    /** Keep little in the kernel for this socket, so that the writer's order counts (TCP_NOTSENT_LOWAT). */
-    static void keepLittleUnsent(Channel channel) {
-        if (channel instanceof EpollSocketChannel epoll) {
-            epoll.config().setTcpNotSentLowAt(LinkUpgrade.NOTSENT_LOWAT);
+    /**
+     * Limits what may wait below a link's writer: so many bytes in Netty's buffer, and as many unsent in the kernel's
+     * (TCP_NOTSENT_LOWAT).
+     */
+    static void limitDepth(Channel channel, int bytes) {
+        channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(bytes / 2, bytes));
+        if (channel instanceof EpollSocketChannel epoll && epoll.isOpen()) {
+            epoll.config().setTcpNotSentLowAt(bytes);
         }
     }
 }

@@ -36,15 +36,6 @@ public final class Link extends ChannelInboundHandlerAdapter {
     /** A peer that got a Close frame has this long to close its side (RFC 6455 7.1.1). */
     private static final long CLOSE_LINGER_MILLIS = 1_000;
 
-    private static final int MAX_MESSAGE = Frame.HEADER_LENGTH + Frame.MAX_PAYLOAD;
-
-    private static final int OP_CONTINUATION = 0;
-    private static final int OP_TEXT = 1;
-    private static final int OP_BINARY = 2;
-    private static final int OP_CLOSE = 8;
-    private static final int OP_PING = 9;
-    private static final int OP_PONG = 10;
-
     private final Role role;
     private final boolean secure;
     private final LinkSettings settings;
@@ -52,8 +43,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable FairWriter writer;
-    private @Nullable ByteBuf partial; // the beginning of a message that has not come whole
-    private @Nullable ByteBuf fragments; // of a fragmented message, RFC 6455 5.4
+    private @Nullable WebSocketDecoder decoder;
     private @Nullable ScheduledFuture<?> heartbeat;
     private boolean closing;
     private boolean down;
@@ -150,7 +140,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
         byte[] text = why.getBytes(StandardCharsets.UTF_8);
         int n = Math.min(text.length, 120);
         ByteBuf b = c.alloc().directBuffer(16 + n);
-        writeControl(b, OP_CLOSE, code, text, n);
+        writeControl(b, WebSocketDecoder.OP_CLOSE, code, text, n);
         c.writeAndFlush(b, c.voidPromise());
         closeSoon(c);
         takeDown(why);
@@ -183,6 +173,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     public void handlerAdded(ChannelHandlerContext ctx) {
         this.ctx = ctx;
         writer = new FairWriter(ctx, role == Role.WEBSOCKET_CLIENT, secure, this::overrun);
+        decoder = new WebSocketDecoder(ctx.alloc(), role == Role.WEBSOCKET_SERVER, new Incoming(ctx));
         if (ctx.channel().isActive()) {
             up(ctx);
         }
@@ -248,18 +239,15 @@ public final class Link extends ChannelInboundHandlerAdapter {
             ctx.fireChannelRead(msg);
             return;
         }
-        if (down) {
+        WebSocketDecoder d = decoder;
+        if (down || d == null) {
             in.release();
             return;
         }
         lastHeardNanos = now(ctx);
         bytesIn = bytesIn + in.readableBytes();
         try {
-            if (partial != null) {
-                in = join(ctx, partial, in);
-                partial = null;
-            }
-            decode(ctx, in);
+            d.decode(in);
         } catch (ProtocolException e) {
             log.debug("link {}: {}", ctx.channel().remoteAddress(), e.getMessage());
             close(e.closeCode(), e.getMessage() == null ? "protocol error" : printable(e.getMessage()));
@@ -307,13 +295,8 @@ public final class Link extends ChannelInboundHandlerAdapter {
         if (h != null) {
             h.cancel(false);
         }
-        if (partial != null) {
-            partial.release();
-            partial = null;
-        }
-        if (fragments != null) {
-            fragments.release();
-            fragments = null;
+        if (decoder != null) {
+            decoder.close();
         }
         if (wasUp) {
             receiver.linkDown(this, why);
@@ -323,227 +306,71 @@ public final class Link extends ChannelInboundHandlerAdapter {
         }
     }
 
-    // ---- decoding, RFC 6455 5.2 ----
+    // ---- what the decoder delivers ----
 
-    private static ByteBuf join(ChannelHandlerContext ctx, ByteBuf partial, ByteBuf in) {
-        int n = in.readableBytes();
-        if (partial.refCnt() == 1
-                && partial.maxWritableBytes() >= n
-                && partial.writableBytes() >= n
-                && !partial.isReadOnly()) {
-            partial.writeBytes(in);
-            in.release();
-            return partial;
-        }
-        ByteBuf joined = ctx.alloc().directBuffer(partial.readableBytes() + n);
-        joined.writeBytes(partial).writeBytes(in);
-        partial.release();
-        in.release();
-        return joined;
-    }
+    private final class Incoming implements WebSocketDecoder.Sink {
+        private final ChannelHandlerContext ctx;
 
-    /** Consumes {@code in}: what does not make a whole message is kept in {@link #partial}. */
-    private void decode(ChannelHandlerContext ctx, ByteBuf in) throws ProtocolException {
-        boolean passedOn = false;
-        try {
-            while (!down) {
-                int start = in.readerIndex();
-                int available = in.readableBytes();
-                if (available < 2) {
-                    break;
-                }
-                int b0 = in.getUnsignedByte(start);
-                int b1 = in.getUnsignedByte(start + 1);
-                boolean masked = (b1 & 0x80) != 0;
-                long length = b1 & 0x7f;
-                int header = 2;
-                if (length == 126) {
-                    header = 4;
-                } else if (length == 127) {
-                    header = 10;
-                }
-                header += masked ? 4 : 0;
-                if (available < header) {
-                    break;
-                }
-                if (length == 126) {
-                    length = in.getUnsignedShort(start + 2);
-                } else if (length == 127) {
-                    length = in.getLong(start + 2);
-                }
-                checkHeader(b0, masked, length);
-                if (available < header + length) {
-                    break;
-                }
-                int n = (int) length;
-                int at = start + header;
-                if (masked) {
-                    int key = in.getInt(at - 4);
-                    if (key != 0) {
-                        WebSocketMask.apply(in, at, n, key);
-                    }
-                }
-                in.readerIndex(at + n);
-                if (b0 == (0x80 | OP_BINARY)) {
-                    framesIn = framesIn + 1;
-                    if (n < Frame.HEADER_LENGTH) {
-                        throw new ProtocolException(
-                                "frame of " + n + " bytes is shorter than its header of " + Frame.HEADER_LENGTH);
-                    }
-                    int typeFlags = in.getUnsignedShort(at);
-                    int flowId = in.getInt(at + 4);
-                    ByteBuf payload;
-                    if (!in.isReadable() && start == 0) {
-                        passedOn = true; // the usual case: one record, one frame
-                        payload = in.readerIndex(at + Frame.HEADER_LENGTH);
-                    } else {
-                        payload = in.retainedSlice(start, header + n).readerIndex(header + Frame.HEADER_LENGTH);
-                    }
-                    deliver(ctx, typeFlags >>> 8, typeFlags & 0xff, flowId, payload);
-                    if (passedOn) {
-                        return;
-                    }
-                } else {
-                    other(ctx, b0, in.slice(at, n));
-                }
-            }
-            if (!down && in.isReadable()) {
-                partial = in;
-                passedOn = true;
-                reserve(ctx);
-            }
-        } finally {
-            if (!passedOn) {
-                in.release();
-            }
+        Incoming(ChannelHandlerContext ctx) {
+            this.ctx = ctx;
         }
-    }
 
-    /** Moves the partial message into a buffer that holds all of it, unless it is in one: no pinned neighbour, no regrowth. */
-    private void reserve(ChannelHandlerContext ctx) {
-        ByteBuf p = partial;
-        if (p == null || p.refCnt() == 1 && p.readerIndex() == 0 && p.writableBytes() >= FairWriter.RECORD) {
-            return;
-        }
-        ByteBuf roomy = ctx.alloc().directBuffer(p.readableBytes() + 2 * FairWriter.RECORD);
-        roomy.writeBytes(p);
-        p.release();
-        partial = roomy;
-    }
-
-    private void checkHeader(int b0, boolean masked, long length) throws ProtocolException {
-        int opcode = b0 & 0x0f;
-        if ((b0 & 0x70) != 0) {
-            throw new ProtocolException("WebSocket message with reserved bits set, and no extension was agreed");
-        }
-        if (masked != (role == Role.WEBSOCKET_SERVER)) {
-            throw new ProtocolException(
-                    masked ? "masked message from a WebSocket server" : "unmasked message from a WebSocket client");
-        }
-        if (opcode >= OP_CLOSE && (length > 125 || (b0 & 0x80) == 0)) {
-            throw new ProtocolException("WebSocket control message that is fragmented or longer than 125 bytes");
-        }
-        if (opcode == OP_TEXT) {
-            throw new ProtocolException(1003, "text message; this link takes binary messages only");
-        }
-        if (length < 0 || length > MAX_MESSAGE) {
-            throw new ProtocolException(
-                    1009, "message of " + Long.toUnsignedString(length) + " bytes, most is " + MAX_MESSAGE);
-        }
-    }
-
-    /** Anything but a whole binary message. {@code body} is borrowed. */
-    private void other(ChannelHandlerContext ctx, int b0, ByteBuf body) throws ProtocolException {
-        boolean last = (b0 & 0x80) != 0;
-        switch (b0 & 0x0f) {
-            case OP_PING -> {
-                if (!ctx.channel().isWritable()) {
-                    return; // RFC 6455 5.5.3 wants only the latest answered; a peer that does not read gets none queued
-                }
-                byte[] echo = new byte[body.readableBytes()];
-                body.readBytes(echo);
-                ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
-                writeControl(pong, OP_PONG, 0, echo, echo.length);
-                ctx.writeAndFlush(pong, ctx.voidPromise());
-            }
-            case OP_PONG -> {}
-            case OP_CLOSE -> closedByPeer(ctx, body);
-            case OP_BINARY -> {
-                if (fragments != null) {
-                    throw new ProtocolException("a new message began inside a fragmented one");
-                }
-                fragments =
-                        ctx.alloc().directBuffer(body.readableBytes() * 2 + 64).writeBytes(body);
-            }
-            case OP_CONTINUATION -> continuation(ctx, last, body);
-            default -> throw new ProtocolException("WebSocket opcode " + (b0 & 0x0f));
-        }
-    }
-
-    private void continuation(ChannelHandlerContext ctx, boolean last, ByteBuf body) throws ProtocolException {
-        ByteBuf whole = fragments;
-        if (whole == null) {
-            throw new ProtocolException("continuation without a beginning");
-        }
-        if (whole.readableBytes() + body.readableBytes() > MAX_MESSAGE) {
-            throw new ProtocolException(1009, "fragmented message of more than " + MAX_MESSAGE + " bytes");
-        }
-        whole.writeBytes(body);
-        if (last) {
-            fragments = null;
+        @Override
+        public void frame(int type, int flags, int flowId, ByteBuf payload) throws ProtocolException {
             framesIn = framesIn + 1;
-            if (whole.readableBytes() < Frame.HEADER_LENGTH) {
-                whole.release();
-                throw new ProtocolException("frame is shorter than its header of " + Frame.HEADER_LENGTH);
+            switch (type) {
+                case Frame.PING -> {
+                    if (payload.readableBytes() != 8) {
+                        payload.release();
+                        throw new ProtocolException("PING whose payload is not 8 bytes");
+                    }
+                    writer().control(Frame.PONG, 0, 0, payload);
+                }
+                case Frame.PONG -> {
+                    try {
+                        if (payload.readableBytes() == 8) {
+                            pong(ctx, payload.readLong());
+                        }
+                    } finally {
+                        payload.release();
+                    }
+                }
+                default -> receiver.frame(Link.this, type, flags, flowId, payload);
             }
-            int typeFlags = whole.readUnsignedShort();
-            whole.skipBytes(2);
-            int flowId = whole.readInt();
-            deliver(ctx, typeFlags >>> 8, typeFlags & 0xff, flowId, whole);
         }
-    }
 
-    private void closedByPeer(ChannelHandlerContext ctx, ByteBuf body) {
-        String why = "connection closed by the peer";
-        if (body.readableBytes() >= 2) {
-            int code = body.readUnsignedShort();
-            String text = printable(body.toString(StandardCharsets.UTF_8));
-            why = text.isEmpty() ? "closed by the peer, code " + code : text;
+        @Override
+        public void ping(ByteBuf body) {
+            if (!ctx.channel().isWritable()) {
+                return; // RFC 6455 5.5.3 wants only the latest answered; a peer that does not read gets none queued
+            }
+            byte[] echo = new byte[body.readableBytes()];
+            body.readBytes(echo);
+            ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
+            writeControl(pong, WebSocketDecoder.OP_PONG, 0, echo, echo.length);
+            ctx.writeAndFlush(pong, ctx.voidPromise());
         }
-        downReason = why;
-        fail(why);
-        ByteBuf b = ctx.alloc().directBuffer(16);
-        writeControl(b, OP_CLOSE, 1000, new byte[0], 0);
-        ctx.writeAndFlush(b).addListener(ChannelFutureListener.CLOSE);
-        closeSoon(ctx);
+
+        @Override
+        public void closed(ByteBuf body) {
+            String why = "connection closed by the peer";
+            if (body.readableBytes() >= 2) {
+                int code = body.readUnsignedShort();
+                String text = printable(body.toString(StandardCharsets.UTF_8));
+                why = text.isEmpty() ? "closed by the peer, code " + code : text;
+            }
+            downReason = why;
+            fail(why);
+            ByteBuf b = ctx.alloc().directBuffer(16);
+            writeControl(b, WebSocketDecoder.OP_CLOSE, 1000, new byte[0], 0);
+            ctx.writeAndFlush(b).addListener(ChannelFutureListener.CLOSE);
+            closeSoon(ctx);
+        }
     }
 
     /** Text from a peer goes to terminals and logs: no control characters. */
     static String printable(String text) {
         return text.replaceAll("\\p{Cntrl}", "?");
-    }
-
-    private void deliver(ChannelHandlerContext ctx, int type, int flags, int flowId, ByteBuf payload)
-            throws ProtocolException {
-        switch (type) {
-            case Frame.PING -> {
-                if (payload.readableBytes() != 8) {
-                    payload.release();
-                    throw new ProtocolException("PING whose payload is not 8 bytes");
-                }
-                writer().control(Frame.PONG, 0, 0, payload);
-            }
-            case Frame.PONG -> {
-                try {
-                    if (payload.readableBytes() == 8) {
-                        pong(ctx, payload.readLong());
-                    }
-                } finally {
-                    payload.release();
-                }
-            }
-            default -> receiver.frame(this, type, flags, flowId, payload);
-        }
     }
 
     private void pong(ChannelHandlerContext ctx, long sentNanos) {

@@ -6,10 +6,8 @@ import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelMetadata;
-import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.DefaultChannelConfig;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
@@ -19,7 +17,6 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.SocketAddress;
 import java.util.ArrayDeque;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,7 +41,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private final FlowMultiplexer mux;
     private final int flowId;
     private final OpenRequest request;
-    private final FlowConfig config;
+    private final LinkFlowConfig config;
     private final Outlet outlet;
     private final Promise<Void> opened;
 
@@ -60,6 +57,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private long otherRttMicros;
 
     private @Nullable ArrayDeque<Object> inbound;
+    private @Nullable ByteBuf gathering; // the last of inbound, when small frames are being gathered in it
     private boolean readPending;
     private boolean delivered; // since the last channelReadComplete
     private boolean finReceived;
@@ -74,7 +72,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.mux = mux;
         this.flowId = flowId;
         this.request = request;
-        this.config = new FlowConfig(this);
+        this.config = new LinkFlowConfig(this);
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
         this.window = request.destination().isStream() ? new ReceiveWindow(mux.budget()) : null;
@@ -203,7 +201,24 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             if (inbound == null) {
                 inbound = new ArrayDeque<>(4);
             }
-            inbound.add(message);
+            queue(inbound, message);
+        }
+    }
+
+    /** Bytes that wait are credit's to bound, so small frames are gathered: each alone would hold its whole record. */
+    private void queue(ArrayDeque<Object> queue, Object message) {
+        if (window == null || !(message instanceof ByteBuf b) || b.readableBytes() >= Outlet.SMALL) {
+            queue.add(message);
+            gathering = null;
+            return;
+        }
+        ByteBuf tail = gathering;
+        if (tail != null && !queue.isEmpty() && tail.writableBytes() >= b.readableBytes()) {
+            tail.writeBytes(b);
+            b.release();
+        } else {
+            gathering = Outlet.gather(b, b.readableBytes());
+            queue.add(gathering);
         }
     }
 
@@ -251,6 +266,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private void drainInbound() {
         ArrayDeque<Object> q = inbound;
         while (readPending && q != null && !q.isEmpty()) {
+            if (q.size() == 1) {
+                gathering = null;
+            }
             deliver(q.poll());
         }
         if (q != null && q.isEmpty()) {
@@ -268,6 +286,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
             pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
         }
+    }
+
+    /** autoRead was switched off. */
+    void stopReading() {
+        readPending = false;
     }
 
     private void outletReady() {
@@ -387,6 +410,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         opened.tryFailure(new FlowException(Reason.CANCELLED, "closed before it was opened"));
         ArrayDeque<Object> q = inbound;
         inbound = null;
+        gathering = null;
         if (q != null) {
             // Emptied, not just released: drainInbound() may be in the middle of it.
             for (Object message = q.poll(); message != null; message = q.poll()) {
@@ -512,48 +536,6 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
         void resumeFlush() {
             flush0();
-        }
-    }
-
-    private static final class FlowConfig extends DefaultChannelConfig {
-        private final LinkFlow flow;
-        private int linger = -1;
-
-        FlowConfig(LinkFlow flow) {
-            super(flow);
-            this.flow = flow;
-        }
-
-        @Override
-        protected void autoReadCleared() {
-            flow.readPending = false;
-        }
-
-        @Override
-        public Map<ChannelOption<?>, Object> getOptions() {
-            return getOptions(super.getOptions(), ChannelOption.SO_LINGER, ChannelOption.ALLOW_HALF_CLOSURE);
-        }
-
-        @Override
-        @SuppressWarnings("unchecked")
-        public <T> T getOption(ChannelOption<T> option) {
-            if (option == ChannelOption.SO_LINGER) {
-                return (T) Integer.valueOf(linger);
-            }
-            if (option == ChannelOption.ALLOW_HALF_CLOSURE) {
-                return (T) Boolean.TRUE;
-            }
-            return super.getOption(option);
-        }
-
-        /** SO_LINGER is accepted so that every channel can be reset in one way; close() of a flow that has not finished always resets. */
-        @Override
-        public <T> boolean setOption(ChannelOption<T> option, T value) {
-            if (option == ChannelOption.SO_LINGER) {
-                linger = (Integer) value;
-                return true;
-            }
-            return option == ChannelOption.ALLOW_HALF_CLOSURE || super.setOption(option, value);
         }
     }
 }

@@ -4,7 +4,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
-import io.netty.channel.WriteBufferWaterMark;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -29,12 +28,6 @@ public final class LinkUpgrade {
 
     /** Link protocol version 1. */
     public static final String SUBPROTOCOL = "culvert.1";
-
-    /** Unsent bytes that the kernel may hold for a link: 2 ms of 500 Mbit/s, so a small frame overtakes bulk early. */
-    static final int NOTSENT_LOWAT = 128 << 10;
-
-    /** What a link may have between writer and socket. */
-    private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(64 << 10, 128 << 10);
 
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 1.3
 
@@ -98,10 +91,9 @@ public final class LinkUpgrade {
      * takes the HTTP handlers out. Bytes that came behind the upgrade reach the link.
      */
     public static void install(Channel channel, Link link, ChannelHandler... httpHandlers) {
-        channel.config().setWriteBufferWaterMark(WATER_MARK);
         channel.config().setOption(ChannelOption.TCP_NODELAY, true);
         channel.config().setAutoRead(true);
-        EventLoops.keepLittleUnsent(channel);
+        EventLoops.limitDepth(channel, SocketDepth.START);
         ChannelPipeline pipeline = channel.pipeline();
         SslHandler tls = pipeline.get(SslHandler.class);
         if (tls != null) {

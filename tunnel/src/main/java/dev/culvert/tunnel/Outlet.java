@@ -27,12 +27,19 @@ public final class Outlet {
 
     private static final int INITIAL_SLOTS = 4;
     private static final int HEADROOM = 1 << 16;
+    private static final int MERGED = 1 << 17;
+
+    /** DATA smaller than this is gathered while it waits: a frame of one byte would hold its whole record, and a slot. */
+    static final int SMALL = 1_024;
+
+    /** What such bytes are gathered into. */
+    private static final int MERGE_BUFFER = 8_192;
 
     final int flowId;
     private final FairWriter writer;
     private final @Nullable Listener listener;
 
-    // A ring: payload and, beside it, type | flags << 8 | HEADROOM.
+    // A ring: payload and, beside it, type | flags << 8 | HEADROOM or MERGED.
     private @Nullable ByteBuf[] payloads = {};
     private int[] meta = {};
     private int head;
@@ -80,16 +87,47 @@ public final class Outlet {
             payload.release();
             return;
         }
+        int n = payload.readableBytes();
+        int marks = headroom ? HEADROOM : 0;
+        if (type == Frame.DATA && n < SMALL && count > 0) {
+            if (n == 0 || merge(flags, payload, n)) {
+                payload.release();
+                return;
+            }
+            payload = gather(payload, n);
+            marks = MERGED;
+        }
         if (count == payloads.length) {
             grow();
         }
         int slot = (head + count) & (payloads.length - 1);
         payloads[slot] = payload;
-        meta[slot] = type | flags << 8 | (headroom ? HEADROOM : 0);
+        meta[slot] = type | flags << 8 | marks;
         count++;
-        int n = payload.readableBytes();
         queuedBytes += n;
         writer.added(this, n);
+    }
+
+    /** Appends to the last frame if that is being gathered and has room. */
+    private boolean merge(int flags, ByteBuf payload, int n) {
+        int last = (head + count - 1) & (payloads.length - 1);
+        ByteBuf tail = payloads[last];
+        if ((meta[last] & MERGED) == 0 || tail == null || tail.writableBytes() < n) {
+            return false;
+        }
+        tail.writeBytes(payload);
+        meta[last] |= flags << 8;
+        queuedBytes += n;
+        writer.added(this, n);
+        return true;
+    }
+
+    /** Begins a buffer that small frames are gathered into. Takes {@code payload}. */
+    static ByteBuf gather(ByteBuf payload, int n) {
+        ByteBuf gathered =
+                payload.alloc().directBuffer(MERGE_BUFFER, MERGE_BUFFER).writeBytes(payload, n);
+        payload.release();
+        return gathered;
     }
 
     /**

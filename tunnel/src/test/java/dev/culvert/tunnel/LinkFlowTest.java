@@ -282,15 +282,35 @@ class LinkFlowTest {
         FlowRecorder slow = new FlowRecorder(false);
         Flows f = pair.open(a, slow);
         for (int i = 0; i < 20; i++) {
-            f.a().writeAndFlush(Unpooled.wrappedBuffer(random(i, 1_000)));
+            f.a().writeAndFlush(Unpooled.wrappedBuffer(random(i, 2_000)));
             pair.pump();
         }
         slow.onRead = () -> slow.channel.close();
         f.b().read();
         pair.pump();
-        assertThat(slow.bytes.size()).as("only what was read before it closed").isEqualTo(1_000);
+        assertThat(slow.bytes.size()).as("only what was read before it closed").isEqualTo(2_000);
         assertThat(slow.error).isNull();
         assertThat(slow.events).containsExactly("active", "inactive");
+    }
+
+    @Test
+    void smallFramesThatAreNotReadAreGathered() {
+        FlowRecorder slow = new FlowRecorder(false);
+        Flows f = pair.open(a, slow);
+        for (int i = 0; i < 3_000; i++) {
+            f.a().writeAndFlush(Unpooled.wrappedBuffer(new byte[] {(byte) i}));
+            pair.pump();
+        }
+        int[] reads = {0};
+        slow.onRead = () -> reads[0]++;
+        f.b().config().setAutoRead(true);
+        pair.pump();
+        assertThat(reads[0]).isLessThan(5);
+        byte[] got = slow.bytes.toByteArray();
+        assertThat(got).hasSize(3_000);
+        for (int i = 0; i < got.length; i++) {
+            assertThat(got[i]).isEqualTo((byte) i);
+        }
     }
 
     @Test
