@@ -2,7 +2,8 @@
 
   probe.py serve DIR              the LAN host's odd servers, see serve()
   probe.py connect HOST PORT      connects; prints CONNECTED or the errno's name, and the milliseconds it took
-  probe.py udp HOST PORT          sends one datagram; prints the echo or the errno's name
+  probe.py udp HOST PORT [N]      sends one datagram (of N bytes); prints the echo (or whether it is the same) or the
+                                  errno's name, and the milliseconds it took
   probe.py hold HOST PORT         connects, prints CONNECTED, waits; prints EOF or the errno's name when it ends
   probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
@@ -106,15 +107,17 @@ def connect(host, port):
     say(result, int((time.monotonic() - start) * 1000))
 
 
-def udp(host, port):
+def udp(host, port, size=0):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     start = time.monotonic()
     with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.settimeout(10)
         try:
             s.connect((host, int(port)))
-            s.send(b"one datagram")
-            result = s.recv(65535).decode()
+            data = random.Random(9).randbytes(int(size)) or b"one datagram"
+            s.send(data)
+            heard = s.recv(65535)
+            result = heard.decode() if not int(size) else "SAME" if heard == data else "OTHER"
         except OSError as e:
             result = name(e)
     say(result, int((time.monotonic() - start) * 1000))

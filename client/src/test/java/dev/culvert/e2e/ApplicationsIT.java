@@ -241,4 +241,21 @@ final class ApplicationsIT {
                     .startsWith("one datagram ");
         }
     }
+
+    @Test
+    void datagramsOfEverySizeComeBackWhole() throws Exception {
+        for (String host : new String[] {Lab.OFFICE_HOST, Lab.OFFICE_HOST_6}) {
+            // Around the MTU, several fragments, and the largest that IPv4 can carry.
+            for (int size : new int[] {1, 1452, 1453, 1472, 1473, 20_000, 65_507}) {
+                assertThat(lab.probe(
+                                lab.client,
+                                "udp",
+                                host,
+                                Integer.toString(LanServices.UDP_ECHO),
+                                Integer.toString(size)))
+                        .as(host + " " + size)
+                        .startsWith("SAME ");
+            }
+        }
+    }
 }
