@@ -117,6 +117,8 @@ class Bench:
         jdk = builds.jdk_of(this, a.jdk)
         self.settings = Settings(a.seconds, 6 if a.quick else 30, 2 if a.quick else 10, jdk.java)
         for i, build in enumerate(sides):
+            if not jdk.archived(build):
+                tell(f"{build.name}: no class-data archive for Java {jdk.release}: programs start slower than they could")
             lab = Lab(PREFIXES[i], STATES[i], build.root, a.jdk)
             self.labs[build.name] = lab
             lab.make()
@@ -128,7 +130,7 @@ class Bench:
             "machine": machine(next(iter(self.labs.values())), jdk),
             "options": {"runs": a.runs, "seconds": a.seconds, "quick": a.quick, "only": a.only},
             "clean_means": {"others_cpu_per_second": FOREIGN_LIMIT, "steal_per_second_and_processor": STEAL_LIMIT},
-            "sides": [{"name": b.name, "commit": b.commit, "root": b.root} for b in sides],
+            "sides": [{"name": b.name, "commit": b.commit, "root": b.root, "class_data_archive": jdk.archived(b)} for b in sides],
             "figures": {key: {"label": f.label, "unit": f.unit, "better": f.better} for key, f in FIGURES.items()},
         }
 

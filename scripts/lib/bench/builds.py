@@ -25,6 +25,11 @@ class Build:
 class Jdk:
     version: str
     java: str
+    release: str  # its number alone
+
+    def archived(self, build):
+        """Whether the launchers of a build have a class-data archive for it, without which programs start slower."""
+        return os.path.exists(os.path.join(build.root, "target", "culvert", f"cds-{self.release}.jsa"))
 
 
 def as_owner():
@@ -53,7 +58,14 @@ def _build(root, tell, jdk):
         try:
             subprocess.run([*as_owner(), os.path.join(root, "scripts", "build")], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=True, env=environment)
         except subprocess.CalledProcessError as e:
-            raise Failure(f"scripts/build in {root}: exit code {e.returncode}; its output is in {log}") from None
+            raise Failure(f"scripts/build in {root}: exit code {e.returncode}: {_first_error(log)}; all of its output is in {log}") from None
+
+
+def _first_error(log):
+    with open(log, errors="replace") as f:
+        lines = [line.strip() for line in f]
+    errors = [line for line in lines if "ERROR" in line and not line.endswith(":")]
+    return (errors or lines or ["no output"])[0]
 
 
 def _client_jar(root):
@@ -66,7 +78,9 @@ def _stale(root):
     jar = _client_jar(root)
     if jar is None:
         return True
-    built = os.path.getmtime(jar)
+    # An unchanged jar keeps its time; scripts/build leaves a file of the time when it began.
+    stamp = os.path.join(root, "target", "culvert", "built")
+    built = os.path.getmtime(stamp if os.path.exists(stamp) else jar)
     newer = run("find", root, "-path", f"{root}/target", "-prune", "-o", "-type", "f", "(", "-path", "*/src/main/*", "-o", "-name", "pom.xml", ")",
                 "-newermt", f"@{built}", "-print", "-quit", check=False)
     return bool(newer.stdout.strip())
@@ -110,6 +124,6 @@ def jdk_of(build, jdk):
     found = run("bash", "-c", '. "$1/scripts/lib/launch.sh"; newest_java', "bash", build.root, check=False, env=environment).stdout.strip()
     if not found:
         raise Failure(f"no JDK of version 17 or later {'in ' + jdk if jdk else 'found'}; install one or name one with --jdk")
-    java = found.split(" ", 1)[1]
+    release, java = found.split(" ", 1)
     said = run(java, "-version").stderr.strip().splitlines()
-    return Jdk(said[1] if len(said) > 1 else said[0], java)
+    return Jdk(said[1] if len(said) > 1 else said[0], java, release)

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -156,7 +157,7 @@ class Lab:
         start("lan", "nginx", "nginx", "-p", www + "/", "-c", "nginx.conf", "-e", "error.log")
         start("lan", "iperf3", "iperf3", "-s", "-p", IPERF_PORT)
         start("lan", "iperf3-2", "iperf3", "-s", "-p", SECOND_IPERF_PORT)
-        start("lan", "echo", "python3", os.path.join(HERE, "probe.py"), "serve", ECHO_PORT)
+        start("lan", "echo", sys.executable, os.path.join(HERE, "probe.py"), "serve", ECHO_PORT)
         # For the cable alone.
         start("gateway", "iperf3-gateway", "iperf3", "-s", "-p", IPERF_PORT)
         for role, host, ports in (("lan", LAN_HOST, (IPERF_PORT, SECOND_IPERF_PORT, ECHO_PORT, HTTP_PORT)), ("gateway", "127.0.0.1", (IPERF_PORT,))):

@@ -5,6 +5,7 @@ import json
 import re
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -66,6 +67,13 @@ def _json_of(lab, role, command, seconds):
         raise Failure(f"{command[0]} in {role}: {said}") from None
 
 
+def _iperf_error(said):
+    try:
+        return json.loads(said).get("error", "it ended at once")
+    except ValueError:
+        return (said.strip() or "no output").splitlines()[-1]
+
+
 def _iperf_command(host, port, seconds, *options):
     return ["iperf3", "-J", "-c", host, "-p", port, "-t", f"{seconds:g}", *options]
 
@@ -87,7 +95,7 @@ def _mbit(total):
 
 
 def _probe(lab, what, *arguments, seconds):
-    return _json_of(lab, "client", ["python3", HERE + "/probe.py", what, LAN_HOST, ECHO_PORT, *arguments], seconds)
+    return _json_of(lab, "client", [sys.executable, HERE + "/probe.py", what, LAN_HOST, ECHO_PORT, *arguments], seconds)
 
 
 def _ping_start(lab, role, host, seconds):
@@ -123,8 +131,16 @@ class _Load:
     def __init__(self, lab, role, host, port, seconds, *options):
         self.seconds = seconds + LOAD_LEAD + LOAD_TAIL
         command = lab.within(role, *_iperf_command(host, port, round(self.seconds), *options))
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
-        time.sleep(LOAD_LEAD)
+        for attempt in range(BUSY_TRIES):
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+            try:
+                said = self.process.communicate(timeout=LOAD_LEAD)[0]
+            except subprocess.TimeoutExpired:
+                return  # under way
+            if "busy" not in said:
+                break
+            time.sleep(BUSY_WAIT)
+        raise Failure(f"the bulk load beside the measure, iperf3 to {host} port {port}: {_iperf_error(said)}")
 
     def end(self):
         """Mbit/s. To be called when the other measure has ended; the load must still be running then."""
@@ -270,7 +286,7 @@ def memory(lab, settings):
     lab.start()
     time.sleep(SETTLE)
     idle = {role: memory_mib(lab.programs[role].pid, "VmRSS") for role in PROGRAMS}
-    holder = subprocess.Popen(lab.within("client", "python3", HERE + "/probe.py", "hold", LAN_HOST, ECHO_PORT, HELD_FLOWS),
+    holder = subprocess.Popen(lab.within("client", sys.executable, HERE + "/probe.py", "hold", LAN_HOST, ECHO_PORT, HELD_FLOWS),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         line = holder.stdout.readline()
