@@ -105,7 +105,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
         int id = freeId();
         LinkFlow flow = new LinkFlow(this, id, request, false);
-        flows.put(id, flow);
+        flows.put(key(id), flow);
         flow.pipeline().addLast(handler);
         ByteBuf b = link().channel().alloc().directBuffer(128);
         new OpenRequest(
@@ -131,14 +131,14 @@ public final class FlowMultiplexer implements FrameReceiver {
         int side = link().role() == Link.Role.WEBSOCKET_SERVER ? Frame.SERVER_OPENED : 0;
         do {
             nextId = (nextId + 1) & 0x7fff_ffff;
-        } while (nextId == 0 || flows.containsKey(nextId | side));
+        } while (nextId == 0 || flows.containsKey(key(nextId | side)));
         return nextId | side;
     }
 
     @Nullable
     LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler) {
         LinkFlow flow = new LinkFlow(this, id, request, true);
-        flows.put(id, flow);
+        flows.put(key(id), flow);
         flow.pipeline().addLast(handler);
         // OPENED goes first: whatever the handler writes when it becomes active comes after it.
         ByteBuf b = link().channel().alloc().directBuffer(8);
@@ -150,7 +150,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     void refused(int id, ByteBuf payload) {
-        flows.remove(id);
+        flows.remove(key(id));
         if (isUp()) {
             link().writer().control(Frame.REFUSED, 0, id, payload);
         } else {
@@ -158,8 +158,16 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
+    /**
+     * Ids are counted up, and IntObjectHashMap uses keys as they are: they would lie in one run, through all of which each
+     * removal goes. Multiplying by an odd number (2^32 divided by the golden ratio) scatters them, each to its own key.
+     */
+    private static int key(int id) {
+        return id * 0x9E3779B9;
+    }
+
     void forget(LinkFlow flow) {
-        flows.remove(flow.flowId());
+        flows.remove(key(flow.flowId()));
     }
 
     // ---- FrameReceiver ----
@@ -174,7 +182,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) throws ProtocolException {
         boolean passedOn = false;
         try {
-            Object flow = flowId == 0 ? null : flows.get(flowId);
+            Object flow = flowId == 0 ? null : flows.get(key(flowId));
             switch (type) {
                 case Frame.OPEN -> open(link, flowId, payload);
                 case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
@@ -205,7 +213,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             throw new ProtocolException(
                     "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not the sender's to choose");
         }
-        if (flows.containsKey(flowId)) {
+        if (flows.containsKey(key(flowId))) {
             throw new ProtocolException("OPEN of flow " + Integer.toUnsignedString(flowId) + ", which exists");
         }
         IncomingFlow flow = new IncomingFlow(this, flowId, OpenRequest.decode(payload));
@@ -213,13 +221,13 @@ public final class FlowMultiplexer implements FrameReceiver {
             flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        flows.put(flowId, flow);
+        flows.put(key(flowId), flow);
         listener.onOpen(flow);
     }
 
     private void pending(IncomingFlow flow, int type, int flowId) {
         if (type == Frame.RESET) {
-            flows.remove(flowId);
+            flows.remove(key(flowId));
             flow.abandon();
         } else {
             // A stream's opener waits for OPENED. Datagrams may come early; until the agent is ready they are lost,
