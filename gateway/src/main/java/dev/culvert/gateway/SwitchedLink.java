@@ -161,7 +161,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 case Frame.ANNOUNCE -> announced(payload);
                 case Frame.DRAIN -> draining();
                 default -> {
-                    FlowHalf half = halves.get(flowId);
+                    FlowHalf half = halves.get(key(flowId));
                     if (half == null) {
                         registry.counters.unknownFlow.increment(); // usual just after a reset
                     } else {
@@ -297,12 +297,20 @@ abstract class SwitchedLink implements FrameReceiver {
 
     final void add(FlowHalf half, int id) {
         half.attach(id, writer().outlet(id, null));
-        halves.put(id, half);
+        halves.put(key(id), half);
         flowCount = halves.size();
     }
 
     final boolean has(int id) {
-        return halves.containsKey(id);
+        return halves.containsKey(key(id));
+    }
+
+    /**
+     * Ids are counted up, and IntObjectHashMap uses keys as they are: they would lie in one run, through all of which each
+     * removal goes. Multiplying by an odd number (2^32 divided by the golden ratio) scatters them, each to its own key.
+     */
+    private static int key(int id) {
+        return id * 0x9E3779B9;
     }
 
     /** Forgets the flow at once: what waits for the owner is dropped. */
@@ -314,7 +322,7 @@ abstract class SwitchedLink implements FrameReceiver {
     private void remove(FlowHalf half) {
         if (!half.closed) {
             half.closed = true;
-            halves.remove(half.id);
+            halves.remove(key(half.id));
             flowCount = halves.size();
         }
     }

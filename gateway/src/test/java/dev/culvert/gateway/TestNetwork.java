@@ -1,0 +1,250 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Grant;
+import dev.culvert.token.IpPrefix;
+import dev.culvert.token.StateDirectory;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.FlowListener;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.FrameReceiver;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.OpenRequest;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.NullUnmarked;
+
+/**
+ * A gateway on loopback with keys of its own, and peers that connect to it as clients and agents do. Bulk
+ * goes over TLS: without it each byte is masked, and paranoid leak detection makes that hundreds of times slower.
+ */
+@NullUnmarked
+final class TestNetwork implements AutoCloseable {
+    static final int PATIENCE = 40;
+
+    final StateDirectory state;
+    final Gateway gateway;
+    final EventLoopGroup loops = EventLoops.create(2, "peers");
+    private final boolean tls;
+
+    TestNetwork(Path dir, boolean tls, int threads) throws Exception {
+        this.tls = tls;
+        state = StateDirectory.openOrCreate(dir);
+        gateway = new Gateway(
+                state,
+                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
+                tls,
+                Set.of("localhost", "127.0.0.1"),
+                threads,
+                LinkSettings.DEFAULT);
+    }
+
+    URI uri() {
+        return URI.create(
+                (tls ? "wss" : "ws") + "://127.0.0.1:" + gateway.address().getPort());
+    }
+
+    String clientToken(String name, Instant expires, String... grants) throws Exception {
+        List<Grant> list = Arrays.stream(grants).map(Grant::parse).toList();
+        Instant made = Instant.now().minusSeconds(120);
+        return state.signer().sign(ClientToken.of(name, uri(), state.caPin(), made, expires, list));
+    }
+
+    String agentToken(String name, String... routes) throws Exception {
+        List<IpPrefix> list = Arrays.stream(routes).map(IpPrefix::parse).toList();
+        Instant now = Instant.now();
+        return state.signer().sign(AgentToken.of(name, uri(), state.caPin(), now, now.plusSeconds(3600), list));
+    }
+
+    LinkConnector connector(String jwt) throws Exception {
+        return new LinkConnector(uri(), Base64.getUrlDecoder().decode(state.caPin()), jwt);
+    }
+
+    Peer connect(String jwt, Consumer<IncomingFlow> onOpen) throws Exception {
+        Peer peer = new Peer(loops.next(), onOpen);
+        connector(jwt).connect(peer.loop, LinkSettings.DEFAULT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
+        return peer;
+    }
+
+    /** A client that has heard of {@code agents} agents. */
+    Peer client(String name, int agents, String... grants) throws Exception {
+        Peer peer = connect(clientToken(name, Instant.now().plusSeconds(3600), grants), f -> {});
+        while (true) {
+            Announcement.Reachable said = peer.announcements.poll(PATIENCE, TimeUnit.SECONDS);
+            if (said == null) {
+                throw new AssertionError("no ANNOUNCE of " + agents + " agents");
+            }
+            if (said.agents().stream().filter(a -> a.instances() > 0).count() >= agents) {
+                return peer;
+            }
+        }
+    }
+
+    Peer agent(String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
+        int before = gateway.registry().agentCount();
+        Peer peer = connect(agentToken(name, routes), onOpen);
+        peer.call(() -> {
+            peer.mux.announce(new Announcement.Agent("i1", null, List.of(routes), true));
+            return null;
+        });
+        org.awaitility.Awaitility.await().until(() -> gateway.registry().agentCount() > before);
+        return peer;
+    }
+
+    /** A peer whose frames the test writes itself. */
+    Raw raw(String jwt) throws Exception {
+        Raw raw = new Raw();
+        connector(jwt).connect(loops.next(), LinkSettings.DEFAULT, raw).get(PATIENCE, TimeUnit.SECONDS);
+        return raw;
+    }
+
+    static OpenRequest open(Destination destination, String agent) {
+        return new OpenRequest(destination, agent, null, new InetSocketAddress("10.9.9.9", 4000), 65_536, 0, null);
+    }
+
+    static Destination tcp(String address, int port) throws Exception {
+        return Destination.of(Destination.TCP, InetAddress.getByName(address), port);
+    }
+
+    static Destination udp(String address, int port) throws Exception {
+        return Destination.of(Destination.UDP, InetAddress.getByName(address), port);
+    }
+
+    int flowsAtGateway() {
+        return gateway.registry().links().stream().mapToInt(l -> l.flowCount).sum();
+    }
+
+    @Override
+    public void close() {
+        gateway.close();
+        loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
+    }
+
+    /** One link with a multiplexer on it. */
+    static final class Peer implements FlowListener {
+        final EventLoop loop;
+        final FlowMultiplexer mux = new FlowMultiplexer(this);
+        final CompletableFuture<String> down = new CompletableFuture<>();
+        final CompletableFuture<String> drained = new CompletableFuture<>();
+        final BlockingQueue<Announcement.Reachable> announcements = new LinkedBlockingQueue<>();
+        final BlockingQueue<OpenRequest> opens = new LinkedBlockingQueue<>();
+        private final Consumer<IncomingFlow> onOpen;
+
+        Peer(EventLoop loop, Consumer<IncomingFlow> onOpen) {
+            this.loop = loop;
+            this.onOpen = onOpen;
+        }
+
+        <T> T call(Callable<T> body) throws Exception {
+            return loop.submit(body).get(PATIENCE, TimeUnit.SECONDS);
+        }
+
+        /** Opens a flow and gives what comes back. */
+        TestFlow open(OpenRequest request) throws Exception {
+            TestFlow flow = new TestFlow();
+            call(() -> flow.start(mux.open(request, flow)));
+            return flow;
+        }
+
+        int flows() throws Exception {
+            return call(mux::flowCount);
+        }
+
+        void close() throws Exception {
+            call(() -> {
+                mux.link().close(1000, "done");
+                return null;
+            });
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            opens.add(flow.request());
+            onOpen.accept(flow);
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws dev.culvert.tunnel.ProtocolException {
+            announcements.add(Announcement.decode(payload, Announcement.Reachable.class));
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer link, String text) {
+            drained.complete(text);
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            down.complete(why);
+        }
+    }
+
+    /** What came over a raw link. */
+    record Received(int type, int flags, int flowId, byte[] payload) {}
+
+    static final class Raw implements FrameReceiver {
+        final CompletableFuture<Link> up = new CompletableFuture<>();
+        final CompletableFuture<String> down = new CompletableFuture<>();
+        final BlockingQueue<Received> frames = new LinkedBlockingQueue<>();
+
+        void send(int type, int flags, int id, ByteBuf payload) throws Exception {
+            Link link = up.get(PATIENCE, TimeUnit.SECONDS);
+            link.eventLoop().execute(() -> link.writer().control(type, flags, id, payload));
+        }
+
+        Received next(int type) throws Exception {
+            while (true) {
+                Received r = frames.poll(PATIENCE, TimeUnit.SECONDS);
+                if (r == null) {
+                    throw new AssertionError("no frame of type " + type + "; down: " + down.getNow("no"));
+                }
+                if (r.type == type) {
+                    return r;
+                }
+            }
+        }
+
+        @Override
+        public void linkUp(Link link) {
+            up.complete(link);
+        }
+
+        @Override
+        public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) {
+            byte[] b = new byte[payload.readableBytes()];
+            payload.readBytes(b);
+            payload.release();
+            frames.add(new Received(type, flags, flowId, b));
+        }
+
+        @Override
+        public void batchComplete(Link link) {}
+
+        @Override
+        public void linkDown(Link link, String why) {
+            down.complete(why);
+        }
+    }
+}
