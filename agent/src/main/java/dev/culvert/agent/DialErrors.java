@@ -3,6 +3,7 @@ package dev.culvert.agent;
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tunnel.Reason;
 import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.epoll.Epoll;
 import io.netty.channel.unix.Errors;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
@@ -25,17 +26,16 @@ final class DialErrors {
     private DialErrors() {}
 
     private static String[] words() {
-        String[] words = new String[ERRNOS.length];
-        try {
-            for (int i = 0; i < words.length; i++) {
-                String text = String.valueOf(new Errors.NativeIoException("", -ERRNOS[i], false).getMessage());
-                int at = text.lastIndexOf(": ");
-                words[i] = at < 0 ? text : text.substring(at + 2);
-            }
-            return words;
-        } catch (LinkageError e) {
-            return new String[0]; // not on epoll
+        if (!Epoll.isAvailable()) { // also loads the library, without which Errors must not be touched
+            return new String[0];
         }
+        String[] words = new String[ERRNOS.length];
+        for (int i = 0; i < words.length; i++) {
+            String text = String.valueOf(new Errors.NativeIoException("", -ERRNOS[i], false).getMessage());
+            int at = text.lastIndexOf(": ");
+            words[i] = at < 0 ? text : text.substring(at + 2);
+        }
+        return words;
     }
 
     /** {@link Reason#UNSPECIFIED} when it says nothing about the destination. */

@@ -1,0 +1,188 @@
+package dev.culvert.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.agent.TestLan.TestFlow;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.PortedDatagram;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.Unpooled;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The agent's sockets, asked through a real gateway; the LAN is loopback. */
+@NullUnmarked
+final class AgentTest {
+    private static final int TCP = Destination.TCP;
+    private static final int UDP = Destination.UDP;
+
+    @TempDir
+    Path dir;
+
+    private TestLan lan;
+
+    @BeforeEach
+    void start() throws Exception {
+        lan = new TestLan(
+                dir,
+                List.of("127.0.0.0/8", "::1/128", "10.0.0.0/8"),
+                "office:127.0.0.0/8",
+                "office:[::1/128]",
+                "office:localhost:1-65535/udp",
+                "office:0.0.0.0/0");
+    }
+
+    @AfterEach
+    void stop() {
+        lan.close();
+    }
+
+    private static DatagramSocket udp(String address) throws Exception {
+        DatagramSocket socket = new DatagramSocket(new InetSocketAddress(InetAddress.getByName(address), 0));
+        socket.setSoTimeout(20_000);
+        return socket;
+    }
+
+    private static DatagramPacket receive(DatagramSocket socket) throws Exception {
+        DatagramPacket packet = new DatagramPacket(new byte[65_536], 65_536);
+        socket.receive(packet);
+        return packet;
+    }
+
+    private static String text(DatagramPacket packet) {
+        return new String(packet.getData(), 0, packet.getLength(), StandardCharsets.ISO_8859_1);
+    }
+
+    private static void reply(DatagramSocket socket, DatagramPacket to, String text) throws Exception {
+        byte[] b = text.getBytes(StandardCharsets.ISO_8859_1);
+        socket.send(new DatagramPacket(b, b.length, to.getSocketAddress()));
+    }
+
+    @Test
+    void tcp() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            TestFlow flow = lan.open(TCP, "127.0.0.1", server.getLocalPort());
+            try (Socket accepted = server.accept()) {
+                flow.send("question");
+                assertThat(accepted.getInputStream().readNBytes(8))
+                        .isEqualTo("question".getBytes(StandardCharsets.US_ASCII));
+                accepted.getOutputStream().write("answer".getBytes(StandardCharsets.US_ASCII));
+                assertThat(flow.next()).isEqualTo("answer");
+                accepted.setSoLinger(true, 0);
+            }
+            assertThat(flow.ended()).isEqualTo(Reason.RESET);
+        }
+    }
+
+    @Test
+    void refusedByTheHost() throws Exception {
+        int port;
+        try (ServerSocket server = new ServerSocket(0)) {
+            port = server.getLocalPort();
+        }
+        assertThat(lan.open(TCP, "127.0.0.1", port).refused()).isEqualTo(Reason.CONNECTION_REFUSED);
+        assertThat(lan.open(TCP, "::1", port).refused()).isEqualTo(Reason.CONNECTION_REFUSED);
+    }
+
+    /** The agent asks its own routes too, whatever the gateway let pass. */
+    @Test
+    void whatTheAgentDoesNotServe() throws Exception {
+        assertThat(lan.open(TCP, "192.0.2.1", 80).refused()).isEqualTo(Reason.PROHIBITED);
+    }
+
+    /** Resolves to loopback: a grant of addresses does not open it unless it says so. */
+    @Test
+    void names() throws Exception {
+        assertThat(lan.open(UDP, "localhost", 9).refused()).isNull();
+        assertThat(lan.open(TCP, "does-not-exist.invalid", 9).refused()).isEqualTo(Reason.NAME_NOT_FOUND);
+    }
+
+    @Test
+    void oneSocketForAllDestinationsOfASource() throws Exception {
+        try (DatagramSocket a = udp("127.0.0.1");
+                DatagramSocket b = udp("127.0.0.2")) {
+            TestFlow toA = lan.open(UDP, "127.0.0.1", a.getLocalPort());
+            TestFlow toB = lan.open(UDP, "127.0.0.2", b.getLocalPort());
+            TestFlow other = lan.open(UDP, "127.0.0.1", a.getLocalPort(), 4001);
+            toA.send("1");
+            DatagramPacket atA = receive(a);
+            toB.send("2");
+            DatagramPacket atB = receive(b);
+            assertThat(atA.getPort()).isEqualTo(atB.getPort());
+            other.send("3");
+            assertThat(receive(a).getPort()).isNotEqualTo(atA.getPort());
+            reply(a, atA, "from a");
+            assertThat(toA.next()).isEqualTo("from a");
+            String large = "x".repeat(60_000);
+            reply(b, atB, large);
+            assertThat(toB.next()).isEqualTo(large);
+        }
+    }
+
+    /** RFC 4787 5, address-dependent: another port of a host that was asked may answer, another host may not. */
+    @Test
+    void filtersByAddress() throws Exception {
+        try (DatagramSocket a = udp("127.0.0.1");
+                DatagramSocket samehost = udp("127.0.0.1");
+                DatagramSocket stranger = udp("127.0.0.3")) {
+            TestFlow flow = lan.open(UDP, "127.0.0.1", a.getLocalPort());
+            flow.send("1");
+            DatagramPacket asked = receive(a);
+            reply(stranger, asked, "let me in");
+            reply(samehost, asked, "other port");
+            assertThat(flow.next()).isEqualTo("from " + samehost.getLocalPort() + ": other port");
+            flow.send(new PortedDatagram(
+                    samehost.getLocalPort(), Unpooled.copiedBuffer("hi", StandardCharsets.US_ASCII)));
+            assertThat(text(receive(samehost))).isEqualTo("hi");
+        }
+    }
+
+    /** The ICMP error is about one destination: that flow ends, and datagrams to others of the socket are not lost. */
+    @Test
+    void portUnreachable() throws Exception {
+        try (DatagramSocket alive = udp("127.0.0.1")) {
+            TestFlow good = lan.open(UDP, "127.0.0.1", alive.getLocalPort());
+            assertThat(good.refused()).isNull();
+            for (int i = 0; i < 30; i++) {
+                int dead;
+                try (DatagramSocket gone = udp("127.0.0.1")) {
+                    dead = gone.getLocalPort();
+                }
+                TestFlow bad = lan.open(UDP, i % 2 == 0 ? "127.0.0.1" : "127.0.0.2", dead);
+                bad.send("anyone?");
+                good.send("still " + i);
+                assertThat(bad.ended()).isEqualTo(Reason.CONNECTION_REFUSED);
+                assertThat(text(receive(alive))).isEqualTo("still " + i);
+            }
+            assertThat(good.hasEnded()).isFalse();
+            DatagramSocket gone = udp("::1");
+            int dead = gone.getLocalPort();
+            gone.close();
+            TestFlow bad6 = lan.open(UDP, "::1", dead);
+            bad6.send("anyone?");
+            assertThat(bad6.ended()).isEqualTo(Reason.CONNECTION_REFUSED);
+        }
+    }
+
+    @Test
+    void ping() throws Exception {
+        TestFlow flow = lan.open(Destination.ICMP, "127.0.0.1", 77);
+        flow.send("\0\7data");
+        assertThat(flow.next()).isEqualTo("\0\7data");
+        flow.send(new PortedDatagram(5, Unpooled.copiedBuffer("an echo has no port", StandardCharsets.US_ASCII)));
+        flow.send("\0\10more");
+        assertThat(flow.next()).isEqualTo("\0\10more");
+    }
+}

@@ -1,0 +1,53 @@
+package dev.culvert.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.tun.IcmpError;
+import dev.culvert.tunnel.Reason;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.unix.Errors;
+import java.net.NoRouteToHostException;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@NullUnmarked
+final class DialErrorsTest {
+    @ParameterizedTest
+    @CsvSource({
+        "false, 3, 3, CONNECTION_REFUSED",
+        "false, 3, 0, NETWORK_UNREACHABLE",
+        "false, 3, 1, HOST_UNREACHABLE",
+        "false, 3, 13, PROHIBITED",
+        "false, 3, 10, PROHIBITED",
+        "false, 3, 4, ",
+        "false, 11, 0, ",
+        "true, 1, 4, CONNECTION_REFUSED",
+        "true, 1, 0, NETWORK_UNREACHABLE",
+        "true, 1, 1, PROHIBITED",
+        "true, 1, 3, HOST_UNREACHABLE",
+        "true, 2, 0, ",
+        "true, 3, 0, ",
+    })
+    void icmp(boolean ipv6, int type, int code, Reason expected) {
+        assertThat(DialErrors.byIcmp(new IcmpError(ipv6, type, code, 0))).isEqualTo(expected);
+    }
+
+    /** Netty's connect errors have the words only, in whatever language the process speaks. */
+    @ParameterizedTest
+    @CsvSource({"101, NETWORK_UNREACHABLE", "113, HOST_UNREACHABLE", "111, CONNECTION_REFUSED", "13, PROHIBITED"})
+    void wordsOfTheSystem(int errno, Reason expected) {
+        assertThat(Epoll.isAvailable()).isTrue();
+        String text = new Errors.NativeIoException("connect", -errno, false).getMessage();
+        assertThat(DialErrors.reason(new NoRouteToHostException(text + ": /10.0.0.1:80")))
+                .isEqualTo(expected);
+    }
+
+    @Test
+    void timeOut() {
+        assertThat(DialErrors.reason(new ConnectTimeoutException("connection timed out")))
+                .isEqualTo(Reason.TIMED_OUT);
+    }
+}

@@ -1,0 +1,187 @@
+package dev.culvert.agent;
+
+import dev.culvert.gateway.Gateway;
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Grant;
+import dev.culvert.token.IpPrefix;
+import dev.culvert.token.StateDirectory;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.FlowListener;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.PortedDatagram;
+import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+
+/** Gateway, agent and a client's link, all real, on loopback of the namespace of the thread that makes it. */
+@NullUnmarked
+final class TestLan implements AutoCloseable {
+    static final int PATIENCE = 20;
+
+    private final StateDirectory state;
+    private final Gateway gateway;
+    private final Agent agent;
+    private final EventLoopGroup loops = EventLoops.create(1, "client");
+    private final EventLoop loop = loops.next();
+    private final CompletableFuture<Void> ready = new CompletableFuture<>();
+    private final FlowMultiplexer mux = new FlowMultiplexer(new FlowListener() {
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.UNSUPPORTED, "");
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
+            if (Announcement.decode(payload, Announcement.Reachable.class).agents().stream()
+                    .anyMatch(a -> a.instances() > 0)) {
+                ready.complete(null);
+            }
+        }
+    });
+
+    TestLan(Path dir, List<String> routes, String... grants) throws Exception {
+        state = StateDirectory.openOrCreate(dir);
+        gateway = new Gateway(
+                state,
+                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
+                true,
+                Set.of("127.0.0.1"),
+                1,
+                LinkSettings.DEFAULT);
+        URI uri = URI.create("wss://127.0.0.1:" + gateway.address().getPort());
+        Instant now = Instant.now();
+        byte[] pin = Base64.getUrlDecoder().decode(state.caPin());
+        AgentToken agentToken = AgentToken.of(
+                "office",
+                uri,
+                state.caPin(),
+                now,
+                now.plusSeconds(600),
+                routes.stream().map(IpPrefix::parse).toList());
+        agent = new Agent(
+                agentToken, new LinkConnector(uri, pin, state.signer().sign(agentToken)), LinkSettings.DEFAULT);
+        agent.start();
+        String client = state.signer()
+                .sign(ClientToken.of(
+                        "laptop",
+                        uri,
+                        state.caPin(),
+                        now,
+                        now.plusSeconds(600),
+                        Arrays.stream(grants).map(Grant::parse).toList()));
+        new LinkConnector(uri, pin, client)
+                .connect(loop, LinkSettings.DEFAULT, mux)
+                .get(PATIENCE, TimeUnit.SECONDS);
+        ready.get(PATIENCE, TimeUnit.SECONDS);
+    }
+
+    TestFlow open(int protocol, String host, int port) throws Exception {
+        return open(protocol, host, port, 4000);
+    }
+
+    TestFlow open(int protocol, String host, int port, int sourcePort) throws Exception {
+        Destination d = Character.isLetter(host.charAt(0))
+                ? Destination.ofName(protocol, host, port)
+                : Destination.of(protocol, InetAddress.getByName(host), port);
+        TestFlow flow = new TestFlow();
+        OpenRequest request =
+                new OpenRequest(d, "office", null, new InetSocketAddress("10.9.9.9", sourcePort), 0, 0, null);
+        loop.submit(() -> flow.start(mux.open(request, flow))).get(PATIENCE, TimeUnit.SECONDS);
+        return flow;
+    }
+
+    @Override
+    public void close() {
+        agent.close();
+        gateway.close();
+        loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
+    }
+
+    /** A client's end of a flow. */
+    static final class TestFlow extends ChannelInboundHandlerAdapter {
+        private LinkFlow flow;
+        private final CompletableFuture<Reason> refused = new CompletableFuture<>();
+        private final CompletableFuture<Reason> ended = new CompletableFuture<>();
+        final BlockingQueue<String> in = new LinkedBlockingQueue<>();
+
+        private TestFlow start(LinkFlow f) {
+            flow = f;
+            f.opened().addListener(o -> refused.complete(o.isSuccess() ? null : ((FlowException) o.cause()).reason()));
+            return this;
+        }
+
+        /** Null when it was opened. */
+        Reason refused() throws Exception {
+            return refused.get(PATIENCE, TimeUnit.SECONDS);
+        }
+
+        Reason ended() throws Exception {
+            return ended.get(PATIENCE, TimeUnit.SECONDS);
+        }
+
+        boolean hasEnded() {
+            return ended.isDone();
+        }
+
+        void send(String text) throws Exception {
+            assert refused() == null;
+            send(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
+        }
+
+        void send(Object message) {
+            flow.eventLoop().execute(() -> flow.writeAndFlush(message));
+        }
+
+        String next() throws Exception {
+            return in.poll(PATIENCE, TimeUnit.SECONDS);
+        }
+
+        void close() {
+            flow.eventLoop().execute(flow::close);
+        }
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object msg) {
+            ByteBuf b = msg instanceof PortedDatagram d ? d.content() : (ByteBuf) msg;
+            in.add((msg instanceof PortedDatagram d ? "from " + d.port() + ": " : "")
+                    + b.toString(StandardCharsets.ISO_8859_1));
+            b.release();
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof FlowException e) {
+                ended.complete(e.reason());
+            }
+        }
+    }
+}
