@@ -12,7 +12,7 @@ import time
 from accounting import FOREIGN_LIMIT, STEAL_LIMIT, Others, dirt
 import builds
 from lab import IPERF_PORT, LAN_HOST, ROLES, Failure, Lab, remove_namespaces, run
-from measures import CASES, FIGURES, GROUPS, Settings, iperf, peak
+from measures import CASES, FIGURES, GROUPS, Settings, iperf, peak, udp_buffer
 import report
 
 PREFIXES = ("cv-bench-", "cv-bench2-")
@@ -90,7 +90,7 @@ def machine(lab, jdk):
     return {
         "kernel": platform.release(), "processor": model, "processors": os.cpu_count(), "memory_mib": mib,
         "java": jdk.version, "iperf3": run("iperf3", "--version").stdout.split("\n", 1)[0],
-        "congestion_control": sorted(set(control.values())), "java_options": os.environ.get("CULVERT_JAVA_OPTS", ""),
+        "udp_buffer": udp_buffer(), "congestion_control": sorted(set(control.values())), "java_options": os.environ.get("CULVERT_JAVA_OPTS", ""),
     }
 
 

@@ -47,8 +47,8 @@ def _ratio(new, old):
 
 
 def _verdict(figure, new, old):
-    """Better or worse is said only where no run of one is among those of the other."""
-    if not new or not old or min(new["runs"], old["runs"]) < 2:
+    """Better or worse is said only of clean runs, and where no run of one is among those of the other."""
+    if not new or not old or min(new["clean"], old["clean"]) < 2:
         return ""
     if new["min"] > old["max"]:
         return "better" if figure.better == "higher" else "worse"
