@@ -35,6 +35,7 @@ final class OutOfOrderQueue {
 
     private @Nullable Node head;
     private int segments;
+    private int bytes;
     /** A sequence number in each block that was reported lately, newest first (RFC 2018 section 4). */
     private final int[] recent = new int[MAX_BLOCKS + 1];
 
@@ -42,6 +43,11 @@ final class OutOfOrderQueue {
 
     boolean isEmpty() {
         return head == null;
+    }
+
+    /** How many payload bytes are kept. */
+    int bytes() {
+        return bytes;
     }
 
     boolean isFull() {
@@ -80,6 +86,7 @@ final class OutOfOrderQueue {
             }
             previous = fresh;
             segments++;
+            bytes += length;
             added += length;
             at = stop;
         }
@@ -96,6 +103,7 @@ final class OutOfOrderQueue {
         while ((node = head) != null && !Sequence.after(node.sequence, next)) {
             head = node.next;
             segments--;
+            bytes -= node.data.readableBytes();
             int skip = next - node.sequence;
             if (skip < node.data.readableBytes()) {
                 return node.data.skipBytes(skip);

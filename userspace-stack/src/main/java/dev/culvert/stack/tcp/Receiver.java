@@ -43,6 +43,9 @@ final class Receiver {
     private @Nullable ByteBuf chunk;
 
     private @Nullable OutOfOrderQueue outOfOrder;
+    /** What of the budget of all is taken by it. */
+    private int earlyBytes;
+
     private int delivered;
     private long deliveredSince;
 
@@ -137,6 +140,7 @@ final class Receiver {
             next += data.readableBytes();
             deliver(data, flow);
         }
+        countEarly();
         // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
         return false;
     }
@@ -147,12 +151,20 @@ final class Receiver {
             early = new OutOfOrderQueue();
             outOfOrder = early;
         }
-        if (early.isFull()) {
+        if (early.isFull() || endpoint.receiveBudgetLeft() < segment.payloadLength) {
             endpoint.counters.count(Counter.DROPPED_QUEUE_FULL);
             return;
         }
         endpoint.counters.count(Counter.OUT_OF_ORDER_SEGMENTS);
         early.insert(segment.sequence, keep(packet, segment.payload, segment.payloadLength));
+        countEarly();
+    }
+
+    private void countEarly() {
+        OutOfOrderQueue early = outOfOrder;
+        int bytes = early == null ? 0 : early.bytes();
+        endpoint.receiveQueued(bytes - earlyBytes);
+        earlyBytes = bytes;
     }
 
     /** The peer's FIN has this sequence number; it counts when everything before it is here. */
@@ -296,6 +308,7 @@ final class Receiver {
         if (outOfOrder != null) {
             outOfOrder.clear();
             outOfOrder = null;
+            countEarly();
         }
     }
 }

@@ -47,7 +47,7 @@ public final class TcpCounters {
         DROPPED_BAD_ACK,
         /** Neither SYN, RST nor ACK where an ACK is required. */
         DROPPED_NO_ACK,
-        /** The queue of out-of-order segments was full. */
+        /** The queue of out-of-order segments was full, or the budget of all queues used up. */
         DROPPED_QUEUE_FULL,
         /** Gauge: requests that wait for an answer. */
         PENDING,
@@ -55,7 +55,7 @@ public final class TcpCounters {
         OPEN,
         /** Gauge: connections in TIME-WAIT. */
         TIME_WAIT,
-        /** Gauge: received bytes that the applications have not read yet. */
+        /** Gauge: received bytes that the applications have not read yet, those out of order included. */
         RECEIVE_QUEUED
     }
 

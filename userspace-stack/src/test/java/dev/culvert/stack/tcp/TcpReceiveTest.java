@@ -337,6 +337,33 @@ class TcpReceiveTest {
     }
 
     @Test
+    void outOfOrderDataCountsAgainstTheBudgetOfAllFlows() {
+        try (Wire wire = new Wire(TcpConfig.builder().receiveBuffer(4096, 4096).receiveBudget(4096))) {
+            Wire.Conn one = wire.connect();
+            int first = wire.peerPort++;
+            Wire.Conn other = wire.connect();
+            wire.peerPort = first;
+            wire.queue(Tcp.ACK, wire.peerNext + 1000, one.iss + 1, new byte[3000]);
+            wire.endBatch();
+            assertThat(wire.count(Counter.RECEIVE_QUEUED)).isEqualTo(3000);
+            wire.sent.clear();
+            wire.peerPort++;
+            wire.queue(Tcp.ACK, wire.peerNext + 10, other.iss + 1, new byte[1050]);
+            wire.queue(Tcp.ACK, wire.peerNext + 2000, other.iss + 1, new byte[1096]);
+            wire.queue(Tcp.ACK, wire.peerNext + 20, other.iss + 1, new byte[20]);
+            wire.endBatch();
+            assertThat(wire.count(Counter.DROPPED_QUEUE_FULL)).isPositive();
+            assertThat(wire.count(Counter.RECEIVE_QUEUED)).isLessThanOrEqualTo(4096);
+            wire.sent.clear();
+            wire.peerPort = first;
+            wire.send(Tcp.RST, Wire.PEER_ISN + 1, 0, "");
+            wire.peerPort++;
+            wire.send(Tcp.RST, Wire.PEER_ISN + 1, 0, "");
+            wire.expectEmpty();
+        }
+    }
+
+    @Test
     void sequenceNumbersWrap() {
         try (Wire wire = new Wire()) {
             wire.send(Tcp.SYN, -3, 0, "", "mss=1460");
