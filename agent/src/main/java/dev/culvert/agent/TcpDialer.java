@@ -118,6 +118,7 @@ final class TcpDialer {
             Relay.reset(socket);
             return;
         }
+        linkFlow.closeReason(Reason.RESET); // when the relay ends it early, the host has reset the connection
         open++;
         Relay.join(linkFlow, socket, (up, down, cause) -> {
             open--;
