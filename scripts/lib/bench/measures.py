@@ -285,11 +285,11 @@ def _full_speed(speeds):
 
 
 def time_to_full_speed(speeds):
-    """Seconds until the first COLD_WINDOW intervals in a row that reach COLD_SHARE of full speed on average; their
-    start, which is 0 for a transfer that was fast at once. None if there are none."""
-    enough = COLD_SHARE * _full_speed(speeds) * COLD_WINDOW
+    """Seconds until the first interval that reaches COLD_SHARE of full speed, as do COLD_WINDOW of them from it on
+    average; its start, which is 0 for a transfer that was fast at once. None if there is none."""
+    enough = COLD_SHARE * _full_speed(speeds)
     for i in range(len(speeds) - COLD_WINDOW + 1):
-        if sum(speeds[i:i + COLD_WINDOW]) >= enough:
+        if speeds[i] >= enough and sum(speeds[i:i + COLD_WINDOW]) >= enough * COLD_WINDOW:
             return i * COLD_INTERVAL
     return None
 
