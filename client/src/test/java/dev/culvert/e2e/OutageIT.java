@@ -1,6 +1,7 @@
 package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,6 +37,11 @@ final class OutageIT {
         assertThat(lab.probe(lab.client, "banner", Lab.OFFICE_HOST, "7001")).startsWith("220 ");
     }
 
+    /** Which of the two the gateway sees first is chance, and a flow between may still be told of no agent. */
+    private static void awaitWorks() {
+        await("a flow through the new gateway").atMost(RECOVERY).untilAsserted(OutageIT::assertWorks);
+    }
+
     private static Program held() throws Exception {
         Program held = lab.startProbe(lab.client, "hold", Lab.OFFICE_HOST, "7003");
         held.awaitOutput("CONNECTED", Duration.ofSeconds(10));
@@ -69,19 +75,21 @@ final class OutageIT {
         held.awaitOutput("ECONNRESET", Duration.ofSeconds(3));
         client.awaitOutputAfter(clientMark, "link lost", Duration.ofSeconds(3));
         gateway = lab.startGateway();
-        client.awaitOutputAfter(clientMark, "agent 'office' is connected", RECOVERY);
-        assertThat(agent.output().substring(agentMark)).contains("connected to");
-        assertWorks();
+        client.awaitOutputAfter(clientMark, "connected to the gateway", RECOVERY);
+        agent.awaitOutputAfter(agentMark, "connected to", RECOVERY);
+        awaitWorks();
     }
 
     @Test
     void clientAndAgentReturnByThemselvesToAGatewayThatWasKilled() throws Exception {
         int mark = client.mark();
+        int agentMark = agent.mark();
         gateway.kill();
         client.awaitOutputAfter(mark, "link lost", Duration.ofSeconds(3));
         gateway = lab.startGateway();
-        client.awaitOutputAfter(mark, "agent 'office' is connected", RECOVERY);
-        assertWorks();
+        client.awaitOutputAfter(mark, "connected to the gateway", RECOVERY);
+        agent.awaitOutputAfter(agentMark, "connected to", RECOVERY);
+        awaitWorks();
     }
 
     @Test
