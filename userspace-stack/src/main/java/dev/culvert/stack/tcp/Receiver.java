@@ -1,6 +1,7 @@
 package dev.culvert.stack.tcp;
 
 import dev.culvert.stack.tcp.TcpCounters.Counter;
+import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
 import java.util.concurrent.TimeUnit;
@@ -17,6 +18,17 @@ final class Receiver {
     private static final int COPY_CHUNK = 4096;
     /** An application that reads a whole buffer's worth in this time, and leaves nothing, may have a larger one. */
     private static final long KEEPS_UP_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** Results of {@link #trim}: acceptable as it is. */
+    static final int WHOLE = 0;
+    /** Acceptable, but part of it lay outside the window. */
+    static final int TRIMMED = 1;
+    /** All of it came before. */
+    static final int DUPLICATE = 2;
+    /** Beyond the window. */
+    static final int OUTSIDE = 3;
+    /** Outside the window, and takes no sequence numbers. */
+    static final int EMPTY_OUTSIDE = 4;
 
     private final TcpEndpoint endpoint;
     private final int bufferMax;
@@ -116,6 +128,48 @@ final class Receiver {
     private long free() {
         long free = Math.max(0, buffer - queuedBytes);
         return Math.max(0, Math.min(free, endpoint.receiveBudgetLeft()));
+    }
+
+    /**
+     * The acceptability test of RFC 9293 section 3.10.7.4, first step; what lies outside the window is cut off.
+     *
+     * @return {@link #WHOLE} or {@link #TRIMMED} if there is something to process, otherwise why not
+     */
+    int trim(Segment segment) {
+        int start = segment.sequence;
+        int length = segment.length();
+        if (length == 0) {
+            // A segment right of a full window carries SND.NXT, which lies just beyond; it is a valid acknowledgement.
+            return Sequence.before(start, next) || Sequence.after(start, edge) ? EMPTY_OUTSIDE : WHOLE;
+        }
+        int end = start + length;
+        if (!Sequence.after(end, next)) {
+            return DUPLICATE;
+        }
+        if (Sequence.after(start, edge)) {
+            return OUTSIDE;
+        }
+        int result = WHOLE;
+        if (Sequence.before(start, next)) {
+            int skip = next - start;
+            if (segment.has(Tcp.SYN)) {
+                segment.flags &= ~Tcp.SYN;
+                segment.sequence++;
+                skip--;
+            }
+            segment.trimFront(skip);
+            result = TRIMMED;
+        }
+        int over = end - edge;
+        if (over > 0) {
+            if (segment.has(Tcp.FIN)) {
+                segment.flags &= ~Tcp.FIN;
+                over--;
+            }
+            segment.payloadLength = Math.max(0, segment.payloadLength - over);
+            result = TRIMMED;
+        }
+        return result;
     }
 
     /**

@@ -238,7 +238,7 @@ final class Sender {
     /** RTTM by timestamps (RFC 7323 section 4), else one timed segment per round trip (RFC 6298 section 3, Karn). */
     private void sampleRoundTrip(Segment segment, int ack, long now) {
         if (segment.timestamps && segment.timestampEcho != 0) {
-            int millis = connection.timestamp(now) - segment.timestampEcho;
+            int millis = connection.timestamps.value(now) - segment.timestampEcho;
             if (millis >= 0) {
                 roundTripTime.sample(Math.max(1, millis) * 1_000_000L);
             }

@@ -36,10 +36,6 @@ final class TcpConnection extends FlowEntry {
     private static final int SYN_ACK_RETRIES = 5;
     /** RFC 5961 section 7 asks for a limit; it is per connection, for a shared one is a side channel (CVE-2016-5696). */
     private static final long CHALLENGE_SPACING = TimeUnit.MILLISECONDS.toNanos(100);
-    /** RFC 7323 section 5.5: a connection that was idle for longer has no valid TS.Recent. */
-    private static final long TIMESTAMP_VALIDITY = TimeUnit.DAYS.toNanos(24);
-    /** RFC 7323 appendix A: two NOPs and the option. */
-    private static final int TIMESTAMP_OPTION = 12;
     /** The least MSS that is believed, as in kernels: with less, headers outweigh data many times over. */
     private static final int MIN_MSS = 48;
     /** RFC 9293 section 3.7.1, MUST-15: without the option. */
@@ -52,18 +48,14 @@ final class TcpConnection extends FlowEntry {
     final Sender sender;
     private final int irs;
     private final boolean scaling;
-    private final boolean timestamps;
     private final boolean sack;
-    private final int timestampOffset;
+    final Timestamps timestamps;
 
     private State state = State.SYN_RECEIVED;
     private @Nullable TcpFlow flow;
-    private int recentTimestamp;
-    private long recentTimestampAt;
     private long lastReceived;
     private long lastChallenge;
     private int synAckRetries;
-    private int keepAliveProbes;
     private boolean ackPending;
     /** In the endpoint's list of connections that the current batch touched. */
     boolean touched;
@@ -74,12 +66,7 @@ final class TcpConnection extends FlowEntry {
             retransmissionTimeout();
         }
     };
-    private final TimerWheel.Timer lifeTimer = new TimerWheel.Timer() {
-        @Override
-        protected void expired() {
-            lifeTimeout();
-        }
-    };
+    private final LifeTimer lifeTimer;
 
     TcpConnection(TcpEndpoint endpoint, PendingRequest request, TcpFlow flow) {
         super(request);
@@ -89,17 +76,15 @@ final class TcpConnection extends FlowEntry {
         this.flow = flow;
         this.irs = request.irs;
         this.scaling = request.windowScale >= 0;
-        this.timestamps = request.timestamps;
         this.sack = request.sackPermitted;
-        this.timestampOffset = endpoint.timestampOffset(request);
-        this.recentTimestamp = request.timestampValue;
-        this.recentTimestampAt = now;
+        this.timestamps = new Timestamps(request, endpoint.timestampOffset(request), now);
+        this.lifeTimer = new LifeTimer(this, endpoint);
         this.lastReceived = now;
         this.lastChallenge = now - CHALLENGE_SPACING;
         int headers = (isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH) + Tcp.HEADER_LENGTH;
         int offered = request.mss != 0 ? request.mss : isIpv4() ? DEFAULT_MSS_IPV4 : DEFAULT_MSS_IPV6;
         int mss = Math.min(Math.max(offered, MIN_MSS), endpoint.config.mtu() - headers);
-        int options = timestamps ? TIMESTAMP_OPTION : 0;
+        int options = timestamps.enabled ? Timestamps.OPTION_LENGTH : 0;
         this.receiver = new Receiver(endpoint, irs, scaling ? endpoint.receiveShift : -1, mss);
         this.sender = new Sender(this, endpoint, iss, request.windowScale, mss - options, headers + options);
     }
@@ -125,11 +110,6 @@ final class TcpConnection extends FlowEntry {
         return state == State.CLOSED || state == State.TIME_WAIT;
     }
 
-    /** Our timestamp clock: milliseconds from an offset that is secret per connection (RFC 7323 section 7.1). */
-    int timestamp(long now) {
-        return (int) (now / 1_000_000) + timestampOffset;
-    }
-
     /** Bytes that selective acknowledgements will take in the next segment. */
     int optionRoom() {
         return sack && receiver.hasOutOfOrder() ? 4 + 8 * OutOfOrderQueue.MAX_BLOCKS : 0;
@@ -143,7 +123,7 @@ final class TcpConnection extends FlowEntry {
         writer.mss = endpoint.config.mtu() - (isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH) - Tcp.HEADER_LENGTH;
         writer.windowScale = scaling ? receiver.shift : -1;
         writer.sackPermitted = sack;
-        writeTimestamps(writer, now);
+        timestamps.write(writer, now);
         writer.write(this, Tcp.SYN | Tcp.ACK, sender.iss, receiver.next, receiver.synWindow());
         sender.next = sender.iss + 1;
         sender.max = sender.next;
@@ -160,7 +140,7 @@ final class TcpConnection extends FlowEntry {
             sender.roundTripTime.handshakeWasRetransmitted();
         }
         sender.established(segment, now);
-        armKeepAlive(now, endpoint.config.keepAliveIdleNanos());
+        lifeTimer.established(now);
         TcpFlow established = flow;
         if (established != null) {
             established.fireEstablished();
@@ -202,7 +182,7 @@ final class TcpConnection extends FlowEntry {
                 return;
             }
             lastReceived = now;
-            rememberTimestamp(segment, now);
+            timestamps.remember(segment, receiver.lastAckSent, now);
             establish(segment, now);
             if (isGone()) {
                 return;
@@ -214,8 +194,8 @@ final class TcpConnection extends FlowEntry {
                 return;
             }
             lastReceived = now;
-            keepAliveProbes = 0;
-            rememberTimestamp(segment, now);
+            lifeTimer.heard();
+            timestamps.remember(segment, receiver.lastAckSent, now);
             sender.acknowledged(segment, now);
         }
         endpoint.touch(this);
@@ -231,7 +211,7 @@ final class TcpConnection extends FlowEntry {
             case FIN_WAIT_1 -> {
                 state = State.FIN_WAIT_2;
                 if (flow == null) {
-                    endpoint.timers.arm(lifeTimer, now, endpoint.config.orphanTimeoutNanos());
+                    lifeTimer.orphaned(now);
                 }
             }
             case CLOSING -> {
@@ -294,52 +274,39 @@ final class TcpConnection extends FlowEntry {
      * @return false if there is nothing to process; the answer has been sent then
      */
     private boolean trim(Segment segment, long now) {
-        int start = segment.sequence;
-        int length = segment.length();
-        int next = receiver.next;
-        int edge = receiver.edge;
-        if (length == 0) {
-            // A segment right of a full window carries SND.NXT, which lies just beyond; it is a valid acknowledgement.
-            if (Sequence.before(start, next) || Sequence.after(start, edge)) {
+        switch (receiver.trim(segment)) {
+            case Receiver.WHOLE -> {
+                return true;
+            }
+            case Receiver.TRIMMED -> {
+                // Something came twice, or beyond the window; a probe of a closed one (section 3.8.6.1) is left without
+                // payload here, but its ACK counts.
+                ackPending = true;
+                endpoint.touch(this);
+                return true;
+            }
+            case Receiver.EMPTY_OUTSIDE -> {
                 endpoint.counters.count(Counter.DROPPED_UNACCEPTABLE);
                 challenge(now);
-                return false;
             }
-            return true;
-        }
-        int end = start + length;
-        if (!Sequence.after(end, next) || Sequence.after(start, edge)) {
-            endpoint.counters.count(
-                    Sequence.after(end, next) ? Counter.DROPPED_UNACCEPTABLE : Counter.DUPLICATE_SEGMENTS);
-            if (state == State.SYN_RECEIVED) {
-                challenge(now);
-            } else {
-                acknowledge();
+            case Receiver.DUPLICATE -> {
+                endpoint.counters.count(Counter.DUPLICATE_SEGMENTS);
+                answerUnacceptable(now);
             }
-            return false;
-        }
-        if (Sequence.before(start, next)) {
-            int skip = next - start;
-            if (segment.has(Tcp.SYN)) {
-                segment.flags &= ~Tcp.SYN;
-                segment.sequence++;
-                skip--;
+            default -> {
+                endpoint.counters.count(Counter.DROPPED_UNACCEPTABLE);
+                answerUnacceptable(now);
             }
-            segment.trimFront(skip);
-            ackPending = true;
         }
-        int over = end - edge;
-        if (over > 0) {
-            // A probe of a closed window ends here without payload: its ACK counts, and it gets one (section 3.8.6.1).
-            if (segment.has(Tcp.FIN)) {
-                segment.flags &= ~Tcp.FIN;
-                over--;
-            }
-            segment.payloadLength = Math.max(0, segment.payloadLength - over);
-            ackPending = true;
-            endpoint.touch(this);
+        return false;
+    }
+
+    private void answerUnacceptable(long now) {
+        if (state == State.SYN_RECEIVED) {
+            challenge(now);
+        } else {
+            acknowledge();
         }
-        return true;
     }
 
     /** RFC 5961 section 3.2: only the exact sequence number resets; anything else in the window is challenged. */
@@ -357,14 +324,14 @@ final class TcpConnection extends FlowEntry {
 
     /** PAWS: RFC 7323 section 5.3, R1. */
     private boolean checkTimestamp(Segment segment, long now) {
-        if (!timestamps) {
+        if (!timestamps.enabled) {
             return true;
         }
         if (!segment.timestamps) {
             endpoint.counters.count(Counter.DROPPED_NO_TIMESTAMP);
             return false;
         }
-        if (Sequence.before(segment.timestampValue, recentTimestamp) && now - recentTimestampAt < TIMESTAMP_VALIDITY) {
+        if (timestamps.isOld(segment, now)) {
             endpoint.counters.count(Counter.DROPPED_PAWS);
             if (segment.length() > 0) {
                 acknowledge();
@@ -374,14 +341,6 @@ final class TcpConnection extends FlowEntry {
             return false;
         }
         return true;
-    }
-
-    /** RFC 7323 section 4.3 (2). */
-    private void rememberTimestamp(Segment segment, long now) {
-        if (timestamps && !Sequence.after(segment.sequence, receiver.lastAckSent)) {
-            recentTimestamp = segment.timestampValue;
-            recentTimestampAt = now;
-        }
     }
 
     /** An ACK in answer to something odd, at most one per {@link #CHALLENGE_SPACING}. */
@@ -432,7 +391,7 @@ final class TcpConnection extends FlowEntry {
     void transmit(int flags, int sequence, int length) {
         SegmentWriter writer = endpoint.writer;
         int segmentSize = sender.mss;
-        writeTimestamps(writer, endpoint.now());
+        timestamps.write(writer, endpoint.now());
         OutOfOrderQueue early = receiver.outOfOrder();
         if (sack && early != null && !early.isEmpty()) {
             writer.sackBlocks = early.blocks(OutOfOrderQueue.MAX_BLOCKS, writer.sackLeft, writer.sackRight);
@@ -446,14 +405,6 @@ final class TcpConnection extends FlowEntry {
         writer.write(
                 this, flags, sequence, receiver.next, window, length > 0 ? sender.queue : null, length, segmentSize);
         endpoint.output.scheduleFlush();
-    }
-
-    private void writeTimestamps(SegmentWriter writer, long now) {
-        if (timestamps) {
-            writer.timestamps = true;
-            writer.timestampValue = timestamp(now);
-            writer.timestampEcho = recentTimestamp;
-        }
     }
 
     /** The application has read: tell a peer that was waiting for window. */
@@ -481,41 +432,8 @@ final class TcpConnection extends FlowEntry {
         }
     }
 
-    private void armKeepAlive(long now, long delay) {
-        if (endpoint.config.keepAliveIdleNanos() > 0) {
-            endpoint.timers.arm(lifeTimer, now, delay);
-        }
-    }
-
-    /** Keep-alive (RFC 9293 section 3.8.4), or the end of a FIN-WAIT-2 that nobody holds any more. */
-    private void lifeTimeout() {
-        if (isGone()) {
-            return;
-        }
-        if (state == State.FIN_WAIT_2 && flow == null) {
-            leave(State.CLOSED);
-            return;
-        }
-        long now = endpoint.now();
-        TcpConfig config = endpoint.config;
-        long idle = now - lastReceived;
-        if (sender.inFlight() > 0 || idle < config.keepAliveIdleNanos()) {
-            // Data in flight is its own probe. The timer was not moved with each segment, so it may be early.
-            armKeepAlive(now, Math.max(config.keepAliveIdleNanos() - idle, config.keepAliveIntervalNanos()));
-            return;
-        }
-        if (keepAliveProbes >= config.keepAliveProbes()) {
-            timedOut("no answer to " + keepAliveProbes + " keep-alive probes");
-            return;
-        }
-        keepAliveProbes++;
-        endpoint.counters.count(Counter.KEEPALIVE_PROBES);
-        transmit(Tcp.ACK, sender.una - 1, 0);
-        armKeepAlive(now, config.keepAliveIntervalNanos());
-    }
-
     /** As kernels do, a peer that was connected is told, should it only have been unreachable for a while. */
-    private void timedOut(String why) {
+    void timedOut(String why) {
         endpoint.counters.count(Counter.FLOWS_TIMED_OUT);
         if (state != State.SYN_RECEIVED) {
             sendReset();
@@ -528,7 +446,7 @@ final class TcpConnection extends FlowEntry {
     /** The path to the peer has a smaller MTU (RFC 1191, RFC 8201); a forged one is told by its sequence number. */
     void packetTooBig(int sequence, int mtu) {
         int headers = isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH;
-        int smaller = mtu - headers - Tcp.HEADER_LENGTH - (timestamps ? TIMESTAMP_OPTION : 0);
+        int smaller = mtu - headers - Tcp.HEADER_LENGTH - (timestamps.enabled ? Timestamps.OPTION_LENGTH : 0);
         if (!isGone() && state != State.SYN_RECEIVED && smaller >= MIN_MSS && sender.isOutstanding(sequence)) {
             sender.reduceMss(smaller, endpoint.now());
         }
@@ -571,7 +489,7 @@ final class TcpConnection extends FlowEntry {
         long now = endpoint.now();
         sender.orphaned(now);
         if (state == State.FIN_WAIT_2) {
-            endpoint.timers.arm(lifeTimer, now, endpoint.config.orphanTimeoutNanos());
+            lifeTimer.orphaned(now);
         }
         shutdownOutput();
     }
@@ -584,7 +502,7 @@ final class TcpConnection extends FlowEntry {
 
     private void sendReset() {
         endpoint.counters.count(Counter.RESETS_OUT);
-        writeTimestamps(endpoint.writer, endpoint.now());
+        timestamps.write(endpoint.writer, endpoint.now());
         endpoint.writer.write(this, Tcp.RST | Tcp.ACK, sender.max, receiver.next, 0);
         endpoint.output.scheduleFlush();
     }
@@ -613,10 +531,14 @@ final class TcpConnection extends FlowEntry {
 
     private void enterTimeWait(long now) {
         acknowledge();
-        TimeWait wait =
-                new TimeWait(this, endpoint, sender.max, receiver.next, timestamps, timestampOffset, recentTimestamp);
+        TimeWait wait = new TimeWait(this, endpoint, sender.max, receiver.next, timestamps);
         release(State.TIME_WAIT);
         endpoint.timeWait(this, wait, now);
+    }
+
+    /** The peer's FIN did not come in time; nobody is left to be told. */
+    void forget() {
+        leave(State.CLOSED);
     }
 
     private void leave(State last) {

@@ -25,7 +25,7 @@ public final class TcpEndpoint {
     /** What a new incarnation's sequence numbers stay clear of the old one's by. */
     private static final int INCARNATION_GAP = 1 << 17;
     /** Domains of the keyed hash. */
-    private static final long TABLE = 1;
+    static final long TABLE = 1;
 
     private static final long ISN = 2;
     private static final long TIMESTAMP = 3;
@@ -41,8 +41,7 @@ public final class TcpEndpoint {
     private final TcpListener listener;
     private final KeyedHash hash;
     private final FlowTable table = new FlowTable();
-    /** Pending requests by source; the address is the key. */
-    private final FlowTable sources = new FlowTable();
+    private final Admission admission;
 
     private final Segment segment = new Segment();
     private @Nullable TcpConnection[] touched = new @Nullable TcpConnection[MIN_TOUCHED];
@@ -69,6 +68,7 @@ public final class TcpEndpoint {
         this.output = Objects.requireNonNull(output, "output");
         this.writer = new SegmentWriter(output, counters);
         this.hash = new KeyedHash(config.secretLow(), config.secretHigh());
+        this.admission = new Admission(config, counters, hash);
         int shift = 0;
         while (0xffff << shift < config.receiveBufferMax()) {
             shift++;
@@ -160,25 +160,11 @@ public final class TcpEndpoint {
     /** A SYN for a connection that is not in the table. */
     private void request(FlowEntry key, ByteBuf packet, @Nullable TimeWait incarnation) {
         counters.count(Counter.SYNS_IN);
-        if (!isHost(key.isIpv4(), key.remoteHigh, key.remoteLow)
-                || !isHost(key.isIpv4(), key.localHigh, key.localLow)
-                || key.remotePort() == 0
-                || key.localPort() == 0) {
-            counters.count(Counter.DROPPED_ADDRESS);
-            return;
-        }
-        long pending = counters.get(Counter.PENDING);
-        if (pending >= config.maxPending() || pending + counters.get(Counter.OPEN) >= config.maxFlows()) {
-            counters.count(Counter.DROPPED_SYN_LIMIT);
-            return;
-        }
-        if (!countSource(key)) {
-            counters.count(Counter.DROPPED_SYN_LIMIT);
+        if (!admission.admit(key)) {
             return;
         }
         PendingRequest request = new PendingRequest(this, key, segment, packet, incarnation, batchTime);
         table.add(request);
-        counters.count(Counter.PENDING);
         try {
             listener.onTcp(request);
         } catch (RuntimeException e) {
@@ -186,44 +172,6 @@ public final class TcpEndpoint {
             LOG.warn("TCP request {} -> {} refused: its listener failed", request.source(), request.destination(), e);
             request.refuse(Refusal.CONNECTION_REFUSED);
         }
-    }
-
-    /** RFC 9293 MUST-57: neither end may be a broadcast or multicast address, nor none at all. */
-    private static boolean isHost(boolean ipv4, long high, long low) {
-        if (ipv4) {
-            int first = (int) (low >>> 24);
-            return first != 0 && first < 224;
-        }
-        return high >>> 56 != 0xff && (high | low) != 0;
-    }
-
-    private boolean countSource(FlowEntry key) {
-        SourceCount count = source(key);
-        if (count == null) {
-            sources.add(new SourceCount(key, sourceHash(key)));
-            return true;
-        }
-        if (count.pending >= config.maxPendingPerSource()) {
-            return false;
-        }
-        count.pending++;
-        return true;
-    }
-
-    private void uncountSource(FlowEntry key) {
-        SourceCount count = source(key);
-        if (count != null && --count.pending == 0) {
-            sources.remove(count);
-        }
-    }
-
-    private @Nullable SourceCount source(FlowEntry key) {
-        return (SourceCount)
-                sources.get(key.remoteHigh, key.remoteLow, 0, 0, FlowEntry.ports(0, 0, 0), sourceHash(key));
-    }
-
-    private int sourceHash(FlowEntry key) {
-        return (int) hash.hash(key.remoteHigh, key.remoteLow, 0, 0, 0, TABLE);
     }
 
     /** RFC 9293 section 3.5.2, group 1: a segment for a connection that does not exist. */
@@ -363,8 +311,7 @@ public final class TcpEndpoint {
 
     TcpFlow accept(PendingRequest request, ChannelHandler handler) {
         timers.remove(request.timer);
-        uncountSource(request);
-        counters.add(Counter.PENDING, -1);
+        admission.ended(request);
         counters.count(Counter.FLOWS_ACCEPTED);
         counters.count(Counter.OPEN);
         TcpFlow flow = new TcpFlow(parent, this, request);
@@ -396,8 +343,7 @@ public final class TcpEndpoint {
 
     void remove(PendingRequest request) {
         table.remove(request);
-        uncountSource(request);
-        counters.add(Counter.PENDING, -1);
+        admission.ended(request);
     }
 
     void remove(TcpConnection connection) {
@@ -443,15 +389,6 @@ public final class TcpEndpoint {
     private static final class Key extends FlowEntry {
         Key(long remoteHigh, long remoteLow, long localHigh, long localLow, long ports, int hash) {
             super(remoteHigh, remoteLow, localHigh, localLow, ports, hash);
-        }
-    }
-
-    /** How many requests of one source are pending. */
-    private static final class SourceCount extends FlowEntry {
-        int pending = 1;
-
-        SourceCount(FlowEntry key, int hash) {
-            super(key.remoteHigh, key.remoteLow, 0, 0, FlowEntry.ports(0, 0, 0), hash);
         }
     }
 }

@@ -13,9 +13,7 @@ final class TimeWait extends FlowEntry {
     final int sndNext;
 
     private final int rcvNext;
-    private final boolean timestamps;
-    private final int timestampOffset;
-    private final int recentTimestamp;
+    private final Timestamps timestamps;
 
     final TimerWheel.Timer timer = new TimerWheel.Timer() {
         @Override
@@ -24,29 +22,19 @@ final class TimeWait extends FlowEntry {
         }
     };
 
-    TimeWait(
-            FlowEntry flow,
-            TcpEndpoint endpoint,
-            int sndNext,
-            int rcvNext,
-            boolean timestamps,
-            int timestampOffset,
-            int recentTimestamp) {
+    TimeWait(FlowEntry flow, TcpEndpoint endpoint, int sndNext, int rcvNext, Timestamps timestamps) {
         super(flow);
         this.endpoint = endpoint;
         this.sndNext = sndNext;
         this.rcvNext = rcvNext;
         this.timestamps = timestamps;
-        this.timestampOffset = timestampOffset;
-        this.recentTimestamp = recentTimestamp;
     }
 
     /** Whether a SYN begins a new connection: RFC 1122 section 4.2.2.13, RFC 6191. */
     boolean isReopenedBy(Segment segment) {
         return segment.has(Tcp.SYN)
                 && !segment.has(Tcp.ACK | Tcp.FIN | Tcp.RST)
-                && (Sequence.after(segment.sequence, rcvNext)
-                        || timestamps && segment.timestamps && Sequence.after(segment.timestampValue, recentTimestamp));
+                && (Sequence.after(segment.sequence, rcvNext) || timestamps.isNewer(segment));
     }
 
     /** Any other segment. Resets are ignored, or TIME-WAIT could be assassinated (RFC 1337). */
@@ -58,11 +46,7 @@ final class TimeWait extends FlowEntry {
             endpoint.timers.arm(timer, now, endpoint.config.timeWaitNanos());
         }
         SegmentWriter writer = endpoint.writer;
-        if (timestamps) {
-            writer.timestamps = true;
-            writer.timestampValue = (int) (now / 1_000_000) + timestampOffset;
-            writer.timestampEcho = recentTimestamp;
-        }
+        timestamps.write(writer, now);
         writer.write(this, Tcp.ACK, sndNext, rcvNext, 0);
         endpoint.output.scheduleFlush();
     }
