@@ -351,8 +351,10 @@ def delay(lab, settings):
         for name, options in (("up", ()), ("down", ("-R",))):
             through = _mbit(iperf(lab, "far", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
             alone = _mbit(iperf(lab, "far", "10.81.3.1", DELAYED_IPERF_PORT, seconds, *options)["end"]["sum_received"])
-            figures[f"delay.{name}"], figures[f"delay.{name}.relay"] = through, alone
-            figures[f"delay.{name}.share"] = 100 * through / alone
+            near = _mbit(iperf(lab, "client", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
+            figures[f"delay.{name}"] = through
+            figures[f"delay.{name}.near"], figures[f"delay.{name}.of_near"] = near, 100 * through / near
+            figures[f"delay.{name}.relay"], figures[f"delay.{name}.of_relay"] = alone, 100 * through / alone
     finally:
         lab.stop_far()
         lab.end_relay(relay)
@@ -432,8 +434,10 @@ def _figures():
     f["delay.ping"] = Figure("ping, p50", "ms", "lower", 1)
     for key in ("up", "down"):
         f[f"delay.{key}"] = Figure(f"1 stream {key}", "Mbit/s", "higher")
+        f[f"delay.{key}.near"] = Figure(f"1 stream {key}, without the delay", "Mbit/s", "higher")
+        f[f"delay.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
         f[f"delay.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
-        f[f"delay.{key}.share"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+        f[f"delay.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
     return f
 
 
