@@ -11,8 +11,9 @@ import time
 
 from accounting import FOREIGN_LIMIT, STEAL_LIMIT, Others, dirt
 import builds
+from figures import FIGURES
 from lab import IPERF_PORT, LAN_HOST, ROLES, Failure, Lab, remove_namespaces, run
-from measures import CASES, FIGURES, GROUPS, Settings, iperf, peak, udp_buffer
+from measures import CASES, GROUPS, Settings, iperf, peak, udp_buffer
 import report
 
 PREFIXES = ("cv-bench-", "cv-bench2-")

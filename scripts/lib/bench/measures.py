@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from accounting import cpu_seconds, memory_mib
+from figures import PROGRAMS
 from lab import (DELAYED_IPERF_PORT, ECHO_PORT, HERE, HTTP_PORT, IPERF_PORT, LAN_HOST, SECOND_IPERF_PORT, Failure, Lab)
-
-PROGRAMS = ("gateway", "agent", "client")
 
 PING_GAP = 0.01  # seconds; a hundred a second are no load of their own
 LOAD_LEAD = 1.0  # seconds that a load runs before latency under it is taken: past slow start
@@ -46,14 +45,6 @@ class Case:
     name: str
     run: Callable[[Lab, Settings], dict]
     fresh: bool = False  # starts the programs itself, and so comes before the warm-up
-
-
-@dataclass(frozen=True)
-class Figure:
-    label: str
-    unit: str
-    better: str  # "higher" or "lower"
-    digits: int = 0
 
 
 # --- the tools that measure
@@ -382,75 +373,3 @@ CASES = [
     Case("delay", "delay", delay),
 ]
 GROUPS = list(dict.fromkeys(case.group for case in CASES))
-
-
-# --- figures, in the order of the table
-
-
-def _latencies(key, what):
-    return {f"{key}.{q}": Figure(f"{what}, {q}", "ms", "lower", 2) for q in ("p50", "p99", "max")}
-
-
-def _figures():
-    f = {}
-    for role in PROGRAMS:
-        what = {"gateway": "gateway, until it listens", "agent": "agent, until connected", "client": "client, until connected and routed"}[role]
-        f[f"start.{role}"] = Figure(what, "s", "lower", 2)
-    f["start.full_speed"] = Figure("cold start, until 80 % of full speed", "s", "lower", 1)
-    f["start.full_speed.mbit"] = Figure("full speed in that run", "Mbit/s", "higher")
-    for key, what in (("idle", "idle"), ("per1000", "per 1,000 held flows"), ("peak", "peak")):
-        for role in PROGRAMS:
-            f[f"memory.{key}.{role}"] = Figure(f"{role}, {what}", "MiB", "lower", 1 if key == "per1000" else 0)
-    f["memory.held"] = Figure("flows held, of 1,000", "", "higher")
-    for key, what in (("up1", "1 stream up"), ("down1", "1 stream down"), ("up8", "8 streams up"), ("down8", "8 streams down"),
-                      ("both.up", "both at once: up"), ("both.down", "both at once: down")):
-        f[f"throughput.{key}"] = Figure(what, "Mbit/s", "higher")
-    for key, what in (("up1", "up"), ("down1", "down")):
-        for role in (*PROGRAMS, "all"):
-            f[f"cpu.{key}.{role}"] = Figure(f"{what}, {'all three' if role == 'all' else role}", "s/GB", "lower", 2)
-    f["cpu.both.all"] = Figure("both at once, all three", "s/GB", "lower", 2)
-    for key, what in (("idle", "idle"), ("up", "under upload"), ("down", "under download")):
-        f |= _latencies(f"ping.{key}", f"ping {what}")
-        f[f"ping.{key}.lost"] = Figure(f"ping {what}, lost", "%", "lower", 1)
-        f |= _latencies(f"echo.{key}", f"TCP echo {what}")
-        if key != "idle":
-            f[f"load.{key}"] = Figure(f"the {key}load meanwhile", "Mbit/s", "higher")
-    f |= _latencies("connect", "connect()")
-    f |= _latencies("connect.first_byte", "connect() and first byte")
-    f["connect.failed"] = Figure("failed", "", "lower")
-    for key, what in (("keep", "keep-alive"), ("close", "a connection each")):
-        f[f"requests.{key}"] = Figure(what, "req/s", "higher")
-        f[f"requests.{key}.p99"] = Figure(f"{what}, p99", "ms", "lower", 2)
-        f[f"requests.{key}.cpu"] = Figure(f"{what}, CPU of all three", "us/req", "lower")
-        f[f"requests.{key}.errors"] = Figure(f"{what}, errors", "", "lower")
-    for key in ("up", "down"):
-        for kind, what in (("culvert", "through Culvert"), ("direct", "from the agent's machine")):
-            f[f"udp.{key}.{kind}.lost"] = Figure(f"{key}, lost {what}", "%", "lower", 2)
-            f[f"udp.{key}.{kind}.jitter"] = Figure(f"{key}, jitter {what}", "ms", "lower", 3)
-    for key in ("up", "down"):
-        for kind, what in (("culvert", "through Culvert"), ("cable", "cable alone")):
-            f[f"held.{key}.{kind}"] = Figure(f"{key}, {what}", "Mbit/s", "higher", 1)
-            f |= _latencies(f"held.{key}.{kind}.ping", f"ping meanwhile, {what}")
-    f["delay.ping"] = Figure("ping, p50", "ms", "lower", 1)
-    for key in ("up", "down"):
-        f[f"delay.{key}"] = Figure(f"1 stream {key}", "Mbit/s", "higher")
-        f[f"delay.{key}.near"] = Figure(f"1 stream {key}, without the delay", "Mbit/s", "higher")
-        f[f"delay.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
-        f[f"delay.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
-        f[f"delay.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
-    return f
-
-
-FIGURES = _figures()
-SECTIONS = {
-    "start": "Start",
-    "memory": "Memory (resident)",
-    "throughput": "Throughput (TCP payload)",
-    "cpu": "CPU seconds for each GB of payload",
-    "ping": "Latency",
-    "connect": "Connection set-up",
-    "requests": "HTTP requests, 16 at a time",
-    "udp": "UDP, 200 Mbit/s of 1200 bytes",
-    "held": "Cable held to 50 Mbit/s",
-    "delay": "Cable of 100 ms round trip",
-}

@@ -4,7 +4,7 @@ import json
 import os
 import statistics
 
-from measures import FIGURES, SECTIONS
+from figures import FIGURES, SECTIONS
 
 # Figures that stand in another one's section.
 _IN_SECTION = {"echo": "ping", "load": "ping"}
@@ -24,10 +24,12 @@ def summarise(runs, side):
 
 def write(path, document):
     """All at once, so that an end at any time leaves a whole file."""
-    part = path + ".part"
+    part, directory = path + ".part", os.stat(os.path.dirname(path))
     with open(part, "w") as f:
         json.dump(document, f, indent=1)
         f.write("\n")
+    # Under sudo a file in the tree is its owner's.
+    os.chown(part, directory.st_uid, directory.st_gid)
     os.replace(part, path)
 
 

@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import accounting
+import figures
 import measures
 import report
 
@@ -189,9 +190,9 @@ class ReportTest(unittest.TestCase):
         self.assertNotIn("worse", overlapping)
 
     def test_every_figure_has_a_section(self):
-        for key in measures.FIGURES:
+        for key in figures.FIGURES:
             first = key.split(".")[0]
-            self.assertIn(report._IN_SECTION.get(first, first), measures.SECTIONS)
+            self.assertIn(report._IN_SECTION.get(first, first), figures.SECTIONS)
 
 
 class AccountingTest(unittest.TestCase):
