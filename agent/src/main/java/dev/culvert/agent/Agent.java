@@ -95,7 +95,7 @@ public final class Agent implements AutoCloseable {
                 return;
             }
             String name = Objects.requireNonNull(d.name());
-            String client = Objects.requireNonNullElse(flow.request().client(), "");
+            String client = flow.request().clientName();
             boolean queued = resolver.resolve(client, name, loop, (found, why, words) -> {
                 if (!flow.isPending()) {
                     return;

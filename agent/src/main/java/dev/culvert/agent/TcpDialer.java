@@ -51,7 +51,7 @@ final class TcpDialer {
     }
 
     void dial(IncomingFlow flow, InetAddress address) {
-        String client = flow.request().client() == null ? "" : flow.request().client();
+        String client = flow.request().clientName();
         if (dials >= MAX_DIALS || dialsByClient.getOrDefault(client, 0) >= MAX_DIALS_PER_CLIENT) {
             flow.refuse(Reason.OVERLOADED, "too many dials under way at the agent");
             return;

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,7 +30,7 @@ final class UdpMappings {
     static final int MAX_MAPPINGS_PER_CLIENT = 4096;
 
     /** The application's socket; IPv4 and IPv6 destinations have different sockets here. */
-    record Key(String client, InetSocketAddress source, boolean ipv6) {}
+    record Key(String client, String clientName, InetSocketAddress source, boolean ipv6) {}
 
     final EventLoop loop;
 
@@ -63,8 +64,8 @@ final class UdpMappings {
             return;
         }
         boolean ipv6 = address.getAddress().length == 16;
-        String client = flow.request().client() == null ? "" : flow.request().client();
-        Key key = new Key(client, source, ipv6);
+        String client = flow.request().clientName();
+        Key key = new Key(Objects.requireNonNullElse(flow.request().client(), ""), client, source, ipv6);
         UdpMapping mapping = mappings.get(key);
         if (mapping == null) {
             if (mappings.size() >= MAX_MAPPINGS || byClient.getOrDefault(client, 0) >= MAX_MAPPINGS_PER_CLIENT) {
@@ -91,7 +92,7 @@ final class UdpMappings {
 
     void forget(UdpMapping mapping) {
         if (mappings.remove(mapping.key, mapping)) {
-            byClient.computeIfPresent(mapping.key.client(), (c, n) -> n == 1 ? null : n - 1);
+            byClient.computeIfPresent(mapping.key.clientName(), (c, n) -> n == 1 ? null : n - 1);
         }
     }
 }

@@ -138,8 +138,8 @@ final class ClientLink extends SwitchedLink {
         agentHalf.peer = half;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
-        OpenRequest forwarded =
-                new OpenRequest(d, null, name, request.source(), request.credit(), link().minRttMicros(), allowed);
+        OpenRequest forwarded = new OpenRequest(
+                d, null, name + '#' + affinity, request.source(), request.credit(), link().minRttMicros(), allowed);
         if (!agent.run(() -> agent.open(agentHalf, half, forwarded))) {
             agentCannot(half, agentHalf, Reason.NO_AGENT);
         }

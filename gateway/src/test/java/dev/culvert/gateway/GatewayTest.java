@@ -121,7 +121,7 @@ final class GatewayTest {
             assertThat(client.open(TestNetwork.open(d, "office")).refused()).isEqualTo(expected);
             assertThat(agent.opens.size()).isEqualTo(expected == null ? 1 : 0);
             if (expected == null) {
-                assertThat(agent.opens.peek().client()).isEqualTo("laptop");
+                assertThat(agent.opens.peek().clientName()).isEqualTo("laptop");
                 assertThat(agent.opens.peek().agent()).isNull();
             }
         }

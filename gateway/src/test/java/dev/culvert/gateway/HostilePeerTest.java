@@ -15,7 +15,9 @@ import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -257,11 +259,43 @@ final class HostilePeerTest {
     /** Frames without content are bounded by no credit, so they are not kept. */
     @Test
     void emptyDataIsNotPassedOn() throws Exception {
-        Peer agent = net.agent("office", flow -> {}, "10.0.0.0/24");
+        Raw agent = net.raw(net.agentToken("office", "10.0.0.0/24"));
+        agent.send(
+                Frame.ANNOUNCE,
+                0,
+                0,
+                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
+        await().until(() -> net.agentsAtGateway() == 1);
         Raw raw = rawClient();
         open(raw, 2, TestNetwork.tcp("10.0.0.2", 2), 65_536);
-        assertThat(agent.opens.poll(TestNetwork.PATIENCE, TimeUnit.SECONDS)).isNotNull();
-        assertThat(raw.down).isNotDone();
+        agent.send(Frame.OPENED, 0, agent.next(Frame.OPEN).flowId(), u32(65_536, 0));
+        raw.next(Frame.OPENED);
+        for (int i = 0; i < 1_000; i++) {
+            raw.send(Frame.DATA, 0, 2, bytes(0));
+        }
+        raw.send(Frame.DATA, 0, 2, bytes(5));
+        assertThat(agent.next(Frame.DATA).payload()).hasSize(5);
+    }
+
+    /** Two machines with one token may have one address, and must not get each other's datagrams. */
+    @Test
+    void linksOfOneClientAreToldApartAtTheAgent() throws Exception {
+        Raw agent = net.raw(net.agentToken("office", "10.0.0.0/24"));
+        agent.send(
+                Frame.ANNOUNCE,
+                0,
+                0,
+                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
+        await().until(() -> net.agentsAtGateway() == 1);
+        Set<String> clients = new HashSet<>();
+        for (int i = 0; i < 2; i++) {
+            open(rawClient(), 2, TestNetwork.udp("10.0.0.2", 2), 0);
+            OpenRequest seen = OpenRequest.decode(
+                    Unpooled.wrappedBuffer(agent.next(Frame.OPEN).payload()));
+            assertThat(seen.clientName()).isEqualTo("mallory");
+            clients.add(seen.client());
+        }
+        assertThat(clients).hasSize(2);
     }
 
     /** Tens of thousands of flows that end at once are more control frames than a link may have waiting. */

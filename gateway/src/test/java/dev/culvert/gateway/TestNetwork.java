@@ -132,6 +132,10 @@ final class TestNetwork implements AutoCloseable {
         return Destination.of(Destination.UDP, InetAddress.getByName(address), port);
     }
 
+    int agentsAtGateway() {
+        return gateway.registry().agentCount();
+    }
+
     int flowsAtGateway() {
         return gateway.registry().links().stream().mapToInt(l -> l.flowCount).sum();
     }

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param destination where to
  * @param agent the agent that shall answer (client to gateway), or null
- * @param client the client's name as the gateway authenticated it (gateway to agent), or null
+ * @param client who asks (gateway to agent), or null: the client's name as the gateway authenticated it, {@code #}, and
+ *     the number of its link, so that two machines with one token stay two
  * @param source the application's address and port at the client, or null
  * @param credit bytes that the opener grants the answering side at first; 0 for datagram flows
  * @param rttMicros least round-trip time of the client's link as the gateway knows it, 0 when unknown
@@ -52,6 +53,15 @@ public record OpenRequest(
 
     /** Most prefixes in {@code allowed}: as many as a token can grant, and small enough for one frame. */
     public static final int MAX_ALLOWED = 1024;
+
+    /** The client's name without the number of its link; empty when unknown. */
+    public String clientName() {
+        if (client == null) {
+            return "";
+        }
+        int number = client.indexOf('#');
+        return number < 0 ? client : client.substring(0, number);
+    }
 
     public void encode(ByteBuf out) {
         out.writeByte(destination.protocol());
