@@ -23,6 +23,7 @@ import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -58,6 +59,9 @@ final class ClientSession implements AutoCloseable {
             long refused,
             long bytesUp,
             long bytesDown) {}
+
+    /** Bytes of packets that may wait for the interface: two turns of a busy link. */
+    private static final int MAX_UNSENT = 4 << 20;
 
     private final EventLoopGroup loops = EventLoops.create(1, "client");
     private final EventLoop loop = loops.next();
@@ -104,6 +108,9 @@ final class ClientSession implements AutoCloseable {
         this.wanted = wanted;
         this.full = full;
         this.tun = new TunChannel(device);
+        // Packets are flushed once a turn; until then they wait here, and what finds it full must wait for another
+        // turn.
+        tun.config().setWriteBufferWaterMark(new WriteBufferWaterMark(MAX_UNSENT / 2, MAX_UNSENT));
         view.down(loop.ticker().nanoTime());
         tun.pipeline()
                 .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new Flows()));

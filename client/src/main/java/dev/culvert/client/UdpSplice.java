@@ -9,6 +9,7 @@ import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
@@ -24,6 +25,9 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
     /** Flows of one application socket; the one used longest ago makes room, as in the agent. */
     static final int MAX_DESTINATIONS = 4096;
 
+    /** Bytes that may wait for the interface; more are lost, as on a full wire. 40 ms of 200 Mbit/s. */
+    private static final int MAX_UNSENT = 1 << 20;
+
     private final UdpFlow socket;
     private final LinkView view;
     private final FlowCounts counts;
@@ -36,6 +40,8 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
         this.view = view;
         this.counts = counts;
         counts.udp++;
+        // One read of the link may bring so much for one socket before it is flushed.
+        socket.config().setWriteBufferWaterMark(new WriteBufferWaterMark(MAX_UNSENT / 2, MAX_UNSENT));
         socket.closeFuture().addListener(f -> counts.udp--);
     }
 
