@@ -148,7 +148,8 @@ final class Sender {
         int ack = segment.acknowledgment;
         boolean news = segment.sackBlocks > 0 && connection.sackPermitted() && readSack(segment);
         int offered = segment.window << shift;
-        if (Sequence.after(ack, una)) {
+        boolean advanced = Sequence.after(ack, una);
+        if (advanced) {
             advance(segment, ack, now);
         } else if (ack == una && max != una && window != 0) {
             // RFC 5681 section 2: same number, no data, no FIN, window unchanged, data outstanding. With a closed
@@ -158,8 +159,12 @@ final class Sender {
                 duplicate();
             }
         }
+        // What acknowledges more is newer, though its sequence number may be old: a retransmission. If only SND.UNA
+        // moved, the
+        // window, which is counted from there, would move with it and beyond what the peer ever offered.
         if (!Sequence.before(ack, una)
-                && (Sequence.before(windowSequence, segment.sequence)
+                && (advanced
+                        || Sequence.before(windowSequence, segment.sequence)
                         || windowSequence == segment.sequence && !Sequence.after(windowAcknowledgment, ack))) {
             if (offered != 0 && window == 0) {
                 roundTripTime.progress();

@@ -213,6 +213,26 @@ class TcpRulesTest {
     }
 
     @Test
+    void aRetransmissionThatAcknowledgesMoreBringsItsWindow_3_10_7_4() {
+        try (Wire wire = new Wire()) {
+            Wire.Conn c = wire.connect();
+            wire.peerWindow = 10 * MSS;
+            // "def" comes first and sets SND.WL1; "abc" is sent again later, with a newer acknowledgement and less
+            // window.
+            wire.send(Tcp.ACK, wire.peerNext + 3, c.iss + 1, "def");
+            c.write(new byte[20 * MSS]);
+            wire.sent.clear();
+            wire.peerWindow = 2 * MSS;
+            wire.send(Tcp.ACK, wire.peerNext, c.iss + 1 + 8 * MSS, "abc");
+            int last = 8 * MSS;
+            for (Wire.Sent s : wire.sent) {
+                last = Math.max(last, c.rel(s.seq) + s.payload.length);
+            }
+            assertThat(last).isLessThanOrEqualTo(10 * MSS);
+        }
+    }
+
+    @Test
     void halfClosedConnectionStillSends_3_6() {
         try (Wire wire = new Wire()) {
             Wire.Conn c = wire.connect();

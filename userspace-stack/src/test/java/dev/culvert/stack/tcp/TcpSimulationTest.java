@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
  * both sides have to close, and nothing may be left: no connection, no timer, no byte of memory.
  */
 class TcpSimulationTest {
-    /** 10,000 take a minute or two of one core. */
+    /** 10,000 take well under a minute of one core. */
     private static final int SEEDS = Integer.getInteger("culvert.tcp.seeds", 2_000);
 
     /** Seeds that once found something, one a line, replayed always. */
@@ -102,6 +102,8 @@ class TcpSimulationTest {
         final int delay;
         long order;
         long clock;
+        int endpointScale;
+        int endpointEdge;
         final Peer peer;
         final Server server;
 
@@ -110,7 +112,8 @@ class TcpSimulationTest {
             int buffer = random.nextInt(3) == 0 ? 2048 + random.nextInt(6000) : 256 << 10;
             TcpConfig.Builder config = TcpConfig.builder()
                     .receiveBuffer(buffer, Math.max(buffer, 1 << 20))
-                    .timeWait(Duration.ofSeconds(2), 16);
+                    // Longer than a peer can fail to get its FIN through, or its retransmission would be reset.
+                    .timeWait(Duration.ofSeconds(60), 16);
             if (random.nextBoolean()) {
                 config.congestionControl(NewReno::new);
             }
@@ -149,7 +152,7 @@ class TcpSimulationTest {
 
         void step() {
             // With nothing under way only timers matter, and those are tens of milliseconds away.
-            int time = network.isEmpty() ? 20 : 5;
+            int time = !network.isEmpty() ? 5 : peer.done() && server.done() ? 200 : 20;
             clock += time;
             wire.advance(time, TimeUnit.MILLISECONDS);
             boolean any = false;
@@ -179,8 +182,29 @@ class TcpSimulationTest {
             }
         }
 
+        /** In the order of sending: the right edge stays or moves right, and nothing but a probe is sent beyond the peer's. */
+        void checkWindows(Wire.Sent s) {
+            if ((s.flags & Tcp.RST) != 0) {
+                return;
+            }
+            if ((s.flags & Tcp.SYN) != 0) {
+                endpointScale = Math.max(0, s.windowScale);
+                endpointEdge = s.ack + s.window;
+                return;
+            }
+            int edge = s.ack + (s.window << endpointScale);
+            if (s.ack != peer.end()) {
+                // Before the peer's FIN there has to be a window. Scaled ones can be told in steps only.
+                assertThat(edge - endpointEdge).as("move of the right edge").isGreaterThan(-(1 << endpointScale));
+            }
+            endpointEdge = edge - endpointEdge > 0 ? edge : endpointEdge;
+            int end = s.seq + s.payload.length;
+            assertThat(end - peer.offeredEdge).as("bytes beyond the window").isLessThanOrEqualTo(1);
+        }
+
         /** The device cuts super-segments; each piece has its own fate. */
         void fromEndpoint(Wire.Sent s) {
+            checkWindows(s);
             if (s.gsoSize == 0) {
                 transport(() -> peer.receive(s, s.seq, s.payload, s.flags));
                 return;
@@ -307,6 +331,10 @@ class TcpSimulationTest {
         int finAt = -1;
         int resetAt = -1;
         int lastWindow = -1;
+        /** The farthest that was offered; the endpoint may not have heard of it yet. */
+        int offeredEdge;
+
+        boolean offered;
 
         Peer(Simulation sim) {
             this.sim = sim;
@@ -370,6 +398,11 @@ class TcpSimulationTest {
             }
             sim.wire.peerWindow = windowField();
             lastWindow = sim.wire.peerWindow;
+            int edge = rcvNext() + (lastWindow << Math.max(scale, 0));
+            if (!offered || edge - offeredEdge > 0) {
+                offered = true;
+                offeredEdge = edge;
+            }
             out(flags | Tcp.ACK, seq, rcvNext(), payload, options);
         }
 
