@@ -48,6 +48,8 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 @Fork(
         value = 1,
         jvmArgsAppend = {
+            // Its samples would be most of what is allocated.
+            "-Dio.netty.leakDetection.level=disabled",
             "-Djmh.executor=CUSTOM",
             "-Djmh.executor.class=dev.culvert.stack.StackBenchmark$EventLoopLikeExecutor"
         })
