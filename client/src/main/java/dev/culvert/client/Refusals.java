@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.Reason;
 

@@ -30,8 +30,6 @@ final class ArchitectureTest {
     private static final Pattern EMPTY_WORDS = Pattern.compile(
             "(Manager|Helper|Utils?|Utilities|Common|Impl)(?![a-z])|(^|\\.)(manager|helper|utils?|common|core|impl)(\\.|$)");
 
-    private static final Pattern BELOW_A_ROOM = Pattern.compile("dev\\.culvert\\.\\w+\\..+");
-
     private static JavaClasses house;
 
     @BeforeAll
@@ -107,18 +105,13 @@ final class ArchitectureTest {
         slices().matching("dev.culvert.(*)..").should().beFreeOfCycles().check(house);
     }
 
-    /**
-     * A room's packages are many, but what they know of each other goes one way too. The room's own package, its face,
-     * is left out: the parts below it speak its words.
-     */
+    /** A room's packages are many, but what they know of each other goes one way too. */
     @Test
     void packagesAreFreeOfCircles() {
         slices().assignedFrom(new SliceAssignment() {
                     @Override
                     public SliceIdentifier getIdentifierOf(JavaClass c) {
-                        return BELOW_A_ROOM.matcher(c.getPackageName()).matches()
-                                ? SliceIdentifier.of(c.getPackageName())
-                                : SliceIdentifier.ignore();
+                        return SliceIdentifier.of(c.getPackageName());
                     }
 
                     @Override

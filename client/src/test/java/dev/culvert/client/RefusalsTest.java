@@ -2,7 +2,7 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.Reason;
 import org.junit.jupiter.api.Test;

@@ -3,6 +3,7 @@ package dev.culvert.stack;
 import dev.culvert.stack.ip.IpAddresses;
 import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.IpOutput;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.wire.Checksum;
 import dev.culvert.stack.wire.Icmp;
 import dev.culvert.stack.wire.IpProtocol;

@@ -5,6 +5,7 @@ import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.IpCounters;
 import dev.culvert.stack.ip.IpOutput;
 import dev.culvert.stack.ip.PacketSink;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.PacketOutput;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;

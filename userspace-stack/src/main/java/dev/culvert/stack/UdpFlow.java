@@ -2,6 +2,7 @@ package dev.culvert.stack;
 
 import dev.culvert.stack.ip.IpAddresses;
 import dev.culvert.stack.ip.IpOutput;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.wire.IpProtocol;
 import dev.culvert.stack.wire.Udp;
 import io.netty.buffer.ByteBuf;

@@ -6,6 +6,7 @@ import static dev.culvert.stack.Packets.bytes;
 import static dev.culvert.stack.Packets.udp;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpRequest;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;

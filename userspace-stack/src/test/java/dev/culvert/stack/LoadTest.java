@@ -3,6 +3,7 @@ package dev.culvert.stack;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.ip.IpCounter;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpConfig;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.tcp.TcpFlow;

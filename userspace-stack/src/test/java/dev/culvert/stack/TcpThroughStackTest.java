@@ -9,6 +9,7 @@ import static dev.culvert.stack.Packets.syn;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.ip.IpCounter;
+import dev.culvert.stack.ip.Refusal;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.net.InetSocketAddress;
 import java.util.Arrays;

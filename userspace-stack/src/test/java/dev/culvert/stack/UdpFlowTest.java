@@ -10,6 +10,7 @@ import static dev.culvert.stack.Packets.udp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.ip.IpCounter;
+import dev.culvert.stack.ip.Refusal;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;

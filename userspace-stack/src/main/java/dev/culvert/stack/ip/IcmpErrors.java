@@ -1,6 +1,5 @@
 package dev.culvert.stack.ip;
 
-import dev.culvert.stack.Refusal;
 import dev.culvert.stack.wire.Icmp;
 import dev.culvert.stack.wire.IpProtocol;
 import dev.culvert.stack.wire.Ipv4;

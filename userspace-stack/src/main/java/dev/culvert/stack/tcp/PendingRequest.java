@@ -1,6 +1,6 @@
 package dev.culvert.stack.tcp;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.time.TimerWheel;
 import dev.culvert.stack.wire.Tcp;

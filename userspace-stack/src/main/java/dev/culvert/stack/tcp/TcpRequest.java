@@ -1,6 +1,6 @@
 package dev.culvert.stack.tcp;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import io.netty.channel.ChannelHandler;
 import java.net.InetSocketAddress;
 

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.Random;

@@ -3,7 +3,7 @@ package dev.culvert.stack.tcp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.wire.Tcp;
 import java.time.Duration;

@@ -2,7 +2,7 @@ package dev.culvert.stack.tcp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.stack.Refusal;
+import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.wire.Checksum;
 import dev.culvert.stack.wire.Ipv4;
 import dev.culvert.stack.wire.Ipv6;

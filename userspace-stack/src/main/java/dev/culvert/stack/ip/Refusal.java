@@ -1,4 +1,4 @@
-package dev.culvert.stack;
+package dev.culvert.stack.ip;
 
 /**
  * Why a destination did not answer, and so what the application's kernel is told about it: each constant names the packet
