@@ -40,8 +40,12 @@ launch() {
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
   # One that does not fit (other jars, other JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
-  local archive="$CULVERT_LIB/../cds-$found.jsa"
-  [ ! -e "$archive" ] || options+=(-XX:SharedArchiveFile="$archive")
+  local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot"
+  if [ -s "$cache" ]; then
+    options+=(-XX:AOTCache="$cache")
+  elif [ -e "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
+    options+=(-XX:SharedArchiveFile="$archive")
+  fi
   # shellcheck disable=SC2086
   exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "${path#:}" "$main" "$@"
 }
