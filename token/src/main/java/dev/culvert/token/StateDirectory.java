@@ -42,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * server.key   private key of the gateway
  * server.crt   certificate of the gateway and of the authority
  * gateway.url  public URL of the gateway, written into new tokens
+ * revoked.jsonl  tokens that are no longer accepted, see {@link Revocations}
  * </pre>
  *
  * <p>Private halves are written before public ones and every file whole or not at all, so that an interrupted creation is
@@ -225,6 +226,11 @@ public final class StateDirectory {
     /** Verifies tokens against all keys in signing.pub, by the directory's clock. */
     public TokenVerifier verifier() throws StateException {
         return new TokenVerifier(readPublicKeys(), clock);
+    }
+
+    /** The tokens that were revoked, for a gateway to ask and the token command to add to. */
+    public Revocations revocations() throws StateException {
+        return new Revocations(files, clock);
     }
 
     private List<VerificationKey> readPublicKeys() throws StateException {

@@ -127,12 +127,16 @@ final class StateFiles {
     }
 
     String read(String name) throws StateException {
+        return read(name, MAX_SIZE);
+    }
+
+    String read(String name, int maxSize) throws StateException {
         Path file = path(name);
         try (var in = Files.newInputStream(file)) {
-            byte[] bytes = in.readNBytes(MAX_SIZE + 1);
-            if (bytes.length > MAX_SIZE) {
+            byte[] bytes = in.readNBytes(maxSize + 1);
+            if (bytes.length > maxSize) {
                 throw new StateException(
-                        file + " is larger than " + MAX_SIZE + " bytes and cannot be what its name says:"
+                        file + " is larger than " + maxSize + " bytes and cannot be what its name says:"
                                 + " restore it from a backup, or move it away and run token init");
             }
             return new String(bytes, StandardCharsets.UTF_8);
@@ -141,8 +145,15 @@ final class StateFiles {
         } catch (NoSuchFileException e) {
             throw new StateException(file + " is missing: run token init --state " + directory, e);
         } catch (IOException e) {
-            throw new StateException(file + " cannot be read (" + reason(e) + "): run as its owner", e);
+            throw unreadable(name, e);
         }
+    }
+
+    /** The error for what could not be read; one that has its line already is passed on. */
+    StateException unreadable(String name, IOException e) {
+        return e instanceof StateException known
+                ? known
+                : new StateException(path(name) + " cannot be read (" + reason(e) + "): run as its owner", e);
     }
 
     /** Writes the file whole or not at all, also through a crash: temporary file, sync, rename, sync of the directory. */

@@ -29,6 +29,21 @@ public sealed interface Token permits ClientToken, AgentToken {
             return type;
         }
 
+        /**
+         * The kind of this name.
+         *
+         * @throws IllegalArgumentException if there is none
+         */
+        public static Kind of(String text) {
+            for (Kind kind : values()) {
+                if (kind.text.equals(text)) {
+                    return kind;
+                }
+            }
+            throw new IllegalArgumentException(
+                    "'" + Quote.shorten(text) + "' is no kind of token: write client or agent");
+        }
+
         @Override
         public String toString() {
             return text;

@@ -1,0 +1,83 @@
+package dev.culvert.token;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a file says, read anew when the file has changed. To ask whether it has costs one stat(2), so it can be asked
+ * several times a second; on file systems where a watch would see nothing (NFS) as well as on others.
+ *
+ * <p>{@link #current} may be called from any thread and never blocks. {@link #refresh} reads the disk: not on an event
+ * loop, and from one thread at a time.
+ *
+ * @param <T> what the file holds; should be immutable
+ */
+public final class ReloadingFile<T> {
+    /** Reads and checks the whole file. */
+    public interface Reader<T> {
+        /** @throws IOException with one line for people */
+        T read() throws IOException;
+    }
+
+    /** The file's key (device and inode) tells a replaced file from the old one even within one tick of the clock. */
+    private record Stamp(
+            FileTime modified, long size, @Nullable Object key) {}
+
+    private final Path file;
+    private final Reader<T> reader;
+    private @Nullable Stamp stamp;
+    private volatile T current;
+
+    /**
+     * Reads the file for the first time.
+     *
+     * @param reader must give a value, or an error, also when there is no file
+     * @throws IOException if it cannot be read
+     */
+    public ReloadingFile(Path file, Reader<T> reader) throws IOException {
+        this.file = file;
+        this.reader = reader;
+        this.stamp = stamp();
+        this.current = reader.read();
+    }
+
+    /** What the file said when it was last read without an error. */
+    public T current() {
+        return current;
+    }
+
+    /**
+     * Reads the file again if it has changed.
+     *
+     * @return true if it was read
+     * @throws IOException with one line for people, if it has changed and cannot be read, or is no longer there; the old
+     *     value stays, and the next call tries again
+     */
+    public boolean refresh() throws IOException {
+        Stamp now = stamp();
+        if (now == null ? stamp == null : now.equals(stamp)) {
+            return false;
+        }
+        if (now == null) {
+            throw new StateException(file + " is gone; what it said stays in force: put it back");
+        }
+        current = reader.read();
+        // Taken before reading: what changed meanwhile is seen next time.
+        stamp = now;
+        return true;
+    }
+
+    private @Nullable Stamp stamp() throws IOException {
+        try {
+            BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
+            return new Stamp(now.lastModifiedTime(), now.size(), now.fileKey());
+        } catch (NoSuchFileException e) {
+            return null;
+        }
+    }
+}
