@@ -3,7 +3,7 @@ package dev.culvert.gateway;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.IpPrefix;
-import dev.culvert.token.Policy;
+import dev.culvert.token.TokenGrants;
 import dev.culvert.token.Transport;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
@@ -31,18 +31,18 @@ final class ClientLink extends SwitchedLink {
     /** Agents that come or go within this are told of together: after a restart thousands come at once. */
     private static final long ANNOUNCE_DELAY_MILLIS = 50;
 
-    private final Policy policy;
+    private final TokenGrants granted;
     final int affinity;
     private boolean announcing;
 
     ClientLink(LinkRegistry registry, ClientToken token, int affinity) {
         super(registry, token.name(), token.expires());
-        this.policy = Policy.of(token, registry.sensitive);
+        this.granted = TokenGrants.of(token, registry.sensitive);
         this.affinity = affinity;
     }
 
-    Policy policy() {
-        return policy;
+    TokenGrants granted() {
+        return granted;
     }
 
     @Override
@@ -149,8 +149,8 @@ final class ClientLink extends SwitchedLink {
         InetAddress address = d.address();
         String host = d.name();
         return address != null
-                ? policy.permits(agent, transport(d), address, d.port())
-                : host != null && policy.permitsName(agent, transport(d), host, d.port());
+                ? granted.permits(agent, transport(d), address, d.port())
+                : host != null && granted.permitsName(agent, transport(d), host, d.port());
     }
 
     /**
@@ -172,7 +172,7 @@ final class ClientLink extends SwitchedLink {
         if (d.name() == null) {
             return null;
         }
-        List<IpPrefix> prefixes = policy.prefixesFor(agent, transport(d), d.port());
+        List<IpPrefix> prefixes = granted.prefixesFor(agent, transport(d), d.port());
         return prefixes.isEmpty() || prefixes.size() > OpenRequest.MAX_ALLOWED
                 ? null
                 : prefixes.stream()

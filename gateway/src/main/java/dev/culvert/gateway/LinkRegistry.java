@@ -108,7 +108,7 @@ final class LinkRegistry {
             return routes.isEmpty() ? before : List.copyOf(routes);
         });
         for (ClientLink client : clients) {
-            if (client.policy().mentions(agent)) {
+            if (client.granted().mentions(agent)) {
                 client.announceSoon();
             }
         }
@@ -122,7 +122,7 @@ final class LinkRegistry {
     byte[] announcementFor(ClientLink client) {
         List<Announcement.ReachableAgent> list = new ArrayList<>();
         for (Map.Entry<String, List<IpPrefix>> e : new TreeMap<>(lastRoutes).entrySet()) {
-            if (client.policy().mentions(e.getKey())) {
+            if (client.granted().mentions(e.getKey())) {
                 list.add(reachable(client, e.getKey(), e.getValue()));
             }
         }
@@ -144,7 +144,7 @@ final class LinkRegistry {
 
     private Announcement.ReachableAgent reachable(ClientLink client, String agent, List<IpPrefix> served) {
         Set<String> routes = new LinkedHashSet<>();
-        for (IpPrefix granted : client.policy().prefixesFor(agent)) {
+        for (IpPrefix granted : client.granted().prefixesFor(agent)) {
             for (IpPrefix prefix : served) {
                 if (granted.covers(prefix)) {
                     routes.add(prefix.toString());

@@ -1,11 +1,11 @@
 /**
- * Who may do what: tokens, the keys that sign them, grants, and the policy that a gateway and an agent evaluate.
+ * Who may do what: tokens, the keys that sign them, and the grants in them that a gateway evaluates.
  *
  * <p>A {@link dev.culvert.token.Token} is a JSON Web Token (RFC 7519) signed with Ed25519 (RFC 8037) by a
  * {@link dev.culvert.token.TokenSigner}; gateways hold only public keys and read tokens through a
  * {@link dev.culvert.token.TokenVerifier}. A holder learns its own settings from its token through
  * {@link dev.culvert.token.TokenReader}, without verifying. A {@link dev.culvert.token.ClientToken} carries
- * {@link dev.culvert.token.Grant}s, compiled into a {@link dev.culvert.token.Policy} that answers for each flow; an
+ * {@link dev.culvert.token.Grant}s, compiled into a {@link dev.culvert.token.TokenGrants} that answers for each flow; an
  * {@link dev.culvert.token.AgentToken} carries the prefixes that the agent serves. The
  * {@link dev.culvert.token.StateDirectory} keeps keys, the certificate authority and the gateway's certificate on disk.
  *

@@ -14,14 +14,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class PolicyTest {
+class TokenGrantsTest {
     private static InetAddress ip(String text) {
         return Objects.requireNonNull(IpLiteral.parse(text));
     }
 
-    private static Policy policy(String... grants) {
+    private static TokenGrants policy(String... grants) {
         Instant now = Instant.parse("2026-11-22T12:00:00Z");
-        return Policy.of(ClientToken.of(
+        return TokenGrants.of(ClientToken.of(
                 "laptop",
                 URI.create("wss://vpn.example"),
                 null,
@@ -32,7 +32,7 @@ class PolicyTest {
 
     @Test
     void deniesWhatIsNotGranted() {
-        Policy policy = policy("office:192.168.77.0/24:443/tcp");
+        TokenGrants policy = policy("office:192.168.77.0/24:443/tcp");
         assertThat(policy.permits("office", Transport.TCP, ip("192.168.77.9"), 443))
                 .isTrue();
         assertThat(policy.permits("office", Transport.TCP, ip("192.168.77.9"), 80))
@@ -56,7 +56,7 @@ class PolicyTest {
 
     @Test
     void aNarrowGrantAddsToAWideOne() {
-        Policy policy = policy("office:10.0.0.0/8:443/tcp", "*:10.1.0.0/16:22/tcp", "office:10.1.2.3:53/udp");
+        TokenGrants policy = policy("office:10.0.0.0/8:443/tcp", "*:10.1.0.0/16:22/tcp", "office:10.1.2.3:53/udp");
         InetAddress host = ip("10.1.2.3");
         assertThat(policy.permits("office", Transport.TCP, host, 443)).isTrue();
         assertThat(policy.permits("office", Transport.TCP, host, 22)).isTrue();
@@ -72,7 +72,7 @@ class PolicyTest {
 
     @Test
     void matchesNames() {
-        Policy policy = policy("office:db.internal:5432/tcp", "office:*.corp.example:443/tcp", "*:*.example:80/tcp");
+        TokenGrants policy = policy("office:db.internal:5432/tcp", "office:*.corp.example:443/tcp", "*:*.example:80/tcp");
         assertThat(policy.permitsName("office", Transport.TCP, "DB.internal.", 5432))
                 .isTrue();
         assertThat(policy.permitsName("office", Transport.TCP, "db.internal", 5433))
@@ -121,7 +121,7 @@ class PolicyTest {
         InetAddress address = ip(text);
         SensitiveAddresses sensitive = SensitiveAddresses.with(List.of(ip("198.51.100.1")));
         List<Grant> wide = Grant.parseList("*:0.0.0.0/0,*:[::/0],office:128.0.0.0/1,office:[2000::/3]");
-        Policy policy = Policy.of(wide, sensitive);
+        TokenGrants policy = TokenGrants.of(wide, sensitive);
         assertThat(policy.permits("office", Transport.TCP, address, 80)).isFalse();
         assertThat(policy.permitsName("office", Transport.TCP, text, 80)).isFalse();
         assertThat(sensitive.permits(policy.prefixesFor("office"), address)).isFalse();
@@ -129,7 +129,7 @@ class PolicyTest {
         Grant own = new Grant("office", IpPrefix.of(address), PortRanges.parse("80"), EnumSet.of(Transport.TCP));
         List<Grant> both = new ArrayList<>(wide);
         both.add(own);
-        Policy explicit = Policy.of(both, sensitive);
+        TokenGrants explicit = TokenGrants.of(both, sensitive);
         assertThat(explicit.permits("office", Transport.TCP, address, 80)).isTrue();
         assertThat(explicit.permits("office", Transport.TCP, address, 81)).isFalse();
         assertThat(explicit.permits("office", Transport.ICMP, address, 0)).isFalse();
@@ -201,7 +201,7 @@ class PolicyTest {
                         transports));
             }
             SensitiveAddresses sensitive = SensitiveAddresses.with(List.of(random.address(), random.address()));
-            Policy policy = Policy.of(grants, sensitive);
+            TokenGrants policy = TokenGrants.of(grants, sensitive);
             for (int i = 0; i < 100; i++) {
                 String agent = new String[] {"a", "b", "c"}[random.nextInt(3)];
                 Transport transport = Transport.values()[random.nextInt(3)];

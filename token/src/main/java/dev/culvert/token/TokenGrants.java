@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The grants of one client, compiled. What no grant allows is denied. Immutable, for any thread; one question about an
+ * The grants that one client's token holds, compiled. What no grant allows is denied; a gateway with a policy file asks
+ * its {@code policy.PolicySnapshot} too, and both must allow. Immutable, for any thread; one question about an
  * address costs a hash lookup, two trie walks and a binary search, and allocates nothing for IPv4.
  *
  * <p>A gateway asks at every flow:
@@ -21,14 +22,14 @@ import java.util.Map;
  *
  * <p>An agent checks the address that it will really dial with {@link SensitiveAddresses#permits(Collection, InetAddress)}.
  */
-public final class Policy {
+public final class TokenGrants {
     private final SensitiveAddresses sensitive;
     private final Map<String, AgentRules> byAgent = new HashMap<>();
 
     /** The rules of {@code *}, for agents that no grant names. */
     private final AgentRules anyAgent;
 
-    private Policy(List<Grant> grants, SensitiveAddresses sensitive) {
+    private TokenGrants(List<Grant> grants, SensitiveAddresses sensitive) {
         this.sensitive = sensitive;
         List<Grant> wild = new ArrayList<>();
         Map<String, List<Grant>> named = new HashMap<>();
@@ -46,19 +47,19 @@ public final class Policy {
         });
     }
 
-    /** The policy of a token, with the well-known {@link SensitiveAddresses}. */
-    public static Policy of(ClientToken token) {
+    /** The grants of a token, with the well-known {@link SensitiveAddresses}. */
+    public static TokenGrants of(ClientToken token) {
         return of(token.grants(), SensitiveAddresses.standard());
     }
 
-    /** The policy of a token at a gateway that guards further addresses. */
-    public static Policy of(ClientToken token, SensitiveAddresses sensitive) {
+    /** The grants of a token at a gateway that guards further addresses. */
+    public static TokenGrants of(ClientToken token, SensitiveAddresses sensitive) {
         return of(token.grants(), sensitive);
     }
 
-    /** The policy of these grants. */
-    public static Policy of(List<Grant> grants, SensitiveAddresses sensitive) {
-        return new Policy(grants, sensitive);
+    /** These grants. */
+    public static TokenGrants of(List<Grant> grants, SensitiveAddresses sensitive) {
+        return new TokenGrants(grants, sensitive);
     }
 
     private AgentRules rules(String agent) {
