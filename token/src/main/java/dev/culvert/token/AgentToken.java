@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param notBefore from when on it is in force
  * @param expires from when on it is not
  * @param keyId the key that signed it, or empty
+ * @param binding how it is tied to its holder
  * @param routes the prefixes that the agent may serve
  */
 public record AgentToken(
@@ -27,6 +28,7 @@ public record AgentToken(
         Instant notBefore,
         Instant expires,
         String keyId,
+        TokenBinding binding,
         List<IpPrefix> routes)
         implements Token {
 
@@ -49,19 +51,24 @@ public record AgentToken(
     }
 
     /**
-     * An unsigned token with a new id, made now and in force at once.
+     * An unsigned bearer token with a new id, made now and in force at once.
      *
      * @param now the present
      * @param expires when it ends
      */
     public static AgentToken of(
             String name, URI gateway, @Nullable String pin, Instant now, Instant expires, List<IpPrefix> routes) {
-        return new AgentToken(Token.newId(), name, gateway, pin, now, now, expires, "", routes);
+        return new AgentToken(Token.newId(), name, gateway, pin, now, now, expires, "", TokenBinding.BEARER, routes);
     }
 
     /** The same token as signed by another key. */
     AgentToken withKeyId(String newKeyId) {
-        return new AgentToken(id, name, gateway, pin, issuedAt, notBefore, expires, newKeyId, routes);
+        return new AgentToken(id, name, gateway, pin, issuedAt, notBefore, expires, newKeyId, binding, routes);
+    }
+
+    @Override
+    public AgentToken withBinding(TokenBinding newBinding) {
+        return new AgentToken(id, name, gateway, pin, issuedAt, notBefore, expires, keyId, newBinding, routes);
     }
 
     @Override

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param notBefore from when on it is in force
  * @param expires from when on it is not
  * @param keyId the key that signed it, or empty
+ * @param binding how it is tied to its holder
  * @param grants what the client may reach; everything else is denied
  */
 public record ClientToken(
@@ -27,6 +28,7 @@ public record ClientToken(
         Instant notBefore,
         Instant expires,
         String keyId,
+        TokenBinding binding,
         List<Grant> grants)
         implements Token {
 
@@ -49,19 +51,24 @@ public record ClientToken(
     }
 
     /**
-     * An unsigned token with a new id, made now and in force at once.
+     * An unsigned bearer token with a new id, made now and in force at once.
      *
      * @param now the present
      * @param expires when it ends
      */
     public static ClientToken of(
             String name, URI gateway, @Nullable String pin, Instant now, Instant expires, List<Grant> grants) {
-        return new ClientToken(Token.newId(), name, gateway, pin, now, now, expires, "", grants);
+        return new ClientToken(Token.newId(), name, gateway, pin, now, now, expires, "", TokenBinding.BEARER, grants);
     }
 
     /** The same token as signed by another key. */
     ClientToken withKeyId(String newKeyId) {
-        return new ClientToken(id, name, gateway, pin, issuedAt, notBefore, expires, newKeyId, grants);
+        return new ClientToken(id, name, gateway, pin, issuedAt, notBefore, expires, newKeyId, binding, grants);
+    }
+
+    @Override
+    public ClientToken withBinding(TokenBinding newBinding) {
+        return new ClientToken(id, name, gateway, pin, issuedAt, notBefore, expires, keyId, newBinding, grants);
     }
 
     @Override

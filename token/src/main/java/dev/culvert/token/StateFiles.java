@@ -180,11 +180,20 @@ final class StateFiles {
                 }
             }
         } catch (IOException e) {
-            throw new StateException(
-                    file + " cannot be written (" + reason(e) + "): run as the owner of " + directory
-                            + ", or choose another directory",
-                    e);
+            throw unwritable(name, e);
         }
+    }
+
+    /** Opens a private file that is changed in place, under {@link #locked}. */
+    FileChannel open(String name, Set<StandardOpenOption> options) throws IOException {
+        return FileChannel.open(path(name), options, attributes(PRIVATE_FILE));
+    }
+
+    StateException unwritable(String name, IOException cause) {
+        return new StateException(
+                path(name) + " cannot be written (" + reason(cause) + "): run as the owner of " + directory
+                        + ", or choose another directory",
+                cause);
     }
 
     static String reason(Exception e) {

@@ -81,6 +81,12 @@ public sealed interface Token permits ClientToken, AgentToken {
     /** The key that signed it; empty as long as it is unsigned. */
     String keyId();
 
+    /** What the holder has to show beside the token's text. */
+    TokenBinding binding();
+
+    /** The same token tied to its holder in another way. */
+    Token withBinding(TokenBinding newBinding);
+
     /** A new random {@link #id}: 128 bits, so that no two tokens ever share one. */
     static String newId() {
         byte[] random = new byte[16];

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * The signed form of tokens, without the signature: which headers and claims there are and what they may hold.
  *
  * <p>Header: {@code alg} = EdDSA, {@code typ} by kind, {@code kid}. Claims: {@code jti sub aud iat nbf exp gateway}, and
- * {@code pin} where there is one; {@code grants} for clients, {@code routes} for agents. Nothing else is accepted: a claim
+ * {@code pin}, {@code enrol} and {@code cnf} where there is one (see {@link TokenBinding}); {@code grants} for clients, {@code routes} for agents. Nothing else is accepted: a claim
  * that a later version understands as a restriction must not be skipped by this one.
  */
 final class TokenCodec {
@@ -33,7 +33,8 @@ final class TokenCodec {
     private static final String ALGORITHM = "EdDSA";
 
     private static final Set<String> HEADERS = Set.of("alg", "typ", "kid");
-    private static final Set<String> SHARED_CLAIMS = Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateway", "pin");
+    private static final Set<String> SHARED_CLAIMS =
+            Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateway", "pin", "enrol", "cnf");
 
     private TokenCodec() {}
 
@@ -60,6 +61,11 @@ final class TokenCodec {
         String pin = token.pin();
         if (pin != null) {
             claims.put("pin", pin);
+        }
+        if (token.binding() instanceof TokenBinding.Enrolment enrolment) {
+            claims.put("enrol", enrolment.before().getEpochSecond());
+        } else if (token.binding() instanceof TokenBinding.Key key) {
+            claims.put("cnf", Map.of("jkt", key.thumbprint()));
         }
         if (token instanceof ClientToken client) {
             claims.put("grants", Grant.texts(client.grants()));
@@ -156,6 +162,7 @@ final class TokenCodec {
         Instant expires = time(claims, "exp");
         String pin = claims.containsKey("pin") ? text(claims, "pin") : null;
         try {
+            TokenBinding binding = binding(claims);
             URI gateway = new URI(text(claims, "gateway"));
             return parts.kind() == Token.Kind.CLIENT
                     ? new ClientToken(
@@ -167,6 +174,7 @@ final class TokenCodec {
                             notBefore,
                             expires,
                             parts.keyId(),
+                            binding,
                             entries(claims, list, Grant::parse))
                     : new AgentToken(
                             id,
@@ -177,12 +185,28 @@ final class TokenCodec {
                             notBefore,
                             expires,
                             parts.keyId(),
+                            binding,
                             entries(claims, list, IpPrefix::parse));
         } catch (URISyntaxException e) {
             throw invalid("claim 'gateway' is not a URL", e);
         } catch (IllegalArgumentException e) {
             throw invalid(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static TokenBinding binding(Map<String, Object> claims) throws TokenException {
+        boolean enrol = claims.containsKey("enrol");
+        if (!claims.containsKey("cnf")) {
+            return enrol ? new TokenBinding.Enrolment(time(claims, "enrol")) : TokenBinding.BEARER;
+        }
+        if (enrol) {
+            throw invalid("it has both claims 'enrol' and 'cnf'", null);
+        }
+        // RFC 7800 section 3.1: one confirmation; one that is not understood must not be skipped.
+        if (claims.get("cnf") instanceof Map<?, ?> cnf && cnf.size() == 1 && cnf.get("jkt") instanceof String jkt) {
+            return new TokenBinding.Key(jkt);
+        }
+        throw invalid("claim 'cnf' is not an object with the one member 'jkt'", null);
     }
 
     private static String text(Map<String, Object> claims, String name) throws TokenException {

@@ -21,7 +21,7 @@ final class TokenFields {
     static final long MAX_TIME = 253_402_300_799L;
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9_-]{1,64}");
-    private static final Pattern PIN = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
+    private static final Pattern SHA256 = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
 
     private TokenFields() {}
 
@@ -38,11 +38,17 @@ final class TokenFields {
     }
 
     static @Nullable String pin(@Nullable String pin) {
-        if (pin != null && !PIN.matcher(pin).matches()) {
-            throw new IllegalArgumentException("pin '" + Quote.shorten(pin)
-                    + "' is not a SHA-256 in base64url: 43 characters without padding are needed");
+        if (pin != null) {
+            sha256("pin", pin);
         }
         return pin;
+    }
+
+    static void sha256(String what, String text) {
+        if (!SHA256.matcher(text).matches()) {
+            throw new IllegalArgumentException(what + " '" + Quote.shorten(text)
+                    + "' is not a SHA-256 in base64url: 43 characters without padding are needed");
+        }
     }
 
     static URI gateway(URI uri) {

@@ -72,7 +72,8 @@ class TokenGrantsTest {
 
     @Test
     void matchesNames() {
-        TokenGrants policy = policy("office:db.internal:5432/tcp", "office:*.corp.example:443/tcp", "*:*.example:80/tcp");
+        TokenGrants policy =
+                policy("office:db.internal:5432/tcp", "office:*.corp.example:443/tcp", "*:*.example:80/tcp");
         assertThat(policy.permitsName("office", Transport.TCP, "DB.internal.", 5432))
                 .isTrue();
         assertThat(policy.permitsName("office", Transport.TCP, "db.internal", 5433))

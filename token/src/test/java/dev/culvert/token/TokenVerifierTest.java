@@ -108,6 +108,44 @@ class TokenVerifierTest {
     }
 
     @Test
+    void bindingsAreKept() throws Exception {
+        TokenSigner signer = new TokenSigner(KEY);
+        for (TokenBinding binding : List.of(
+                TokenBinding.BEARER, new TokenBinding.Enrolment(NOW.plusSeconds(3600)), new TokenBinding.Key(PIN))) {
+            for (Token token : List.of(CLIENT, AGENT)) {
+                Token read = VERIFIER.verify(signer.sign(token.withBinding(binding)));
+                assertThat(read.binding()).isEqualTo(binding);
+                assertThat(read.withBinding(TokenBinding.BEARER).id()).isEqualTo(token.id());
+            }
+        }
+    }
+
+    /** A binding that is not understood is a restriction that must not be skipped. */
+    @Test
+    void otherBindingsAreRefused() throws Exception {
+        for (Object cnf : new Object[] {
+            PIN,
+            List.of(PIN),
+            Map.of(),
+            Map.of("kid", "a"),
+            Map.of("jkt", 1),
+            Map.of("jkt", PIN, "kid", "a"),
+            Map.of("jkt", PIN + "A"),
+            Map.of("jkt", "")
+        }) {
+            assertThat(refusal(withClaims(CLIENT, c -> c.put("cnf", cnf)))).isEqualTo(Cause.INVALID_CLAIMS);
+        }
+        for (Object enrol : new Object[] {"1", true, -1, 1.5, Long.MAX_VALUE, List.of()}) {
+            assertThat(refusal(withClaims(AGENT, c -> c.put("enrol", enrol)))).isEqualTo(Cause.INVALID_CLAIMS);
+        }
+        assertThat(refusal(withClaims(CLIENT, c -> {
+                    c.put("enrol", NOW.getEpochSecond());
+                    c.put("cnf", Map.of("jkt", PIN));
+                })))
+                .isEqualTo(Cause.INVALID_CLAIMS);
+    }
+
+    @Test
     void anIndependentLibraryAcceptsTheSignature() throws Exception {
         JsonWebSignature jws = new JsonWebSignature();
         jws.setCompactSerialization(new TokenSigner(KEY).sign(CLIENT));

@@ -7,7 +7,6 @@ import io.netty.handler.ssl.SslProvider;
 import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import javax.net.ssl.SSLEngine;
@@ -54,7 +53,7 @@ public final class GatewayTrust {
                         "the gateway sent no certificate chain; this token pins the CA of another gateway");
             }
             X509Certificate ca = chain[chain.length - 1];
-            if (!MessageDigest.isEqual(sha256(ca.getPublicKey().getEncoded()), pin)) {
+            if (!MessageDigest.isEqual(LinkProof.sha256(ca.getPublicKey().getEncoded()), pin)) {
                 throw new CertificateException(
                         "this is not the gateway of the token: its CA has another key; check the address, or get a new token");
             }
@@ -75,14 +74,6 @@ public final class GatewayTrust {
             } catch (GeneralSecurityException e) {
                 throw new CertificateException(
                         "the gateway's certificate was not issued by the pinned CA: " + e.getMessage(), e);
-            }
-        }
-
-        private static byte[] sha256(byte[] bytes) {
-            try {
-                return MessageDigest.getInstance("SHA-256").digest(bytes);
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException("every JDK has SHA-256", e);
             }
         }
 

@@ -33,6 +33,9 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     private static final Logger log = LoggerFactory.getLogger(Link.class);
 
+    /** Close code of a gateway whose peer's token has expired or was revoked (RFC 6455 7.4.2, private use). */
+    public static final int CLOSE_TOKEN_ENDED = 4001;
+
     /** A peer that got a Close frame has this long to close its side (RFC 6455 7.1.1). */
     private static final long CLOSE_LINGER_MILLIS = 1_000;
 
@@ -54,6 +57,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private boolean closing;
     private boolean down;
     private @Nullable String downReason;
+    private int peerCloseCode;
 
     private long lastHeardNanos;
     private volatile long rttNanos;
@@ -123,6 +127,11 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     public boolean isDown() {
         return down;
+    }
+
+    /** The code of the peer's Close frame (RFC 6455 7.4.1); 0 when none has come, or one without a code. */
+    public int peerCloseCode() {
+        return peerCloseCode;
     }
 
     /** Says DRAIN: the peer shall open no new flows here. */
@@ -371,6 +380,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
             String why = "connection closed by the peer";
             if (body.readableBytes() >= 2) {
                 int code = body.readUnsignedShort();
+                peerCloseCode = code;
                 String text = printable(body.toString(StandardCharsets.UTF_8));
                 why = text.isEmpty() ? "closed by the peer, code " + code : text;
             }

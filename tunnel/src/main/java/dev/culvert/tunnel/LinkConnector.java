@@ -16,6 +16,7 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslContext;
@@ -30,13 +31,16 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
 import java.security.SecureRandom;
+import java.security.cert.CertificateEncodingException;
 import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
 /** Makes one link to a gateway: TCP, TLS for {@code wss}, the upgrade with the token as bearer. */
@@ -51,19 +55,28 @@ public final class LinkConnector {
 
     private final URI gateway;
     private final String token;
+    private final @Nullable KeyPair holderKey;
     private final @Nullable SslContext tls;
+
+    /** For a bearer token; see the other constructor. */
+    public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
+        this(gateway, pin, token, null);
+    }
 
     /**
      * @param gateway {@code wss://host[:port]} or {@code ws://host[:port]}
      * @param pin see {@link GatewayTrust}
-     * @param token the bearer token
+     * @param token the token
+     * @param holderKey the Ed25519 key pair that the token is bound to; null for a bearer token
      */
-    public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
+    public LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey)
+            throws SSLException {
         if (gateway.getHost() == null || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
             throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
         }
         this.gateway = gateway;
         this.token = token;
+        this.holderKey = holderKey;
         this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
     }
 
@@ -143,6 +156,7 @@ public final class LinkConnector {
         private final Promise<Link> promise;
         private final String key;
         private @Nullable ScheduledFuture<?> deadline;
+        private boolean proved;
 
         Upgrade(
                 HttpClientCodec codec,
@@ -168,7 +182,7 @@ public final class LinkConnector {
                             DEADLINE.toMillis(),
                             TimeUnit.MILLISECONDS);
             if (tls == null) {
-                request(ctx);
+                request(ctx, null);
             }
         }
 
@@ -176,31 +190,37 @@ public final class LinkConnector {
         public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
             if (event instanceof SslHandshakeCompletionEvent done) {
                 if (done.isSuccess()) {
-                    request(ctx);
+                    request(ctx, null);
                 } else {
-                    fail(ctx, tlsFailure(done.cause()));
+                    failTls(ctx, done.cause());
                 }
             }
         }
 
-        private static String tlsFailure(Throwable cause) {
+        private void failTls(ChannelHandlerContext ctx, Throwable cause) {
             if (cause instanceof NotSslRecordException) {
-                return "it does not speak TLS; is the port right?"; // Netty's text is a dump of what came
+                fail(ctx, "it does not speak TLS; is the port right?"); // Netty's text is a dump of what came
+                return;
             }
             if (cause instanceof ClosedChannelException) {
-                return "it closed the connection during the TLS handshake";
+                fail(ctx, "it closed the connection during the TLS handshake");
+                return;
             }
             Throwable root = cause;
             // Our own verdict on the certificate (GatewayTrust) is worded for people; what lies behind it is not.
             while (root.getCause() != null && !(root instanceof CertificateException)) {
                 root = root.getCause();
             }
-            return "TLS: "
+            String text = "TLS: "
                     + Objects.requireNonNullElse(
                             root.getMessage(), root.getClass().getSimpleName());
+            if (root instanceof CertificateException) {
+                promise.tryFailure(new UntrustedGatewayException(cannotUse(text)));
+            }
+            fail(ctx, text);
         }
 
-        private void request(ChannelHandlerContext ctx) {
+        private void request(ChannelHandlerContext ctx, @Nullable LinkProof proof) {
             FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path());
             String host = gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost();
             request.headers()
@@ -211,6 +231,9 @@ public final class LinkConnector {
                     .set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13")
                     .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, LinkUpgrade.SUBPROTOCOL)
                     .set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
+            if (proof != null) {
+                request.headers().set(LinkProof.NAME, proof.header());
+            }
             ctx.writeAndFlush(request);
         }
 
@@ -227,7 +250,35 @@ public final class LinkConnector {
                 finish(ctx);
                 return;
             }
-            refused(ctx, response);
+            String nonce = response.status().code() == HttpResponseStatus.UNAUTHORIZED.code()
+                    ? LinkProof.nonceOf(response.headers().get(HttpHeaderNames.WWW_AUTHENTICATE))
+                    : null;
+            if (nonce != null && holderKey != null) {
+                prove(ctx, response, holderKey, nonce);
+            } else {
+                refused(ctx, response);
+            }
+        }
+
+        /** The gateway wants to see that we have the token's key: the same request again, signed, on this connection. */
+        private void prove(ChannelHandlerContext ctx, FullHttpResponse response, KeyPair key, String nonce) {
+            if (proved || !HttpUtil.isKeepAlive(response)) {
+                fail(ctx, "it did not take our proof that we have the token's key; is a slow proxy in between?");
+                return;
+            }
+            proved = true;
+            try {
+                SslHandler handler = ctx.pipeline().get(SslHandler.class);
+                byte[] certificate = handler == null
+                        ? null
+                        : LinkProof.sha256(handler.engine()
+                                .getSession()
+                                .getPeerCertificates()[0]
+                                .getEncoded());
+                request(ctx, LinkProof.sign(key, nonce, token, certificate));
+            } catch (SSLPeerUnverifiedException | CertificateEncodingException e) {
+                fail(ctx, "TLS: it showed no certificate");
+            }
         }
 
         private void finish(ChannelHandlerContext ctx) {
@@ -255,6 +306,9 @@ public final class LinkConnector {
             if (status == 404) {
                 text = where
                         + " does not know this token (HTTP 404): was it made with this gateway's keys? make a new one with 'token'";
+            } else if (status == 429) {
+                text = where + " takes no more attempts from this network for now (HTTP 429):"
+                        + " too many wrong tokens have come from it";
             } else if (contentType.startsWith("text/plain") && !body.isEmpty() && body.length() <= 300) {
                 text = where + " refused: " + body;
             } else {
@@ -267,10 +321,13 @@ public final class LinkConnector {
         }
 
         private void fail(ChannelHandlerContext ctx, String why) {
-            promise.tryFailure(
-                    new ConnectException("cannot use the gateway at " + hostName() + ":" + port() + ": " + why));
+            promise.tryFailure(new ConnectException(cannotUse(why)));
             cancelDeadline();
             ctx.close();
+        }
+
+        private String cannotUse(String why) {
+            return "cannot use the gateway at " + hostName() + ":" + port() + ": " + why;
         }
 
         private void cancelDeadline() {

@@ -42,6 +42,7 @@ public final class LinkKeeper {
     private final LinkSettings settings;
     private final Listener listener;
     private int failures;
+    private boolean untrusted;
     private boolean stopped;
     private @Nullable Link current;
     private long upSinceNanos;
@@ -82,7 +83,10 @@ public final class LinkKeeper {
                     retry(refused, jitter(BACKOFF_REFUSED));
                 }
             } else {
-                retry(f.cause(), backoff());
+                // Once more soon: a hotel's log-in page was in between, perhaps, and is gone.
+                boolean again = untrusted;
+                untrusted = f.cause() instanceof UntrustedGatewayException;
+                retry(f.cause(), untrusted && again ? jitter(BACKOFF_REFUSED) : backoff());
             }
         });
     }
@@ -109,6 +113,7 @@ public final class LinkKeeper {
         @Override
         public void linkUp(FlowMultiplexer mux) {
             current = mux.link();
+            untrusted = false;
             upSinceNanos = loop.ticker().nanoTime();
             listener.linkUp(mux);
         }
@@ -135,7 +140,8 @@ public final class LinkKeeper {
                 failures = 0;
             }
             listener.linkDown(mux, why);
-            retry(new FlowException(Reason.LINK_LOST, why), backoff());
+            boolean tokenEnded = mux.link().peerCloseCode() == Link.CLOSE_TOKEN_ENDED;
+            retry(new FlowException(Reason.LINK_LOST, why), tokenEnded ? jitter(BACKOFF_REFUSED) : backoff());
         }
     }
 }

@@ -4,6 +4,7 @@ import dev.culvert.token.HolderName;
 import dev.culvert.token.SecretFile;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -49,6 +50,29 @@ final class MintOptions {
     @Nullable
     Path out;
 
+    @Option(
+            names = "--enrol",
+            description = {
+                "Good once: the first machine that connects with it makes a key pair of its own,",
+                "and from then on the token is of no use without that key."
+            })
+    boolean enrol;
+
+    @Option(
+            names = "--enrol-within",
+            paramLabel = "TIME",
+            converter = Lifetime.class,
+            defaultValue = "1h",
+            description = "With --enrol: how soon that must be. Default: ${DEFAULT-VALUE}.")
+    Duration enrolWithin = Duration.ofHours(1);
+
+    @Option(
+            names = "--key",
+            paramLabel = "THUMBPRINT",
+            description = "Bind the token to the key that 'client key' or 'agent key' made on the holder's machine.")
+    @Nullable
+    String key;
+
     /** A token in the making, once what is common is known. */
     interface Draft {
         Token make(URI gateway, @Nullable String pin, Instant now, Instant expires);
@@ -67,7 +91,8 @@ final class MintOptions {
         try {
             HolderName.require("--name", name);
             Instant now = clock.instant();
-            token = draft.make(url, publicCertificate ? null : directory.caPin(), now, now.plus(life));
+            token = draft.make(url, publicCertificate ? null : directory.caPin(), now, now.plus(life))
+                    .withBinding(binding(now));
             jwt = directory.signer().sign(token);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
@@ -82,14 +107,33 @@ final class MintOptions {
             SecretFile.write(out, jwt + "\n");
         }
         err.println(token.kind() + " token for " + token.name() + ", valid until " + token.expires()
-                + (out == null ? "" : ", written to " + out) + ". Whoever has it is " + token.name()
-                + ": keep it like a password.");
+                + (out == null ? "" : ", written to " + out) + ". " + advice(token));
         if ("ws".equalsIgnoreCase(url.getScheme())) {
             err.println("warning: " + url
                     + " is not encrypted, the token can be read on the way; use wss:// outside a laboratory");
         }
         err.flush();
         return 0;
+    }
+
+    private TokenBinding binding(Instant now) {
+        if (key != null) {
+            if (enrol) {
+                throw new IllegalArgumentException("--enrol and --key exclude each other: give one");
+            }
+            return new TokenBinding.Key(key);
+        }
+        return enrol ? new TokenBinding.Enrolment(now.plus(enrolWithin)) : TokenBinding.BEARER;
+    }
+
+    private static String advice(Token token) {
+        if (token.binding() instanceof TokenBinding.Enrolment enrolment) {
+            return "The first machine that connects with it before " + enrolment.before() + " is " + token.name()
+                    + ": keep it like a password until then.";
+        }
+        return token.binding() instanceof TokenBinding.Key
+                ? "It is of no use without its holder's key."
+                : "Whoever has it is " + token.name() + ": keep it like a password.";
     }
 
     static void warn(CommandSpec spec, StateDirectory directory) {

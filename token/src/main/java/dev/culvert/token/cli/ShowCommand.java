@@ -7,6 +7,7 @@ import dev.culvert.token.SecretSource;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenReader;
 import java.io.PrintWriter;
@@ -114,6 +115,15 @@ final class ShowCommand implements Callable<Integer> {
         out.put("notBefore", token.notBefore().toString());
         out.put("expires", token.expires().toString());
         out.put("keyId", token.keyId());
+        if (token.binding() instanceof TokenBinding.Enrolment enrolment) {
+            out.put("binding", "enrolment");
+            out.put("enrolBefore", enrolment.before().toString());
+        } else if (token.binding() instanceof TokenBinding.Key key) {
+            out.put("binding", "key");
+            out.put("keyThumbprint", key.thumbprint());
+        } else {
+            out.put("binding", "bearer");
+        }
         out.put("verification", verdict.word);
         out.put("detail", verdict.detail);
         if (token instanceof ClientToken client) {
@@ -137,6 +147,7 @@ final class ShowCommand implements Callable<Integer> {
         out.println("  valid     from " + token.notBefore() + " until " + token.expires() + " ("
                 + remaining(now, token.expires()) + ")");
         out.println("  key       " + token.keyId());
+        out.println("  binding   " + binding(token));
         out.println("  status    " + verdict.word + ": " + verdict.detail);
         if (token instanceof ClientToken client) {
             out.println("  may reach");
@@ -147,6 +158,15 @@ final class ShowCommand implements Callable<Integer> {
             out.println("  may serve");
             agent.routes().forEach(route -> out.println("    " + route));
         }
+    }
+
+    private static String binding(Token token) {
+        if (token.binding() instanceof TokenBinding.Enrolment enrolment) {
+            return "to the key of the machine that connects first, before " + enrolment.before();
+        }
+        return token.binding() instanceof TokenBinding.Key key
+                ? "to the holder's key " + key.thumbprint()
+                : "none: a bearer token, whoever has it is the holder";
     }
 
     private static String remaining(Instant now, Instant expires) {
