@@ -1,20 +1,26 @@
 package dev.culvert.agent;
 
 import dev.culvert.token.AgentToken;
+import dev.culvert.token.HolderDirectory;
+import dev.culvert.token.HolderKey;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.HolderKeyCommand;
 import dev.culvert.token.cli.TokenOption;
 import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
+import java.nio.file.Path;
 import java.util.Base64;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** The {@code agent} command. */
 @Command(
@@ -23,6 +29,7 @@ import picocli.CommandLine.Mixin;
                 "Serves the networks of its token: runs inside a LAN, without privileges, and dials what clients ask for.",
         mixinStandardHelpOptions = true,
         versionProvider = AgentCommand.Version.class,
+        subcommands = HolderKeyCommand.class,
         footerHeading =
                 "%nExit codes: 1 it failed (also: the gateway refuses the token), 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
@@ -38,6 +45,16 @@ public final class AgentCommand implements Callable<Integer> {
 
     @Mixin
     TokenOption tokenOption = new TokenOption();
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description = {
+                "Directory for the key of a token that is bound to one.",
+                "Default: $$STATE_DIRECTORY, else /var/lib/culvert/agent as root, else ~/.local/state/culvert/agent."
+            })
+    @Nullable
+    Path state;
 
     /** Used by picocli. */
     public AgentCommand() {}
@@ -69,8 +86,12 @@ public final class AgentCommand implements Callable<Integer> {
         String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("agent: warning: " + w));
         AgentToken token = read(jwt);
         String pin = token.pin();
+        HolderKey key = HolderKey.forToken(state != null ? state : HolderDirectory.of("agent", System.getenv()), token);
         LinkConnector connector = new LinkConnector(
-                token.gateway(), pin == null ? null : Base64.getUrlDecoder().decode(pin), jwt);
+                token.gateway(),
+                pin == null ? null : Base64.getUrlDecoder().decode(pin),
+                jwt,
+                key == null ? null : key.pair());
         try (Agent agent = new Agent(token, connector, LinkSettings.DEFAULT)) {
             Thread main = Thread.currentThread();
             Runtime.getRuntime()

@@ -1,6 +1,7 @@
 package dev.culvert.agent;
 
 import dev.culvert.gateway.Gateway;
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -76,7 +77,8 @@ final class TestLan implements AutoCloseable {
                 true,
                 Set.of("127.0.0.1"),
                 1,
-                LinkSettings.DEFAULT);
+                LinkSettings.DEFAULT,
+                AuditLog.none());
         URI uri = URI.create("wss://127.0.0.1:" + gateway.address().getPort());
         Instant now = Instant.now();
         byte[] pin = Base64.getUrlDecoder().decode(state.caPin());

@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.token.HolderDirectory;
 import dev.culvert.tun.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,8 +13,6 @@ import org.jspecify.annotations.Nullable;
  * belong to.
  */
 final class ClientJournal {
-    private static final Path SYSTEM = Path.of("/var/lib/culvert/client");
-
     private ClientJournal() {}
 
     static UndoJournal open(@Nullable Path directory, Map<String, String> env) throws IOException {
@@ -21,12 +20,7 @@ final class ClientJournal {
     }
 
     static Path path(@Nullable Path directory, Map<String, String> env) {
-        Path dir = directory;
-        if (dir == null) {
-            String home = env.getOrDefault("HOME", "/");
-            String xdg = env.getOrDefault("XDG_STATE_HOME", home + "/.local/state");
-            dir = "root".equals(System.getProperty("user.name")) ? SYSTEM : Path.of(xdg, "culvert", "client");
-        }
+        Path dir = directory != null ? directory : HolderDirectory.of("client", env);
         return dir.resolve("undo-" + namespace() + ".journal");
     }
 

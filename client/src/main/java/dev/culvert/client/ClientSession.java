@@ -300,8 +300,10 @@ final class ClientSession implements AutoCloseable {
                 failed.complete(why);
                 return false;
             }
-            trouble = String.valueOf(why.getMessage());
-            voice.say(trouble);
+            if (!String.valueOf(why.getMessage()).equals(trouble)) {
+                trouble = String.valueOf(why.getMessage());
+                voice.say(trouble + "; trying again now and then");
+            }
             return true;
         }
     }

@@ -1,6 +1,8 @@
 package dev.culvert.client;
 
 import dev.culvert.token.ClientToken;
+import dev.culvert.token.HolderDirectory;
+import dev.culvert.token.HolderKey;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenReader;
@@ -121,7 +123,8 @@ final class UpCommand implements Callable<Integer> {
     @Option(
             names = "--state",
             paramLabel = "DIR",
-            description = "Directory of the undo journal. Default: /var/lib/culvert/client as root.")
+            description =
+                    "Directory of the undo journal and of the key of a token that is bound to one. Default: /var/lib/culvert/client as root.")
     @Nullable
     Path state;
 
@@ -142,8 +145,13 @@ final class UpCommand implements Callable<Integer> {
         String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("client: warning: " + w));
         ClientToken token = (ClientToken) TokenReader.read(jwt, Token.Kind.CLIENT);
         String pin = token.pin();
+        HolderKey key =
+                HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
         LinkConnector connector = new LinkConnector(
-                token.gateway(), pin == null ? null : Base64.getUrlDecoder().decode(pin), jwt);
+                token.gateway(),
+                pin == null ? null : Base64.getUrlDecoder().decode(pin),
+                jwt,
+                key == null ? null : key.pair());
         StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"));
         try (UndoJournal journal = ClientJournal.open(state, System.getenv())) {
             if (!noHostChanges) {

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.tunnel.Announcement;
@@ -12,6 +13,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,11 +33,12 @@ final class AgentLink extends SwitchedLink {
     private final List<IpPrefix> granted;
     private volatile List<IpPrefix> routes = List.of();
     private volatile boolean draining;
+    private volatile @Nullable String instance;
     private int announcements;
     private int nextId;
 
-    AgentLink(LinkRegistry registry, AgentToken token) {
-        super(registry, token.name(), token.expires());
+    AgentLink(LinkRegistry registry, AgentToken token, AuditRecord.Holder holder) {
+        super(registry, token, holder);
         this.granted = token.routes();
     }
 
@@ -52,6 +55,12 @@ final class AgentLink extends SwitchedLink {
             }
         }
         return false;
+    }
+
+    /** Which of the agent's processes it is; null before it has announced itself. From any thread. */
+    @Nullable
+    String instance() {
+        return instance;
     }
 
     /** It finishes its flows and takes no new ones. From any thread. */
@@ -125,6 +134,7 @@ final class AgentLink extends SwitchedLink {
         if (announcements > 1 && served.equals(routes)) {
             return;
         }
+        instance = said.instance();
         routes = List.copyOf(served);
         if (ignored > 0) {
             log.warn("{} announces {} routes that its token does not hold; ignored", this, ignored);
@@ -145,7 +155,7 @@ final class AgentLink extends SwitchedLink {
     /** Passes an authorised OPEN on; on this link's loop, before any other frame of the flow. */
     void open(FlowHalf half, FlowHalf clientHalf, OpenRequest request) {
         if (!isUp() || flowCount >= ClientLink.MAX_FLOWS || !takesControl()) {
-            half.closed = true;
+            half.close();
             ClientLink client = (ClientLink) clientHalf.owner;
             Reason reason = isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
             client.run(() -> client.agentCannot(clientHalf, half, reason));

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.IpPrefix;
@@ -35,10 +36,10 @@ final class ClientLink extends SwitchedLink {
     final int affinity;
     private boolean announcing;
 
-    ClientLink(LinkRegistry registry, ClientToken token, int affinity) {
-        super(registry, token.name(), token.expires());
+    ClientLink(LinkRegistry registry, ClientToken token, AuditRecord.Holder holder) {
+        super(registry, token, holder);
         this.granted = TokenGrants.of(token, registry.sensitive);
-        this.affinity = affinity;
+        this.affinity = (int) holder.link();
     }
 
     TokenGrants granted() {
@@ -112,35 +113,42 @@ final class ClientLink extends SwitchedLink {
             throw new ProtocolException("OPEN that names no agent");
         }
         registry.counters.opens.increment();
+        Destination d = request.destination();
+        FlowRecord record = new FlowRecord(registry.audit, holder, agentName, d, request.source());
         if (flowCount >= MAX_FLOWS) {
+            record.refused(Reason.OVERLOADED);
             refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows of this client");
             return;
         }
-        Destination d = request.destination();
         List<AllowedPrefix> allowed = null;
         if (!permitted(agentName, d)) {
             allowed = allowedByAddress(agentName, d);
             if (allowed == null) {
                 registry.counters.denied.increment();
+                record.denied(null);
                 log.debug("{} denied: {} through '{}'", this, d, agentName);
                 refuse(flowId, Reason.PROHIBITED, "no grant for " + d + " through '" + agentName + "'");
                 return;
             }
         }
+        record.allowed("token");
         AgentLink agent = registry.pick(agentName, this, d, request.source());
         if (agent == null) {
+            record.refused(Reason.NO_AGENT);
             refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
-        FlowHalf half = new FlowHalf(this, d);
+        record.takenBy(agent.holder, agent.instance());
+        FlowHalf half = new FlowHalf(this, d, record);
         add(half, flowId);
-        FlowHalf agentHalf = new FlowHalf(agent, d);
+        FlowHalf agentHalf = new FlowHalf(agent, d, record);
         agentHalf.peer = half;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
         OpenRequest forwarded = new OpenRequest(
                 d, null, name + '#' + affinity, request.source(), request.credit(), link().minRttMicros(), allowed);
         if (!agent.run(() -> agent.open(agentHalf, half, forwarded))) {
+            agentHalf.close(); // its loop has ended
             agentCannot(half, agentHalf, Reason.NO_AGENT);
         }
     }
@@ -199,6 +207,7 @@ final class ClientLink extends SwitchedLink {
         if (half.closed || half.peer != agentHalf) {
             return;
         }
+        half.record.endedBy(FlowRecord.GATEWAY, reason);
         end(half);
         if (isUp()) {
             refuse(

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class FlowHalf {
     final SwitchedLink owner;
     final Destination destination;
+    final FlowRecord record;
     final boolean stream;
     private @Nullable Outlet outlet;
 
@@ -23,6 +24,9 @@ final class FlowHalf {
     /** Bytes that the owner may still send us: what its peer granted and it has not used. */
     long credit;
 
+    /** Payload bytes that the owner has sent. */
+    long bytes;
+
     /** Credit that could not be passed to the owner yet, because too many control frames wait for it. */
     long owedCredit;
 
@@ -33,9 +37,10 @@ final class FlowHalf {
     boolean finToOwner;
     boolean closed;
 
-    FlowHalf(SwitchedLink owner, Destination destination) {
+    FlowHalf(SwitchedLink owner, Destination destination, FlowRecord record) {
         this.owner = owner;
         this.destination = destination;
+        this.record = record;
         this.stream = destination.isStream();
     }
 
@@ -43,6 +48,12 @@ final class FlowHalf {
     void attach(int id, Outlet outlet) {
         this.id = id;
         this.outlet = outlet;
+    }
+
+    /** The owner has nothing to do with the flow any more; once. */
+    void close() {
+        closed = true;
+        record.closed(this);
     }
 
     Outlet outlet() {

@@ -1,10 +1,15 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.token.Enrolments;
+import dev.culvert.token.Revocations;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.ServerCertificate;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.GatewayTrust;
+import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.LinkSettings;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -14,19 +19,23 @@ import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
+import java.security.cert.CertificateEncodingException;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -57,10 +66,12 @@ public final class Gateway implements AutoCloseable {
 
     private final EventLoopGroup loops;
     private final ThreadPoolExecutor verifying;
+    private final ScheduledExecutorService watching;
     private final LinkRegistry registry;
+    private final AuditLog audit;
     private final Channel listener;
     private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
-    private volatile @Nullable SslContext tls;
+    private volatile GatewayChannel.@Nullable ServedTls tls;
 
     /**
      * Starts listening.
@@ -70,6 +81,7 @@ public final class Gateway implements AutoCloseable {
      * @param secure TLS ({@code wss}), or plain {@code ws} behind a proxy that ends TLS
      * @param names host names and addresses for the certificate
      * @param threads event loops
+     * @param audit what happens is told here; the gateway closes it
      * @throws IOException with one line for people
      */
     public Gateway(
@@ -78,15 +90,27 @@ public final class Gateway implements AutoCloseable {
             boolean secure,
             Collection<String> names,
             int threads,
-            LinkSettings settings)
+            LinkSettings settings,
+            AuditLog audit)
             throws IOException {
-        registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()));
+        this.audit = audit;
+        Revocations revocations = state.revocations();
+        registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()), revocations::isRevoked, audit);
+        Authenticator authenticator = new Authenticator(
+                state.verifier(),
+                revocations,
+                Enrolments.open(state.path(), Clock.systemUTC()),
+                audit,
+                Clock.systemUTC());
         loops = EventLoops.create(threads, "gateway");
-        verifying = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new ArrayBlockingQueue<>(MAX_VERIFYING), r -> {
-            Thread t = new Thread(r, "gateway-tokens");
-            t.setDaemon(true);
-            return t;
-        });
+        verifying = new ThreadPoolExecutor(
+                1,
+                1,
+                0,
+                TimeUnit.SECONDS,
+                new ArrayBlockingQueue<>(MAX_VERIFYING),
+                new DefaultThreadFactory("gateway-tokens", true));
+        watching = Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-watch", true));
         try {
             if (secure) {
                 renew(state, names);
@@ -96,8 +120,9 @@ public final class Gateway implements AutoCloseable {
                         CERTIFICATE_CHECK_HOURS,
                         TimeUnit.HOURS);
             }
-            WebEdge.Shared shared =
-                    new WebEdge.Shared(state.verifier(), verifying, registry, settings, new AtomicInteger());
+            // Behind a proxy all connections come from its address: nobody could be told apart.
+            AttemptLimiter limiter = secure ? new AttemptLimiter(System::nanoTime) : null;
+            LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, settings);
             GatewayChannel initializer = new GatewayChannel(secure ? this::tls : null, shared);
             listener = new ServerBootstrap()
                     .group(loops)
@@ -114,6 +139,13 @@ public final class Gateway implements AutoCloseable {
                     .bind(listen)
                     .sync()
                     .channel();
+            watching.scheduleWithFixedDelay(
+                    new RevocationWatch(revocations, registry, audit)::look,
+                    RevocationWatch.PERIOD_MILLIS,
+                    RevocationWatch.PERIOD_MILLIS,
+                    TimeUnit.MILLISECONDS);
+            audit.add(new AuditRecord.Gateway(
+                    audit.clock().instant(), true, Gateway.class.getPackage().getImplementationVersion()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             closeLoops();
@@ -145,12 +177,12 @@ public final class Gateway implements AutoCloseable {
         return "cannot listen on " + where + ": " + text;
     }
 
-    private SslContext tls() {
-        SslContext context = tls;
-        if (context == null) {
+    private GatewayChannel.ServedTls tls() {
+        GatewayChannel.ServedTls served = tls;
+        if (served == null) {
             throw new IllegalStateException("no certificate");
         }
-        return context;
+        return served;
     }
 
     private void renewLater(StateDirectory state, Collection<String> names) {
@@ -163,10 +195,15 @@ public final class Gateway implements AutoCloseable {
 
     private void renew(StateDirectory state, Collection<String> names) throws IOException {
         ServerCertificate certificate = state.serverCertificate(names);
-        tls = SslContextBuilder.forServer(certificate.key(), certificate.chain())
+        SslContext context = SslContextBuilder.forServer(certificate.key(), certificate.chain())
                 .sslProvider(GatewayTrust.provider())
                 .protocols("TLSv1.3", "TLSv1.2")
                 .build();
+        try {
+            tls = new GatewayChannel.ServedTls(context, LinkProof.sha256(certificate.chain()[0].getEncoded()));
+        } catch (CertificateEncodingException e) {
+            throw new IOException("the gateway's certificate cannot be encoded: " + e.getMessage(), e);
+        }
     }
 
     /** Addresses of this machine's interfaces, loopback and link-local ones left out. */
@@ -216,11 +253,15 @@ public final class Gateway implements AutoCloseable {
         linked.newCloseFuture().awaitUninterruptibly(CLOSE_MILLIS);
         connections.close().awaitUninterruptibly(CLOSE_MILLIS);
         log.info("closed; {}", registry.counters);
+        audit.add(new AuditRecord.Gateway(
+                audit.clock().instant(), false, Gateway.class.getPackage().getImplementationVersion()));
         closeLoops();
     }
 
     private void closeLoops() {
         verifying.shutdownNow();
+        watching.shutdownNow();
+        audit.close();
         loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(1, TimeUnit.SECONDS);
     }
 }

@@ -27,6 +27,9 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     /** Set where TLS is expected: plain HTTP there is told so, as web servers do. */
     static final AttributeKey<Boolean> EXPECTS_TLS = AttributeKey.valueOf(GatewayChannel.class, "expectsTls");
 
+    /** SHA-256 of the certificate that the connection showed, for proofs to be bound to. */
+    static final AttributeKey<byte[]> CERTIFICATE = AttributeKey.valueOf(GatewayChannel.class, "certificate");
+
     /** Connections of one network that are not links (yet): a busy browser uses six, a scanner all it gets. */
     static final int MAX_UNAUTHENTICATED_PER_NETWORK = 128;
 
@@ -47,13 +50,16 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     /** Most body bytes: none is of use here, but one that is read lets the answer arrive. */
     private static final int MAX_BODY = 16 << 10;
 
-    private final @Nullable Supplier<SslContext> tls;
-    private final WebEdge.Shared shared;
+    /** TLS with one certificate, and the SHA-256 of that. */
+    record ServedTls(SslContext context, byte[] certificate) {}
+
+    private final @Nullable Supplier<ServedTls> tls;
+    private final LinkGate.Shared shared;
     private final ConcurrentHashMap<InetAddress, Integer> unauthenticated = new ConcurrentHashMap<>();
     private final AtomicInteger total = new AtomicInteger();
 
     /** @param tls gives the certificate in force; null for plain {@code ws} */
-    GatewayChannel(@Nullable Supplier<SslContext> tls, WebEdge.Shared shared) {
+    GatewayChannel(@Nullable Supplier<ServedTls> tls, LinkGate.Shared shared) {
         this.tls = tls;
         this.shared = shared;
     }
@@ -73,8 +79,10 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         }
         ch.closeFuture().addListener(f -> guard.leave());
         if (tls != null) {
+            ServedTls now = tls.get();
             ch.attr(EXPECTS_TLS).set(true);
-            ch.pipeline().addLast(new OptionalSslHandler(tls.get()) {
+            ch.attr(CERTIFICATE).set(now.certificate());
+            ch.pipeline().addLast(new OptionalSslHandler(now.context()) {
                 @Override
                 protected SslHandler newSslHandler(ChannelHandlerContext ctx, SslContext context) {
                     SslHandler handler = context.newHandler(ctx.alloc());

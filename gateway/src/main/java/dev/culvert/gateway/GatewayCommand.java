@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.tunnel.GatewayTrust;
 import dev.culvert.tunnel.LinkSettings;
@@ -59,6 +60,16 @@ public final class GatewayCommand implements Callable<Integer> {
                     "Where agents and clients find this gateway, such as wss://vpn.example:443; goes into new tokens.")
     @Nullable
     URI url;
+
+    @Option(
+            names = "--audit",
+            paramLabel = "FILE",
+            description = {
+                "Write the audit log there, - for standard output, 'none' for nowhere.",
+                "Default: audit.jsonl in the state directory."
+            })
+    @Nullable
+    String audit;
 
     @Option(names = "--plain", description = "No TLS: plain ws, for use behind a proxy that ends TLS.")
     boolean plain;
@@ -130,14 +141,29 @@ public final class GatewayCommand implements Callable<Integer> {
                             }
                         },
                         "stop"));
-        try (Gateway gateway =
-                new Gateway(directory, address, !plain, certificateNames(gatewayUrl), threads, LinkSettings.DEFAULT)) {
+        try (Gateway gateway = new Gateway(
+                directory,
+                address,
+                !plain,
+                certificateNames(gatewayUrl),
+                threads,
+                LinkSettings.DEFAULT,
+                auditLog(directory))) {
             sayWhatNext(gateway, directory, gatewayUrl, guessed);
             end.await();
         } finally {
             closed.countDown();
         }
         return CommandLine.ExitCode.OK;
+    }
+
+    private AuditLog auditLog(StateDirectory directory) throws IOException {
+        if ("none".equals(audit)) {
+            return AuditLog.none();
+        }
+        return "-".equals(audit)
+                ? AuditLog.to(System.out)
+                : AuditLog.to(audit != null ? Path.of(audit) : directory.path().resolve("audit.jsonl"));
     }
 
     private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)

@@ -1,7 +1,9 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.token.Token;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
@@ -15,6 +17,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +33,9 @@ final class LinkRegistry {
     final Counters counters = new Counters();
     final Backlog backlog = new Backlog();
     final SensitiveAddresses sensitive;
+    final AuditLog audit;
+    private final Predicate<Token> revoked;
+    private final AtomicInteger numbers = new AtomicInteger();
 
     private final Map<String, List<AgentLink>> agents = new ConcurrentHashMap<>();
     private final Map<String, List<IpPrefix>> lastRoutes = new ConcurrentHashMap<>();
@@ -37,9 +44,24 @@ final class LinkRegistry {
     private final Map<String, Integer> linksByHolder = new ConcurrentHashMap<>();
     private volatile int linkCount;
 
-    /** @param sensitive addresses that need an explicit grant, the gateway's own among them */
-    LinkRegistry(SensitiveAddresses sensitive) {
+    /**
+     * @param sensitive addresses that need an explicit grant, the gateway's own among them
+     * @param revoked which tokens are revoked, as known now; asked from every loop
+     * @param audit what happens is told here
+     */
+    LinkRegistry(SensitiveAddresses sensitive, Predicate<Token> revoked, AuditLog audit) {
         this.sensitive = sensitive;
+        this.revoked = revoked;
+        this.audit = audit;
+    }
+
+    boolean isRevoked(Token token) {
+        return revoked.test(token);
+    }
+
+    /** A number for a new link, unique in this process. */
+    int nextNumber() {
+        return numbers.incrementAndGet();
     }
 
     /** Whether a holder may have one more link. */

@@ -1,5 +1,7 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.token.Token;
 import dev.culvert.tunnel.FairWriter;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.FrameReceiver;
@@ -10,11 +12,9 @@ import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
-import io.netty.util.collection.IntObjectHashMap;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -41,35 +41,28 @@ abstract class SwitchedLink implements FrameReceiver {
      */
     static final int CONTROL_HOLD_BACK = 8_192;
 
-    /** How soon held-back credit is tried again. */
-    private static final long OWED_RETRY_MILLIS = 50;
-
-    /** Frames below this are copied when others wait: else each would pin the record of up to 64 KiB that it came in. */
-    private static final int SMALL_FRAME = 2_048;
-
-    /** How stale the account of waiting bytes may be before it is brought up to date. */
-    private static final long ACCOUNT_STEP = 256L << 10;
-
-    private static final long ACCOUNT_MILLIS = 100;
-
     /** Of an agent's explanation of a refusal, what is passed on. */
     private static final int MAX_REFUSED = 1 + 512;
 
     final LinkRegistry registry;
+    final Token token;
     final String name;
-    private final Instant expires;
-    private final IntObjectHashMap<FlowHalf> halves = new IntObjectHashMap<>();
-    private final ArrayDeque<FlowHalf> owing = new ArrayDeque<>(0);
+    final AuditRecord.Holder holder;
+    private final FlowTable flows = new FlowTable();
+    private final OwedCredit owedCredit = new OwedCredit(this);
+    private final BacklogShare backlog;
     private volatile @Nullable Link link;
     private @Nullable ScheduledFuture<?> expiry;
-    private long accounted;
-    private boolean accounting;
+    private long upNanos;
+    private long flowsEver;
     volatile int flowCount;
 
-    SwitchedLink(LinkRegistry registry, String name, Instant expires) {
+    SwitchedLink(LinkRegistry registry, Token token, AuditRecord.Holder holder) {
         this.registry = registry;
-        this.name = name;
-        this.expires = expires;
+        this.token = token;
+        this.name = token.name();
+        this.holder = holder;
+        this.backlog = new BacklogShare(this, registry.backlog);
     }
 
     abstract String kind();
@@ -107,7 +100,7 @@ abstract class SwitchedLink implements FrameReceiver {
         return link().eventLoop();
     }
 
-    private FairWriter writer() {
+    final FairWriter writer() {
         return link().writer();
     }
 
@@ -122,14 +115,20 @@ abstract class SwitchedLink implements FrameReceiver {
     @Override
     public final void linkUp(Link link) {
         this.link = link;
-        long left = Duration.between(Instant.now(), expires).toMillis();
+        upNanos = System.nanoTime();
+        long left = Duration.between(Instant.now(), token.expires()).toMillis();
         expiry = loop().schedule(
-                        () -> link.close(1008, "the token has expired; get a new one"),
+                        () -> link.close(Link.CLOSE_TOKEN_ENDED, Authenticator.EXPIRED),
                         Math.max(0, left),
                         TimeUnit.MILLISECONDS);
         registry.linkUp(this);
         log.info("{} connected", this);
+        registry.audit.add(new AuditRecord.LinkUp(registry.audit.clock().instant(), holder));
         up();
+        // Asked after the link can be found: whatever is revoked from here on finds it.
+        if (registry.isRevoked(token)) {
+            link.close(Link.CLOSE_TOKEN_ENDED, Authenticator.REVOKED);
+        }
     }
 
     @Override
@@ -137,15 +136,21 @@ abstract class SwitchedLink implements FrameReceiver {
         if (expiry != null) {
             expiry.cancel(false);
         }
-        log.info("{} disconnected: {} ({} flows)", this, why, halves.size());
-        for (FlowHalf half : halves.values().toArray(FlowHalf[]::new)) {
+        log.info("{} disconnected: {} ({} flows)", this, why, flows.size());
+        for (FlowHalf half : flows.all()) {
+            half.record.endedBy(kind(), Reason.LINK_LOST);
             end(half);
             toPeer(half, Reason.LINK_LOST);
         }
-        owing.clear();
-        registry.backlog.add(-accounted);
-        accounted = 0;
+        owedCredit.clear();
+        backlog.clear();
         registry.linkDown(this);
+        registry.audit.add(new AuditRecord.LinkDown(
+                registry.audit.clock().instant(),
+                holder,
+                why,
+                flowsEver,
+                Duration.ofNanos(System.nanoTime() - upNanos)));
         down(why);
     }
 
@@ -161,7 +166,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 case Frame.ANNOUNCE -> announced(payload);
                 case Frame.DRAIN -> draining();
                 default -> {
-                    FlowHalf half = halves.get(key(flowId));
+                    FlowHalf half = flows.get(flowId);
                     if (half == null) {
                         registry.counters.unknownFlow.increment(); // usual just after a reset
                     } else {
@@ -185,7 +190,8 @@ abstract class SwitchedLink implements FrameReceiver {
         SwitchedLink other = peer.owner;
         switch (type) {
             case Frame.DATA -> {
-                half.credit -= payload.readableBytes();
+                int bytes = payload.readableBytes();
+                half.credit -= bytes;
                 if (!half.stream || !half.opened || half.finFromOwner || half.credit < 0) {
                     throw violation(
                             "DATA",
@@ -196,7 +202,8 @@ abstract class SwitchedLink implements FrameReceiver {
                                             ? " before OPENED"
                                             : half.finFromOwner ? " after its FIN" : " beyond its credit");
                 }
-                if (!payload.isReadable()) {
+                half.bytes += bytes;
+                if (bytes == 0) {
                     return false; // says nothing, and no credit would bound how many of them wait
                 }
                 if (other.loop().inEventLoop()) {
@@ -212,6 +219,7 @@ abstract class SwitchedLink implements FrameReceiver {
                     registry.counters.denied.increment();
                     return false;
                 }
+                half.bytes += payload.readableBytes();
                 if (other.loop().inEventLoop()) {
                     other.takeDatagram(peer, flags, payload);
                     return true;
@@ -237,12 +245,15 @@ abstract class SwitchedLink implements FrameReceiver {
                 other.run(() -> other.takeFin(peer));
             }
             case Frame.RESET -> {
+                Reason reason = reasonIn(payload);
+                half.record.endedBy(kind(), reason);
                 end(half);
-                toPeer(half, payload.isReadable() ? Reason.of(payload.readUnsignedByte()) : Reason.UNSPECIFIED);
+                toPeer(half, reason);
             }
             case Frame.OPENED -> answeredOpened(half, peer, payload);
             case Frame.REFUSED -> {
                 answering("REFUSED", half);
+                half.record.endedBy(kind(), reasonIn(payload));
                 end(half);
                 payload.writerIndex(payload.readerIndex() + Math.min(payload.readableBytes(), MAX_REFUSED));
                 return other.handOver(() -> other.takeRefused(peer, payload));
@@ -250,6 +261,10 @@ abstract class SwitchedLink implements FrameReceiver {
             default -> registry.counters.unknownFrame.increment();
         }
         return false;
+    }
+
+    private static Reason reasonIn(ByteBuf payload) {
+        return payload.isReadable() ? Reason.of(payload.getUnsignedByte(payload.readerIndex())) : Reason.UNSPECIFIED;
     }
 
     private static ProtocolException violation(String frame, FlowHalf half, String what) {
@@ -297,20 +312,13 @@ abstract class SwitchedLink implements FrameReceiver {
 
     final void add(FlowHalf half, int id) {
         half.attach(id, writer().outlet(id, null));
-        halves.put(key(id), half);
-        flowCount = halves.size();
+        flows.add(half);
+        flowsEver++;
+        flowCount = flows.size();
     }
 
     final boolean has(int id) {
-        return halves.containsKey(key(id));
-    }
-
-    /**
-     * Ids are counted up, and IntObjectHashMap uses keys as they are: they would lie in one run, through all of which each
-     * removal goes. Multiplying by an odd number (2^32 divided by the golden ratio) scatters them, each to its own key.
-     */
-    private static int key(int id) {
-        return id * 0x9E3779B9;
+        return flows.get(id) != null;
     }
 
     /** Forgets the flow at once: what waits for the owner is dropped. */
@@ -321,9 +329,9 @@ abstract class SwitchedLink implements FrameReceiver {
 
     private void remove(FlowHalf half) {
         if (!half.closed) {
-            half.closed = true;
-            halves.remove(key(half.id));
-            flowCount = halves.size();
+            half.close();
+            flows.remove(half);
+            flowCount = flows.size();
         }
     }
 
@@ -377,13 +385,13 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         registry.counters.bytes.add(payload.readableBytes());
-        if (!hasRoom()) {
+        if (!backlog.hasRoom()) {
             payload.release();
             registry.counters.overloaded.increment();
             resetBoth(half, Reason.OVERLOADED);
             return;
         }
-        half.outlet().add(Frame.DATA, flags, compact(payload), true);
+        half.outlet().add(Frame.DATA, flags, backlog.compact(payload), true);
     }
 
     private void takeDatagram(FlowHalf half, int flags, ByteBuf payload) {
@@ -392,47 +400,12 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         registry.counters.bytes.add(payload.readableBytes());
-        if (!hasRoom()) {
+        if (!backlog.hasRoom()) {
             payload.release();
             registry.counters.droppedDatagrams.increment();
-        } else if (!half.outlet().addDatagram(flags, compact(payload), true)) {
+        } else if (!half.outlet().addDatagram(flags, backlog.compact(payload), true)) {
             registry.counters.droppedDatagrams.increment();
         }
-    }
-
-    private boolean hasRoom() {
-        long waiting = writer().heldBytes();
-        if (Math.abs(waiting - accounted) > ACCOUNT_STEP) {
-            account();
-        }
-        return waiting <= Backlog.ALWAYS || registry.backlog.allows(waiting, registry.linkCount());
-    }
-
-    /** Tells the registry how much waits here, now and until nothing does. */
-    private void account() {
-        long waiting = isUp() ? writer().heldBytes() : 0;
-        registry.backlog.add(waiting - accounted);
-        accounted = waiting;
-        if (waiting > 0 && !accounting) {
-            accounting = true;
-            loop().schedule(
-                            () -> {
-                                accounting = false;
-                                account();
-                            },
-                            ACCOUNT_MILLIS,
-                            TimeUnit.MILLISECONDS);
-        }
-    }
-
-    private ByteBuf compact(ByteBuf payload) {
-        int n = payload.readableBytes();
-        if (n >= SMALL_FRAME || writer().queuedBytes() < ACCOUNT_STEP) {
-            return payload;
-        }
-        ByteBuf copy = link().channel().alloc().directBuffer(n).writeBytes(payload);
-        payload.release();
-        return copy;
     }
 
     private void takeCredit(FlowHalf half, long bytes, SwitchedLink granter) {
@@ -445,34 +418,7 @@ abstract class SwitchedLink implements FrameReceiver {
             granter.run(() -> granter.link().close(1002, "CREDIT beyond " + MAX_FLOW_CREDIT + " bytes for one flow"));
             return;
         }
-        if (takesControl() && half.owedCredit == 0) {
-            writer().controlInt(Frame.CREDIT, half.id, bytes);
-            return;
-        }
-        if (half.owedCredit == 0) {
-            owing.add(half);
-            if (owing.size() == 1) {
-                loop().schedule(this::payOwedCredit, OWED_RETRY_MILLIS, TimeUnit.MILLISECONDS);
-            }
-        }
-        half.owedCredit += bytes;
-    }
-
-    private void payOwedCredit() {
-        while (isUp() && takesControl()) {
-            FlowHalf half = owing.poll();
-            if (half == null) {
-                return;
-            }
-            long bytes = half.owedCredit;
-            half.owedCredit = 0;
-            if (!half.closed && bytes > 0) {
-                writer().controlInt(Frame.CREDIT, half.id, bytes);
-            }
-        }
-        if (isUp() && !owing.isEmpty()) {
-            loop().schedule(this::payOwedCredit, OWED_RETRY_MILLIS, TimeUnit.MILLISECONDS);
-        }
+        owedCredit.grant(half, bytes);
     }
 
     private void takeFin(FlowHalf half) {
@@ -528,6 +474,7 @@ abstract class SwitchedLink implements FrameReceiver {
     }
 
     private void resetBoth(FlowHalf half, Reason reason) {
+        half.record.endedBy(FlowRecord.GATEWAY, reason);
         takeReset(half, reason);
         toPeer(half, reason);
     }

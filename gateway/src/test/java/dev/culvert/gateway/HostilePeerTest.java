@@ -177,12 +177,7 @@ final class HostilePeerTest {
                 "port without port"
             })
     void agentThatBreaksTheProtocol(String how) throws Exception {
-        Raw raw = net.raw(net.agentToken("office", "10.0.0.0/24"));
-        raw.send(
-                Frame.ANNOUNCE,
-                0,
-                0,
-                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
+        Raw raw = net.rawAgent("office", "10.0.0.0/24");
         Peer other = net.agent("other", TestFlow::echo, "10.0.1.0/24");
         Peer client = net.client("laptop", 2, "*:10.0.0.0/16");
         TestFlow kept = client.open(TestNetwork.open(TestNetwork.tcp("10.0.1.1", 1), "other"));
@@ -237,13 +232,7 @@ final class HostilePeerTest {
     /** A grant is for ports; a datagram that names another port of the same host must have one for it too. */
     @Test
     void datagramToAnotherPortNeedsAGrantForIt() throws Exception {
-        Raw agent = net.raw(net.agentToken("office", "10.0.0.0/24"));
-        agent.send(
-                Frame.ANNOUNCE,
-                0,
-                0,
-                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
-        await().until(() -> net.gateway.registry().agentCount() == 1);
+        Raw agent = net.rawAgent("office", "10.0.0.0/24");
         Raw raw = rawClient(); // ports 1 to 1000
         open(raw, 3, TestNetwork.udp("10.0.0.2", 3), 0);
         int id = agent.next(Frame.OPEN).flowId();
@@ -267,13 +256,7 @@ final class HostilePeerTest {
     /** Frames without content are bounded by no credit, so they are not kept. */
     @Test
     void emptyDataIsNotPassedOn() throws Exception {
-        Raw agent = net.raw(net.agentToken("office", "10.0.0.0/24"));
-        agent.send(
-                Frame.ANNOUNCE,
-                0,
-                0,
-                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
-        await().until(() -> net.agentsAtGateway() == 1);
+        Raw agent = net.rawAgent("office", "10.0.0.0/24");
         Raw raw = rawClient();
         open(raw, 2, TestNetwork.tcp("10.0.0.2", 2), 65_536);
         agent.send(Frame.OPENED, 0, agent.next(Frame.OPEN).flowId(), u32(65_536, 0));
@@ -288,13 +271,7 @@ final class HostilePeerTest {
     /** Two machines with one token may have one address, and must not get each other's datagrams. */
     @Test
     void linksOfOneClientAreToldApartAtTheAgent() throws Exception {
-        Raw agent = net.raw(net.agentToken("office", "10.0.0.0/24"));
-        agent.send(
-                Frame.ANNOUNCE,
-                0,
-                0,
-                Unpooled.copiedBuffer("{\"instance\":\"x\",\"routes\":[\"10.0.0.0/24\"]}", StandardCharsets.UTF_8));
-        await().until(() -> net.agentsAtGateway() == 1);
+        Raw agent = net.rawAgent("office", "10.0.0.0/24");
         Set<String> clients = new HashSet<>();
         for (int i = 0; i < 2; i++) {
             open(rawClient(), 2, TestNetwork.udp("10.0.0.2", 2), 0);

@@ -1,15 +1,20 @@
 package dev.culvert.gateway;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.TokenBinding;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowListener;
 import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.FrameReceiver;
 import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.Link;
@@ -17,16 +22,22 @@ import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.OpenRequest;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.KeyPair;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -35,6 +46,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.NullUnmarked;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * A gateway on loopback with keys of its own, and peers that connect to it as clients and agents do. Bulk
@@ -44,10 +57,15 @@ import org.jspecify.annotations.NullUnmarked;
 final class TestNetwork implements AutoCloseable {
     static final int PATIENCE = 40;
 
+    private static final TypeReference<Map<String, Object>> FIELDS = new TypeReference<>() {};
+
     final StateDirectory state;
     final Gateway gateway;
     final EventLoopGroup loops = EventLoops.create(2, "peers");
     private final boolean tls;
+
+    /** What the audit log says; all of it once the gateway is closed. */
+    private final ByteArrayOutputStream audit = new ByteArrayOutputStream();
 
     TestNetwork(Path dir, boolean tls, int threads) throws Exception {
         this.tls = tls;
@@ -58,7 +76,8 @@ final class TestNetwork implements AutoCloseable {
                 tls,
                 Set.of("localhost", "127.0.0.1"),
                 threads,
-                LinkSettings.DEFAULT);
+                LinkSettings.DEFAULT,
+                AuditLog.to(audit));
     }
 
     URI uri() {
@@ -79,12 +98,50 @@ final class TestNetwork implements AutoCloseable {
     }
 
     LinkConnector connector(String jwt) throws Exception {
-        return new LinkConnector(uri(), Base64.getUrlDecoder().decode(state.caPin()), jwt);
+        return connector(jwt, null);
+    }
+
+    LinkConnector connector(String jwt, KeyPair key) throws Exception {
+        return new LinkConnector(uri(), Base64.getUrlDecoder().decode(state.caPin()), jwt, key);
+    }
+
+    /** A client's token that is bound in some way. */
+    String boundToken(String name, TokenBinding binding) throws Exception {
+        Instant now = Instant.now();
+        return state.signer()
+                .sign(ClientToken.of(
+                                name,
+                                uri(),
+                                state.caPin(),
+                                now,
+                                now.plusSeconds(3600),
+                                List.of(Grant.parse("*:10.0.0.0/8")))
+                        .withBinding(binding));
+    }
+
+    /** The audit log's lines about some event, each of which must be a JSON object. */
+    List<Map<String, Object>> audited(String event) throws Exception {
+        List<Map<String, Object>> found = new ArrayList<>();
+        for (String line : audit.toString(StandardCharsets.UTF_8).split("(?<=\n)")) {
+            if (line.endsWith("\n")) {
+                Map<String, Object> fields = JsonMapper.shared().readValue(line, FIELDS);
+                assertThat(fields).containsKeys("time", "event");
+                Instant.parse((String) fields.get("time"));
+                if (fields.get("event").equals(event)) {
+                    found.add(fields);
+                }
+            }
+        }
+        return found;
     }
 
     Peer connect(String jwt, Consumer<IncomingFlow> onOpen) throws Exception {
+        return connect(jwt, null, onOpen);
+    }
+
+    Peer connect(String jwt, KeyPair key, Consumer<IncomingFlow> onOpen) throws Exception {
         Peer peer = new Peer(loops.next(), onOpen);
-        connector(jwt).connect(peer.loop, LinkSettings.DEFAULT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
+        connector(jwt, key).connect(peer.loop, LinkSettings.DEFAULT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
         return peer;
     }
 
@@ -111,6 +168,16 @@ final class TestNetwork implements AutoCloseable {
         });
         org.awaitility.Awaitility.await().until(() -> gateway.registry().agentCount() > before);
         return peer;
+    }
+
+    /** An agent whose frames the test writes itself, announced and known to the gateway. */
+    Raw rawAgent(String name, String route) throws Exception {
+        int before = agentsAtGateway();
+        Raw raw = raw(agentToken(name, route));
+        String json = "{\"instance\":\"x\",\"routes\":[\"" + route + "\"]}";
+        raw.send(Frame.ANNOUNCE, 0, 0, Unpooled.copiedBuffer(json, StandardCharsets.UTF_8));
+        org.awaitility.Awaitility.await().until(() -> agentsAtGateway() > before);
+        return raw;
     }
 
     /** A peer whose frames the test writes itself. */

@@ -6,6 +6,10 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -129,6 +133,45 @@ class LinkKeeperTest {
             start(stub.uri());
             assertThat(events.next()).startsWith("waiting: ").contains("refused: later");
             assertThat(events.next()).startsWith("waiting: ");
+        }
+    }
+
+    /** The gateway cuts a link whose token was revoked: the next try is as late as after a refusal. */
+    @Test
+    void aTokenThatEndsIsTriedAgainSlowly() throws Exception {
+        byte[] why = "your token was revoked".getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer close = ByteBuffer.allocate(4 + why.length)
+                .put((byte) 0x88)
+                .put((byte) (2 + why.length))
+                .putShort((short) Link.CLOSE_TOKEN_ENDED)
+                .put(why);
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(close.array()))) {
+            start(stub.uri());
+            assertThat(events.next()).isEqualTo("up");
+            assertThat(events.next()).isEqualTo("down: your token was revoked");
+            assertThat(events.next()).isEqualTo("waiting: your token was revoked");
+            assertThat(events.waits.get(0)).isBetween(30_000L, 60_000L);
+        }
+    }
+
+    /** Another gateway than the token's: once more soon, then slowly, until a person has done something. */
+    @Test
+    void anotherGatewayIsTriedAgainSlowly() throws Exception {
+        KeyPair ca = GatewayStub.key();
+        KeyPair key = GatewayStub.key();
+        GatewayStub.Identity identity = new GatewayStub.Identity(
+                key,
+                GatewayStub.certificate("gw", key, "ca", ca, false, Duration.ofDays(1)),
+                GatewayStub.certificate("ca", ca, "ca", ca, true, Duration.ofDays(1)));
+        try (GatewayStub stub = new GatewayStub(identity, GatewayStub.upgrade(new byte[0]))) {
+            byte[] pin = GatewayStub.pin(GatewayStub.key());
+            keeper = new LinkKeeper(loop.next(), new LinkConnector(stub.uri(), pin, "t"), LinkSettings.DEFAULT, events);
+            keeper.start();
+            for (int i = 0; i < 2; i++) {
+                assertThat(events.next()).startsWith("waiting: ").contains("not the gateway of the token");
+            }
+            assertThat(events.waits.get(0)).isBetween(125L, 500L);
+            assertThat(events.waits.get(1)).isBetween(30_000L, 60_000L);
         }
     }
 }

@@ -1,0 +1,156 @@
+package dev.culvert.gateway;
+
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.token.Enrolments;
+import dev.culvert.token.HolderKey;
+import dev.culvert.token.Revocations;
+import dev.culvert.token.StateException;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenException;
+import dev.culvert.token.TokenVerifier;
+import dev.culvert.tunnel.LinkProof;
+import java.security.MessageDigest;
+import java.time.Clock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides whether who asks for a link is the holder of a token that is in force: signature, time, revocation, and for a
+ * bound token the proof of its key. Costs some hundred µs of CPU, and an enrolment a write to disk: not for event loops.
+ */
+final class Authenticator {
+    private static final Logger log = LoggerFactory.getLogger(Authenticator.class);
+
+    /** What the holder of a revoked token is told, at an upgrade and on a live link. */
+    static final String REVOKED = "your token was revoked; ask for a new one";
+
+    /** What the holder of an expired one is told. */
+    static final String EXPIRED = "the token has expired; get a new one";
+
+    private final TokenVerifier verifier;
+    private final Revocations revocations;
+    private final Enrolments enrolments;
+    private final ProofNonces nonces = new ProofNonces(System::nanoTime);
+    private final AuditLog audit;
+    private final Clock clock;
+
+    Authenticator(TokenVerifier verifier, Revocations revocations, Enrolments enrolments, AuditLog audit, Clock clock) {
+        this.verifier = verifier;
+        this.revocations = revocations;
+        this.enrolments = enrolments;
+        this.audit = audit;
+        this.clock = clock;
+    }
+
+    /** What becomes of an upgrade. */
+    sealed interface Verdict {}
+
+    /** It becomes a link; {@code key} is the thumbprint of the holder's key, null for a bearer token. */
+    record Accepted(Token token, @Nullable String key) implements Verdict {}
+
+    /** The holder must sign this first. */
+    record Challenged(String nonce) implements Verdict {}
+
+    /**
+     * It is refused.
+     *
+     * @param ours whether our keys have signed the token: only then is its bearer told why
+     * @param token what it says, where it was read
+     */
+    record Refused(String why, boolean ours, @Nullable Token token) implements Verdict {}
+
+    /** Not now. */
+    record Unavailable(String why) implements Verdict {}
+
+    /**
+     * Judges.
+     *
+     * @param bearer the token's text
+     * @param proof the header with the proof; null when there was none
+     * @param certificate SHA-256 of the certificate that this connection showed; null without TLS of our own
+     * @param from who asks, for the audit log
+     */
+    Verdict judge(String bearer, @Nullable String proof, byte @Nullable [] certificate, String from) {
+        Token token;
+        try {
+            token = verifier.verify(bearer);
+        } catch (TokenException e) {
+            boolean ours =
+                    e.reason() == TokenException.Cause.EXPIRED || e.reason() == TokenException.Cause.NOT_YET_VALID;
+            return new Refused(String.valueOf(e.getMessage()), ours, null);
+        }
+        if (!token.expires().isAfter(clock.instant())) {
+            // The verifier forgives clocks a minute; the link would be closed at once, and again, until that is over.
+            return new Refused(EXPIRED, true, token);
+        }
+        if (revocations.isRevoked(token)) {
+            return new Refused(REVOKED, true, token);
+        }
+        if (token.binding() instanceof TokenBinding.Bearer) {
+            return new Accepted(token, null);
+        }
+        if (proof == null) {
+            return new Challenged(nonces.issue(bearer));
+        }
+        LinkProof given = LinkProof.parse(proof);
+        if (given == null) {
+            return new Refused("the proof of the token's key is malformed", true, token);
+        }
+        if (!nonces.redeem(given.nonce(), bearer)) {
+            return new Challenged(nonces.issue(bearer));
+        }
+        byte[] seen = given.certificate();
+        if (certificate != null && (seen == null || !MessageDigest.isEqual(certificate, seen))) {
+            return new Refused(
+                    "the proof of the token's key is for another certificate than ours: something between ends TLS",
+                    true,
+                    token);
+        }
+        if (!given.verify(bearer)) {
+            return new Refused("the proof of the token's key has a wrong signature", true, token);
+        }
+        return bound(token, HolderKey.thumbprint(given.key()), from);
+    }
+
+    /** The key is the sender's own; is it the token's? */
+    private Verdict bound(Token token, String key, String from) {
+        if (token.binding() instanceof TokenBinding.Key own) {
+            return own.thumbprint().equals(key)
+                    ? new Accepted(token, key)
+                    : new Refused("the token is bound to another key than yours; ask for one of your own", true, token);
+        }
+        if (!(token.binding() instanceof TokenBinding.Enrolment enrolment)) {
+            return new Refused("the token is bound in a way that is not known here", true, token);
+        }
+        try {
+            String first = enrolments.keyOf(token);
+            if (first == null) {
+                if (!clock.instant().isBefore(enrolment.before())) {
+                    return new Refused(
+                            "the token had to be used first before " + enrolment.before() + "; ask for a new one",
+                            true,
+                            token);
+                }
+                first = enrolments.enrol(token, key);
+                if (first.equals(key)) {
+                    log.info("{} '{}' from {} has enrolled with key {}", token.kind(), token.name(), from, key);
+                    audit.add(new AuditRecord.TokenEnrolled(
+                            clock.instant(), token.kind().toString(), token.name(), token.id(), key, from));
+                }
+            }
+            return first.equals(key)
+                    ? new Accepted(token, key)
+                    : new Refused(
+                            "the token is already enrolled by another key: somebody used it before you;"
+                                    + " have it revoked, and ask for a new one",
+                            true,
+                            token);
+        } catch (StateException e) {
+            log.error("cannot enrol {} '{}': {}", token.kind(), token.name(), e.getMessage());
+            return new Unavailable("the gateway cannot record the enrolment just now; see its log");
+        }
+    }
+}

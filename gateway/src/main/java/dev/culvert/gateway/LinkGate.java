@@ -1,0 +1,264 @@
+package dev.culvert.gateway;
+
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Token;
+import dev.culvert.tunnel.FrameReceiver;
+import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.LinkProof;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.LinkUpgrade;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.NetUtil;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where an upgrade on one connection becomes a link, or does not. The reason for a refusal is told only to the bearer of a
+ * token that this gateway's keys have signed; a stranger meets an ordinary web server. On the connection's event loop.
+ */
+final class LinkGate {
+    private static final Logger log = LoggerFactory.getLogger(LinkGate.class);
+
+    /** After 429, in seconds: when a few of the wrong tokens are forgiven. */
+    private static final String RETRY_AFTER = "10";
+
+    private static final LogLimiter REFUSALS = new LogLimiter();
+
+    /**
+     * What every connection of one listener shares.
+     *
+     * @param limiter null behind a proxy, whose address all connections come from
+     * @param verifying a thread that may block
+     */
+    record Shared(
+            Authenticator authenticator,
+            @Nullable AttemptLimiter limiter,
+            Executor verifying,
+            LinkRegistry registry,
+            LinkSettings settings) {}
+
+    private final Shared shared;
+    private final HttpAnswers answers;
+    private final ChannelHandler edge;
+    private final ChannelHandler[] httpHandlers;
+    private boolean busy;
+    private boolean challenged;
+
+    /** @param edge the last handler; it and {@code httpHandlers} are taken out when the channel becomes a link */
+    LinkGate(Shared shared, HttpAnswers answers, ChannelHandler edge, ChannelHandler... httpHandlers) {
+        this.shared = shared;
+        this.answers = answers;
+        this.edge = edge;
+        this.httpHandlers = httpHandlers;
+    }
+
+    /** A token is being looked at: nothing may come before the answer. */
+    boolean isBusy() {
+        return busy;
+    }
+
+    /** Takes an upgrade; the request is borrowed. */
+    void upgrade(ChannelHandlerContext ctx, FullHttpRequest request, String bearer) {
+        Channel channel = ctx.channel();
+        InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
+        InetAddress network = GatewayChannel.network(remote.getAddress());
+        if (shared.limiter != null && !shared.limiter.admits(network, bearer)) {
+            shared.registry.counters.refusedTokens.increment();
+            answers.status(
+                    ctx, request, HttpResponseStatus.TOO_MANY_REQUESTS, true, HttpHeaderNames.RETRY_AFTER, RETRY_AFTER);
+            return;
+        }
+        busy = true;
+        channel.config().setAutoRead(false); // what comes now is not HTTP any more
+        request.retain();
+        try {
+            shared.verifying.execute(() -> judge(new Attempt(ctx, request, bearer, remote, network)));
+        } catch (RejectedExecutionException e) {
+            request.release();
+            answers.line(
+                    ctx, request, HttpResponseStatus.SERVICE_UNAVAILABLE, "too many links at once; try again", true);
+        }
+    }
+
+    /** One upgrade; owns its request. */
+    private record Attempt(
+            ChannelHandlerContext ctx,
+            FullHttpRequest request,
+            String bearer,
+            InetSocketAddress remote,
+            InetAddress network) {
+        String from() {
+            return NetUtil.toSocketAddressString(remote);
+        }
+    }
+
+    /** On the verifying thread: signatures cost too much for the event loop that moves packets. */
+    private void judge(Attempt a) {
+        Runnable then;
+        if (!a.ctx.channel().isActive()) {
+            then = a.request::release; // it gave up while it waited: no time for it
+        } else {
+            Authenticator.Verdict verdict;
+            try {
+                List<String> proofs = a.request.headers().getAll(LinkProof.NAME);
+                verdict = proofs.size() > 1
+                        ? new Authenticator.Refused("more than one proof", false, null)
+                        : shared.authenticator.judge(
+                                a.bearer,
+                                proofs.isEmpty() ? null : proofs.get(0),
+                                a.ctx.channel().attr(GatewayChannel.CERTIFICATE).get(),
+                                a.from());
+            } catch (RuntimeException e) {
+                if (REFUSALS.allows()) {
+                    log.warn("verifying a token from {} failed", a.from(), e);
+                }
+                verdict = new Authenticator.Refused("it could not be verified", false, null);
+            }
+            Authenticator.Verdict decided = verdict;
+            then = () -> answer(a, decided);
+        }
+        try {
+            a.ctx.executor().execute(then);
+        } catch (RejectedExecutionException e) {
+            a.request.release(); // the gateway is closing
+        }
+    }
+
+    private void answer(Attempt a, Authenticator.Verdict verdict) {
+        if (verdict instanceof Authenticator.Refused refused) {
+            refuse(a, refused);
+            return;
+        }
+        try {
+            if (!a.ctx.channel().isActive()) {
+                return;
+            }
+            if (verdict instanceof Authenticator.Accepted accepted) {
+                accept(a, accepted.token(), accepted.key());
+            } else if (verdict instanceof Authenticator.Challenged challenge) {
+                challenge(a, challenge.nonce());
+            } else if (verdict instanceof Authenticator.Unavailable unavailable) {
+                answers.line(a.ctx, a.request, HttpResponseStatus.SERVICE_UNAVAILABLE, unavailable.why(), true);
+            }
+        } finally {
+            a.request.release();
+        }
+    }
+
+    private void challenge(Attempt a, String nonce) {
+        boolean again = challenged;
+        challenged = true;
+        answers.line(
+                a.ctx,
+                a.request,
+                HttpResponseStatus.UNAUTHORIZED,
+                "the token is bound to a key, and nothing shows that you have it; update this program",
+                again,
+                HttpHeaderNames.WWW_AUTHENTICATE,
+                LinkProof.challenge(nonce));
+        busy = false;
+        a.ctx.channel().config().setAutoRead(true);
+    }
+
+    /** Releases the request, perhaps later. */
+    private void refuse(Attempt a, Authenticator.Refused refused) {
+        shared.registry.counters.refusedTokens.increment();
+        AttemptLimiter.Failure failure = shared.limiter == null
+                ? new AttemptLimiter.Failure(REFUSALS.allows(), 0, 0)
+                : shared.limiter.failed(a.network, a.bearer);
+        if (failure.report()) {
+            report(a, refused, failure.unreported());
+        }
+        Runnable answer = () -> {
+            try {
+                if (refused.ours()) {
+                    answers.line(a.ctx, a.request, HttpResponseStatus.FORBIDDEN, refused.why(), true);
+                } else {
+                    answers.status(a.ctx, a.request, HttpResponseStatus.NOT_FOUND, true);
+                }
+            } finally {
+                a.request.release();
+            }
+        };
+        if (failure.delayMillis() == 0) {
+            answer.run();
+        } else {
+            a.ctx.executor().schedule(answer, failure.delayMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void report(Attempt a, Authenticator.Refused refused, long unreported) {
+        if (shared.limiter == null || REFUSALS.allows()) {
+            log.info("refused a token from {}: {}", a.from(), refused.why());
+        }
+        Token token = refused.token();
+        shared.registry.audit.add(new AuditRecord.TokenRefused(
+                shared.registry.audit.clock().instant(),
+                a.from(),
+                refused.why(),
+                token == null ? null : token.kind().toString(),
+                token == null ? null : token.name(),
+                token == null ? null : token.id(),
+                unreported));
+    }
+
+    private void accept(Attempt a, Token token, @Nullable String key) {
+        Channel channel = a.ctx.channel();
+        if (shared.limiter != null) {
+            shared.limiter.succeeded(a.bearer);
+        }
+        if (!LinkUpgrade.speaksOurVersion(a.request)) {
+            answers.line(
+                    a.ctx,
+                    a.request,
+                    HttpResponseStatus.UPGRADE_REQUIRED,
+                    "this gateway speaks " + LinkUpgrade.SUBPROTOCOL + " only; update the older of the two",
+                    true);
+            return;
+        }
+        String kind = token.kind().toString();
+        if (!shared.registry.admits(kind, token.name())) {
+            answers.line(
+                    a.ctx,
+                    a.request,
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "'" + token.name() + "' has " + LinkRegistry.MAX_LINKS_PER_HOLDER
+                            + " links already; does another use its token?",
+                    true);
+            return;
+        }
+        AuditRecord.Holder holder =
+                new AuditRecord.Holder(shared.registry.nextNumber(), kind, token.name(), token.id(), key, a.from());
+        FrameReceiver receiver = token instanceof ClientToken client
+                ? new ClientLink(shared.registry, client, holder)
+                : new AgentLink(shared.registry, (AgentToken) token, holder);
+        Link link = new Link(
+                Link.Role.WEBSOCKET_SERVER,
+                channel.pipeline().get(SslHandler.class) != null,
+                shared.settings,
+                receiver);
+        a.ctx.writeAndFlush(LinkUpgrade.switchingProtocols(a.request)).addListener(f -> {
+            if (f.isSuccess() && channel.isActive()) {
+                LinkUpgrade.install(channel, link, httpHandlers);
+                channel.pipeline().remove(edge);
+            } else {
+                channel.close();
+            }
+        });
+    }
+}
