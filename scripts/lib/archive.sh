@@ -8,11 +8,10 @@ ARCHIVE_PATIENCE_SECONDS=30
 # make_archive LOG: an archive beside lib/. Fails without harm: the programs run without it, and the JVM ignores one that
 # does not fit its version or the jars.
 make_archive() {
-  local log=$1 found java jar path='' version work rc=0
+  local log=$1 found java jar version work rc=0
   found=$(newest_java) || return 1
   java=${found#* } version=${found%% *}
   work=$(mktemp -d) || return 1
-  for jar in "$CULVERT_LIB"/*.jar; do path=$path:$jar; done
   rm -f "$CULVERT_LIB/../cds-$version.jsa"
   {
     train "$work" &&
@@ -25,7 +24,7 @@ make_archive() {
   } >"$work/all" 2>"$log" || rc=$?
   if [ $rc = 0 ]; then
     "$java" -Xshare:dump -XX:SharedClassListFile="$work/all" -XX:SharedArchiveFile="$CULVERT_LIB/../cds-$version.jsa" \
-      -cp "${path#:}" >>"$log" 2>&1 || rc=$?
+      -cp "$(class_path agent)" >>"$log" 2>&1 || rc=$?
   fi
   [ $rc = 0 ] || rm -f "$CULVERT_LIB/../cds-$version.jsa"
   rm -rf "$work"

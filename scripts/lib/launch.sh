@@ -21,21 +21,39 @@ newest_java() {
   [ "$best" -ge "$OLDEST_JAVA" ] && echo "$best $path"
 }
 
+# class_path PROGRAM: prints what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
+# agent uses them, and a class path is searched jar by jar; they come last, for the others' path to begin with the same.
+class_path() {
+  local jar path=() last=()
+  for jar in "$CULVERT_LIB"/*.jar; do
+    case ${jar##*/} in bc*) last+=("$jar") ;; *) path+=("$jar") ;; esac
+  done
+  case $1 in gateway | token) path+=(${last[@]+"${last[@]}"}) ;; esac
+  local IFS=:
+  echo "${path[*]}"
+}
+
 # launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
 launch() {
-  local program=$1 main=$2 options=() found java jar path=
+  local program=$1 main=$2 options=() found java
   shift 2
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
   found=$(newest_java) || { echo "$program: no Java $OLDEST_JAVA or later found; install one (Debian: apt-get install openjdk-17-jre-headless) or set CULVERT_JAVA_HOME" >&2; exit 1; }
   java=${found#* } found=${found%% *}
-  for jar in "$CULVERT_LIB"/*.jar; do path=$path:$jar; done
   [ -e "$CULVERT_LIB/$program-0.1.0-SNAPSHOT.jar" ] || { echo "$program: not built yet; run $CULVERT_ROOT/scripts/build" >&2; exit 1; }
   options+=(-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable
     -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8
     # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
     --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
-    -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled)
+    -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled
+    # Nobody records flights here; the events' classes cost a tenth of the start.
+    -Dio.netty.jfr.enabled=false
+    # Archives are mapped where they were made for. Elsewhere each start writes to half of their pages: time, and memory that
+    # processes could share.
+    -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0)
+  # What the compilers took goes back to the system (milliseconds between two looks; they themselves keep it for 5 s).
+  [ "$found" -lt 22 ] || options+=(-XX:TrimNativeHeapInterval=5000)
   [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
@@ -47,5 +65,5 @@ launch() {
     options+=(-XX:SharedArchiveFile="$archive")
   fi
   # shellcheck disable=SC2086
-  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "${path#:}" "$main" "$@"
+  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "$(class_path "$program")" "$main" "$@"
 }

@@ -14,6 +14,13 @@ can_warm() {
   command -v ip >/dev/null && command -v python3 >/dev/null
 }
 
+# modernise: gives picocli, compiled for Java 5, the form that AOT caches take. Before anything looks at the jars.
+modernise() {
+  local found jar
+  found=$(newest_java) || return 1
+  for jar in "$CULVERT_LIB"/picocli-*.jar; do "${found#* }" "$CULVERT_ROOT/scripts/lib/StackMaps.java" "$jar" || return 1; done
+}
+
 # make_warm LOG: aot-VERSION-PROGRAM.aot beside lib/. Fails without harm: the class-data archive is used instead.
 make_warm() (
   log=$1 found=$(newest_java) work=$(mktemp -d) pids=()

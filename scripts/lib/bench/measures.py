@@ -20,6 +20,7 @@ LOAD_TAIL = 2.0  # seconds that it outlasts the latency measure, so that all of 
 CONNECTIONS = 400  # most connections set up one after the other
 HELD_FLOWS = 1000
 SETTLE = 1.0  # seconds until memory is read: the programs have done what they do after a change
+IDLE = 12.0  # seconds after a start until a program counts as idle: JVMs give back in 10 s what their compilers took
 UDP_RATE, UDP_SIZE = "200M", 1200
 UDP_BUFFER = 1 << 20  # bytes: 40 ms of that, as programs that receive in bulk ask for; the default holds 4 ms
 HELD_RATE, HELD_QUEUE = "50mbit", "1mb"  # the slow cable; its queue holds 168 ms
@@ -288,7 +289,7 @@ def time_to_full_speed(speeds):
 def memory(lab, settings):
     lab.stop()
     lab.start()
-    time.sleep(SETTLE)
+    time.sleep(IDLE)
     idle = {role: memory_mib(lab.programs[role].pid, "VmRSS") for role in PROGRAMS}
     holder = subprocess.Popen(lab.within("client", sys.executable, HERE + "/probe.py", "hold", LAN_HOST, ECHO_PORT, HELD_FLOWS),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
