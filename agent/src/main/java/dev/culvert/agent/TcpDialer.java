@@ -67,6 +67,7 @@ final class TcpDialer {
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.SO_KEEPALIVE, true)
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+                .option(ChannelOption.RECVBUF_ALLOCATOR, EventLoops.bulkReads())
                 .handler(new Silent())
                 .connect(new InetSocketAddress(
                         address, flow.request().destination().port()));

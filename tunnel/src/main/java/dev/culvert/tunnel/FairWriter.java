@@ -23,8 +23,8 @@ public final class FairWriter {
     /** Most bytes in one TLS record, RFC 8446 5.1. */
     static final int RECORD = 16_384;
 
-    /** Most bytes written before other work on the loop gets its turn. */
-    static final int MAX_PER_TURN = 1 << 20;
+    /** Most bytes written before other work on the loop gets its turn: as many as one turn of reading brings. */
+    static final int MAX_PER_TURN = 256 << 10;
 
     /** Most control frames waiting: a peer that makes us queue more (PONG, RESET, REFUSED) without reading is cut off. */
     static final int MAX_CONTROL = 65_536;

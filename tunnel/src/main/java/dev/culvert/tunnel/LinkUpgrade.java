@@ -94,6 +94,7 @@ public final class LinkUpgrade {
         channel.config().setOption(ChannelOption.TCP_NODELAY, true);
         channel.config().setAutoRead(true);
         EventLoops.limitDepth(channel, SocketDepth.START);
+        channel.config().setRecvByteBufAllocator(EventLoops.bulkReads());
         ChannelPipeline pipeline = channel.pipeline();
         SslHandler tls = pipeline.get(SslHandler.class);
         if (tls != null) {

@@ -4,7 +4,6 @@ import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,8 +15,6 @@ final class Receiver {
     private static final int COPY_BREAK_FRACTION = 4;
     /** Copies gather in chunks of this size, so that a million one-byte segments are not a million buffers. */
     private static final int COPY_CHUNK = 4096;
-    /** An application that reads a whole buffer's worth in this time, and leaves nothing, may have a larger one. */
-    private static final long KEEPS_UP_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** Results of {@link #trim}: acceptable as it is. */
     static final int WHOLE = 0;
@@ -58,8 +55,13 @@ final class Receiver {
     /** What of the budget of all is taken by it. */
     private int earlyBytes;
 
-    private int delivered;
-    private long deliveredSince;
+    /** A round: from when the peer is told of an edge until it has sent up to that. A round trip, or more. */
+    private boolean inRound;
+
+    private int roundEdge;
+    private long roundStart;
+    private int takenInRound;
+    private long leastRound = Long.MAX_VALUE;
 
     Receiver(TcpEndpoint endpoint, int irs, int shift, int segment) {
         TcpConfig config = endpoint.config;
@@ -111,7 +113,16 @@ final class Receiver {
         // Rounding down would move the edge left by a little; rounding up may be used only while there is room.
         int field = window + (queuedBytes <= buffer ? unit - 1 : 0) >>> shift;
         field = Math.min(field, 0xffff);
-        edge = Sequence.max(edge, next + (field << shift));
+        int told = next + (field << shift);
+        if (Sequence.after(told, edge)) {
+            edge = told;
+            if (!inRound) {
+                inRound = true;
+                roundEdge = told;
+                roundStart = endpoint.now();
+                takenInRound = 0;
+            }
+        }
         return field;
     }
 
@@ -185,6 +196,9 @@ final class Receiver {
         }
         next += length;
         deliver(packet, segment.payload, length, flow);
+        if (inRound && !Sequence.before(next, roundEdge)) {
+            endRound();
+        }
         OutOfOrderQueue early = outOfOrder;
         if (early == null || early.isEmpty()) {
             return true;
@@ -329,18 +343,23 @@ final class Receiver {
         return data;
     }
 
-    /** Grows the buffer of an application that keeps up, within the budget of all. */
     private void delivered(int bytes) {
-        delivered += bytes;
-        if (delivered < buffer) {
-            return;
+        takenInRound += bytes;
+    }
+
+    /**
+     * Grows the buffer of an application that keeps up, within the budget of all, to twice what it takes in the least round
+     * trip seen. So a near peer does not get more than it can use: what it sent beyond that would only wait, ahead of
+     * others' packets.
+     */
+    private void endRound() {
+        inRound = false;
+        long elapsed = Math.max(1, endpoint.now() - roundStart);
+        leastRound = Math.min(leastRound, elapsed);
+        double wanted = 2.0 * takenInRound * leastRound / elapsed;
+        if (wanted > buffer && queuedBytes == 0 && endpoint.receiveBudgetIsAmple()) {
+            buffer = (int) Math.min(bufferMax, Math.min(wanted, 2.0 * buffer));
         }
-        long now = endpoint.now();
-        if (now - deliveredSince < KEEPS_UP_NANOS && queuedBytes == 0 && endpoint.receiveBudgetIsAmple()) {
-            buffer = (int) Math.min(bufferMax, 2L * buffer);
-        }
-        delivered = 0;
-        deliveredSince = now;
     }
 
     /** Releases everything that is queued. */

@@ -377,4 +377,49 @@ class TcpReceiveTest {
             assertThat(app.read.toString()).isEqualTo("abcdefgh");
         }
     }
+
+    @Test
+    void bufferGrowsToTwiceWhatAFarPeerCanSendInARoundTrip() {
+        try (Wire wire = new Wire(TcpConfig.builder().receiveBuffer(BUFFER, 8 << 20))) {
+            Wire.Conn c = wire.connect("mss=1460", "ws=10");
+            c.data("x", 0);
+            for (int i = 0; i < 8; i++) {
+                wire.advance(50, TimeUnit.MILLISECONDS); // what the peer was told comes back as data a round trip later
+                sendUpTo(c.flow.connection().receiver.edge, wire, c);
+            }
+            assertThat(c.flow.connection().receiver.buffer()).isGreaterThanOrEqualTo(4 << 20);
+            for (int i = 0; i < 4; i++) {
+                wire.advance(50, TimeUnit.MILLISECONDS);
+                sendUpTo(c.flow.connection().receiver.edge, wire, c);
+            }
+            assertThat(c.flow.connection().receiver.buffer()).isEqualTo(8 << 20);
+        }
+    }
+
+    @Test
+    void bufferOfANearPeerDoesNotGrowBecauseDataWaits() {
+        try (Wire wire = new Wire(TcpConfig.builder().receiveBuffer(BUFFER, 8 << 20))) {
+            Wire.Conn c = wire.connect("mss=1460", "ws=10");
+            c.data("x", 0);
+            wire.advance(1, TimeUnit.MILLISECONDS);
+            sendUpTo(c.flow.connection().receiver.edge, wire, c);
+            // The same rate all the time, 256 KiB in 5 ms; but the first round trip was 1 ms, so the rest is waiting.
+            for (int i = 0; i < 50; i++) {
+                wire.advance(5, TimeUnit.MILLISECONDS);
+                sendUpTo(c.flow.connection().receiver.edge, wire, c);
+            }
+            assertThat(c.flow.connection().receiver.buffer()).isLessThanOrEqualTo(2 * BUFFER);
+        }
+    }
+
+    private static final int BUFFER = 256 << 10;
+
+    private static void sendUpTo(int edge, Wire wire, Wire.Conn c) {
+        while (wire.peerNext != edge) {
+            int n = Math.min(32_000, edge - wire.peerNext);
+            wire.queue(Tcp.ACK, wire.peerNext, c.iss + 1, "d".repeat(n));
+            wire.peerNext += n;
+        }
+        wire.endBatch();
+    }
 }
