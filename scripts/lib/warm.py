@@ -1,13 +1,16 @@
 """Both ends of the traffic that trains the AOT caches: warm.py serve ADDRESS | warm.py use ADDRESS"""
 import socket
+import struct
 import sys
 import threading
 import time
 
 ECHO, SINK, SOURCE = 7, 9, 19  # the ports of RFC 862, 863 and 864
-BULK_SECONDS = 4
-CONNECTIONS = 3000
+BULK_SECONDS = 12
+CONNECTIONS = 6000
+REQUESTS = 3000  # on one connection, one after the other
 DATAGRAMS = 20000
+PINGS = 3000
 
 
 def answer(conn, port):
@@ -74,15 +77,34 @@ def use(address):
                     s.sendall(chunk)
                 else:
                     s.recv(1 << 18)
+    with connect(address, ECHO) as s:
+        for _ in range(REQUESTS):
+            s.sendall(b"x")
+            s.recv(1)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.settimeout(0.2)
     for i in range(DATAGRAMS):
         udp.sendto(bytes(1000), (address, ECHO))
         if i % 16 == 15:
-            try:
-                udp.recv(65536)
-            except OSError:
-                pass
+            receive(udp)
+    icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    icmp.settimeout(0.2)
+    for i in range(PINGS):
+        icmp.sendto(echo_request(i), (address, 0))
+        receive(icmp)
+
+
+def receive(s):
+    try:
+        s.recv(65536)
+    except OSError:
+        pass
+
+
+def echo_request(sequence):
+    """RFC 792; identifier 1, no data, so that three words are all there is to sum up"""
+    total = (8 << 8) + 1 + sequence
+    return struct.pack("!BBHHH", 8, 0, ~(total + (total >> 16)) & 0xFFFF, 1, sequence)
 
 
 if sys.argv[1] == "serve":

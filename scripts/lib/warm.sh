@@ -41,6 +41,8 @@ make_warm() (
   warm_wire client 198.18.1.2/24 gateway 198.18.1.1/24 wan0 || exit 1
   warm_wire agent 198.18.2.2/24 gateway 198.18.2.1/24 wan1 || exit 1
   ip -n "${WARM_PREFIX}agent" addr add 198.18.3.1/32 dev lo
+  # Agents ping without privileges where this allows it, which it does not by default.
+  ip netns exec "${WARM_PREFIX}agent" sh -c 'echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range' || exit 1
   token() { "$CULVERT_ROOT/scripts/token" "$@" --state "$work/state"; }
   token init --gateway wss://198.18.1.1:8443 &&
     token agent --gateway wss://198.18.2.1:8443 --name warm --routes 198.18.3.1/32 --out "$work/agent.token" &&
