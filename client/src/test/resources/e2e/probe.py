@@ -4,6 +4,9 @@
   probe.py connect HOST PORT      connects; prints CONNECTED or the errno's name, and the milliseconds it took
   probe.py udp HOST PORT [N]      sends one datagram (of N bytes); prints the echo (or whether it is the same) or the
                                   errno's name, and the milliseconds it took
+  probe.py icmp HOST PORT [N]     sends one datagram (of N bytes) that must not be fragmented; prints the ICMP error that
+                                  comes back: type/code, who sent it, the MTU that it names
+  probe.py pathmtu HOST           prints the path MTU that the kernel has noted for a host
   probe.py hold HOST PORT         connects, prints CONNECTED, waits; prints EOF or the errno's name when it ends
   probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
@@ -12,7 +15,7 @@
   probe.py banner HOST PORT       connects, sends nothing, prints what the server says
   probe.py garbage HOST PORT SEED bytes that are no TLS, no HTTP and no WebSocket, on many connections
 """
-import errno, hashlib, os, random, select, socket, ssl, sys, threading, time
+import errno, hashlib, os, random, select, socket, ssl, struct, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -121,6 +124,37 @@ def udp(host, port, size=0):
         except OSError as e:
             result = name(e)
     say(result, int((time.monotonic() - start) * 1000))
+
+
+def datagrams(host, port):
+    """A connected UDP socket that queues ICMP errors and never lets a datagram be fragmented (ip(7), ipv6(7))."""
+    six = ":" in host
+    s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+    level, recverr, discover = (41, 25, 23) if six else (0, 11, 10)
+    s.setsockopt(level, recverr, 1)
+    s.setsockopt(level, discover, 2)  # IP_PMTUDISC_DO
+    s.connect((host, int(port)))
+    return s
+
+
+def icmp(host, port, size=32):
+    with datagrams(host, port) as s:
+        s.send(bytes(int(size)))
+        poll = select.poll()
+        poll.register(s, 0)  # POLLERR always is
+        if not poll.poll(20000):
+            return say("NOTHING")
+        _, ancillary, _, _ = s.recvmsg(2048, 512, 0x2000)  # MSG_ERRQUEUE
+        for _, _, data in ancillary:
+            _, _, kind, code, _, mtu, _ = struct.unpack("=IBBBBII", data[:16])
+            family = struct.unpack("=H", data[16:18])[0]
+            offender = data[20:24] if family == socket.AF_INET else data[24:40]
+            say(f"{kind}/{code}", socket.inet_ntop(family, offender), mtu)
+
+
+def pathmtu(host):
+    with datagrams(host, 9) as s:
+        say(s.getsockopt(41, 24) if ":" in host else s.getsockopt(0, 14))
 
 
 def hold(host, port):

@@ -10,7 +10,6 @@ import java.net.NoRouteToHostException;
 import java.net.PortUnreachableException;
 import java.net.SocketTimeoutException;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /** From what the operating system or the network says of a failed dial to what the client's application shall see. */
 final class DialErrors {
@@ -22,6 +21,12 @@ final class DialErrors {
      * for connect keep the number to themselves.
      */
     private static final String[] WORDS = words();
+
+    /** Destination unreachable (RFC 4443 section 3.1, RFC 792), and its code for fragmentation needed (RFC 1191). */
+    private static final int UNREACHABLE_V6 = 1;
+
+    private static final int UNREACHABLE_V4 = 3;
+    private static final int TOO_BIG_V4 = 4;
 
     private DialErrors() {}
 
@@ -94,32 +99,10 @@ final class DialErrors {
         };
     }
 
-    /**
-     * By type and code, which say more than the errno that the kernel makes of them.
-     *
-     * @return null for what does not end a flow: path MTU discovery, a hop limit exceeded, a bad parameter
-     */
-    static @Nullable Reason byIcmp(IcmpError error) {
-        if (error.ipv6()) {
-            if (error.type() != 1) {
-                return null;
-            }
-            return switch (error.code()) { // RFC 4443 3.1
-                case 4 -> Reason.CONNECTION_REFUSED;
-                case 0 -> Reason.NETWORK_UNREACHABLE;
-                case 1, 5, 6 -> Reason.PROHIBITED;
-                default -> Reason.HOST_UNREACHABLE;
-            };
-        }
-        if (error.type() != 3) {
-            return null;
-        }
-        return switch (error.code()) { // RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1
-            case 3 -> Reason.CONNECTION_REFUSED;
-            case 4 -> null;
-            case 0, 6, 11 -> Reason.NETWORK_UNREACHABLE;
-            case 9, 10, 13 -> Reason.PROHIBITED;
-            default -> Reason.HOST_UNREACHABLE;
-        };
+    /** Whether the error says that the destination cannot be reached, rather than something of the way there. */
+    static boolean isUnreachable(IcmpError error) {
+        return error.ipv6()
+                ? error.type() == UNREACHABLE_V6
+                : error.type() == UNREACHABLE_V4 && error.code() != TOO_BIG_V4;
     }
 }

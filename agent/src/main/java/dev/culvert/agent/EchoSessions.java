@@ -1,9 +1,12 @@
 package dev.culvert.agent;
 
+import dev.culvert.tun.HopLimitedSender;
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tun.PingSockets;
 import dev.culvert.tun.PingUnavailableException;
+import dev.culvert.tunnel.DatagramError;
+import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.Reason;
@@ -17,6 +20,7 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -35,6 +39,12 @@ final class EchoSessions {
     /** RFC 5508 3.2: an ICMP query mapping lives at least 60 s. */
     static final Duration IDLE = Duration.ofSeconds(60);
 
+    /** As long as a pinged host that cannot be reached is likely to be tried again; a sweep needs its sockets back. */
+    static final Duration IDLE_UNREACHABLE = Duration.ofSeconds(10);
+
+    /** How often idle sessions are looked for. */
+    private static final Duration SWEEP = Duration.ofSeconds(5);
+
     /** Sockets: pinging a /22 at once. */
     static final int MAX_SESSIONS = 1024;
 
@@ -47,6 +57,7 @@ final class EchoSessions {
 
     private final EventLoop loop;
     private final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
+    private final @Nullable HopLimitedSender limited = HopLimitedSender.isAvailable() ? new HopLimitedSender() : null;
     private int sessions;
     private boolean complained;
 
@@ -115,6 +126,7 @@ final class EchoSessions {
         private final Channel socket;
         private @Nullable LinkFlow flow;
         private long lastUsedNanos = loop.ticker().nanoTime();
+        private boolean unreachable; // since the last reply
         private @Nullable ScheduledFuture<?> idle;
 
         Session(boolean ipv6, InetAddress address, Channel socket) {
@@ -125,16 +137,16 @@ final class EchoSessions {
 
         void start(LinkFlow flow) {
             this.flow = flow;
-            long period = IDLE.toMillis() / 4;
             idle = loop.scheduleAtFixedRate(
                     () -> {
-                        if (loop.ticker().nanoTime() - lastUsedNanos >= IDLE.toNanos()) {
+                        Duration limit = unreachable ? IDLE_UNREACHABLE : IDLE;
+                        if (loop.ticker().nanoTime() - lastUsedNanos >= limit.toNanos()) {
                             flow.closeReason(Reason.IDLE);
                             flow.close();
                         }
                     },
-                    period,
-                    period,
+                    SWEEP.toMillis(),
+                    SWEEP.toMillis(),
                     TimeUnit.MILLISECONDS);
         }
 
@@ -142,8 +154,15 @@ final class EchoSessions {
         final class Requests extends ChannelInboundHandlerAdapter {
             @Override
             public void channelRead(ChannelHandlerContext ctx, Object msg) {
-                if (!(msg instanceof ByteBuf in)) {
-                    ReferenceCountUtil.release(msg); // an echo has no port
+                int hopLimit = 0;
+                ByteBuf in;
+                if (msg instanceof ByteBuf b) {
+                    in = b;
+                } else if (msg instanceof HopLimitedDatagram d) {
+                    in = d.content();
+                    hopLimit = d.hopLimit();
+                } else {
+                    ReferenceCountUtil.release(msg); // an echo has no port, and its opener hears of errors
                     return;
                 }
                 try {
@@ -156,6 +175,10 @@ final class EchoSessions {
                     echo.writeByte(ipv6 ? ECHO_REQUEST_V6 : ECHO_REQUEST_V4).writeByte(0);
                     echo.writeShort(0).writeShort(0); // checksum and identifier are the kernel's
                     echo.writeShort(sequence).writeBytes(in);
+                    if (hopLimit != 0 && limited != null) {
+                        sendLimited(limited, echo, hopLimit);
+                        return;
+                    }
                     socket.writeAndFlush(new DatagramPacket(echo, remote)).addListener(f -> {
                         if (!f.isSuccess() && !drainErrors()) {
                             end(DialErrors.reason(f.cause()));
@@ -181,16 +204,54 @@ final class EchoSessions {
             }
         }
 
-        /** @return whether there was any; they end the flow, each being about the one host that it has */
-        private boolean drainErrors() {
-            return errors != null && errors.drain(socket, this::error) > 0;
+        /** Takes {@code echo}. An error about an earlier one makes a send fail, so it is tried twice. */
+        private void sendLimited(HopLimitedSender sender, ByteBuf echo, int hopLimit) {
+            try {
+                for (boolean again = false; ; again = true) {
+                    try {
+                        sender.send(socket, echo, remote, hopLimit);
+                        return;
+                    } catch (IOException e) {
+                        if (!drainErrors()) {
+                            end(DialErrors.reason(e));
+                            return;
+                        }
+                        if (again) {
+                            return;
+                        }
+                    }
+                }
+            } finally {
+                echo.release();
+            }
         }
 
-        private void error(InetSocketAddress destination, IcmpError error) {
-            Reason reason = DialErrors.byIcmp(error);
-            if (reason != null && destination.getAddress().equals(remote.getAddress())) {
-                end(reason);
+        /** @return whether there was any; the client hears of each, and none ends the flow (RFC 5508 section 3.3) */
+        private boolean drainErrors() {
+            if (errors == null || errors.drain(socket, this::error) == 0) {
+                return false;
             }
+            LinkFlow f = flow;
+            if (f != null) {
+                f.flush();
+            }
+            return true;
+        }
+
+        private void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
+            int sequence = PingSockets.quotedSequence(socket, quoted);
+            LinkFlow f = flow;
+            if (f == null || sequence < 0 || !destination.getAddress().equals(remote.getAddress())) {
+                return;
+            }
+            unreachable |= DialErrors.isUnreachable(error);
+            quoted.skipBytes(ECHO_HEADER);
+            ByteBuf about = f.alloc().directBuffer(2 + quoted.readableBytes());
+            about.writeShort(sequence).writeBytes(quoted);
+            f.write(
+                    new DatagramError(
+                            0, error.type(), error.code(), error.mtu() & 0xffff_ffffL, error.offender(), about),
+                    f.voidPromise());
         }
 
         /** Short of memory, or a ping too large for the interface, is this ping's end and not the flow's. */
@@ -220,6 +281,7 @@ final class EchoSessions {
                     return;
                 }
                 lastUsedNanos = loop.ticker().nanoTime();
+                unreachable = false;
                 reply.skipBytes(ECHO_HEADER - 2); // the sequence number and the data remain
                 f.write(UdpMapping.sized(ctx, reply), f.voidPromise());
             }

@@ -1,7 +1,10 @@
 package dev.culvert.agent;
 
+import dev.culvert.tun.HopLimitedSender;
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tun.IcmpErrorQueue;
+import dev.culvert.tunnel.DatagramError;
+import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
@@ -18,6 +21,7 @@ import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -34,6 +38,12 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
 
     /** RFC 4787 4.3 lets well-known ports have less: a resolver asks once from each port, and gives up after seconds. */
     static final Duration IDLE_DNS = Duration.ofSeconds(20);
+
+    /**
+     * A destination that was last heard of as unreachable: long for one that tries again, short for a scan's thousands. (RFC
+     * 4787 REQ-12: the error itself ends nothing.)
+     */
+    static final Duration IDLE_UNREACHABLE = Duration.ofSeconds(20);
 
     private static final int DNS = 53;
 
@@ -132,7 +142,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
     private void sweep() {
         long now = all.loop.ticker().nanoTime();
         for (Peer peer : peers.values().toArray(Peer[]::new)) {
-            Duration idle = peer.remote.getPort() == DNS ? IDLE_DNS : IDLE;
+            Duration idle = peer.unreachable ? IDLE_UNREACHABLE : peer.remote.getPort() == DNS ? IDLE_DNS : IDLE;
             if (now - peer.lastUsedNanos >= idle.toNanos()) {
                 peer.end(Reason.IDLE);
             }
@@ -205,6 +215,10 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
             drainErrors(); // it was errors that woke us
         }
         read = false;
+        flushPeers();
+    }
+
+    private void flushPeers() {
         for (int i = 0; i < unflushed.size(); i++) { // index loop: a flush may end flows
             unflushed.get(i).flush();
         }
@@ -219,15 +233,26 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
     /** @return whether there was any */
     private boolean drainErrors() {
         IcmpErrorQueue errors = all.errors;
-        return errors != null && errors.drain(socket, errorSink) > 0;
+        if (errors == null || errors.drain(socket, errorSink) == 0) {
+            return false;
+        }
+        flushPeers();
+        return true;
     }
 
-    private void error(InetSocketAddress destination, IcmpError error) {
+    private void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
         Peer peer = peers.get(destination);
-        Reason reason = DialErrors.byIcmp(error);
-        if (peer != null && reason != null) {
-            peer.end(reason);
+        int port = 0;
+        if (peer == null) {
+            peer = byHost.get(destination.getAddress());
+            port = destination.getPort();
         }
+        if (peer == null) {
+            return;
+        }
+        long mtu = error.mtu() & 0xffff_ffffL;
+        peer.toClient(new DatagramError(port, error.type(), error.code(), mtu, error.offender(), quoted.copy()));
+        peer.unreachable = DialErrors.isUnreachable(error);
     }
 
     @Override
@@ -243,6 +268,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         private @Nullable LinkFlow flow;
         private long lastUsedNanos = all.loop.ticker().nanoTime();
         private boolean queued;
+        private boolean unreachable; // what was last heard of it
 
         Peer(InetSocketAddress remote) {
             this.remote = remote;
@@ -255,6 +281,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
                 return;
             }
             lastUsedNanos = all.loop.ticker().nanoTime();
+            unreachable = false;
             if (!queued) {
                 queued = true;
                 unflushed.add(this);
@@ -289,8 +316,43 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
                     return;
                 }
                 send(d.content(), new InetSocketAddress(remote.getAddress(), d.port()));
+            } else if (msg instanceof HopLimitedDatagram d) {
+                InetSocketAddress to = d.port() == 0 ? remote : new InetSocketAddress(remote.getAddress(), d.port());
+                if (d.hopLimit() == 0 || all.limited == null) {
+                    send(d.content(), to);
+                } else {
+                    sendLimited(all.limited, d.content(), to, d.hopLimit());
+                }
+            } else if (msg instanceof ByteBuf content) {
+                send(content, remote);
             } else {
-                send((ByteBuf) msg, remote);
+                ReferenceCountUtil.release(msg); // an opener has no errors to tell
+            }
+        }
+
+        /** Takes {@code content}. An error about an earlier datagram makes a send fail, so it is tried twice. */
+        private void sendLimited(HopLimitedSender sender, ByteBuf content, InetSocketAddress to, int hopLimit) {
+            if (wrote) {
+                wrote = false;
+                socket.flush(); // what was sent before goes before, with the usual hop limit
+            }
+            try {
+                for (boolean again = false; ; again = true) {
+                    try {
+                        if (!sender.send(socket, content, to, hopLimit)) {
+                            all.dropped++;
+                        }
+                        return;
+                    } catch (IOException e) {
+                        boolean errors = drainErrors();
+                        if (!errors || again) {
+                            failed(to, DialErrors.reason(e), errors);
+                            return;
+                        }
+                    }
+                }
+            } finally {
+                content.release();
             }
         }
 
@@ -350,14 +412,17 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
                 socket.writeAndFlush(packet).addListener(this);
                 return;
             }
-            all.dropped++;
             packet.release();
-            Reason reason = DialErrors.reason(future.cause());
-            Peer peer = peers.get(packet.recipient());
-            // Short of memory, or a datagram too large for the interface, is this datagram's end and not the flow's.
-            if (peer != null && !errors && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
-                peer.end(reason);
-            }
+            failed(packet.recipient(), DialErrors.reason(future.cause()), errors);
+        }
+    }
+
+    /** Short of memory, or a datagram too large for the interface, is this datagram's end and not the flow's. */
+    private void failed(InetSocketAddress to, Reason reason, boolean forAnother) {
+        all.dropped++;
+        Peer peer = peers.get(to);
+        if (peer != null && !forAnother && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
+            peer.end(reason);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.tun.HopLimitedSender;
 import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.IncomingFlow;
@@ -36,6 +37,9 @@ final class UdpMappings {
 
     /** Null where the system has none: then ICMP errors are not noticed. */
     final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
+
+    /** Null where the system cannot: then low hop limits are those of any datagram. */
+    final @Nullable HopLimitedSender limited = HopLimitedSender.isAvailable() ? new HopLimitedSender() : null;
 
     private final Map<Key, UdpMapping> mappings = new HashMap<>();
     private final Map<String, Integer> byClient = new HashMap<>();

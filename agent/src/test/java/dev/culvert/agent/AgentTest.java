@@ -149,7 +149,7 @@ final class AgentTest {
         }
     }
 
-    /** The ICMP error is about one destination: that flow ends, and datagrams to others of the socket are not lost. */
+    /** The ICMP error is about one destination: that flow hears of it, and datagrams to others of the socket are not lost. */
     @Test
     void portUnreachable() throws Exception {
         try (DatagramSocket alive = udp("127.0.0.1")) {
@@ -160,11 +160,15 @@ final class AgentTest {
                 try (DatagramSocket gone = udp("127.0.0.1")) {
                     dead = gone.getLocalPort();
                 }
-                TestFlow bad = lan.open(UDP, i % 2 == 0 ? "127.0.0.1" : "127.0.0.2", dead);
+                String host = i % 2 == 0 ? "127.0.0.1" : "127.0.0.2";
+                TestFlow bad = lan.open(UDP, host, dead);
                 bad.send("anyone?");
                 good.send("still " + i);
-                assertThat(bad.ended()).isEqualTo(Reason.CONNECTION_REFUSED);
+                assertThat(bad.next()).isEqualTo("icmp 3/3 from " + host + " about anyone?");
                 assertThat(text(receive(alive))).isEqualTo("still " + i);
+                // RFC 4787 REQ-12: the mapping stays.
+                assertThat(bad.hasEnded()).isFalse();
+                bad.close();
             }
             assertThat(good.hasEnded()).isFalse();
             DatagramSocket gone = udp("::1");
@@ -172,7 +176,7 @@ final class AgentTest {
             gone.close();
             TestFlow bad6 = lan.open(UDP, "::1", dead);
             bad6.send("anyone?");
-            assertThat(bad6.ended()).isEqualTo(Reason.CONNECTION_REFUSED);
+            assertThat(bad6.next()).isEqualTo("icmp 1/4 from 0:0:0:0:0:0:0:1 about anyone?");
         }
     }
 

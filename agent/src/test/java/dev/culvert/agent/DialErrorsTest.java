@@ -17,22 +17,20 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class DialErrorsTest {
     @ParameterizedTest
     @CsvSource({
-        "false, 3, 3, CONNECTION_REFUSED",
-        "false, 3, 0, NETWORK_UNREACHABLE",
-        "false, 3, 1, HOST_UNREACHABLE",
-        "false, 3, 13, PROHIBITED",
-        "false, 3, 10, PROHIBITED",
-        "false, 3, 4, ",
-        "false, 11, 0, ",
-        "true, 1, 4, CONNECTION_REFUSED",
-        "true, 1, 0, NETWORK_UNREACHABLE",
-        "true, 1, 1, PROHIBITED",
-        "true, 1, 3, HOST_UNREACHABLE",
-        "true, 2, 0, ",
-        "true, 3, 0, ",
+        "false, 3, 3, true",
+        "false, 3, 0, true",
+        "false, 3, 1, true",
+        "false, 3, 13, true",
+        "false, 3, 4, false",
+        "false, 11, 0, false",
+        "true, 1, 4, true",
+        "true, 1, 0, true",
+        "true, 2, 0, false",
+        "true, 3, 0, false",
     })
-    void icmp(boolean ipv6, int type, int code, Reason expected) {
-        assertThat(DialErrors.byIcmp(new IcmpError(ipv6, type, code, 0))).isEqualTo(expected);
+    void unreachable(boolean ipv6, int type, int code, boolean expected) {
+        assertThat(DialErrors.isUnreachable(new IcmpError(ipv6, type, code, 0, 0, null)))
+                .isEqualTo(expected);
     }
 
     /** Netty's connect errors have the words only, in whatever language the process speaks. */

@@ -8,6 +8,7 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.DatagramError;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowException;
@@ -173,6 +174,13 @@ final class TestLan implements AutoCloseable {
 
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
+            if (msg instanceof DatagramError e) {
+                String offender = e.offender() == null ? "nobody" : e.offender().getHostAddress();
+                in.add("icmp " + e.type() + "/" + e.code() + " from " + offender + " about "
+                        + e.content().toString(StandardCharsets.ISO_8859_1));
+                e.release();
+                return;
+            }
             ByteBuf b = msg instanceof PortedDatagram d ? d.content() : (ByteBuf) msg;
             in.add((msg instanceof PortedDatagram d ? "from " + d.port() + ": " : "")
                     + b.toString(StandardCharsets.ISO_8859_1));

@@ -92,6 +92,7 @@ final class ClientSession implements AutoCloseable {
 
     /**
      * @param device an open TUN, owned from here on
+     * @param router what the stack calls itself in ICMP errors
      * @param host changes the host's routes; null when somebody else does
      */
     ClientSession(
@@ -99,6 +100,7 @@ final class ClientSession implements AutoCloseable {
             @Nullable HostRoutes host,
             LinkConnector connector,
             LinkSettings settings,
+            RouterAddresses router,
             List<RouteTable.Wanted> wanted,
             boolean full,
             Voice voice)
@@ -113,7 +115,12 @@ final class ClientSession implements AutoCloseable {
         tun.config().setWriteBufferWaterMark(new WriteBufferWaterMark(MAX_UNSENT / 2, MAX_UNSENT));
         view.down(loop.ticker().nanoTime());
         tun.pipeline()
-                .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new Flows()));
+                .addLast(new IpStack(
+                        StackConfig.builder()
+                                .mtu(device.mtu())
+                                .router(router.ipv4(), router.ipv6())
+                                .build(),
+                        new Flows()));
         if (!loop.register(tun).awaitUninterruptibly().isSuccess()) {
             throw new IOException("cannot read packets from " + device.name() + ": " + loop);
         }

@@ -2,13 +2,16 @@ package dev.culvert.client;
 
 import dev.culvert.stack.EchoFlow;
 import dev.culvert.stack.EchoMessage;
+import dev.culvert.tunnel.DatagramError;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
 /** One run of ping: requests and replies as datagrams of a flow on the link (u16 sequence number, data). Event loop only. */
@@ -43,7 +46,8 @@ final class EchoSplice extends ChannelInboundHandlerAdapter {
             }
             ByteBuf b = ctx.alloc().directBuffer(2 + request.content().readableBytes());
             b.writeShort(request.sequence()).writeBytes(request.content());
-            f.write(b, f.voidPromise());
+            int hopLimit = request.hopLimit();
+            f.write(hopLimit == 0 ? b : new HopLimitedDatagram(hopLimit, b), f.voidPromise());
         } catch (FlowException e) {
             counts.refused++;
             echo.unreachable(request.sequence(), Refusals.of(e));
@@ -75,13 +79,28 @@ final class EchoSplice extends ChannelInboundHandlerAdapter {
     private final class Replies extends ChannelInboundHandlerAdapter {
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
-            ByteBuf b = (ByteBuf) msg;
-            if (b.readableBytes() < 2 || !echo.isWritable()) {
-                b.release();
+            if (msg instanceof DatagramError error) {
+                told(error);
+                return;
+            }
+            if (!(msg instanceof ByteBuf b) || b.readableBytes() < 2 || !echo.isWritable()) {
+                ReferenceCountUtil.release(msg);
                 return;
             }
             int sequence = b.readUnsignedShort();
             echo.write(new EchoMessage(sequence, b), echo.voidPromise());
+        }
+
+        private void told(DatagramError error) {
+            ByteBuf about = error.content();
+            try {
+                if (about.readableBytes() >= 2) {
+                    int sequence = about.readUnsignedShort();
+                    echo.error(sequence, about, PathErrors.of(error));
+                }
+            } finally {
+                error.release();
+            }
         }
 
         @Override

@@ -12,12 +12,16 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The host's addresses and routes as this client wants them. Blocks; used on one thread, not the event loop. Every change
  * is in the journal before it is made.
  */
 final class HostRoutes {
+    private static final Logger log = LoggerFactory.getLogger(HostRoutes.class);
+
     private final UndoJournal journal;
     private final HostNetwork network;
     private final String ifName;
@@ -34,14 +38,29 @@ final class HostRoutes {
         this.say = say;
     }
 
-    /** Brings the interface up and gives it its addresses. */
-    void configure(int mtu, int txQueueLength, InetAddress address4, InetAddress address6) throws IOException {
+    /**
+     * Brings the interface up and gives it its addresses, and routes to the stack's own: a host that filters by reverse path
+     * would drop what comes from those.
+     */
+    void configure(int mtu, int txQueueLength, InetAddress address4, InetAddress address6, RouterAddresses router)
+            throws IOException {
         network.setUp(ifName, mtu, txQueueLength);
         network.addAddress(ifName, address4, 32);
         try {
             network.addAddress(ifName, address6, 128);
         } catch (IOException e) {
             say.accept("no IPv6 in the tunnel: " + e.getMessage()); // often switched off on purpose
+        }
+        route(router.ipv4(), 32);
+        route(router.ipv6(), 128);
+    }
+
+    private void route(InetAddress router, int length) {
+        try {
+            network.addRoute(router, length, ifName);
+        } catch (IOException e) {
+            // Nothing but traceroute's first line, and reasons of refusals, depends on it; IPv6 may be off.
+            log.debug("traceroute may not show {}: {}", router.getHostAddress(), e.getMessage());
         }
     }
 

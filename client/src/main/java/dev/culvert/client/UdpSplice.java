@@ -1,8 +1,12 @@
 package dev.culvert.client;
 
+import dev.culvert.stack.IcmpErrorEvent;
 import dev.culvert.stack.UdpFlow;
+import dev.culvert.stack.UdpProbe;
+import dev.culvert.tunnel.DatagramError;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
 import dev.culvert.tunnel.Reason;
@@ -12,6 +16,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
+import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -47,8 +52,16 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
-        DatagramPacket packet = (DatagramPacket) msg;
-        InetSocketAddress to = packet.recipient();
+        if (msg instanceof UdpProbe probe) {
+            send(ctx, probe.recipient(), new HopLimitedDatagram(probe.hopLimit(), probe.content()));
+        } else {
+            DatagramPacket packet = (DatagramPacket) msg;
+            send(ctx, packet.recipient(), packet.content());
+        }
+    }
+
+    /** Takes {@code datagram}. */
+    private void send(ChannelHandlerContext ctx, InetSocketAddress to, Object datagram) {
         Remote remote = last;
         if (remote == null || !remote.address.equals(to)) {
             remote = remotes.get(to);
@@ -56,16 +69,38 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
         if (remote == null) {
             remote = open(ctx, to);
             if (remote == null) {
-                packet.release();
+                ReferenceCountUtil.release(datagram);
                 return;
             }
         }
         last = remote;
         LinkFlow flow = remote.flow();
-        flow.write(packet.content(), flow.voidPromise());
+        flow.write(datagram, flow.voidPromise());
         if (!unflushed.contains(flow)) {
             unflushed.add(flow);
         }
+    }
+
+    /**
+     * The application has closed its socket: what still comes for it is to end at the agent, whose kernel then tells the
+     * sender so, once no other flow uses the agent's socket.
+     */
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof IcmpErrorEvent error && isPortUnreachable(error)) {
+            Remote remote = remotes.get(error.remote());
+            if (remote != null) {
+                remote.end();
+            }
+        }
+        ctx.fireUserEventTriggered(event);
+    }
+
+    /** 3/3 in ICMPv4, 1/4 in ICMPv6. */
+    private static boolean isPortUnreachable(IcmpErrorEvent error) {
+        return error.remote().getAddress() instanceof Inet4Address
+                ? error.type() == 3 && error.code() == 3
+                : error.type() == 1 && error.code() == 4;
     }
 
     private @Nullable Remote open(ChannelHandlerContext ctx, InetSocketAddress to) {
@@ -137,12 +172,26 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
 
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
-            if (!socket.isWritable()) {
+            if (msg instanceof DatagramError error) {
+                told(error);
+            } else if (!socket.isWritable()) {
                 ReferenceCountUtil.release(msg); // a full interface loses datagrams, as a full wire does
             } else if (msg instanceof PortedDatagram d) {
                 write(d.content(), new InetSocketAddress(address.getAddress(), d.port()));
+            } else if (msg instanceof ByteBuf content) {
+                write(content, address);
             } else {
-                write((ByteBuf) msg, address);
+                ReferenceCountUtil.release(msg); // a hop limit on the way back means nothing
+            }
+        }
+
+        private void told(DatagramError error) {
+            InetSocketAddress to =
+                    error.port() == 0 ? address : new InetSocketAddress(address.getAddress(), error.port());
+            try {
+                socket.error(to, error.content(), PathErrors.of(error));
+            } finally {
+                error.release();
             }
         }
 

@@ -131,6 +131,8 @@ final class UpCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         List<RouteTable.Wanted> wanted = parseRoutes();
+        checkFamily("--address", address4, 4);
+        checkFamily("--address6", address6, 16);
         TunConfig config;
         try {
             config = new TunConfig(
@@ -163,6 +165,15 @@ final class UpCommand implements Callable<Integer> {
         }
     }
 
+    private void checkFamily(String option, InetAddress address, int bytes) {
+        if (address.getAddress().length != bytes) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    option + " " + address.getHostAddress() + ": is of the other address family; give an "
+                            + (bytes == 4 ? "IPv4" : "IPv6") + " address");
+        }
+    }
+
     private void repair(UndoJournal journal, StatusLine status) throws IOException {
         if (journal.ownerAlive()) {
             throw new IOException("the client is up already in another process; end it with 'client down'");
@@ -186,15 +197,17 @@ final class UpCommand implements Callable<Integer> {
             UndoJournal journal,
             StatusLine status)
             throws Exception {
+        RouterAddresses router = RouterAddresses.of(address4, address6);
         TunDevice device = TunDevice.open(config);
         HostRoutes host = null;
         ClientSession session;
         try {
             if (!noHostChanges) {
                 host = new HostRoutes(journal, device.name(), status::say);
-                host.configure(mtu, config.txQueueLength(), address4, address6);
+                host.configure(mtu, config.txQueueLength(), address4, address6, router);
             }
-            session = new ClientSession(device, host, connector, LinkSettings.DEFAULT, wanted, full, status::say);
+            session =
+                    new ClientSession(device, host, connector, LinkSettings.DEFAULT, router, wanted, full, status::say);
         } catch (Exception e) {
             device.close();
             if (host != null) {

@@ -79,7 +79,7 @@ final class ArchitectureTest {
                 .resideInAPackage("dev.culvert.agent..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("dev.culvert.tun..")
-                        .and(not(nameMatching("dev\\.culvert\\.tun\\.(Ping|Icmp).*"))))
+                        .and(not(nameMatching("dev\\.culvert\\.tun\\.(Ping|Icmp|HopLimited).*"))))
                 .check(house);
     }
 

@@ -62,6 +62,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     final Host plantHost = new Host(prefix + "planthost");
 
     private final Path scripts = scripts();
+    private final List<Host> added = new ArrayList<>();
     private final Deque<Program> programs = new ArrayDeque<>();
     private Path directory = Path.of("/nonexistent");
 
@@ -74,17 +75,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         // What runs as nobody must get at its token.
         run(Duration.ofSeconds(5), "chmod", "755", directory.toString());
         for (Host host : hosts()) {
-            must("ip", "netns", "add", host.namespace());
-            must(host, "ip", "link", "set", "lo", "up");
-            must(
-                    host,
-                    "sysctl",
-                    "-qw",
-                    "net.ipv6.conf.all.accept_dad=0",
-                    "net.ipv6.conf.default.accept_dad=0",
-                    "net.ipv4.conf.all.rp_filter=0",
-                    "net.ipv4.conf.default.rp_filter=0",
-                    "net.ipv4.ip_forward=0");
+            boot(host);
         }
         cable(client, "gw", "10.71.1.2/24", "fd71:1::2/64", gateway, "client", "10.71.1.1/24", "fd71:1::1/64");
         cable(gateway, "office", "10.71.2.1/24", "fd71:2::1/64", office, "gw", "10.71.2.2/24", "fd71:2::2/64");
@@ -104,8 +95,29 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         token("init", "--gateway", "wss://" + GATEWAY + ":" + PORT);
     }
 
-    private void cable(Host a, String ifA, String a4, String a6, Host b, String ifB, String b4, String b6)
-            throws Exception {
+    private void boot(Host host) throws Exception {
+        must("ip", "netns", "add", host.namespace());
+        must(host, "ip", "link", "set", "lo", "up");
+        must(
+                host,
+                "sysctl",
+                "-qw",
+                "net.ipv6.conf.all.accept_dad=0",
+                "net.ipv6.conf.default.accept_dad=0",
+                "net.ipv4.conf.all.rp_filter=0",
+                "net.ipv4.conf.default.rp_filter=0",
+                "net.ipv4.ip_forward=0");
+    }
+
+    /** One machine more, for a test's own use; it goes with the lab. */
+    Host add(String role) throws Exception {
+        Host host = new Host(prefix + role);
+        added.add(host);
+        boot(host);
+        return host;
+    }
+
+    void cable(Host a, String ifA, String a4, String a6, Host b, String ifB, String b4, String b6) throws Exception {
         must(a, "ip", "link", "add", ifA, "type", "veth", "peer", "name", ifB, "netns", b.namespace());
         must(a, "ip", "addr", "add", a4, "dev", ifA);
         must(b, "ip", "addr", "add", b4, "dev", ifB);
@@ -146,7 +158,8 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     }
 
     private List<Host> hosts() {
-        return List.of(client, gateway, office, officeHost, plant, plantHost);
+        return Stream.concat(Stream.of(client, gateway, office, officeHost, plant, plantHost), added.stream())
+                .toList();
     }
 
     private static void removeLeftovers() throws Exception {

@@ -275,8 +275,8 @@ abstract class SwitchedLink implements FrameReceiver {
         if (half.stream) {
             throw violation("DATAGRAM", half, ", which is a stream");
         }
-        if ((flags & Frame.FLAG_PORT) != 0 && payload.readableBytes() < 2) {
-            throw violation("DATAGRAM", half, " that says PORT and has none");
+        if (payload.readableBytes() < Frame.datagramPrefix(flags)) {
+            throw violation("DATAGRAM", half, " that is shorter than its flags say");
         }
     }
 

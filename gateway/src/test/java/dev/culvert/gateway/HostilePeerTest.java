@@ -85,6 +85,8 @@ final class HostilePeerTest {
                 "datagram on tcp",
                 "data on udp",
                 "port without port",
+                "hop limit without port",
+                "error short",
                 "open server id",
                 "open id 0",
                 "open twice",
@@ -140,6 +142,9 @@ final class HostilePeerTest {
             case "credit short" -> raw.send(Frame.CREDIT, 0, 2, bytes(3));
             case "datagram on tcp" -> raw.send(Frame.DATAGRAM, 0, 2, bytes(3));
             case "port without port" -> raw.send(Frame.DATAGRAM, Frame.FLAG_PORT, 3, bytes(1));
+            case "hop limit without port" ->
+                raw.send(Frame.DATAGRAM, Frame.FLAG_PORT | Frame.FLAG_HOP_LIMIT, 3, bytes(2));
+            case "error short" -> raw.send(Frame.DATAGRAM, Frame.FLAG_ERROR, 3, bytes(6));
             case "open server id" -> open(raw, Frame.SERVER_OPENED | 9, TestNetwork.tcp("10.0.0.2", 2), 0);
             case "open id 0" -> open(raw, 0, TestNetwork.tcp("10.0.0.2", 2), 0);
             case "open twice" -> open(raw, 2, TestNetwork.tcp("10.0.0.2", 2), 0);

@@ -2,6 +2,8 @@ package dev.culvert.tun;
 
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import java.io.IOException;
@@ -26,6 +28,8 @@ import java.util.concurrent.ThreadLocalRandom;
 public final class PingSockets {
     private static final int IPPROTO_ICMP = 1;
     private static final int IPPROTO_ICMPV6 = 58;
+    private static final int ECHO_REQUEST_V4 = 8;
+    private static final int ECHO_REQUEST_V6 = 128;
     private static final int SOL_RAW = 255;
     private static final int ICMP_FILTER = 1;
     private static final int ICMP6_FILTER = 1;
@@ -64,6 +68,25 @@ public final class PingSockets {
             }
         }
         throw unavailable(ipv6, errno);
+    }
+
+    /**
+     * Which echo request an ICMP error is about.
+     *
+     * @param quoted what {@link IcmpErrorQueue} gives
+     * @return the request's sequence number; -1 when that is not known, or the request was not this channel's
+     */
+    public static int quotedSequence(Channel channel, ByteBuf quoted) {
+        int start = quoted.readerIndex();
+        if (quoted.readableBytes() < RawPingHandler.ICMP_HEADER) {
+            return -1;
+        }
+        int type = quoted.getUnsignedByte(start);
+        RawPingHandler raw = channel.pipeline().get(RawPingHandler.class);
+        boolean ours = raw == null || quoted.getUnsignedShort(start + RawPingHandler.IDENTIFIER) == raw.identifier();
+        return ours && (type == ECHO_REQUEST_V4 || type == ECHO_REQUEST_V6)
+                ? quoted.getUnsignedShort(start + RawPingHandler.SEQUENCE)
+                : -1;
     }
 
     private static EpollDatagramChannel raw(int fd, boolean ipv6) {

@@ -15,10 +15,11 @@ final class RawPingHandler extends ChannelDuplexHandler {
     static final int ECHO_REPLY_V4 = 0;
     static final int ECHO_REPLY_V6 = 129;
 
-    private static final int ICMP_HEADER = 8;
+    static final int ICMP_HEADER = 8;
     private static final int IPV4_MIN_HEADER = 20;
     private static final int CHECKSUM = 2;
-    private static final int IDENTIFIER = 4;
+    static final int IDENTIFIER = 4;
+    static final int SEQUENCE = 6;
 
     private final boolean ipv6;
     private final int identifier;
@@ -63,8 +64,15 @@ final class RawPingHandler extends ChannelDuplexHandler {
 
     @Override
     public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
-        if (msg instanceof DatagramPacket packet && packet.content().readableBytes() >= ICMP_HEADER) {
-            ByteBuf content = packet.content();
+        if (msg instanceof DatagramPacket packet) {
+            address(packet.content());
+        }
+        ctx.write(msg, promise);
+    }
+
+    /** Puts identifier and checksum into an echo request. */
+    void address(ByteBuf content) {
+        if (content.readableBytes() >= ICMP_HEADER) {
             int start = content.readerIndex();
             content.setShort(start + IDENTIFIER, identifier);
             if (!ipv6) {
@@ -74,6 +82,9 @@ final class RawPingHandler extends ChannelDuplexHandler {
                 content.setShort(start + CHECKSUM, InternetChecksum.finish(sum));
             }
         }
-        ctx.write(msg, promise);
+    }
+
+    int identifier() {
+        return identifier;
     }
 }

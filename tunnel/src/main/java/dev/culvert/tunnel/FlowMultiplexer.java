@@ -246,7 +246,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             }
             case Frame.DATAGRAM -> {
                 touch(f);
-                f.receiveDatagram(payload, (flags & Frame.FLAG_PORT) != 0);
+                f.receiveDatagram(payload, flags);
                 return true;
             }
             case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"));

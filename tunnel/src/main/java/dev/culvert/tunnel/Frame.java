@@ -45,6 +45,10 @@ public final class Frame {
     public static final int FLAG_BLOCKED = 0x01;
     /** Flag of DATAGRAM: the payload begins with the u16 remote port, which differs from the flow's destination. */
     public static final int FLAG_PORT = 0x01;
+    /** Flag of DATAGRAM: next comes u8, the hop limit that the datagram shall be sent with. */
+    public static final int FLAG_HOP_LIMIT = 0x02;
+    /** Flag of DATAGRAM: this is no datagram but an ICMP error about one, see {@link DatagramError}. */
+    public static final int FLAG_ERROR = 0x04;
 
     /** Flow ids opened by the WebSocket server have this bit set, those opened by the WebSocket client have not. */
     public static final int SERVER_OPENED = 0x8000_0000;
@@ -59,6 +63,13 @@ public final class Frame {
     public static final int MAX_PAYLOAD = 65_536;
 
     private Frame() {}
+
+    /** Bytes that the payload of a DATAGRAM with these flags has at least, before the datagram. */
+    public static int datagramPrefix(int flags) {
+        return ((flags & FLAG_PORT) != 0 ? 2 : 0)
+                + ((flags & FLAG_HOP_LIMIT) != 0 ? 1 : 0)
+                + ((flags & FLAG_ERROR) != 0 ? DatagramError.MIN_LENGTH : 0);
+    }
 
     static String name(int type) {
         return switch (type) {

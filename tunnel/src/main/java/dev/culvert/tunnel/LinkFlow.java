@@ -1,6 +1,7 @@
 package dev.culvert.tunnel;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufHolder;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
@@ -30,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * both have happened sends RESET.
  *
  * <p><b>Datagram flows</b> (UDP, ICMP echo) carry one datagram a {@link ByteBuf}; those for which there is no room are
- * dropped. A datagram from another port of the destination's host is read and written as {@link PortedDatagram}.
+ * dropped. A datagram from another port of the destination's host is read and written as {@link PortedDatagram}, one with a
+ * hop limit of its own as {@link HopLimitedDatagram}, and what the network says of one as {@link DatagramError}.
  *
  * <p>A reset or a broken link is told as a {@link FlowException} in {@code exceptionCaught}, then
  * {@code channelInactive}.
@@ -178,17 +180,19 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     /** Takes {@code payload}, except when it throws. */
-    void receiveDatagram(ByteBuf payload, boolean ported) throws ProtocolException {
-        if (window != null || ported && payload.readableBytes() < 2) {
+    void receiveDatagram(ByteBuf payload, int flags) throws ProtocolException {
+        if (window != null || payload.readableBytes() < Frame.datagramPrefix(flags)) {
             throw new ProtocolException("DATAGRAM for flow " + Integer.toUnsignedString(flowId)
                     + (window != null ? ", which is a stream" : " is too short"));
         }
-        if (inbound != null && inbound.size() >= MAX_DATAGRAMS_UNREAD) {
+        Object message =
+                inbound != null && inbound.size() >= MAX_DATAGRAMS_UNREAD ? null : DatagramCodec.decode(flags, payload);
+        if (message == null) {
             payload.release();
             mux.datagramDropped();
             return;
         }
-        receive(ported ? new PortedDatagram(payload.readUnsignedShort(), payload) : payload);
+        receive(message);
     }
 
     /** Most datagrams that wait for a flow's reader; datagram flows are read at once unless autoRead was turned off. */
@@ -353,31 +357,19 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     private void writeDatagram(Object msg) {
-        boolean sent;
-        if (msg instanceof PortedDatagram d) {
-            ByteBuf b = alloc().directBuffer(
-                            PortedDatagram.PORT_LENGTH + d.content().readableBytes());
-            b.writeShort(d.port()).writeBytes(d.content());
-            sent = outlet.addDatagram(Frame.FLAG_PORT, b, false);
-        } else {
-            sent = outlet.addDatagram(0, ((ByteBuf) msg).retain(), false);
-        }
-        if (!sent) {
+        ByteBuf payload =
+                msg instanceof ByteBufHolder holder ? DatagramCodec.encode(alloc(), holder) : ((ByteBuf) msg).retain();
+        if (!outlet.addDatagram(DatagramCodec.flags(msg), payload, false)) {
             mux.datagramDropped();
         }
     }
 
     @Override
     protected Object filterOutboundMessage(Object msg) {
-        if (msg instanceof ByteBuf b && (window != null || b.readableBytes() <= Frame.MAX_PAYLOAD)) {
+        if (window != null ? msg instanceof ByteBuf : DatagramCodec.accepts(msg)) {
             return msg;
         }
-        if (msg instanceof PortedDatagram d
-                && window == null
-                && d.content().readableBytes() <= Frame.MAX_PAYLOAD - PortedDatagram.PORT_LENGTH) {
-            return msg;
-        }
-        ByteBuf content = msg instanceof ByteBuf b ? b : msg instanceof PortedDatagram d ? d.content() : null;
+        ByteBuf content = msg instanceof ByteBuf b ? b : msg instanceof ByteBufHolder h ? h.content() : null;
         throw new UnsupportedOperationException("flow " + request.destination() + " cannot carry a "
                 + msg.getClass().getSimpleName()
                 + (content == null ? "" : " of " + content.readableBytes() + " bytes"));

@@ -5,9 +5,6 @@ import io.netty.buffer.DefaultByteBufHolder;
 
 /** A datagram from (or to) a port of the destination's host that is not the flow's. Whoever has it last releases it. */
 public final class PortedDatagram extends DefaultByteBufHolder {
-    /** Bytes that the port takes in the frame, before the datagram. */
-    static final int PORT_LENGTH = 2;
-
     private final int port;
 
     public PortedDatagram(int port, ByteBuf content) {

@@ -78,6 +78,8 @@ class FlowMultiplexerTest {
                 at("DATA to a datagram flow", p -> p.sendFrame(Frame.DATA, 0, 4, (byte) 1), "which is not a stream"),
                 at("FIN to a datagram flow", p -> p.sendFrame(Frame.FIN, 0, 4), "for a datagram flow"),
                 at("ported and short", p -> p.sendFrame(Frame.DATAGRAM, Frame.FLAG_PORT, 4, (byte) 1), "too short"),
+                at("no hop limit", p -> p.sendFrame(Frame.DATAGRAM, Frame.FLAG_HOP_LIMIT, 4), "too short"),
+                at("error and short", p -> p.sendFrame(Frame.DATAGRAM, Frame.FLAG_ERROR, 4, new byte[6]), "too short"),
                 at("CREDIT short", p -> p.sendFrame(Frame.CREDIT, 0, 2, (byte) 1), "shorter than 4"),
                 at("CREDIT overflow", p -> p.sendFrame(Frame.CREDIT, 0, 2, u32(0x7fff_ffffL)), "CREDIT adds up to"),
                 at("OPENED for the peer's own flow", p -> p.sendFrame(Frame.OPENED, 0, 2, new byte[8]), "OPENED twice"),

@@ -73,23 +73,8 @@ public final class EchoFlow extends PacketFlow {
         if (!isOpen() || !reason.isAnswered()) {
             return;
         }
-        boolean ipv4 = IpAddresses.isIpv4(clientHigh, clientLow);
-        int type = ipv4 ? Icmp.V4_ECHO_REQUEST : Icmp.V6_ECHO_REQUEST;
-        int protocol = ipv4 ? IpProtocol.ICMP : IpProtocol.ICMPV6;
-        ByteBuf quote = flows.port()
-                .output()
-                .quote(clientHigh, clientLow, destinationHigh, destinationLow, protocol, Icmp.HEADER_LENGTH);
+        ByteBuf quote = quote(sequence);
         try {
-            int at = quote.writerIndex();
-            Icmp.write(quote, type, 0, identifier << 16 | sequence & 0xffff);
-            long sum = Checksum.sum(quote, at, Icmp.HEADER_LENGTH);
-            if (!ipv4) {
-                sum = Checksum.add(
-                        sum,
-                        IpOutput.pseudoHeader(
-                                clientHigh, clientLow, destinationHigh, destinationLow, protocol, Icmp.HEADER_LENGTH));
-            }
-            quote.setShort(at + Icmp.CHECKSUM, Checksum.finish(sum));
             flows.port()
                     .errors()
                     .unreachable(quote, reason == Refusal.CONNECTION_REFUSED ? Refusal.HOST_UNREACHABLE : reason);
@@ -99,15 +84,68 @@ public final class EchoFlow extends PacketFlow {
         flows.port().scheduleFlush();
     }
 
+    /**
+     * Tells the application what a router or host on the way says of one of its requests; see {@link UdpFlow#error}. Event
+     * loop only.
+     *
+     * @param sequence of the request, 0 to 65,535
+     * @param about the beginning of the request's data, as much as is known; stays the caller's
+     */
+    public void error(int sequence, ByteBuf about, PathError error) {
+        if (!isOpen()) {
+            return;
+        }
+        boolean ipv4 = IpAddresses.isIpv4(clientHigh, clientLow);
+        ByteBuf quote = flows.port()
+                .probes()
+                .find(
+                        clientHigh,
+                        clientLow,
+                        destinationHigh,
+                        destinationLow,
+                        ipv4 ? IpProtocol.ICMP : IpProtocol.ICMPV6,
+                        identifier << 16 | sequence & 0xffff,
+                        about);
+        if (quote == null) {
+            quote = quote(sequence);
+        }
+        try {
+            error.send(flows.port().errors(), quote);
+        } finally {
+            quote.release();
+        }
+        flows.port().scheduleFlush();
+    }
+
+    private ByteBuf quote(int sequence) {
+        boolean ipv4 = IpAddresses.isIpv4(clientHigh, clientLow);
+        int type = ipv4 ? Icmp.V4_ECHO_REQUEST : Icmp.V6_ECHO_REQUEST;
+        int protocol = ipv4 ? IpProtocol.ICMP : IpProtocol.ICMPV6;
+        ByteBuf quote = flows.port()
+                .output()
+                .quote(clientHigh, clientLow, destinationHigh, destinationLow, protocol, Icmp.HEADER_LENGTH);
+        int at = quote.writerIndex();
+        Icmp.write(quote, type, 0, identifier << 16 | sequence & 0xffff);
+        long sum = Checksum.sum(quote, at, Icmp.HEADER_LENGTH);
+        if (!ipv4) {
+            sum = Checksum.add(
+                    sum,
+                    IpOutput.pseudoHeader(
+                            clientHigh, clientLow, destinationHigh, destinationLow, protocol, Icmp.HEADER_LENGTH));
+        }
+        quote.setShort(at + Icmp.CHECKSUM, Checksum.finish(sum));
+        return quote;
+    }
+
     /** Takes ownership of a request's data. */
-    void receive(int sequence, ByteBuf data) {
+    void receive(int sequence, ByteBuf data, int hopLimit) {
         if (!isOpen()) {
             // As in UdpFlow: refused by the listener.
             data.release();
             return;
         }
         flows.refresh(this, false);
-        deliver(new EchoMessage(sequence, data));
+        deliver(new EchoMessage(sequence, data, hopLimit));
     }
 
     @Override

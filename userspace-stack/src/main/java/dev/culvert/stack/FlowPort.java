@@ -3,6 +3,7 @@ package dev.culvert.stack;
 import dev.culvert.stack.ip.IcmpErrors;
 import dev.culvert.stack.ip.IpCounters;
 import dev.culvert.stack.ip.IpOutput;
+import dev.culvert.stack.ip.RecentProbes;
 import io.netty.channel.Channel;
 
 /** What flows need of the stack that they belong to. Event loop only. */
@@ -15,6 +16,8 @@ interface FlowPort {
     IpOutput output();
 
     IcmpErrors errors();
+
+    RecentProbes probes();
 
     IpCounters counters();
 

@@ -89,10 +89,15 @@ final class IcmpInput {
                     identifier);
         }
         port.counters().increment(IpCounter.ECHO_IN);
+        int hopLimit = UdpProbe.hopLimit(packet);
+        if (hopLimit != 0) {
+            port.probes().remember(buffer, packet);
+        }
         flow.receive(
                 Icmp.sequence(buffer, header),
                 UdpInput.content(
-                        port.channel().alloc(), buffer, header + Icmp.HEADER_LENGTH, length - Icmp.HEADER_LENGTH));
+                        port.channel().alloc(), buffer, header + Icmp.HEADER_LENGTH, length - Icmp.HEADER_LENGTH),
+                hopLimit);
     }
 
     /** Finds whom an error concerns. The quoted packet is one of ours: its destination is the client. */
@@ -134,6 +139,8 @@ final class IcmpInput {
                     buffer.slice(quote, end - quote),
                     packet.version(),
                     transport - quote,
+                    type,
+                    Icmp.code(buffer, header),
                     nextHopMtu(buffer, header, ipv4, type));
             return;
         } else if (protocol == IpProtocol.UDP) {

@@ -41,6 +41,12 @@ final class IpInput {
         if (!parse(buffer, start + VirtioNetHeader.LENGTH, available)) {
             return;
         }
+        if (packet.hopLimit() <= 1) {
+            port.counters().increment(IpCounter.DROPPED_TTL);
+            port.errors().hopLimitExceeded(buffer.slice(packet.header(), packet.end() - packet.header()));
+            port.scheduleFlush();
+            return;
+        }
         if (packet.isFragment()) {
             fragment(buffer);
             return;

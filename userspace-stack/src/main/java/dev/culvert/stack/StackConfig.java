@@ -2,8 +2,12 @@ package dev.culvert.stack;
 
 import dev.culvert.stack.ip.Reassembler;
 import dev.culvert.stack.tcp.TcpConfig;
+import java.net.Inet4Address;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The settings of one {@link IpStack}; immutable. Its clock is the ticker of the packet channel's event loop. Every bound
@@ -86,6 +90,19 @@ public final class StackConfig {
         return values.icmpErrorBurst;
     }
 
+    /**
+     * The stack's own IPv4 address, as the router in front of all hosts: the source of ICMP errors that no other router is
+     * known to have sent, and so the first line of a traceroute. Default: none; then such errors come from the destination.
+     */
+    public @Nullable InetAddress router4() {
+        return values.router4;
+    }
+
+    /** As {@link #router4}, for IPv6. */
+    public @Nullable InetAddress router6() {
+        return values.router6;
+    }
+
     long secretLow() {
         return values.secretLow;
     }
@@ -109,6 +126,8 @@ public final class StackConfig {
                 4L << 20, 1024, 256, Duration.ofSeconds(60).toNanos());
         private int icmpErrorsPerSecond = 1000;
         private int icmpErrorBurst = 200;
+        private @Nullable InetAddress router4;
+        private @Nullable InetAddress router6;
         private long secretLow;
         private long secretHigh;
         private boolean secretFixed;
@@ -166,6 +185,13 @@ public final class StackConfig {
             return this;
         }
 
+        /** See {@link StackConfig#router4} and {@link StackConfig#router6}. */
+        public Builder router(@Nullable Inet4Address ipv4, @Nullable Inet6Address ipv6) {
+            router4 = ipv4;
+            router6 = ipv6;
+            return this;
+        }
+
         /** Fixes the secret that keys hashes and sequence numbers; without it a random one is used. */
         public Builder secret(long low, long high) {
             secretLow = low;
@@ -209,6 +235,8 @@ public final class StackConfig {
             copy.reassembly = reassembly;
             copy.icmpErrorsPerSecond = icmpErrorsPerSecond;
             copy.icmpErrorBurst = icmpErrorBurst;
+            copy.router4 = router4;
+            copy.router6 = router6;
             copy.secretLow = secretLow;
             copy.secretHigh = secretHigh;
             return copy;

@@ -5,6 +5,7 @@ import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.IpCounters;
 import dev.culvert.stack.ip.IpOutput;
 import dev.culvert.stack.ip.PacketSink;
+import dev.culvert.stack.ip.RecentProbes;
 import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.PacketOutput;
 import io.netty.buffer.ByteBuf;
@@ -33,6 +34,7 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
     private final IpCounters counters;
     private final IpOutput output;
     private final IcmpErrors errors;
+    private final RecentProbes probes = new RecentProbes();
     private final LongConsumer sweeper;
     private final Runnable flushTask = this::flushNow;
     private final ArrayList<PacketFlow> touched = new ArrayList<>();
@@ -61,7 +63,9 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
                 counters,
                 context.channel().eventLoop().ticker(),
                 config.icmpErrorsPerSecond(),
-                config.icmpErrorBurst());
+                config.icmpErrorBurst(),
+                config.router4(),
+                config.router6());
         this.lastSweep = nanoTime() - SWEEP_INTERVAL;
     }
 
@@ -83,6 +87,11 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
     @Override
     public IcmpErrors errors() {
         return errors;
+    }
+
+    @Override
+    public RecentProbes probes() {
+        return probes;
     }
 
     @Override

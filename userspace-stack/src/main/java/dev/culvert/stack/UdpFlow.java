@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * One UDP endpoint of the client and all that it talks to (endpoint-independent mapping, RFC 4787 section 4.1).
  *
  * <p>Read: {@link DatagramPacket}s whose recipient is the destination that the application sent to, whose sender is the
- * client's endpoint. The reader releases them. Written: {@code DatagramPacket}s whose sender is the address that the
+ * client's endpoint, and {@link UdpProbe}s, whose hop limit matters. The reader releases them. Written: {@code DatagramPacket}s whose sender is the address that the
  * datagram shall come from, and which must be of the client's address family; the recipient is ignored, the client is meant.
  * A datagram longer than the MTU is fragmented; one longer than {@link IpOutput#maxPayload} fails its write.
  *
@@ -68,12 +68,8 @@ public final class UdpFlow extends PacketFlow {
         if (!isOpen() || !reason.isAnswered()) {
             return;
         }
-        long high = IpAddresses.high(address);
-        long low = IpAddresses.low(address);
-        ByteBuf quote =
-                flows.port().output().quote(clientHigh, clientLow, high, low, IpProtocol.UDP, Udp.HEADER_LENGTH);
+        ByteBuf quote = quote(IpAddresses.high(address), IpAddresses.low(address), destination.getPort());
         try {
-            Udp.write(quote, client.getPort(), destination.getPort(), Udp.HEADER_LENGTH, 0);
             flows.port().errors().unreachable(quote, reason);
         } finally {
             quote.release();
@@ -81,8 +77,43 @@ public final class UdpFlow extends PacketFlow {
         flows.port().scheduleFlush();
     }
 
+    /**
+     * Tells the application what a router or host on the way says of a datagram that it sent to {@code destination}: an ICMP
+     * error from that router. It quotes the datagram itself if that was a {@link UdpProbe} not long ago, else headers such as
+     * it had. Rate-limited with all other ICMP errors. Event loop only.
+     *
+     * @param about the beginning of the datagram, as much as is known; stays the caller's
+     * @throws IllegalArgumentException if {@code destination} is unresolved or of the other address family
+     */
+    public void error(InetSocketAddress destination, ByteBuf about, PathError error) {
+        InetAddress address = checkAddress(destination, "destination");
+        if (!isOpen()) {
+            return;
+        }
+        long high = IpAddresses.high(address);
+        long low = IpAddresses.low(address);
+        int ports = client.getPort() << 16 | destination.getPort();
+        ByteBuf quote = flows.port().probes().find(clientHigh, clientLow, high, low, IpProtocol.UDP, ports, about);
+        if (quote == null) {
+            quote = quote(high, low, destination.getPort());
+        }
+        try {
+            error.send(flows.port().errors(), quote);
+        } finally {
+            quote.release();
+        }
+        flows.port().scheduleFlush();
+    }
+
+    private ByteBuf quote(long high, long low, int port) {
+        ByteBuf quote =
+                flows.port().output().quote(clientHigh, clientLow, high, low, IpProtocol.UDP, Udp.HEADER_LENGTH);
+        Udp.write(quote, client.getPort(), port, Udp.HEADER_LENGTH, 0);
+        return quote;
+    }
+
     /** Takes ownership of a datagram's content. */
-    void receive(long high, long low, int port, ByteBuf content) {
+    void receive(long high, long low, int port, ByteBuf content, int hopLimit) {
         if (!isOpen()) {
             // The listener has refused the flow; a closed flow must not be put among those that expire.
             content.release();
@@ -93,7 +124,11 @@ public final class UdpFlow extends PacketFlow {
         }
         unanswered++;
         flows.refresh(this, false);
-        deliver(new DatagramPacket(content, destination(high, low, port), client));
+        InetSocketAddress destination = destination(high, low, port);
+        deliver(
+                hopLimit == 0
+                        ? new DatagramPacket(content, destination, client)
+                        : new UdpProbe(destination, hopLimit, content));
     }
 
     private InetSocketAddress destination(long high, long low, int port) {

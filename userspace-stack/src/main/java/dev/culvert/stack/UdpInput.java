@@ -67,6 +67,10 @@ final class UdpInput {
             return;
         }
         UdpFlow flow = flow(packet, sourcePort);
+        int hopLimit = UdpProbe.hopLimit(packet);
+        if (hopLimit != 0 && !many) {
+            port.probes().remember(buffer, packet);
+        }
         int payload = header + Udp.HEADER_LENGTH;
         int end = header + length;
         int step = many ? gsoSize : Math.max(1, end - payload);
@@ -78,7 +82,8 @@ final class UdpInput {
                     packet.destinationHigh(),
                     packet.destinationLow(),
                     destinationPort,
-                    content(port.channel().alloc(), buffer, payload, size));
+                    content(port.channel().alloc(), buffer, payload, size),
+                    hopLimit);
             payload += size;
         } while (payload < end);
     }

@@ -6,14 +6,17 @@ import dev.culvert.stack.wire.Ipv4;
 import dev.culvert.stack.wire.Ipv6;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.Ticker;
+import java.net.InetAddress;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends ICMP errors to the source of a packet, never about an ICMP error, about a fragment other than the first, or about a
  * packet to or from an address that is not one host's (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)); all together at a
  * limited rate (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
  *
- * <p>The error's source is the packet's destination: this stack stands for every host and every router beyond the link, and
- * has no address of its own.
+ * <p>What a host says of itself comes from the packet's destination, for this stack is every host beyond the link. What a
+ * router says comes from that router where it is known ({@link #relay}), else from the stack's own addresses, and where it
+ * has none of that family, from the packet's destination too.
  */
 public final class IcmpErrors {
     /** Bytes of an ICMPv4 error at most, IP header included (RFC 1812 section 4.3.2.3). */
@@ -23,22 +26,36 @@ public final class IcmpErrors {
     private final IpCounters counters;
     private final Ticker ticker;
     private final TokenBucket limit;
+    private final @Nullable InetAddress router4;
+    private final @Nullable InetAddress router6;
 
     /**
      * Errors that leave through {@code output}.
      *
      * @param perSecond errors a second
      * @param burst errors at once
+     * @param router4 the stack's own IPv4 address, as a router; null for none
+     * @param router6 its IPv6 address
      */
-    public IcmpErrors(IpOutput output, IpCounters counters, Ticker ticker, int perSecond, int burst) {
+    public IcmpErrors(
+            IpOutput output,
+            IpCounters counters,
+            Ticker ticker,
+            int perSecond,
+            int burst,
+            @Nullable InetAddress router4,
+            @Nullable InetAddress router6) {
         this.output = output;
         this.counters = counters;
         this.ticker = ticker;
         this.limit = new TokenBucket(perSecond, burst, ticker.nanoTime());
+        this.router4 = router4;
+        this.router6 = router6;
     }
 
     /**
-     * Says destination unreachable, or nothing for {@link Refusal#TIMED_OUT}.
+     * Says destination unreachable, or nothing for {@link Refusal#TIMED_OUT}: a closed port in the host's name, all else as
+     * the router that the stack is.
      *
      * @param original the beginning of the packet; the readable bytes begin with its IP header and may end before the packet
      *     does. Neither its indices nor its reference count change.
@@ -47,15 +64,57 @@ public final class IcmpErrors {
         if (!reason.isAnswered() || !original.isReadable()) {
             return;
         }
-        if (Ipv4.version(original, original.readerIndex()) == 4) {
-            send(original, Icmp.V4_UNREACHABLE, reason.icmpv4Code(), 0);
+        boolean ipv4 = Ipv4.version(original, original.readerIndex()) == 4;
+        int type = ipv4 ? Icmp.V4_UNREACHABLE : Icmp.V6_UNREACHABLE;
+        int code = ipv4 ? reason.icmpv4Code() : reason.icmpv6Code();
+        if (reason == Refusal.CONNECTION_REFUSED) {
+            send(original, type, code, 0);
         } else {
-            send(original, Icmp.V6_UNREACHABLE, reason.icmpv6Code(), 0);
+            relay(original, type, code, 0, null);
         }
     }
 
-    /** Sends an error of any type about {@code original}, for which see {@link #unreachable}. */
+    /** The packet's hop limit ends here (RFC 1812 section 5.3.1, RFC 4443 section 3.3); for {@code original} see above. */
+    public void hopLimitExceeded(ByteBuf original) {
+        boolean ipv4 = Ipv4.version(original, original.readerIndex()) == 4;
+        relay(original, ipv4 ? Icmp.V4_TIME_EXCEEDED : Icmp.V6_TIME_EXCEEDED, Icmp.CODE_HOP_LIMIT, 0, null);
+    }
+
+    /**
+     * Sends an error about {@code original}, for which see {@link #unreachable}, in a router's name.
+     *
+     * @param router the address that the error comes from, null for the stack's own; one of the other family, or that no
+     *     packet may come from, counts as null
+     */
+    public void relay(ByteBuf original, int type, int code, int rest, @Nullable InetAddress router) {
+        boolean ipv4 = original.isReadable() && Ipv4.version(original, original.readerIndex()) == 4;
+        InetAddress source = isSource(router, ipv4) ? router : ipv4 ? router4 : router6;
+        if (source == null) {
+            send(original, type, code, rest);
+        } else {
+            send(original, type, code, rest, IpAddresses.high(source), IpAddresses.low(source));
+        }
+    }
+
+    private static boolean isSource(@Nullable InetAddress address, boolean ipv4) {
+        return address != null
+                && (address.getAddress().length == 4) == ipv4
+                && !IpAddresses.isImpossibleSource(IpAddresses.high(address), IpAddresses.low(address));
+    }
+
+    /** Sends an error of any type about {@code original}, for which see {@link #unreachable}, in the destination's name. */
     public void send(ByteBuf original, int type, int code, int rest) {
+        int header = original.readerIndex();
+        int length = original.readableBytes();
+        if (length >= Ipv4.HEADER_LENGTH && Ipv4.version(original, header) == 4) {
+            send(original, type, code, rest, 0, IpAddresses.ofIpv4(Ipv4.destination(original, header)));
+        } else if (length >= Ipv6.HEADER_LENGTH) {
+            long high = Ipv6.destinationHigh(original, header);
+            send(original, type, code, rest, high, Ipv6.destinationLow(original, header));
+        }
+    }
+
+    private void send(ByteBuf original, int type, int code, int rest, long fromHigh, long fromLow) {
         int header = original.readerIndex();
         int length = original.readableBytes();
         int version = length == 0 ? 0 : Ipv4.version(original, header);
@@ -69,8 +128,8 @@ public final class IcmpErrors {
         if (version == 4) {
             int quoted = Math.min(length, MAX_V4 - Ipv4.HEADER_LENGTH - Icmp.HEADER_LENGTH);
             output.icmp(
-                    0,
-                    IpAddresses.ofIpv4(Ipv4.destination(original, header)),
+                    fromHigh,
+                    fromLow,
                     0,
                     IpAddresses.ofIpv4(Ipv4.source(original, header)),
                     type,
@@ -80,8 +139,8 @@ public final class IcmpErrors {
         } else {
             int quoted = Math.min(length, Ipv6.MIN_MTU - Ipv6.HEADER_LENGTH - Icmp.HEADER_LENGTH);
             output.icmp(
-                    Ipv6.destinationHigh(original, header),
-                    Ipv6.destinationLow(original, header),
+                    fromHigh,
+                    fromLow,
                     Ipv6.sourceHigh(original, header),
                     Ipv6.sourceLow(original, header),
                     type,

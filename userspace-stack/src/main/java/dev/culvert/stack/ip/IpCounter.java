@@ -14,7 +14,7 @@ public enum IpCounter {
     DROPPED_LENGTH,
     /** IPv4 header checksum wrong. */
     DROPPED_HEADER_CHECKSUM,
-    /** TTL or hop limit 0. */
+    /** TTL or hop limit 0, or 1: that one ends here, and its sender is told. */
     DROPPED_TTL,
     /** Source or destination that no packet on this link can have. */
     DROPPED_MARTIAN,

@@ -11,6 +11,7 @@ public final class IpPacket {
     int protocol;
     int payload;
     int ecn;
+    int hopLimit;
     long sourceHigh;
     long sourceLow;
     long destinationHigh;
@@ -61,6 +62,11 @@ public final class IpPacket {
     /** The two ECN bits. */
     public int ecn() {
         return ecn;
+    }
+
+    /** Time to live or hop limit, 1 to 255. */
+    public int hopLimit() {
+        return hopLimit;
     }
 
     /** Source address, high long. */

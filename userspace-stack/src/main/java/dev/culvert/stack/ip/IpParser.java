@@ -56,7 +56,8 @@ public final class IpParser {
         if (!Ipv4.isChecksumValid(buffer, header)) {
             return IpCounter.DROPPED_HEADER_CHECKSUM;
         }
-        if (Ipv4.ttl(buffer, header) == 0) {
+        into.hopLimit = Ipv4.ttl(buffer, header);
+        if (into.hopLimit == 0) {
             return IpCounter.DROPPED_TTL;
         }
         into.end = header + totalLength;
@@ -85,7 +86,8 @@ public final class IpParser {
         if (Ipv6.HEADER_LENGTH + payloadLength > available) {
             return IpCounter.DROPPED_LENGTH;
         }
-        if (Ipv6.hopLimit(buffer, header) == 0) {
+        into.hopLimit = Ipv6.hopLimit(buffer, header);
+        if (into.hopLimit == 0) {
             return IpCounter.DROPPED_TTL;
         }
         into.end = header + Ipv6.HEADER_LENGTH + payloadLength;

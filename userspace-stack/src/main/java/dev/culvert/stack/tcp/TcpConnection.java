@@ -56,6 +56,8 @@ final class TcpConnection extends FlowEntry {
     private long lastReceived;
     private long lastChallenge;
     private int synAckRetries;
+    /** Type and code of the last ICMP error about a segment in flight, -1 for none. */
+    private int softError = -1;
     private boolean ackPending;
     /** In the endpoint's list of connections that the current batch touched. */
     boolean touched;
@@ -438,18 +440,46 @@ final class TcpConnection extends FlowEntry {
         if (state != State.SYN_RECEIVED) {
             sendReset();
         }
-        fail(new IOException("Connection timed out: " + flowName() + ", " + why));
+        fail(new IOException("Connection timed out: " + flowName() + ", " + why + softErrorWords()));
     }
 
     // ---- ICMP ----
 
-    /** The path to the peer has a smaller MTU (RFC 1191, RFC 8201); a forged one is told by its sequence number. */
-    void packetTooBig(int sequence, int mtu) {
+    /** A router, or the peer's host, says something of a segment of ours. */
+    void icmpError(int sequence, int type, int code, int mtu) {
+        // Not in flight: late, or forged.
+        if (isGone() || !sender.isOutstanding(sequence)) {
+            return;
+        }
+        IcmpMeaning meaning = IcmpMeaning.of(isIpv4() ? 4 : 6, type, code);
+        if (meaning == IcmpMeaning.TOO_BIG) {
+            packetTooBig(mtu);
+            return;
+        }
+        softError = type << 8 | code;
+        if (meaning == IcmpMeaning.HARD && state == State.SYN_RECEIVED) {
+            fail(new IOException("Connection refused: " + flowName() + softErrorWords()));
+        }
+    }
+
+    /** The path to the peer has a smaller MTU (RFC 1191, RFC 8201). */
+    private void packetTooBig(int mtu) {
+        // RFC 8201 section 4: less than any IPv6 link carries is not to be believed.
+        if (!isIpv4() && mtu < Ipv6.MIN_MTU) {
+            return;
+        }
         int headers = isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH;
         int smaller = mtu - headers - Tcp.HEADER_LENGTH - (timestamps.enabled ? Timestamps.OPTION_LENGTH : 0);
-        if (!isGone() && state != State.SYN_RECEIVED && smaller >= MIN_MSS && sender.isOutstanding(sequence)) {
+        if (state != State.SYN_RECEIVED && smaller >= MIN_MSS) {
             sender.reduceMss(smaller, endpoint.now());
         }
+    }
+
+    private String softErrorWords() {
+        return softError < 0
+                ? ""
+                : ", last heard of its path: ICMP" + (isIpv4() ? " " : "v6 ") + (softError >>> 8) + "/"
+                        + (softError & 0xff);
     }
 
     // ---- Closing ----

@@ -213,15 +213,17 @@ public final class TcpEndpoint {
     }
 
     /**
-     * An ICMP error about a packet of ours. Errors are soft: they are counted by the caller and otherwise ignored, but for a
-     * smaller path MTU (RFC 9293 section 3.9.2.2, RFC 5927).
+     * An ICMP error about a packet of ours: {@link IcmpMeaning} says what it may do. One that quotes a segment that is not in
+     * flight does nothing (RFC 5927 section 4.1).
      *
      * @param quoted the quoted packet, IP header at the reader index; ownership stays with the caller
      * @param tcpOffset offset of the quoted TCP header, at least 8 bytes of which are there, from the reader index
+     * @param type of ICMP or ICMPv6, as {@code ipVersion} says
+     * @param code of that type
      * @param nextHopMtu the MTU that the error names if it is "packet too big", otherwise 0
      */
-    public void icmpError(ByteBuf quoted, int ipVersion, int tcpOffset, int nextHopMtu) {
-        if (closed || nextHopMtu <= 0 || quoted.readableBytes() < tcpOffset + 8) {
+    public void icmpError(ByteBuf quoted, int ipVersion, int tcpOffset, int type, int code, int nextHopMtu) {
+        if (closed || quoted.readableBytes() < tcpOffset + 8) {
             return;
         }
         int ip = quoted.readerIndex();
@@ -235,7 +237,7 @@ public final class TcpEndpoint {
         int slot = (int) hash.hash(remoteHigh, remoteLow, localHigh, localLow, ports, TABLE);
         FlowEntry entry = table.get(remoteHigh, remoteLow, localHigh, localLow, ports, slot);
         if (entry instanceof TcpConnection connection) {
-            connection.packetTooBig(Tcp.sequence(quoted, tcp), nextHopMtu);
+            connection.icmpError(Tcp.sequence(quoted, tcp), type, code, nextHopMtu);
         }
     }
 

@@ -41,6 +41,8 @@ public final class Icmp {
     public static final int V4_CODE_PORT = 3;
     /** ICMPv4 unreachable: fragmentation needed and DF set (RFC 1191). */
     public static final int V4_CODE_FRAGMENTATION_NEEDED = 4;
+    /** Time exceeded, both versions: in transit. */
+    public static final int CODE_HOP_LIMIT = 0;
     /** Time exceeded, both versions: fragment reassembly. */
     public static final int CODE_REASSEMBLY = 1;
 

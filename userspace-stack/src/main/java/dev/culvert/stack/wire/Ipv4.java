@@ -125,6 +125,12 @@ public final class Ipv4 {
         return Checksum.isValid(Checksum.sum(buffer, header, headerLength(buffer, header)));
     }
 
+    /** Stores a time to live and the header checksum that goes with it. */
+    public static void setTtl(ByteBuf buffer, int header, int ttl) {
+        buffer.setByte(header + 8, ttl);
+        setChecksum(buffer, header);
+    }
+
     /** Computes and stores the header checksum. */
     public static void setChecksum(ByteBuf buffer, int header) {
         buffer.setShort(header + CHECKSUM, 0);

@@ -76,6 +76,11 @@ public final class Ipv6 {
         return buffer.getUnsignedByte(header + 7);
     }
 
+    /** Stores a hop limit. */
+    public static void setHopLimit(ByteBuf buffer, int header, int hopLimit) {
+        buffer.setByte(header + 7, hopLimit);
+    }
+
     /** First half of the source address. */
     public static long sourceHigh(ByteBuf buffer, int header) {
         return buffer.getLong(header + SOURCE);

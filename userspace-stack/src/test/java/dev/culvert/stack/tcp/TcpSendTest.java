@@ -328,23 +328,4 @@ class TcpSendTest {
             assertThat(more).isBetween(12 * MSS, 20 * MSS);
         }
     }
-
-    @Test
-    void packetTooBigMakesSegmentsSmaller_RFC1191() {
-        try (Wire wire = new Wire()) {
-            Wire.Conn c = wire.connect();
-            c.write(new byte[3000]);
-            Wire.Sent s = next(wire);
-            wire.sent.clear();
-            ByteBuf quoted = wire.alloc().buffer().writeBytes(s.ip, 0, 28);
-            wire.endpoint.icmpError(quoted, 4, 20, 1280);
-            Wire.Sent again = next(wire);
-            assertThat(again.gsoSize).isEqualTo(1240);
-            wire.sent.clear();
-            quoted.setInt(24, c.iss + 900_000);
-            wire.endpoint.icmpError(quoted, 4, 20, 600);
-            wire.expectNothing();
-            quoted.release();
-        }
-    }
 }
