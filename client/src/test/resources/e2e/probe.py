@@ -6,6 +6,7 @@
                                   errno's name, and the milliseconds it took
   probe.py icmp HOST PORT [N]     sends one datagram (of N bytes) that must not be fragmented; prints the ICMP error that
                                   comes back: type/code, who sent it, the MTU that it names
+  probe.py digest HOST PORT MSS   reads to EOF, offering segments of MSS bytes at most; prints its own port and the SHA-256
   probe.py pathmtu HOST           prints the path MTU that the kernel has noted for a host
   probe.py hold HOST PORT         connects, prints CONNECTED, waits; prints EOF or the errno's name when it ends
   probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
@@ -150,6 +151,15 @@ def icmp(host, port, size=32):
             family = struct.unpack("=H", data[16:18])[0]
             offender = data[20:24] if family == socket.AF_INET else data[24:40]
             say(f"{kind}/{code}", socket.inet_ntop(family, offender), mtu)
+
+
+def digest(host, port, segment):
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    with s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, int(segment))
+        s.settimeout(30)
+        s.connect((host, int(port)))
+        say(s.getsockname()[1], hashlib.sha256(everything(s)).hexdigest())
 
 
 def pathmtu(host):

@@ -28,6 +28,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntUnaryOperator;
@@ -128,7 +129,11 @@ final class SwitchBench implements AutoCloseable {
                 message.writeByte(0x80 | 126).writeShort(n);
             }
             message.writeInt(0);
-            message.writeByte(type).writeByte(flags).writeShort(0).writeInt(flowId).writeBytes(payload);
+            message.writeByte(type)
+                    .writeByte(flags)
+                    .writeShort(0)
+                    .writeInt(flowId)
+                    .writeBytes(payload);
             payload.release();
             if (channel.isOpen()) {
                 channel.writeInbound(message);
@@ -181,7 +186,7 @@ final class SwitchBench implements AutoCloseable {
         private void opened(int flowId, ByteBuf payload) {
             assertThat(isAgent()).as("only agents are sent OPEN").isTrue();
             try {
-                String client = OpenRequest.decode(payload).client();
+                String client = Objects.requireNonNull(OpenRequest.decode(payload).client());
                 assertThat(client).matches("[ab]#\\d+");
                 owners.put(flowId, (byte) client.charAt(0));
             } catch (ProtocolException e) {
@@ -192,10 +197,14 @@ final class SwitchBench implements AutoCloseable {
         private void assertOwn(int flowId, ByteBuf payload, int prefix) {
             payload.skipBytes(prefix);
             byte expected = isAgent() ? owners.getOrDefault(flowId, STRAY) : letterOf(index);
-            assertThat(expected).as("payload for a flow that peer " + index + " does not have").isNotEqualTo(STRAY);
+            assertThat(expected)
+                    .as("payload for a flow that peer " + index + " does not have")
+                    .isNotEqualTo(STRAY);
             delivered += payload.isReadable() ? 1 : 0;
             while (payload.isReadable()) {
-                assertThat(payload.readByte()).as("peer " + index + " flow " + flowId).isEqualTo(expected);
+                assertThat(payload.readByte())
+                        .as("peer " + index + " flow " + flowId)
+                        .isEqualTo(expected);
             }
         }
     }
@@ -226,7 +235,12 @@ final class SwitchBench implements AutoCloseable {
         List<Boolean> openBefore = isOpen();
         switch (what) {
             case 0, 1, 2, 3, 4, 5 -> open(peer, id, n);
-            case 6, 7, 8 -> peer.send(Frame.OPENED, 0, id, Unpooled.buffer().writeInt(n * 1_000).writeInt(n));
+            case 6, 7, 8 ->
+                peer.send(
+                        Frame.OPENED,
+                        0,
+                        id,
+                        Unpooled.buffer().writeInt(n * 1_000).writeInt(n));
             case 9 -> peer.send(Frame.REFUSED, 0, id, letters(peer, id, n));
             case 10, 11, 12, 13 -> peer.send(Frame.DATA, n & 1, id, letters(peer, id, n * n));
             case 14, 15, 16 -> datagram(peer, id, n);
@@ -242,7 +256,9 @@ final class SwitchBench implements AutoCloseable {
         List<Boolean> openAfter = isOpen();
         for (int i = 0; i < PEERS; i++) {
             if (i != who) {
-                assertThat(openAfter.get(i)).as("peer " + i + " after what peer " + who + " did").isEqualTo(openBefore.get(i));
+                assertThat(openAfter.get(i))
+                        .as("peer " + i + " after what peer " + who + " did")
+                        .isEqualTo(openBefore.get(i));
             } else if (openBefore.get(i) && !openAfter.get(i) && what < 21) {
                 closed++;
             }
@@ -328,7 +344,9 @@ final class SwitchBench implements AutoCloseable {
         }
         assertThat(registry.linkCount()).isZero();
         assertThat(registry.clientCount() + registry.agentCount()).isZero();
-        assertThat(allocator.metric().usedDirectMemory()).as("direct memory left").isZero();
+        assertThat(allocator.metric().usedDirectMemory())
+                .as("direct memory left")
+                .isZero();
         assertThat(allocator.metric().usedHeapMemory()).as("heap memory left").isZero();
     }
 }

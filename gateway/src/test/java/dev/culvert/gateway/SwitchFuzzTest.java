@@ -38,7 +38,9 @@ final class SwitchFuzzTest {
             }
         }
         // Or the test would be one of nothing.
-        assertThat(delivered).as("frames with payload that crossed, seed=" + seed).isGreaterThan(RUNS);
+        assertThat(delivered)
+                .as("frames with payload that crossed, seed=" + seed)
+                .isGreaterThan(RUNS);
         assertThat(closed).as("links that broke the protocol, seed=" + seed).isGreaterThan(RUNS / 10);
     }
 

@@ -58,6 +58,7 @@ final class TcpConnection extends FlowEntry {
     private int synAckRetries;
     /** Type and code of the last ICMP error about a segment in flight, -1 for none. */
     private int softError = -1;
+
     private boolean ackPending;
     /** In the endpoint's list of connections that the current batch touched. */
     boolean touched;
