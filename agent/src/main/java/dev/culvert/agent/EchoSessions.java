@@ -299,8 +299,11 @@ final class EchoSessions {
 
             @Override
             public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                if (!drainErrors()) {
+                // Where there is a queue the error came through it, perhaps already, just before in channelReadComplete.
+                if (errors == null) {
                     end(DialErrors.reason(cause));
+                } else {
+                    drainErrors();
                 }
             }
         }

@@ -102,20 +102,26 @@ final class SegmentSource {
                 digest.update(piece);
                 left -= piece.length;
                 ByteBuf b = ctx.alloc().directBuffer(piece.length).writeBytes(piece);
-                ctx.write(b);
-                if (random.nextBoolean() || left == 0) {
+                boolean last = left == 0;
+                ctx.write(b).addListener(f -> {
+                    if (last) {
+                        sent(ctx);
+                    }
+                });
+                if (random.nextBoolean()) {
                     ctx.flush();
                 }
             }
             ctx.flush();
-            if (left == 0) {
-                left = -1;
-                TunStats s = tun.stats();
-                System.out.println("SENT " + port + " " + HexFormat.of().formatHex(digest.digest()) + " super="
+        }
+
+        /** Closing earlier would drop what is not written yet, as with any Netty channel. */
+        private void sent(ChannelHandlerContext ctx) {
+            TunStats s = tun.stats();
+            System.out.println("SENT " + port + " " + HexFormat.of().formatHex(digest.digest()) + " super="
                         + (s.superPacketsOut() > 0) + " software=" + (s.softwareOut() > 0) + " refused="
                         + (s.refusedOut() + s.malformedOut() + s.gsoFallbacks()));
-                ctx.close();
-            }
+            ctx.close();
         }
     }
 }

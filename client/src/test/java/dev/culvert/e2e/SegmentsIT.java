@@ -36,17 +36,18 @@ final class SegmentsIT {
                 .getCodeSource()
                 .getLocation()
                 .toURI());
-        Program source = lab.start(
+        try (Program source = lab.start(
                 lab.client,
                 "segment-source",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Dlogback.configurationFile=" + lab.script("lib/logback.xml"),
                 "-cp",
                 classes + ":" + lab.jars() + "/*",
                 SegmentSource.class.getName(),
                 device,
                 Integer.toString(mtu),
                 Boolean.toString(offload),
-                Long.toString(seed));
+                Long.toString(seed))) {
         source.awaitOutput("READY", PATIENCE);
         lab.must(lab.client, "ip", "addr", "add", "10.66.0.1/24", "dev", device);
         lab.must(lab.client, "ip", "-6", "addr", "add", "fd66::1/64", "dev", device, "nodad");
@@ -66,6 +67,6 @@ final class SegmentsIT {
         assertThat(lab.shell(lab.client, PATIENCE, "awk '/^Tcp:/ { if (n++) print $14, $NF }' /proc/net/snmp"))
                 .as("the kernel's Tcp InErrs and InCsumErrors, seed " + seed)
                 .isEqualToIgnoringWhitespace("0 0");
-        source.kill();
+        }
     }
 }

@@ -129,7 +129,7 @@ final class TracerouteIT {
     }
 
     @ParameterizedTest
-    @CsvSource({"-4, --icmp", "-6, --icmp", "-4, --udp"})
+    @CsvSource({"-4, --show-ips", "-6, --show-ips", "-4, --udp"}) // ICMP is its way without an option
     void mtrShowsThemToo(String family, String method) throws Exception {
         boolean ipv4 = family.equals("-4");
         String out =
@@ -140,6 +140,10 @@ final class TracerouteIT {
                 .map(l -> l.split(",")[5])
                 .toList();
         assertThat(hops).as(out).isEqualTo(ipv4 ? PATH : PATH_6);
+        // No probe of any round is lost: an error ends no flow.
+        assertThat(out.lines().filter(l -> l.startsWith("MTR.")).map(l -> l.split(",")[6]))
+                .as(out)
+                .containsOnly("0.00");
     }
 
     /** Type and code, the router that said so, and the MTU, as RFC 792, RFC 1191 and RFC 4443 have them. */

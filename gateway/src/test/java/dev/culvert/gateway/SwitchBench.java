@@ -2,6 +2,8 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -29,7 +31,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntUnaryOperator;
 
@@ -52,9 +53,10 @@ final class SwitchBench implements AutoCloseable {
     private static final int PEERS = 4;
 
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
-    private final LinkRegistry registry = new LinkRegistry(SensitiveAddresses.with(Set.of()));
+    private final LinkRegistry registry =
+            new LinkRegistry(SensitiveAddresses.standard(), token -> false, AuditLog.none());
     private final Peer[] peers = new Peer[PEERS];
-    private int affinity;
+    private long links;
     private int delivered;
     private int closed;
 
@@ -102,7 +104,8 @@ final class SwitchBench implements AutoCloseable {
                             null,
                             Instant.now(),
                             Instant.now().plusSeconds(600),
-                            List.of(IpPrefix.parse("10.0.0.0/8"))));
+                            List.of(IpPrefix.parse("10.0.0.0/8"))),
+                    holder("agent", "office"));
         }
 
         private SwitchedLink client() {
@@ -115,7 +118,11 @@ final class SwitchBench implements AutoCloseable {
                             Instant.now(),
                             Instant.now().plusSeconds(600),
                             List.of(Grant.parse("office:10.0.0.0/24"))),
-                    ++affinity);
+                    holder("client", CLIENTS[index]));
+        }
+
+        private AuditRecord.Holder holder(String kind, String name) {
+            return new AuditRecord.Holder(++links, kind, name, "token", null, "192.0.2.1");
         }
 
         /** Sends one frame as one masked message (RFC 6455 section 5.2), the key being 0. Takes {@code payload}. */
@@ -186,7 +193,8 @@ final class SwitchBench implements AutoCloseable {
         private void opened(int flowId, ByteBuf payload) {
             assertThat(isAgent()).as("only agents are sent OPEN").isTrue();
             try {
-                String client = Objects.requireNonNull(OpenRequest.decode(payload).client());
+                String client =
+                        Objects.requireNonNull(OpenRequest.decode(payload).client());
                 assertThat(client).matches("[ab]#\\d+");
                 owners.put(flowId, (byte) client.charAt(0));
             } catch (ProtocolException e) {
