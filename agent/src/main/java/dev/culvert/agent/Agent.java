@@ -31,7 +31,7 @@ public final class Agent implements AutoCloseable {
     private final String instance = UUID.randomUUID().toString();
     private final EventLoopGroup loops = EventLoops.create(1, "agent");
     private final EventLoop loop = loops.next();
-    private final NameResolver resolver = new NameResolver();
+    private final NameResolver resolver;
     private final LinkKeeper keeper;
     private final CompletableFuture<LinkRefusedException> refused = new CompletableFuture<>();
     private final boolean echo;
@@ -40,6 +40,12 @@ public final class Agent implements AutoCloseable {
 
     /** @param connector made from the token's gateway, pin and text */
     public Agent(AgentToken token, LinkConnector connector, LinkSettings settings) {
+        this(token, connector, settings, new NameResolver());
+    }
+
+    /** @param resolver closed with the agent */
+    Agent(AgentToken token, LinkConnector connector, LinkSettings settings, NameResolver resolver) {
+        this.resolver = resolver;
         this.token = token;
         this.echo = EchoSessions.isAvailable();
         this.keeper = new LinkKeeper(loop, connector, settings, new Flows());
@@ -127,7 +133,7 @@ public final class Agent implements AutoCloseable {
         }
 
         private boolean permits(IncomingFlow flow, InetAddress address) {
-            return guard != null && guard.permits(address, flow.request().allowed());
+            return guard != null && guard.permits(address, flow.request().restriction());
         }
 
         private void open(IncomingFlow flow, InetAddress address) {

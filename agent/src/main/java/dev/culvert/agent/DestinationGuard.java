@@ -2,7 +2,8 @@ package dev.culvert.agent;
 
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.tunnel.OpenRequest.AllowedPrefix;
+import dev.culvert.tunnel.OpenRequest.AddressRange;
+import dev.culvert.tunnel.OpenRequest.Restriction;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -26,23 +27,29 @@ final class DestinationGuard {
                         : List.of());
     }
 
-    /**
-     * @param allowed what the gateway says the client was granted, when it asked for a name that no grant names; null
-     *     when the gateway has judged the destination itself
-     */
-    boolean permits(InetAddress address, @Nullable List<AllowedPrefix> allowed) {
-        return sensitive.permits(routes, address) && (allowed == null || allowed(address, allowed));
+    /** @param restriction what the gateway says a name must be resolved to; null when it has judged the destination itself */
+    boolean permits(InetAddress address, @Nullable Restriction restriction) {
+        if (!sensitive.permits(routes, address)) {
+            return false;
+        }
+        return restriction == null
+                || !holds(restriction.except(), address, false)
+                        && (restriction.only() == null || holds(restriction.only(), address, true));
     }
 
-    private boolean allowed(InetAddress address, List<AllowedPrefix> allowed) {
-        for (AllowedPrefix p : allowed) {
+    /** @param grants ranges that grant do not open sensitive addresses unless they name them; those that deny hold for all */
+    private boolean holds(List<AddressRange> ranges, InetAddress address, boolean grants) {
+        for (AddressRange range : ranges) {
             IpPrefix prefix;
             try {
-                prefix = IpPrefix.of(p.network(), p.length());
+                prefix = IpPrefix.of(range.network(), range.length());
             } catch (IllegalArgumentException e) {
-                continue; // host bits set: no gateway of ours says that, and it allows nothing
+                if (grants) {
+                    continue; // host bits set: no gateway of ours says that, and it allows nothing
+                }
+                return true;
             }
-            if (sensitive.permits(prefix, address)) {
+            if (grants ? sensitive.permits(prefix, address) : prefix.contains(address)) {
                 return true;
             }
         }

@@ -71,6 +71,11 @@ final class TestLan implements AutoCloseable {
     });
 
     TestLan(Path dir, List<String> routes, String... grants) throws Exception {
+        this(dir, InetAddress::getAllByName, routes, grants);
+    }
+
+    /** @param lookup what the agent takes for the system's resolver */
+    TestLan(Path dir, NameResolver.Lookup lookup, List<String> routes, String... grants) throws Exception {
         state = StateDirectory.openOrCreate(dir);
         gateway = new Gateway(
                 state,
@@ -91,7 +96,10 @@ final class TestLan implements AutoCloseable {
                 now.plusSeconds(600),
                 routes.stream().map(IpPrefix::parse).toList());
         agent = new Agent(
-                agentToken, new LinkConnector(uri, pin, state.signer().sign(agentToken)), LinkSettings.DEFAULT);
+                agentToken,
+                new LinkConnector(uri, pin, state.signer().sign(agentToken)),
+                LinkSettings.DEFAULT,
+                new NameResolver(lookup));
         agent.start();
         String client = state.signer()
                 .sign(ClientToken.of(

@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
         versionProvider = ClientCommand.Version.class,
-        subcommands = {UpCommand.class, DownCommand.class, HolderKeyCommand.class},
+        subcommands = {UpCommand.class, ListCommand.class, DownCommand.class, HolderKeyCommand.class},
         footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n")
 public final class ClientCommand implements Runnable {
     @Spec
@@ -47,7 +47,7 @@ public final class ClientCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: up, down or key");
+        throw new ParameterException(spec.commandLine(), "say what to do: up, list, down or key");
     }
 
     /** The version in the jar's manifest. */

@@ -3,20 +3,17 @@ package dev.culvert.gateway;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.TokenGrants;
-import dev.culvert.token.Transport;
+import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
-import dev.culvert.tunnel.OpenRequest.AllowedPrefix;
+import dev.culvert.tunnel.OpenRequest.Restriction;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,18 +29,24 @@ final class ClientLink extends SwitchedLink {
     /** Agents that come or go within this are told of together: after a restart thousands come at once. */
     private static final long ANNOUNCE_DELAY_MILLIS = 50;
 
-    private final TokenGrants granted;
+    /** How long flows are judged again in one turn of the loop, which has frames to switch meanwhile. */
+    private static final long REJUDGE_SLICE_NANOS = 1_000_000;
+
     final int affinity;
+    private volatile ClientRights rights;
+    private @Nullable ClientUsage usage;
+    private @Nullable Rejudging rejudging;
     private boolean announcing;
 
     ClientLink(LinkRegistry registry, ClientToken token, AuditRecord.Holder holder) {
         super(registry, token, holder);
-        this.granted = TokenGrants.of(token, registry.sensitive);
+        this.rights = new ClientRights(TokenGrants.of(token, registry.sensitive), null);
         this.affinity = (int) holder.link();
     }
 
-    TokenGrants granted() {
-        return granted;
+    /** What it may do now. From any thread. */
+    ClientRights rights() {
+        return rights;
     }
 
     @Override
@@ -58,13 +61,113 @@ final class ClientLink extends SwitchedLink {
 
     @Override
     void up() {
-        registry.add(this);
+        usage = registry.usageOf(this);
+        registry.add(this); // before the policy is read: whoever changes it from now on says so here
+        readPolicy();
         announce();
     }
 
     @Override
     void down(String why) {
         registry.remove(this);
+        registry.giveBackUsage(this);
+        rejudging = null;
+    }
+
+    private void readPolicy() {
+        PolicySnapshot policy = registry.policy();
+        rights = rights.under(policy == null ? null : policy.client(name));
+    }
+
+    /** Judges every flow again, and tells the client what it may reach now. From any thread. */
+    void policyChanged() {
+        run(() -> {
+            if (isUp()) {
+                readPolicy();
+                Rejudging next = new Rejudging(flows());
+                rejudging = next;
+                next.run();
+                announceSoon();
+            }
+        });
+    }
+
+    /** Goes through the flows that were open when the policy changed, a slice of time in each turn of the loop. */
+    private final class Rejudging implements Runnable {
+        private final FlowHalf[] flows;
+        private int next;
+        private @Nullable Restriction lastNow;
+        private @Nullable Restriction lastBefore;
+        private boolean lastCovers;
+
+        Rejudging(FlowHalf[] flows) {
+            this.flows = flows;
+        }
+
+        @Override
+        public void run() {
+            long start = System.nanoTime();
+            while (rejudging == this && next < flows.length) {
+                FlowHalf half = flows[next++];
+                if (!half.closed) {
+                    judge(half);
+                }
+                if (System.nanoTime() - start > REJUDGE_SLICE_NANOS) {
+                    loop().execute(this);
+                    return;
+                }
+            }
+            if (rejudging == this) {
+                rejudging = null;
+            }
+        }
+
+        private void judge(FlowHalf half) {
+            FlowHalf peer = half.peer;
+            Judgement before = half.judgement;
+            if (peer == null || before == null) {
+                return;
+            }
+            Judgement now = rights.judge(peer.owner.name, half.destination);
+            if (now.allowed() && covers(now.restriction(), before.restriction())) {
+                half.judgement = now.with(before.restriction()); // what the agent was told
+            } else {
+                prohibit(half, peer, now);
+            }
+        }
+
+        /** Thousands of flows share a few restrictions, and to compare two long ones takes a while. */
+        private boolean covers(@Nullable Restriction now, @Nullable Restriction before) {
+            if (now == null) {
+                return true;
+            }
+            if (now != lastNow || before != lastBefore) {
+                lastCovers = Restrictions.covers(now, before);
+                lastNow = now;
+                lastBefore = before;
+            }
+            return lastCovers;
+        }
+    }
+
+    private void prohibit(FlowHalf half, FlowHalf peer, Judgement why) {
+        registry.counters.denied.increment();
+        log.info("{} no longer allowed: {} through '{}', by {}", this, half.destination, peer.owner.name, why.rule());
+        if (half.opened) {
+            resetBoth(half, Reason.PROHIBITED);
+            return;
+        }
+        half.record.endedBy(FlowRecord.GATEWAY, Reason.PROHIBITED);
+        end(half);
+        refuse(half.id, Reason.PROHIBITED, half.destination + " is no longer allowed");
+        peer.owner.run(() -> peer.owner.takeReset(peer, Reason.PROHIBITED));
+    }
+
+    @Override
+    void forgotten(FlowHalf half) {
+        if (usage != null) {
+            usage.ended();
+        }
     }
 
     @Override
@@ -120,80 +223,67 @@ final class ClientLink extends SwitchedLink {
             refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows of this client");
             return;
         }
-        List<AllowedPrefix> allowed = null;
-        if (!permitted(agentName, d)) {
-            allowed = allowedByAddress(agentName, d);
-            if (allowed == null) {
-                registry.counters.denied.increment();
-                record.denied(null);
-                log.debug("{} denied: {} through '{}'", this, d, agentName);
-                refuse(flowId, Reason.PROHIBITED, "no grant for " + d + " through '" + agentName + "'");
-                return;
-            }
+        Judgement judgement = rights.judge(agentName, d);
+        if (!judgement.allowed()) {
+            registry.counters.denied.increment();
+            record.denied(judgement.rule());
+            log.debug("{} denied: {} through '{}', by {}", this, d, agentName, judgement.rule());
+            refuse(flowId, Reason.PROHIBITED, "no grant for " + d + " through '" + agentName + "'");
+            return;
         }
-        record.allowed("token");
+        record.allowed(judgement.rule());
         AgentLink agent = registry.pick(agentName, this, d, request.source());
         if (agent == null) {
             record.refused(Reason.NO_AGENT);
             refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
+        String limit = usage == null ? null : usage.begin(rights.limits(), System.nanoTime());
+        if (limit != null) {
+            registry.counters.limited.increment();
+            record.refused(Reason.OVERLOADED);
+            if (usage != null && usage.mayLog()) {
+                log.info("{} refused {} through '{}': {}", this, d, agentName, limit);
+            }
+            refuse(flowId, Reason.OVERLOADED, limit);
+            return;
+        }
         record.takenBy(agent.holder, agent.instance());
         FlowHalf half = new FlowHalf(this, d, record);
+        half.judgement = judgement;
         add(half, flowId);
         FlowHalf agentHalf = new FlowHalf(agent, d, record);
         agentHalf.peer = half;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
         OpenRequest forwarded = new OpenRequest(
-                d, null, name + '#' + affinity, request.source(), request.credit(), link().minRttMicros(), allowed);
+                d,
+                null,
+                name + '#' + affinity,
+                request.source(),
+                request.credit(),
+                link().minRttMicros(),
+                judgement.restriction());
         if (!agent.run(() -> agent.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
             agentCannot(half, agentHalf, Reason.NO_AGENT);
         }
     }
 
-    private boolean permitted(String agent, Destination d) {
-        InetAddress address = d.address();
-        String host = d.name();
-        return address != null
-                ? granted.permits(agent, transport(d), address, d.port())
-                : host != null && granted.permitsName(agent, transport(d), host, d.port());
-    }
-
     /**
-     * The flow was authorised for one port, so each other one is asked about, by the grants that name the address or the
-     * host. (What a name resolves to is known to the agent only: no other port for names that no grant names.)
+     * The flow was authorised for one port, so each other one is asked about. Of a name the answer must hold for every
+     * address that it may have been resolved to.
      */
     @Override
     boolean mayUsePort(FlowHalf half, int port) {
         Destination d = half.destination;
         FlowHalf peer = half.peer;
-        return d.protocol() == Destination.UDP
-                && port != 0
-                && peer != null
-                && permitted(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port));
-    }
-
-    /** For a name that no grant names: the granted addresses, to which the agent must find it resolved; null for none. */
-    private @Nullable List<AllowedPrefix> allowedByAddress(String agent, Destination d) {
-        if (d.name() == null) {
-            return null;
+        Judgement opened = half.judgement;
+        if (d.protocol() != Destination.UDP || port == 0 || peer == null || opened == null) {
+            return false;
         }
-        List<IpPrefix> prefixes = granted.prefixesFor(agent, transport(d), d.port());
-        return prefixes.isEmpty() || prefixes.size() > OpenRequest.MAX_ALLOWED
-                ? null
-                : prefixes.stream()
-                        .map(p -> new AllowedPrefix(p.network(), p.length()))
-                        .toList();
-    }
-
-    static Transport transport(Destination d) {
-        return switch (d.protocol()) {
-            case Destination.TCP -> Transport.TCP;
-            case Destination.UDP -> Transport.UDP;
-            default -> Transport.ICMP;
-        };
+        Judgement other = rights.judge(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port));
+        return other.allowed() && Restrictions.covers(other.restriction(), opened.restriction());
     }
 
     private void refuse(int flowId, Reason reason, String text) {

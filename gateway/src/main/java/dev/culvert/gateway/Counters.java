@@ -8,8 +8,10 @@ final class Counters {
     final LongAdder bytes = new LongAdder();
     /** OPEN frames of clients. */
     final LongAdder opens = new LongAdder();
-    /** Of these, those that no grant allows. */
+    /** Of these, those that no grant allows, and flows that were open when the policy forbade them. */
     final LongAdder denied = new LongAdder();
+    /** Of these, those beyond what the policy allows one client. */
+    final LongAdder limited = new LongAdder();
     /** Flows reset because too much waited for one of their links. */
     final LongAdder overloaded = new LongAdder();
     /** Datagrams dropped because their flow had too many waiting. */
@@ -25,7 +27,8 @@ final class Counters {
 
     @Override
     public String toString() {
-        return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", overloaded " + overloaded
+        return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
+                + ", overloaded " + overloaded
                 + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
                 + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections;
     }

@@ -21,6 +21,10 @@ final class FlowHalf {
     @Nullable
     FlowHalf peer;
 
+    /** Why the flow was let through; on the client's half only. */
+    @Nullable
+    Judgement judgement;
+
     /** Bytes that the owner may still send us: what its peer granted and it has not used. */
     long credit;
 

@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
+import java.nio.file.Path;
 import java.security.cert.CertificateEncodingException;
 import java.time.Clock;
 import java.time.Duration;
@@ -69,6 +70,7 @@ public final class Gateway implements AutoCloseable {
     private final ScheduledExecutorService watching;
     private final LinkRegistry registry;
     private final AuditLog audit;
+    private final PolicyKeeper policy;
     private final Channel listener;
     private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private volatile GatewayChannel.@Nullable ServedTls tls;
@@ -93,6 +95,24 @@ public final class Gateway implements AutoCloseable {
             LinkSettings settings,
             AuditLog audit)
             throws IOException {
+        this(state, listen, secure, names, threads, settings, audit, null);
+    }
+
+    /**
+     * Starts listening, with a policy file beside the tokens' grants.
+     *
+     * @param policyFile where it is, or null for {@code policy.yaml} in the state directory, should there be one
+     */
+    public Gateway(
+            StateDirectory state,
+            InetSocketAddress listen,
+            boolean secure,
+            Collection<String> names,
+            int threads,
+            LinkSettings settings,
+            AuditLog audit,
+            @Nullable Path policyFile)
+            throws IOException {
         this.audit = audit;
         Revocations revocations = state.revocations();
         registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()), revocations::isRevoked, audit);
@@ -102,6 +122,15 @@ public final class Gateway implements AutoCloseable {
                 Enrolments.open(state.path(), Clock.systemUTC()),
                 audit,
                 Clock.systemUTC());
+        policy = new PolicyKeeper(
+                policyFile != null ? policyFile : state.path().resolve(PolicyFile.NAME), registry, Clock.systemUTC());
+        try {
+            policy.start(policyFile != null);
+        } catch (IOException | RuntimeException e) {
+            policy.close();
+            audit.close();
+            throw e;
+        }
         loops = EventLoops.create(threads, "gateway");
         verifying = new ThreadPoolExecutor(
                 1,
@@ -144,6 +173,7 @@ public final class Gateway implements AutoCloseable {
                     RevocationWatch.PERIOD_MILLIS,
                     RevocationWatch.PERIOD_MILLIS,
                     TimeUnit.MILLISECONDS);
+            policy.watch();
             audit.add(new AuditRecord.Gateway(
                     audit.clock().instant(), true, Gateway.class.getPackage().getImplementationVersion()));
         } catch (InterruptedException e) {
@@ -225,6 +255,11 @@ public final class Gateway implements AutoCloseable {
         return (InetSocketAddress) listener.localAddress();
     }
 
+    /** Reads the policy file again, whether it has changed or not. From any thread. */
+    public void reloadPolicy() {
+        policy.reloadSoon();
+    }
+
     LinkRegistry registry() {
         return registry;
     }
@@ -259,6 +294,7 @@ public final class Gateway implements AutoCloseable {
     }
 
     private void closeLoops() {
+        policy.close();
         verifying.shutdownNow();
         watching.shutdownNow();
         audit.close();

@@ -29,6 +29,7 @@ import picocli.CommandLine.ParameterException;
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
         versionProvider = GatewayCommand.Version.class,
+        subcommands = PolicyCommand.class,
         footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer> {
@@ -70,6 +71,14 @@ public final class GatewayCommand implements Callable<Integer> {
             })
     @Nullable
     String audit;
+
+    @Option(
+            names = "--policy",
+            paramLabel = "FILE",
+            description = "Policy file, read again when it changes and on SIGHUP. Default: policy.yaml in the state"
+                    + " directory, if it is there; without one the tokens' grants alone decide.")
+    @Nullable
+    Path policy;
 
     @Option(names = "--plain", description = "No TLS: plain ws, for use behind a proxy that ends TLS.")
     boolean plain;
@@ -148,7 +157,9 @@ public final class GatewayCommand implements Callable<Integer> {
                 certificateNames(gatewayUrl),
                 threads,
                 LinkSettings.DEFAULT,
-                auditLog(directory))) {
+                auditLog(directory),
+                policy)) {
+            HangupSignal.handle(gateway::reloadPolicy);
             sayWhatNext(gateway, directory, gatewayUrl, guessed);
             end.await();
         } finally {

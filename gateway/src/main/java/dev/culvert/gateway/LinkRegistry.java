@@ -4,6 +4,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.Token;
+import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
@@ -42,7 +43,9 @@ final class LinkRegistry {
     private final Set<ClientLink> clients = ConcurrentHashMap.newKeySet();
     private final Set<SwitchedLink> links = ConcurrentHashMap.newKeySet();
     private final Map<String, Integer> linksByHolder = new ConcurrentHashMap<>();
+    private final Map<String, ClientUsage> usage = new ConcurrentHashMap<>();
     private volatile int linkCount;
+    private volatile @Nullable PolicySnapshot policy;
 
     /**
      * @param sensitive addresses that need an explicit grant, the gateway's own among them
@@ -91,6 +94,31 @@ final class LinkRegistry {
         return linkCount;
     }
 
+    /** The policy in force; null when there is no policy file. */
+    @Nullable
+    PolicySnapshot policy() {
+        return policy;
+    }
+
+    /** Puts a policy in force: what is opened from now on is judged by it, and what is open is judged again. */
+    void policy(PolicySnapshot next) {
+        policy = next;
+        clients.forEach(ClientLink::policyChanged);
+    }
+
+    /** What a client uses, shared by the links of its name; to be given back when the link goes. */
+    ClientUsage usageOf(ClientLink client) {
+        return usage.compute(client.name, (name, u) -> {
+            ClientUsage shared = u == null ? new ClientUsage(System.nanoTime()) : u;
+            shared.links++;
+            return shared;
+        });
+    }
+
+    void giveBackUsage(ClientLink client) {
+        usage.computeIfPresent(client.name, (name, u) -> --u.links == 0 ? null : u);
+    }
+
     void add(ClientLink client) {
         clients.add(client);
     }
@@ -130,7 +158,7 @@ final class LinkRegistry {
             return routes.isEmpty() ? before : List.copyOf(routes);
         });
         for (ClientLink client : clients) {
-            if (client.granted().mentions(agent)) {
+            if (client.rights().mentions(agent)) {
                 client.announceSoon();
             }
         }
@@ -144,7 +172,7 @@ final class LinkRegistry {
     byte[] announcementFor(ClientLink client) {
         List<Announcement.ReachableAgent> list = new ArrayList<>();
         for (Map.Entry<String, List<IpPrefix>> e : new TreeMap<>(lastRoutes).entrySet()) {
-            if (client.granted().mentions(e.getKey())) {
+            if (client.rights().mentions(e.getKey())) {
                 list.add(reachable(client, e.getKey(), e.getValue()));
             }
         }
@@ -165,18 +193,12 @@ final class LinkRegistry {
     }
 
     private Announcement.ReachableAgent reachable(ClientLink client, String agent, List<IpPrefix> served) {
-        Set<String> routes = new LinkedHashSet<>();
-        for (IpPrefix granted : client.granted().prefixesFor(agent)) {
-            for (IpPrefix prefix : served) {
-                if (granted.covers(prefix)) {
-                    routes.add(prefix.toString());
-                } else if (prefix.covers(granted)) {
-                    routes.add(granted.toString());
-                }
-            }
-        }
+        List<String> routes = client.rights().routes(agent, served).stream()
+                .map(IpPrefix::toString)
+                .toList();
         int instances = agents.getOrDefault(agent, List.of()).size();
-        return new Announcement.ReachableAgent(agent, instances, List.copyOf(routes));
+        return new Announcement.ReachableAgent(
+                agent, instances, routes, client.rights().services(agent));
     }
 
     /**

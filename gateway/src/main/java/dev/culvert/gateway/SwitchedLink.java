@@ -332,7 +332,16 @@ abstract class SwitchedLink implements FrameReceiver {
             half.close();
             flows.remove(half);
             flowCount = flows.size();
+            forgotten(half);
         }
+    }
+
+    /** A flow is no longer on this link; once for each that was added. */
+    void forgotten(FlowHalf half) {}
+
+    /** The flows as they are now. */
+    final FlowHalf[] flows() {
+        return flows.all();
     }
 
     /** Forgets the flow once both directions have ended; its outlet still drains. */
@@ -473,7 +482,7 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    private void resetBoth(FlowHalf half, Reason reason) {
+    final void resetBoth(FlowHalf half, Reason reason) {
         half.record.endedBy(FlowRecord.GATEWAY, reason);
         takeReset(half, reason);
         toPeer(half, reason);

@@ -55,8 +55,13 @@ final class AgentRules {
         return prefixGrants.isEmpty() && names.isEmpty() && domains.isEmpty();
     }
 
+    @Nullable
+    PortRules at(InetAddress address) {
+        return (sensitive.contains(address) ? explicit : general).lookup(address);
+    }
+
     boolean permits(Transport transport, InetAddress address, int port) {
-        PortRules rules = (sensitive.contains(address) ? explicit : general).lookup(address);
+        PortRules rules = at(address);
         return rules != null && rules.permits(transport, port);
     }
 
@@ -90,23 +95,8 @@ final class AgentRules {
         return matching.size() == prefixGrants.size() ? prefixes : widest(matching);
     }
 
-    /** The prefixes of sorted grants, less those that another covers; an explicit one is kept beside a wide one. */
     private List<IpPrefix> widest(List<Grant> sorted) {
-        List<IpPrefix> out = new ArrayList<>(sorted.size());
-        IpPrefix lastGeneral = null;
-        IpPrefix lastExplicit = null;
-        for (Grant grant : sorted) {
-            IpPrefix prefix = (IpPrefix) grant.target();
-            if (sensitive.isExplicit(prefix)) {
-                if (lastExplicit == null || !lastExplicit.covers(prefix)) {
-                    out.add(prefix);
-                    lastExplicit = prefix;
-                }
-            } else if (lastGeneral == null || !lastGeneral.covers(prefix)) {
-                out.add(prefix);
-                lastGeneral = prefix;
-            }
-        }
-        return List.copyOf(out);
+        return sensitive.widest(
+                () -> sorted.stream().map(g -> (IpPrefix) g.target()).iterator());
     }
 }

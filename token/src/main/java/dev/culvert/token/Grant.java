@@ -118,7 +118,7 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
         } else if (!rest.isEmpty()) {
             throw new IllegalArgumentException("has '" + Quote.shorten(rest) + "' after the target; " + FORM);
         }
-        return new Grant(agent, parseTarget(target), ports, transports);
+        return new Grant(agent, Target.parse(target), ports, transports);
     }
 
     /** A target without brackets ends at ':' or at the first '/' that no prefix length follows. */
@@ -131,22 +131,6 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
             i++;
         }
         return i;
-    }
-
-    private static Target parseTarget(String text) {
-        if (text.equals("*")) {
-            throw new IllegalArgumentException(
-                    "target '*' is too wide to mean by accident; write 0.0.0.0/0, [::/0] or *.corp.example");
-        }
-        // A slash, a colon or a last label of digits can only be meant as addresses; so say what is wrong with those.
-        int lastDot = text.lastIndexOf('.');
-        boolean address = text.indexOf('/') >= 0
-                || text.indexOf(':') >= 0
-                || lastDot + 1 < text.length()
-                        && isDigit(text.charAt(lastDot + 1))
-                        && lastDot >= 0
-                        && text.chars().allMatch(c -> isDigit((char) c) || c == '.');
-        return address ? IpPrefix.parse(text) : HostPattern.parse(text);
     }
 
     private static boolean isDigit(char c) {

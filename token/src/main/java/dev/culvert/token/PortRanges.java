@@ -13,7 +13,7 @@ public final class PortRanges {
     public static final PortRanges ALL = new PortRanges(new int[] {1, MAX_PORT});
 
     /** No port at all; cannot be written in a grant. */
-    static final PortRanges NONE = new PortRanges(new int[0]);
+    public static final PortRanges NONE = new PortRanges(new int[0]);
 
     /** Pairs of first and last port, ascending, neither touching nor overlapping. */
     private final int[] bounds;
@@ -112,6 +112,46 @@ public final class PortRanges {
             }
         }
         return false;
+    }
+
+    /** How many ranges the set has when no two touch. */
+    public int ranges() {
+        return bounds.length / 2;
+    }
+
+    /** The first port of a range, counted from 0 in ascending order. */
+    public int first(int range) {
+        return bounds[2 * range];
+    }
+
+    /** The last port of a range, counted from 0 in ascending order. */
+    public int last(int range) {
+        return bounds[2 * range + 1];
+    }
+
+    /** One range alone. */
+    public PortRanges range(int range) {
+        return new PortRanges(new int[] {first(range), last(range)});
+    }
+
+    /** The ports that are in both sets. */
+    public PortRanges intersection(PortRanges other) {
+        int[] out = new int[bounds.length + other.bounds.length];
+        int n = 0;
+        for (int i = 0, j = 0; i < bounds.length && j < other.bounds.length; ) {
+            int first = Math.max(bounds[i], other.bounds[j]);
+            int last = Math.min(bounds[i + 1], other.bounds[j + 1]);
+            if (first <= last) {
+                out[n++] = first;
+                out[n++] = last;
+            }
+            if (bounds[i + 1] < other.bounds[j + 1]) {
+                i += 2;
+            } else {
+                j += 2;
+            }
+        }
+        return n == 0 ? NONE : new PortRanges(Arrays.copyOf(out, n));
     }
 
     /** True if every port is in the set. */

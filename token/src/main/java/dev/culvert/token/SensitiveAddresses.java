@@ -1,6 +1,7 @@
 package dev.culvert.token;
 
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
@@ -103,5 +104,69 @@ public final class SensitiveAddresses {
             }
         }
         return false;
+    }
+
+    /**
+     * The prefixes less those that another covers; one that is explicit is kept beside a wide one, which does not open what
+     * it opens.
+     *
+     * @param sorted in their natural order
+     */
+    public List<IpPrefix> widest(Iterable<IpPrefix> sorted) {
+        List<IpPrefix> out = new ArrayList<>();
+        IpPrefix lastGeneral = null;
+        IpPrefix lastExplicit = null;
+        for (IpPrefix prefix : sorted) {
+            if (isExplicit(prefix)) {
+                if (lastExplicit == null || !lastExplicit.covers(prefix)) {
+                    out.add(prefix);
+                    lastExplicit = prefix;
+                }
+            } else if (lastGeneral == null || !lastGeneral.covers(prefix)) {
+                out.add(prefix);
+                lastGeneral = prefix;
+            }
+        }
+        return List.copyOf(out);
+    }
+
+    /**
+     * The prefixes that permit what both lists {@linkplain #permits(Collection, InetAddress) permit}, and nothing else, in
+     * order. Takes one step for each prefix.
+     *
+     * @param a made by {@link #widest}
+     * @param b made by {@link #widest}
+     */
+    public List<IpPrefix> intersection(List<IpPrefix> a, List<IpPrefix> b) {
+        // A wide prefix has no part in sensitive addresses, so neither has what it shares with an explicit one.
+        List<IpPrefix> out = new ArrayList<>();
+        for (boolean explicit : new boolean[] {false, true}) {
+            shared(only(a, explicit), only(b, explicit), out);
+        }
+        out.sort(null);
+        return List.copyOf(out);
+    }
+
+    private List<IpPrefix> only(List<IpPrefix> prefixes, boolean explicit) {
+        return prefixes.stream().filter(p -> isExplicit(p) == explicit).toList();
+    }
+
+    /** Of two sorted lists in neither of which a prefix covers another. */
+    private static void shared(List<IpPrefix> a, List<IpPrefix> b, List<IpPrefix> out) {
+        for (int i = 0, j = 0; i < a.size() && j < b.size(); ) {
+            IpPrefix x = a.get(i);
+            IpPrefix y = b.get(j);
+            if (x.covers(y)) {
+                out.add(y);
+                j++;
+            } else if (y.covers(x)) {
+                out.add(x);
+                i++;
+            } else if (x.compareTo(y) < 0) {
+                i++;
+            } else {
+                j++;
+            }
+        }
     }
 }

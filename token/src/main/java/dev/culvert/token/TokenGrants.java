@@ -76,6 +76,12 @@ public final class TokenGrants {
         return rules(agent).permits(transport, address, port);
     }
 
+    /** The ports that grants open at this address through this agent. */
+    public PortRules portsAt(String agent, InetAddress address) {
+        PortRules ports = rules(agent).at(address);
+        return ports == null ? PortRules.NONE : ports;
+    }
+
     /**
      * True if a grant allows this host by name through this agent. A host that is written as an IP address is judged as
      * one. What the name resolves to is for the agent to check against {@link SensitiveAddresses}.

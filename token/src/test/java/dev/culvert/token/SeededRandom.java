@@ -4,24 +4,24 @@ import java.net.InetAddress;
 import java.util.Random;
 
 /** Randomness that can be had again: the seed is printed, and {@code -Dculvert.seed=N} sets it. */
-final class SeededRandom extends Random {
+public final class SeededRandom extends Random {
     private static final long serialVersionUID = 1L;
 
-    final long seed;
+    public final long seed;
 
     private SeededRandom(long seed) {
         super(seed);
         this.seed = seed;
     }
 
-    static SeededRandom create() {
+    public static SeededRandom create() {
         long seed = Long.getLong("culvert.seed", System.nanoTime());
         System.out.println("culvert.seed=" + seed);
         return new SeededRandom(seed);
     }
 
     /** Addresses close together, so that prefixes nest and lookups hit. */
-    InetAddress address() {
+    public InetAddress address() {
         byte[] b = new byte[nextInt(3) == 0 ? 16 : 4];
         for (int i = 0; i < b.length; i++) {
             b[i] = (byte) (nextInt(4) == 0 ? nextInt(256) : nextInt(2));
@@ -30,7 +30,7 @@ final class SeededRandom extends Random {
         return IpLiteral.fromBytes(b);
     }
 
-    IpPrefix prefix() {
+    public IpPrefix prefix() {
         InetAddress address = address();
         byte[] b = address.getAddress();
         int length = nextInt(b.length * 8 + 1);

@@ -48,12 +48,38 @@ public final class Announcement {
      *
      * @param instances how many are connected; 0 means that it is down
      * @param routes prefixes that the agent serves and the client is granted, in text form
+     * @param services hosts that the gateway's policy names and the client may reach; null reads as none
      */
-    public record ReachableAgent(String name, int instances, List<String> routes) {
+    public record ReachableAgent(String name, int instances, List<String> routes, List<ReachableService> services) {
         public ReachableAgent {
             require(name, "name");
             routes = List.copyOf(require(routes, "routes"));
+            services = orNone(services);
         }
+
+        /** One without named services. */
+        public ReachableAgent(String name, int instances, List<String> routes) {
+            this(name, instances, routes, List.of());
+        }
+    }
+
+    /**
+     * A host that has a name in the gateway's policy.
+     *
+     * @param targets prefixes and host names, in text form
+     * @param ports such as {@code 80,443/tcp icmp}, for people
+     */
+    public record ReachableService(String name, List<String> targets, String ports) {
+        public ReachableService {
+            require(name, "name");
+            targets = List.copyOf(require(targets, "targets"));
+            require(ports, "ports");
+        }
+    }
+
+    /** An older gateway leaves the member out. */
+    private static <T> List<T> orNone(@Nullable List<T> list) {
+        return list == null ? List.of() : List.copyOf(list);
     }
 
     /** A peer's JSON may leave out what our types promise. */

@@ -115,7 +115,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                         request.source(),
                         request.destination().isStream() ? ReceiveWindow.INITIAL : 0,
                         link().minRttMicros(),
-                        request.allowed())
+                        request.restriction())
                 .encode(b);
         // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
         link().writer().control(Frame.OPEN, 0, id, b);

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param source the application's address and port at the client, or null
  * @param credit bytes that the opener grants the answering side at first; 0 for datagram flows
  * @param rttMicros least round-trip time of the client's link as the gateway knows it, 0 when unknown
- * @param allowed when the destination is a name that no grant names: the only addresses that the agent may dial, each
- *     an address and a prefix length; null means that the name itself is granted, or that there is no name
+ * @param restriction when the destination is a name: what it must be resolved to, as far as the gateway restricts it; null
+ *     means that any address will do that the agent serves, or that there is no name
  */
 public record OpenRequest(
         Destination destination,
@@ -35,10 +35,23 @@ public record OpenRequest(
         @Nullable InetSocketAddress source,
         long credit,
         long rttMicros,
-        @Nullable List<AllowedPrefix> allowed) {
+        @Nullable Restriction restriction) {
 
-    /** A prefix that the agent may dial. */
-    public record AllowedPrefix(InetAddress network, int length) {}
+    /** Addresses: the first of them and a prefix length. */
+    public record AddressRange(InetAddress network, int length) {}
+
+    /**
+     * Which addresses the agent may dial for a name.
+     *
+     * @param only the only ones; null for any. Given when no grant names the name, but some name addresses
+     * @param except never these, even if they are among {@code only}
+     */
+    public record Restriction(@Nullable List<AddressRange> only, List<AddressRange> except) {
+        public Restriction {
+            only = only == null ? null : List.copyOf(only);
+            except = List.copyOf(except);
+        }
+    }
 
     private static final int HOST_NAME = 1;
     private static final int HOST_V4 = 4;
@@ -50,9 +63,10 @@ public record OpenRequest(
     private static final int ATTR_CLIENT = 4;
     private static final int ATTR_ALLOWED = 5;
     private static final int ATTR_RTT = 6;
+    private static final int ATTR_EXCEPT = 7;
 
-    /** Most prefixes in {@code allowed}: as many as a token can grant, and small enough for one frame. */
-    public static final int MAX_ALLOWED = 1024;
+    /** Most ranges in each list of a restriction: as many as a token can grant, and small enough for one frame. */
+    public static final int MAX_RANGES = 1024;
 
     /** The client's name without the number of its link; empty when unknown. */
     public String clientName() {
@@ -90,16 +104,25 @@ public record OpenRequest(
         if (rttMicros > 0) {
             out.writeByte(ATTR_RTT).writeShort(4).writeInt((int) Math.min(rttMicros, 0xffff_ffffL));
         }
-        if (allowed != null) {
-            int length = 0;
-            for (AllowedPrefix p : allowed) {
-                length += 2 + p.network().getAddress().length;
+        if (restriction != null) {
+            if (restriction.only() != null) {
+                ranges(out, ATTR_ALLOWED, restriction.only());
             }
-            out.writeByte(ATTR_ALLOWED).writeShort(length);
-            for (AllowedPrefix p : allowed) {
-                byte[] a = p.network().getAddress();
-                out.writeByte(a.length).writeByte(p.length()).writeBytes(a);
+            if (!restriction.except().isEmpty()) {
+                ranges(out, ATTR_EXCEPT, restriction.except());
             }
+        }
+    }
+
+    private static void ranges(ByteBuf out, int type, List<AddressRange> ranges) {
+        int length = 0;
+        for (AddressRange r : ranges) {
+            length += 2 + r.network().getAddress().length;
+        }
+        out.writeByte(type).writeShort(length);
+        for (AddressRange r : ranges) {
+            byte[] a = r.network().getAddress();
+            out.writeByte(a.length).writeByte(r.length()).writeBytes(a);
         }
     }
 
@@ -130,7 +153,8 @@ public record OpenRequest(
             InetSocketAddress source = null;
             long credit = 0;
             long rtt = 0;
-            List<AllowedPrefix> allowed = null;
+            List<AddressRange> only = null;
+            List<AddressRange> except = List.of();
             while (in.isReadable()) {
                 int type = in.readUnsignedByte();
                 int length = in.readUnsignedShort();
@@ -142,14 +166,16 @@ public record OpenRequest(
                         source = new InetSocketAddress(address(value, length - 2), value.readUnsignedShort());
                     case ATTR_CREDIT -> credit = value.readUnsignedInt();
                     case ATTR_RTT -> rtt = value.readUnsignedInt();
-                    case ATTR_ALLOWED -> allowed = allowed(value);
+                    case ATTR_ALLOWED -> only = ranges(value);
+                    case ATTR_EXCEPT -> except = ranges(value);
                     default -> {} // of a later version
                 }
             }
             if (credit > Integer.MAX_VALUE) {
                 throw new ProtocolException("OPEN with a credit of " + credit + " bytes, most is 2147483647");
             }
-            return new OpenRequest(destination, agent, client, source, credit, rtt, allowed);
+            Restriction restriction = only == null && except.isEmpty() ? null : new Restriction(only, except);
+            return new OpenRequest(destination, agent, client, source, credit, rtt, restriction);
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("OPEN is truncated");
         } catch (IllegalArgumentException e) {
@@ -157,17 +183,17 @@ public record OpenRequest(
         }
     }
 
-    private static List<AllowedPrefix> allowed(ByteBuf value) throws ProtocolException {
-        List<AllowedPrefix> prefixes = new ArrayList<>();
+    private static List<AddressRange> ranges(ByteBuf value) throws ProtocolException {
+        List<AddressRange> prefixes = new ArrayList<>();
         while (value.isReadable()) {
             int addressLength = value.readUnsignedByte();
             int length = value.readUnsignedByte();
             InetAddress network = address(value, addressLength);
             // Of the address, not of the bytes: an IPv4-mapped one has become IPv4.
-            if (length > network.getAddress().length * 8 || prefixes.size() == MAX_ALLOWED) {
-                throw new ProtocolException("OPEN with a malformed list of allowed prefixes");
+            if (length > network.getAddress().length * 8 || prefixes.size() == MAX_RANGES) {
+                throw new ProtocolException("OPEN with a malformed list of address ranges");
             }
-            prefixes.add(new AllowedPrefix(network, length));
+            prefixes.add(new AddressRange(network, length));
         }
         return List.copyOf(prefixes);
     }

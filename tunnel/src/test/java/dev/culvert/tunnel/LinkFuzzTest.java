@@ -159,13 +159,11 @@ class LinkFuzzTest {
             Destination destination = random.nextBoolean()
                     ? Destination.of(protocol, address(random), port)
                     : Destination.ofName(protocol, "ü".repeat(1 + random.nextInt(126)) + "x", port);
-            List<OpenRequest.AllowedPrefix> allowed = null;
+            OpenRequest.Restriction restriction = null;
             if (random.nextBoolean()) {
-                allowed = new ArrayList<>();
-                for (int k = random.nextInt(random.nextInt(20) == 0 ? OpenRequest.MAX_ALLOWED : 5); k > 0; k--) {
-                    InetAddress a = address(random);
-                    allowed.add(new OpenRequest.AllowedPrefix(a, random.nextInt(a.getAddress().length * 8 + 1)));
-                }
+                List<OpenRequest.AddressRange> only = random.nextBoolean() ? ranges(random) : null;
+                List<OpenRequest.AddressRange> except = random.nextBoolean() ? ranges(random) : List.of();
+                restriction = only == null && except.isEmpty() ? null : new OpenRequest.Restriction(only, except);
             }
             OpenRequest request = new OpenRequest(
                     destination,
@@ -174,9 +172,18 @@ class LinkFuzzTest {
                     random.nextBoolean() ? new InetSocketAddress(address(random), random.nextInt(65_536)) : null,
                     random.nextInt(Integer.MAX_VALUE),
                     random.nextInt(1_000_000),
-                    allowed);
+                    restriction);
             assertThat(roundTrip(request)).as("seed %d", seed).isEqualTo(request);
         }
+    }
+
+    private static List<OpenRequest.AddressRange> ranges(Random random) throws Exception {
+        List<OpenRequest.AddressRange> out = new ArrayList<>();
+        for (int k = random.nextInt(random.nextInt(20) == 0 ? OpenRequest.MAX_RANGES : 5); k > 0; k--) {
+            InetAddress a = address(random);
+            out.add(new OpenRequest.AddressRange(a, random.nextInt(a.getAddress().length * 8 + 1)));
+        }
+        return out;
     }
 
     private static InetAddress address(Random random) throws Exception {

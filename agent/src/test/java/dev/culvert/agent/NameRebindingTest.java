@@ -1,0 +1,144 @@
+package dev.culvert.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.agent.TestLan.TestFlow;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.Reason;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A name server in an attacker's hands, against a real gateway and agent: whatever it answers, and however its answers
+ * change, no address is dialled that is not granted.
+ */
+@NullUnmarked
+final class NameRebindingTest {
+    private static final int TCP = Destination.TCP;
+
+    @TempDir
+    Path dir;
+
+    /** By name, the answers one after another; the last is given from then on. */
+    private final Map<String, Deque<String>> answers = new ConcurrentHashMap<>();
+
+    private final Map<String, Integer> asked = new ConcurrentHashMap<>();
+
+    private void answers(String name, String... addresses) {
+        answers.put(name, new ArrayDeque<>(List.of(addresses)));
+    }
+
+    private InetAddress[] lookup(String name) throws UnknownHostException {
+        asked.merge(name, 1, Integer::sum);
+        Deque<String> queue = answers.get(name);
+        if (queue == null) {
+            throw new UnknownHostException(name);
+        }
+        String answer = queue.size() > 1 ? queue.poll() : queue.peek();
+        return Arrays.stream(answer.split(" "))
+                .map(a -> {
+                    try {
+                        return InetAddress.getByName(a);
+                    } catch (UnknownHostException e) {
+                        throw new IllegalArgumentException(e);
+                    }
+                })
+                .toArray(InetAddress[]::new);
+    }
+
+    private static final List<String> EVERYTHING = List.of("0.0.0.0/0", "::/0", "127.0.0.0/30");
+
+    @Test
+    void aGrantedNameDoesNotOpenGuardedAddresses() throws Exception {
+        try (TestLan lan = new TestLan(dir, this::lookup, List.of("0.0.0.0/0", "::/0"), "office:*.evil.example")) {
+            for (String guarded : List.of(
+                    "127.0.0.1",
+                    "169.254.169.254",
+                    "::1",
+                    "fe80::1",
+                    "224.0.0.1",
+                    "0.0.0.0",
+                    "::ffff:127.0.0.1",
+                    "64:ff9b::7f00:1",
+                    "100.100.100.200")) {
+                String name = "x" + guarded.replaceAll("[.:]", "-") + "x.evil.example";
+                answers(name, guarded);
+                assertThat(lan.open(TCP, name, 80).refused()).as(guarded).isEqualTo(Reason.PROHIBITED);
+                assertThat(asked).containsKey(name);
+            }
+        }
+    }
+
+    @Test
+    void aNameThatIsNotGrantedOpensGrantedAddressesOnly() throws Exception {
+        try (TestLan lan = new TestLan(dir, this::lookup, EVERYTHING, "office:127.0.0.1/32", "office:0.0.0.0/0:9/tcp");
+                ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            answers("good.example", "127.0.0.1");
+            answers("near.example", "127.0.0.2");
+            answers("mixed.example", "127.0.0.2 169.254.169.254 127.0.0.1");
+            int port = server.getLocalPort();
+            assertThat(lan.open(TCP, "near.example", port).refused()).isEqualTo(Reason.PROHIBITED);
+            assertThat(lan.open(TCP, "good.example", port).refused()).isNull();
+            assertThat(lan.open(TCP, "mixed.example", port).refused()).isNull();
+            for (int i = 0; i < 2; i++) {
+                try (Socket accepted = server.accept()) {
+                    assertThat(accepted.getLocalAddress().getHostAddress()).isEqualTo("127.0.0.1");
+                }
+            }
+        }
+    }
+
+    /** What was checked is what is dialled: nobody asks a second time, when the answer would be another. */
+    @Test
+    void anAnswerThatChangesBetweenCheckAndDial() throws Exception {
+        try (TestLan lan = new TestLan(dir, this::lookup, EVERYTHING, "office:127.0.0.1/32", "office:0.0.0.0/0:9/tcp");
+                ServerSocket granted = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"));
+                ServerSocket guarded = new ServerSocket()) {
+            int port = granted.getLocalPort();
+            guarded.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.2"), port));
+            answers("rebind.example", "127.0.0.1", "127.0.0.2");
+            TestFlow flow = lan.open(TCP, "rebind.example", port);
+            assertThat(flow.refused()).isNull();
+            try (Socket accepted = granted.accept()) {
+                assertThat(accepted.getLocalAddress().getHostAddress()).isEqualTo("127.0.0.1");
+            }
+            assertThat(asked).containsEntry("rebind.example", 1);
+            assertThat(lan.open(TCP, "rebind.example", port).refused()).isEqualTo(Reason.PROHIBITED);
+        }
+    }
+
+    /** A deny of the gateway's policy holds at the agent for what a granted name resolves to. */
+    @Test
+    void aDeniedAddressBehindAGrantedName() throws Exception {
+        Files.writeString(dir.resolve("policy.yaml"), """
+                deny: [{to: 127.0.0.2}]
+                grants: [{who: laptop, agents: office, to: ["*.evil.example", 127.0.0.0/8]}]
+                """);
+        try (TestLan lan = new TestLan(dir, this::lookup, EVERYTHING, "office:*.evil.example", "office:127.0.0.0/8");
+                ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            answers("a.evil.example", "127.0.0.1");
+            answers("b.evil.example", "127.0.0.2");
+            answers("b.example", "127.0.0.2");
+            assertThat(lan.open(TCP, "a.evil.example", server.getLocalPort()).refused())
+                    .isNull();
+            assertThat(lan.open(TCP, "b.evil.example", server.getLocalPort()).refused())
+                    .isEqualTo(Reason.PROHIBITED);
+            assertThat(lan.open(TCP, "b.example", server.getLocalPort()).refused())
+                    .isEqualTo(Reason.PROHIBITED);
+        }
+    }
+}

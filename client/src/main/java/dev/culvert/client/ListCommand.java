@@ -1,0 +1,152 @@
+package dev.culvert.client;
+
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.HolderDirectory;
+import dev.culvert.token.HolderKey;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.TokenOption;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.FlowListener;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoopGroup;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code client list}: asks the gateway what this token's holder may reach, beside a client that may be up. */
+@Command(
+        name = "list",
+        description =
+                "Shows what may be reached with this token: agents, the networks behind them, and what the gateway's"
+                        + " policy has names for. Changes nothing on this machine.",
+        mixinStandardHelpOptions = true)
+final class ListCommand implements Callable<Integer> {
+    /** Connecting has 15 s itself; the gateway says what there is as soon as the link is up. */
+    private static final long PATIENCE_SECONDS = 20;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Mixin
+    TokenOption tokenOption = new TokenOption();
+
+    @Option(
+            names = "--json",
+            description = "Answer in JSON, as the gateway announces it (docs/protocol.md, section 8).")
+    boolean json;
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description = "State directory of the client, where an enrolled token's key lies. Default: as 'client up'.")
+    @Nullable
+    Path state;
+
+    @Override
+    public Integer call() throws Exception {
+        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("client: warning: " + w));
+        ClientToken token = (ClientToken) TokenReader.read(jwt, Token.Kind.CLIENT);
+        String pin = token.pin();
+        HolderKey key =
+                HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
+        LinkConnector connector = new LinkConnector(
+                token.gateway(),
+                pin == null ? null : Base64.getUrlDecoder().decode(pin),
+                jwt,
+                key == null ? null : key.pair());
+        Announcement.Reachable reachable = ask(connector);
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(new String(Announcement.encode(reachable), StandardCharsets.UTF_8));
+        } else {
+            print(reachable, out);
+        }
+        out.flush();
+        return CommandLine.ExitCode.OK;
+    }
+
+    private static Announcement.Reachable ask(LinkConnector connector) throws IOException {
+        EventLoopGroup loops = EventLoops.create(1, "client");
+        try {
+            CompletableFuture<Announcement.Reachable> answer = new CompletableFuture<>();
+            FlowMultiplexer link = new FlowMultiplexer(new Listener(answer));
+            connector.connect(loops.next(), LinkSettings.DEFAULT, link).addListener(f -> {
+                if (!f.isSuccess()) {
+                    answer.completeExceptionally(f.cause());
+                }
+            });
+            return answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new IOException(cause.getMessage(), cause);
+        } catch (TimeoutException e) {
+            throw new IOException(
+                    "the gateway has not said within " + PATIENCE_SECONDS + " s what there is; try again", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        } finally {
+            loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+        }
+    }
+
+    /** Takes the first announcement and closes. */
+    private record Listener(CompletableFuture<Announcement.Reachable> answer) implements FlowListener {
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.PROHIBITED, "a client answers no flows");
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
+            answer.complete(Announcement.decode(payload, Announcement.Reachable.class));
+            link.link().close(1000, "done");
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            answer.completeExceptionally(new IOException("the link was closed: " + why));
+        }
+    }
+
+    static void print(Announcement.Reachable reachable, PrintWriter out) {
+        if (reachable.agents().isEmpty()) {
+            out.println("nothing: no agent that '" + reachable.client() + "' may use has connected yet");
+        }
+        for (Announcement.ReachableAgent agent : reachable.agents()) {
+            out.println("agent " + agent.name() + ": "
+                    + (agent.instances() == 0
+                            ? "not connected"
+                            : agent.instances() == 1 ? "connected" : agent.instances() + " instances"));
+            if (!agent.routes().isEmpty()) {
+                out.println("  networks: " + String.join(", ", agent.routes()));
+            }
+            for (Announcement.ReachableService service : agent.services()) {
+                out.println("  " + service.name() + ": " + String.join(", ", service.targets()) + ", "
+                        + (service.ports().equals("*") ? "everything" : service.ports()));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.token.policy.Policy;
+import dev.culvert.token.policy.PolicyException;
+import dev.culvert.token.policy.PolicyParser;
+import dev.culvert.token.policy.PolicyTests;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import org.jspecify.annotations.Nullable;
+
+/** Reads policy files, with errors of one line that begin with file, line and column. Blocks: not on an event loop. */
+final class PolicyFile {
+    /** Its name in the state directory. */
+    static final String NAME = "policy.yaml";
+
+    /** As large as the parser reads at most, were every character four bytes long; so this bounds what is read at all. */
+    private static final long MAX_BYTES = 64L << 20;
+
+    private PolicyFile() {}
+
+    /** A policy file as it was at some time: when any of it differs, the file has been written or replaced. */
+    record Stamp(long modifiedNanos, long size, @Nullable Object file) {}
+
+    /** What the file is now; null when there is none. */
+    static @Nullable Stamp stamp(Path path) throws IOException {
+        try {
+            BasicFileAttributes a = Files.readAttributes(path, BasicFileAttributes.class);
+            return new Stamp(a.lastModifiedTime().to(java.util.concurrent.TimeUnit.NANOSECONDS), a.size(), a.fileKey());
+        } catch (NoSuchFileException e) {
+            return null;
+        }
+    }
+
+    /**
+     * Reads a file and checks it, without its tests.
+     *
+     * @throws IOException when it cannot be read
+     * @throws PolicyException when it is wrong
+     */
+    static Policy parse(Path path) throws IOException, PolicyException {
+        try {
+            long size = Files.size(path);
+            if (size > MAX_BYTES) {
+                throw new IOException("it has " + size + " bytes, at most " + MAX_BYTES + " are read");
+            }
+            return PolicyParser.parse(StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(Files.readAllBytes(path)))
+                    .toString());
+        } catch (NoSuchFileException e) {
+            throw new IOException(path + ": there is no such file; write one as docs/policy.md shows, or name it", e);
+        } catch (CharacterCodingException e) {
+            throw new IOException(path + ": it is not UTF-8; save it as such", e);
+        } catch (IOException e) {
+            throw new IOException(path + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Reads a file, checks it and runs its tests.
+     *
+     * @throws IOException with one line for people, whatever is wrong
+     */
+    static Policy load(Path path, SensitiveAddresses sensitive) throws IOException {
+        try {
+            Policy policy = parse(path);
+            PolicyTests.require(policy, sensitive);
+            return policy;
+        } catch (PolicyException e) {
+            int more = e.errors().size() - 1;
+            throw new IOException(
+                    e.errors().get(0).in(path.toString())
+                            + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
+                    e);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.policy.Policy;
+import dev.culvert.token.policy.PolicySnapshot;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the policy in force what its file says and the clock: looks at both twice a second, on a thread of its own. A file
+ * that is wrong changes nothing, and neither does one that vanishes.
+ */
+final class PolicyKeeper implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PolicyKeeper.class);
+
+    /** A file counts once it has been the same for so long, so that none is read that is being written. */
+    static final long TICK_MILLIS = 500;
+
+    private final Path file;
+    private final LinkRegistry registry;
+    private final Clock clock;
+    private final ScheduledExecutorService thread;
+
+    // Used on the thread only, once it runs.
+    private PolicyFile.@Nullable Stamp loaded;
+    private PolicyFile.@Nullable Stamp seen;
+    private @Nullable Policy policy;
+    private @Nullable PolicySnapshot snapshot;
+    private Instant compiledAt = Instant.MIN;
+    private boolean missing;
+
+    PolicyKeeper(Path file, LinkRegistry registry, Clock clock) {
+        this.file = file;
+        this.registry = registry;
+        this.clock = clock;
+        this.thread = Executors.newSingleThreadScheduledExecutor(r -> {
+            Thread t = new Thread(r, "gateway-policy");
+            t.setDaemon(true);
+            return t;
+        });
+    }
+
+    /**
+     * Puts the file in force, if there is one.
+     *
+     * @param required whether it must be there
+     * @throws IOException with one line for people, when it is not in order
+     */
+    void start(boolean required) throws IOException {
+        loaded = PolicyFile.stamp(file);
+        seen = loaded;
+        if (loaded != null || required) {
+            use(PolicyFile.load(file, registry.sensitive));
+        } else {
+            log.info("no policy file {}: the tokens' grants alone decide", file);
+        }
+    }
+
+    /** Looks from now on. */
+    void watch() {
+        thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Reads the file soon, changed or not. From any thread. */
+    void reloadSoon() {
+        try {
+            thread.execute(() -> {
+                try {
+                    seen = PolicyFile.stamp(file);
+                    if (seen == null && policy == null) {
+                        return; // as without the signal
+                    }
+                    reload();
+                } catch (IOException | RuntimeException e) {
+                    complain(e);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            log.debug("closing: the policy is not read again");
+        }
+    }
+
+    void tick() {
+        try {
+            PolicyFile.Stamp now = PolicyFile.stamp(file);
+            if (now == null && loaded != null && !missing) {
+                log.warn("policy file {} is gone; the policy that it held stays in force", file);
+            }
+            missing = now == null;
+            if (now != null && now.equals(seen) && !now.equals(loaded)) {
+                reload();
+            }
+            seen = now;
+            Instant time = clock.instant();
+            PolicySnapshot current = snapshot;
+            if (policy != null && current != null) {
+                Instant until = current.validUntil();
+                if (time.isBefore(compiledAt) || until != null && !time.isBefore(until)) {
+                    log.info("policy: a time window opens or closes, or a grant ends");
+                    use(policy);
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            complain(e);
+        }
+    }
+
+    private void reload() throws IOException {
+        loaded = seen; // also when it is wrong: it is told once, and read again when it changes
+        use(PolicyFile.load(file, registry.sensitive));
+    }
+
+    private void complain(Exception e) {
+        log.warn(
+                "policy not loaded, {}: {}", policy == null ? "none is in force" : "the old one stays", e.getMessage());
+    }
+
+    private void use(Policy next) {
+        boolean changed = next != policy;
+        Instant now = clock.instant();
+        PolicySnapshot compiled = next.at(now, registry.sensitive);
+        policy = next;
+        snapshot = compiled;
+        compiledAt = now;
+        registry.policy(compiled);
+        if (changed) {
+            log.info(
+                    "policy {}: {} grants, {} denies in force",
+                    file,
+                    next.grants().size(),
+                    next.denies().size());
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+}

@@ -1,0 +1,63 @@
+package dev.culvert.gateway;
+
+import dev.culvert.token.IpPrefix;
+import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.OpenRequest.AddressRange;
+import dev.culvert.tunnel.OpenRequest.Restriction;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Restrictions of what names may be resolved to, made from prefixes and compared. */
+final class Restrictions {
+    private Restrictions() {}
+
+    /**
+     * @param only the only prefixes, or null for any
+     * @param except prefixes that are denied
+     * @return null for no restriction
+     */
+    static @Nullable Restriction of(@Nullable List<IpPrefix> only, List<IpPrefix> except) {
+        return only == null && except.isEmpty()
+                ? null
+                : new Restriction(only == null ? null : ranges(only), ranges(except));
+    }
+
+    private static List<AddressRange> ranges(List<IpPrefix> prefixes) {
+        return prefixes.stream()
+                .map(p -> new AddressRange(p.network(), p.length()))
+                .toList();
+    }
+
+    /** Whether both lists fit into an OPEN. */
+    static boolean fit(@Nullable List<IpPrefix> only, List<IpPrefix> except) {
+        return (only == null || only.size() <= OpenRequest.MAX_RANGES) && except.size() <= OpenRequest.MAX_RANGES;
+    }
+
+    /** Whether {@code now} certainly allows whatever {@code before} allowed. */
+    static boolean covers(@Nullable Restriction now, @Nullable Restriction before) {
+        if (now == null || now.equals(before)) {
+            return true;
+        }
+        if (before == null) {
+            return false;
+        }
+        // What is denied now must have been denied before, or it may be just the address in use.
+        if (!inside(now.except(), before.except())) {
+            return false;
+        }
+        List<AddressRange> only = now.only();
+        List<AddressRange> onlyBefore = before.only();
+        return only == null || onlyBefore != null && inside(onlyBefore, only);
+    }
+
+    private static boolean inside(List<AddressRange> inner, List<AddressRange> outer) {
+        List<IpPrefix> out = outer.stream().map(Restrictions::prefix).toList();
+        return inner.stream()
+                .map(Restrictions::prefix)
+                .allMatch(p -> out.stream().anyMatch(o -> o.covers(p)));
+    }
+
+    private static IpPrefix prefix(AddressRange range) {
+        return IpPrefix.of(range.network(), range.length());
+    }
+}
