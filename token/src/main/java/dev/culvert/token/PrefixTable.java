@@ -165,7 +165,11 @@ public final class PrefixTable<V> {
 
     /** The value of the longest stored prefix that contains the address, or null. */
     public @Nullable V lookup(InetAddress address) {
-        byte[] b = address.getAddress();
+        return lookup(address.getAddress());
+    }
+
+    /** The same for an address's 4 or 16 bytes in network order: for who asks many tables about one address. */
+    public @Nullable V lookup(byte[] b) {
         return b.length == 4
                 ? value(match(root4, IpPrefix.v4Key(b), 0))
                 : lookup(IpPrefix.bits(b, 0), IpPrefix.bits(b, 8));

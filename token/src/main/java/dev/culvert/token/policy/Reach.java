@@ -8,11 +8,14 @@ import dev.culvert.token.Target;
 import dev.culvert.token.Transport;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * What one client may reach through one agent. For any thread; a question about an address costs a trie walk or two for
@@ -26,22 +29,37 @@ public final class Reach {
     private final PolicySnapshot snapshot;
     private final RuleTable.Pair[] pairs;
 
+    // Of the pairs, the tables that can say anything: of most, some are empty.
+    private final RuleTable[] denies;
+    private final RuleTable[] grants;
+    private final RuleTable[] explicit;
+    private final RuleTable[] deniedNames;
+    private final RuleTable[] grantedNames;
+
     Reach(PolicySnapshot snapshot, List<RuleTable.Pair> pairs) {
         this.snapshot = snapshot;
         this.pairs = pairs.toArray(RuleTable.Pair[]::new);
+        this.denies = tables(RuleTable.Pair::denies, RuleTable::hasNoPrefixes);
+        this.grants = tables(RuleTable.Pair::grants, RuleTable::hasNoPrefixes);
+        this.explicit = tables(RuleTable.Pair::explicit, RuleTable::hasNoPrefixes);
+        this.deniedNames = tables(RuleTable.Pair::denies, RuleTable::hasNoNames);
+        this.grantedNames = tables(RuleTable.Pair::grants, RuleTable::hasNoNames);
+    }
+
+    private RuleTable[] tables(Function<RuleTable.Pair, RuleTable> which, Predicate<RuleTable> empty) {
+        return Arrays.stream(pairs).map(which).filter(empty.negate()).toArray(RuleTable[]::new);
     }
 
     /** Judges an address; the port does not matter for ICMP. */
     public Verdict judge(Transport transport, InetAddress address, int port) {
-        int deny = PortIndex.NONE;
-        int grant = PortIndex.NONE;
-        boolean sensitive = snapshot.sensitive().contains(address);
-        for (RuleTable.Pair pair : pairs) {
-            deny = Math.min(deny, pair.denies().rule(transport, address, port));
-            RuleTable grants = sensitive ? pair.explicit() : pair.grants();
-            grant = Math.min(grant, grants.rule(transport, address, port));
+        byte[] bytes = address.getAddress();
+        int deny = first(denies, transport, bytes, port);
+        if (deny != PortIndex.NONE) {
+            return snapshot.deniedBy(deny);
         }
-        return verdict(deny, grant);
+        boolean sensitive = snapshot.sensitive().contains(address);
+        int grant = first(sensitive ? explicit : grants, transport, bytes, port);
+        return granted(grant);
     }
 
     /**
@@ -58,19 +76,30 @@ public final class Reach {
         if (name == null) {
             return Verdict.NO_GRANT;
         }
-        int deny = PortIndex.NONE;
-        int grant = PortIndex.NONE;
-        for (RuleTable.Pair pair : pairs) {
-            deny = Math.min(deny, pair.denies().ruleForName(transport, name, port));
-            grant = Math.min(grant, pair.grants().ruleForName(transport, name, port));
-        }
-        return verdict(deny, grant);
-    }
-
-    private Verdict verdict(int deny, int grant) {
+        int deny = firstForName(deniedNames, transport, name, port);
         return deny != PortIndex.NONE
                 ? snapshot.deniedBy(deny)
-                : grant != PortIndex.NONE ? snapshot.allowedBy(grant) : Verdict.NO_GRANT;
+                : granted(firstForName(grantedNames, transport, name, port));
+    }
+
+    private static int first(RuleTable[] tables, Transport transport, byte[] address, int port) {
+        int first = PortIndex.NONE;
+        for (RuleTable table : tables) {
+            first = Math.min(first, table.rule(transport, address, port));
+        }
+        return first;
+    }
+
+    private static int firstForName(RuleTable[] tables, Transport transport, String name, int port) {
+        int first = PortIndex.NONE;
+        for (RuleTable table : tables) {
+            first = Math.min(first, table.ruleForName(transport, name, port));
+        }
+        return first;
+    }
+
+    private Verdict granted(int grant) {
+        return grant == PortIndex.NONE ? Verdict.NO_GRANT : snapshot.allowedBy(grant);
     }
 
     /**

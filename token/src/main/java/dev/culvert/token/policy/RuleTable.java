@@ -6,7 +6,6 @@ import dev.culvert.token.PrefixTable;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.Target;
 import dev.culvert.token.Transport;
-import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -61,7 +60,18 @@ final class RuleTable {
         byDomain.forEach((name, builder) -> domains.put(name, builder.build()));
     }
 
-    int rule(Transport transport, InetAddress address, int port) {
+    /** True if it says nothing of any address. */
+    boolean hasNoPrefixes() {
+        return prefixes.isEmpty();
+    }
+
+    /** True if it says nothing of any name. */
+    boolean hasNoNames() {
+        return names.isEmpty() && domains.isEmpty();
+    }
+
+    /** @param address its 4 or 16 bytes */
+    int rule(Transport transport, byte[] address, int port) {
         PortIndex.Nested found = prefixes.lookup(address);
         return found == null ? PortIndex.NONE : found.rule(transport, port);
     }
