@@ -7,6 +7,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import java.util.ArrayDeque;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,11 +60,14 @@ public final class FairWriter {
     private boolean pumping;
     private boolean closed;
 
-    private final SocketDepth depth = new SocketDepth();
+    private final SocketDepth depth;
     private long framesOut;
     private long bytesOut;
 
     private final Runnable pump = this::scheduledPump;
+    private final Runnable drained = this::drained;
+    private final KernelQueue kernel;
+    private boolean draining;
 
     /**
      * @param masked whether RFC 6455 wants our frames masked (we are the WebSocket client)
@@ -71,11 +75,23 @@ public final class FairWriter {
      * @param overrun called when {@link #MAX_CONTROL} control frames wait
      */
     FairWriter(ChannelHandlerContext ctx, boolean masked, boolean zeroKey, Runnable overrun) {
+        this(ctx, masked, zeroKey, overrun, KernelQueue.of(ctx.channel()), new SocketDepth());
+    }
+
+    FairWriter(
+            ChannelHandlerContext ctx,
+            boolean masked,
+            boolean zeroKey,
+            Runnable overrun,
+            KernelQueue kernel,
+            SocketDepth depth) {
         this.ctx = ctx;
         this.channel = ctx.channel();
         this.masked = masked;
         this.zeroKey = zeroKey;
         this.overrun = overrun;
+        this.kernel = kernel;
+        this.depth = depth;
     }
 
     /** A new flow's queue. {@code listener} is told when it runs low. */
@@ -187,7 +203,7 @@ public final class FairWriter {
 
     /** Writes what the socket takes. Also called when the channel has become writable. */
     void pump() {
-        if (pumping || closed) {
+        if (pumping || closed || draining) {
             return;
         }
         pumping = true;
@@ -206,19 +222,43 @@ public final class FairWriter {
                     ctx.write(record, ctx.voidPromise());
                 }
                 ctx.flush();
-                if (turn >= MAX_PER_TURN) {
+                if (turn >= MAX_PER_TURN || waitsForKernel()) {
                     break;
                 }
             }
         } finally {
             pumping = false;
         }
-        if (depth.wrote(!channel.isWritable(), bytesOut, ctx.executor().ticker().nanoTime())) {
+        if (depth.wrote(
+                draining || !channel.isWritable(),
+                kernel,
+                ctx.executor().ticker().nanoTime())) {
             EventLoops.limitDepth(channel, depth.bytes());
         }
         // After a full turn, or when something was added during the last flush, while schedule() was held off.
-        if (channel.isWritable() && (turn >= MAX_PER_TURN || !control.isEmpty() || next() != null)) {
+        if (!draining && channel.isWritable() && (turn >= MAX_PER_TURN || !control.isEmpty() || next() != null)) {
             schedule();
+        }
+    }
+
+    /** On a slow link: whether the kernel has enough to go on with. Then we look again when about half of that is gone. */
+    private boolean waitsForKernel() {
+        if (!depth.isShallow() || closed) {
+            return false;
+        }
+        int waiting = kernel.unsentBytes();
+        if (waiting < depth.bytes()) {
+            return false;
+        }
+        draining = true;
+        ctx.executor().schedule(drained, depth.nanosFor(waiting - depth.bytes() / 2), TimeUnit.NANOSECONDS);
+        return true;
+    }
+
+    private void drained() {
+        draining = false;
+        if (!waitsForKernel()) {
+            pump();
         }
     }
 

@@ -15,6 +15,12 @@ final class SocketDepth {
     /** 2 ms of 1 Gbit/s; more has not shown more throughput. */
     static final int MAX = 256 << 10;
 
+    /** Up to 256 Mbit/s: there is time for a system call with every record. */
+    static final int SHALLOW = 64 << 10;
+
+    /** As long as a timer takes. */
+    static final long SHORTEST_WAIT_NANOS = 500_000;
+
     /** What a link starts with. */
     static final int START = 128 << 10;
 
@@ -22,6 +28,7 @@ final class SocketDepth {
     private static final long INTERVAL_NANOS = 50_000_000;
 
     private int depth = START;
+    private double nanosPerByte;
     private long startNanos;
     private long startBytes;
     private boolean measuring;
@@ -31,13 +38,26 @@ final class SocketDepth {
     }
 
     /**
+     * Whether the link is slow enough to look after its socket closely. The kernel takes up to 64 KiB into the packet that it
+     * is still filling, whatever TCP_NOTSENT_LOWAT says, and so much is 10 ms of 50 Mbit/s.
+     */
+    boolean isShallow() {
+        return depth <= SHALLOW;
+    }
+
+    /** How long the link takes to carry so much, in nanoseconds; at least {@link #SHORTEST_WAIT_NANOS}. */
+    long nanosFor(int bytes) {
+        return Math.max(SHORTEST_WAIT_NANOS, (long) (bytes * nanosPerByte));
+    }
+
+    /**
      * To be called after each round of writing.
      *
      * @param heldUp whether the socket would take no more
-     * @param bytesOut all bytes written so far
+     * @param kernel counts what has left: what was written since may only have filled its queue
      * @return whether {@link #bytes()} has changed
      */
-    boolean wrote(boolean heldUp, long bytesOut, long nowNanos) {
+    boolean wrote(boolean heldUp, KernelQueue kernel, long nowNanos) {
         if (!heldUp) {
             measuring = false; // the application set this pace, which says nothing about the link
             return false;
@@ -45,16 +65,21 @@ final class SocketDepth {
         if (!measuring) {
             measuring = true;
             startNanos = nowNanos;
-            startBytes = bytesOut;
+            startBytes = kernel.ackedBytes();
             return false;
         }
         long elapsed = nowNanos - startNanos;
         if (elapsed < INTERVAL_NANOS) {
             return false;
         }
-        double wanted = (double) (bytesOut - startBytes) * TARGET_NANOS / elapsed;
+        long acked = kernel.ackedBytes();
+        if (acked < 0) {
+            return false; // not told: the depth stays as it is
+        }
+        double wanted = (double) (acked - startBytes) * TARGET_NANOS / elapsed;
+        nanosPerByte = TARGET_NANOS / Math.max(1, wanted);
         startNanos = nowNanos;
-        startBytes = bytesOut;
+        startBytes = acked;
         // Powers of two, and down only when well below: each change is a system call.
         int next = MIN;
         while (next < wanted && next < MAX) {

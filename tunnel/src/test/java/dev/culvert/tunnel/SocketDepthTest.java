@@ -7,6 +7,17 @@ import org.junit.jupiter.api.Test;
 class SocketDepthTest {
     private static final long MILLI = 1_000_000;
     private final SocketDepth depth = new SocketDepth();
+    private final KernelQueue kernel = new KernelQueue() {
+        @Override
+        public int unsentBytes() {
+            return 0;
+        }
+
+        @Override
+        public long ackedBytes() {
+            return sent;
+        }
+    };
     private long now;
     private long sent;
 
@@ -15,7 +26,7 @@ class SocketDepthTest {
         for (long i = 0; i < millis; i++) {
             now += MILLI;
             sent += bitsPerSecond / 8_000;
-            depth.wrote(true, sent, now);
+            depth.wrote(true, kernel, now);
         }
     }
 
@@ -45,10 +56,10 @@ class SocketDepthTest {
         for (int i = 0; i < 1_000; i++) {
             now += MILLI;
             sent += 100;
-            assertThat(depth.wrote(false, sent, now)).isFalse();
+            assertThat(depth.wrote(false, kernel, now)).isFalse();
         }
         now += 10_000 * MILLI;
-        assertThat(depth.wrote(true, sent, now)).isFalse();
+        assertThat(depth.wrote(true, kernel, now)).isFalse();
         assertThat(depth.bytes()).isEqualTo(SocketDepth.START);
     }
 
@@ -59,7 +70,7 @@ class SocketDepthTest {
         for (int i = 0; i < 1_000; i++) {
             now += MILLI;
             sent += (i / 60 % 2 == 0 ? 230_000_000 : 280_000_000) / 8_000;
-            if (depth.wrote(true, sent, now)) {
+            if (depth.wrote(true, kernel, now)) {
                 changes++;
             }
         }
