@@ -32,8 +32,8 @@ import org.slf4j.LoggerFactory;
 abstract class SwitchedLink implements FrameReceiver {
     private static final Logger log = LoggerFactory.getLogger(SwitchedLink.class);
 
-    /** Most credit that one flow may hold: above the largest window that our own ends grant (16 MiB). */
-    static final long MAX_FLOW_CREDIT = 32L << 20;
+    /** Most credit that one flow may hold: above the largest window that our own ends grant (64 MiB). */
+    static final long MAX_FLOW_CREDIT = 128L << 20;
 
     /**
      * Control frames that may wait for a link before others' frames for it are held back: an eighth of what closes it, so

@@ -21,7 +21,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     public static final int MAX_FLOWS = 131_072;
 
     private final FlowListener listener;
-    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT);
+    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
     private final IntObjectHashMap<Object> flows = new IntObjectHashMap<>(); // LinkFlow or IncomingFlow
     private final ArrayList<LinkFlow> touched = new ArrayList<>();
     private @Nullable Link link;

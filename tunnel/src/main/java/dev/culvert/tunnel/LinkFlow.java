@@ -106,6 +106,17 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return sendCredit;
     }
 
+    /** Payload bytes that have come and that nobody has read. */
+    long unreadBytes() {
+        long sum = 0;
+        if (inbound != null) {
+            for (Object message : inbound) {
+                sum += message instanceof ByteBuf b ? b.readableBytes() : 0;
+            }
+        }
+        return sum;
+    }
+
     /** The reason that {@code close()} gives in its RESET; {@link Reason#CANCELLED} unless set. */
     public void closeReason(Reason reason) {
         closeReason = reason;
@@ -235,7 +246,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     private void consumed(int bytes) {
         ReceiveWindow w = window;
-        if (w == null || bytes == 0 || remoteGone || finReceived || state == State.CLOSED) {
+        if (w == null || bytes == 0 || remoteGone || state == State.CLOSED) {
             return; // a closed flow must not grow: its window has gone back to the budget
         }
         long credit = w.consumed(
@@ -254,6 +265,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
                     + Integer.toUnsignedString(flowId));
         }
         finReceived = true;
+        if (state != State.CLOSED) {
+            window.ended();
+        }
     }
 
     /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.tunnel.LinkPair.Flows;
 import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -13,12 +15,10 @@ import org.junit.jupiter.api.Test;
 class ReceiveWindowTest {
     private static final long MS = 1_000_000;
 
-    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT);
+    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, null);
 
     private long left() {
-        long n = budget.take(Long.MAX_VALUE);
-        budget.giveBack(n);
-        return n;
+        return budget.left();
     }
 
     @Test
@@ -45,7 +45,7 @@ class ReceiveWindowTest {
         for (int i = 0; i < 10; i++) {
             long n = w.window();
             assertThat(w.received((int) n, true)).isTrue();
-            assertThat(w.consumed((int) n, true, now += MS, 0)).isPositive();
+            assertThat(w.consumed((int) n, true, now += 20 * MS, 0)).isPositive();
         }
         assertThat(w.window()).isEqualTo(ReceiveWindow.EAGER);
         assertThat(left()).isEqualTo(CreditBudget.DEFAULT - ReceiveWindow.EAGER + ReceiveWindow.INITIAL);
@@ -80,56 +80,188 @@ class ReceiveWindowTest {
         assertThat(slow.window()).isEqualTo(ReceiveWindow.INITIAL);
     }
 
-    @Test
-    void growthStopsAtTheCapAndAtTheBudget() {
-        ReceiveWindow w = new ReceiveWindow(budget);
-        for (int i = 0; i < 100; i++) {
-            w.received((int) w.window(), true);
-            w.consumed((int) w.window(), true, i, 1_000_000 * MS);
+    /** Senders that always have more, over a path of {@code rtt} that carries any amount: a window each round trip. */
+    private static void roundTrips(int rounds, long[] now, long rtt, ReceiveWindow... windows) {
+        for (int i = 0; i < rounds; i++) {
+            now[0] += rtt;
+            for (ReceiveWindow w : windows) {
+                bulk(w, (int) w.outstanding(), true, now[0], rtt);
+            }
         }
-        assertThat(w.window()).isEqualTo(ReceiveWindow.MAX);
-        CreditBudget small = new CreditBudget(100_000);
-        ReceiveWindow x = new ReceiveWindow(small);
-        ReceiveWindow y = new ReceiveWindow(small);
-        for (int i = 0; i < 10; i++) {
-            x.received((int) x.window(), true);
-            x.consumed((int) x.window(), true, i, MS);
-            y.received((int) y.window(), true);
-            y.consumed((int) y.window(), true, i, MS);
+    }
+
+    private static void bulk(ReceiveWindow w, int bytes, boolean blocked, long now, long rtt) {
+        for (int left = bytes; left > 0; ) {
+            int n = Math.min(left, Frame.MAX_DATA);
+            left -= n;
+            assertThat(w.received(n, blocked && left == 0)).isTrue();
+            w.consumed(n, true, now, rtt);
         }
-        assertThat(x.window() + y.window()).isEqualTo(2 * ReceiveWindow.INITIAL + 100_000);
-        x.close();
-        y.close();
-        assertThat(small.take(Long.MAX_VALUE)).isEqualTo(100_000);
     }
 
     @Test
-    void outstandingPlusHeldNeverExceedsTheWindowAndTheSenderIsNeverStuck() {
+    void theMostIsReachedInSevenRoundTrips() {
+        ReceiveWindow w = new ReceiveWindow(budget);
+        roundTrips(7, new long[] {1}, 100 * MS, w);
+        assertThat(w.window()).isEqualTo(ReceiveWindow.MAX);
+    }
+
+    @Test
+    void oneFlowGrowsToHalfOfTheBudgetAndTenShareItEvenly() {
+        long[] now = {1};
+        ReceiveWindow first = new ReceiveWindow(budget);
+        roundTrips(20, now, 100 * MS, first);
+        assertThat(first.window()).isBetween(ReceiveWindow.MAX - 1L, (long) ReceiveWindow.MAX);
+
+        List<ReceiveWindow> all = new ArrayList<>(List.of(first));
+        for (int i = 0; i < 9; i++) {
+            all.add(new ReceiveWindow(budget));
+        }
+        for (int i = 0; i < 100; i++) {
+            roundTrips(1, now, 100 * MS, all.toArray(ReceiveWindow[]::new));
+        }
+        long share = CreditBudget.DEFAULT / 11;
+        for (ReceiveWindow w : all) {
+            assertThat(w.window()).isBetween(share * 9 / 10, share * 11 / 10);
+            assertThat(w.owed()).isLessThanOrEqualTo(w.window());
+        }
+        assertThat(left()).as("for the next").isBetween(share * 9 / 10, share * 11 / 10);
+        all.forEach(ReceiveWindow::close);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT);
+    }
+
+    @Test
+    void whatIsCutDownStaysAccountedForUntilItHasBeenTaken() {
+        long[] now = {1};
+        ReceiveWindow slow = new ReceiveWindow(budget);
+        roundTrips(20, now, 100 * MS, slow);
+        slow.received((int) slow.outstanding(), true); // and its application takes none of it
+        long held = slow.owed();
+        ReceiveWindow[] others = {new ReceiveWindow(budget), new ReceiveWindow(budget), new ReceiveWindow(budget)};
+        for (int i = 0; i < 50; i++) {
+            roundTrips(1, now, 100 * MS, others);
+        }
+        long sum = 0;
+        for (ReceiveWindow w : others) {
+            assertThat(w.window()).as("they share what it leaves").isGreaterThan(14 << 20);
+            sum += w.owed() - ReceiveWindow.INITIAL;
+        }
+        assertThat(sum + held - ReceiveWindow.INITIAL).isLessThanOrEqualTo(CreditBudget.DEFAULT);
+
+        long granted = 0;
+        while (slow.owed() > slow.window() || granted == 0) {
+            granted = slow.consumed(100_000, false, now[0] += MS, 100 * MS);
+            assertThat(granted == 0 || slow.owed() <= slow.window())
+                    .as("nothing is granted beyond the smaller window")
+                    .isTrue();
+        }
+        assertThat(slow.window()).isLessThan(held);
+    }
+
+    @Test
+    void aLinkTakesFromTheWholeProcess() {
+        CreditBudget process = new CreditBudget(1 << 20, null);
+        CreditBudget one = new CreditBudget(CreditBudget.DEFAULT, process);
+        CreditBudget two = new CreditBudget(600_000, process);
+        assertThat(two.take(700_000)).isEqualTo(600_000);
+        assertThat(one.left()).isEqualTo((1 << 20) - 600_000);
+        assertThat(one.take(Long.MAX_VALUE)).isEqualTo((1 << 20) - 600_000);
+        assertThat(one.left()).isZero();
+        assertThat(two.take(1)).isZero();
+        two.giveBack(600_000);
+        assertThat(one.left()).isEqualTo(600_000);
+        one.giveBack((1 << 20) - 600_000);
+        assertThat(one.left()).isEqualTo(1 << 20);
+        assertThat(process.left()).isEqualTo(1 << 20);
+    }
+
+    @Test
+    void aWindowThatIsNotNeededAnyMoreIsHalvedEachTenSeconds() {
+        long[] now = {1};
+        ReceiveWindow w = new ReceiveWindow(budget);
+        roundTrips(20, now, 100 * MS, w);
+        long before = w.window();
+        // From now on the application takes 1 MB a round trip.
+        long steps = 0;
+        while (w.window() > 3_000_000) {
+            now[0] += 100 * MS;
+            bulk(w, (int) Math.min(w.outstanding(), 1_000_000), false, now[0], 100 * MS);
+            assertThat(++steps).isLessThan(2_000);
+            if (steps == 300) {
+                assertThat(w.window()).isBetween(before / 2, before / 2 + 1);
+            }
+        }
+        assertThat(steps).isGreaterThan(400);
+        for (int i = 0; i < 1_000; i++) {
+            bulk(w, (int) Math.min(w.outstanding(), 1_000_000), false, now[0] += 100 * MS, 100 * MS);
+        }
+        assertThat(w.window()).as("twice what it takes").isBetween(1_900_000L, 2_200_000L);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - w.window() + ReceiveWindow.INITIAL);
+    }
+
+    @Test
+    void afterTheEndOnlyWhatIsUnreadIsOwed() {
+        long[] now = {1};
+        ReceiveWindow w = new ReceiveWindow(budget);
+        roundTrips(20, now, 100 * MS, w);
+        w.received(5_000_000, false);
+        w.ended();
+        assertThat(w.owed()).isEqualTo(5_000_000);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - 5_000_000 + ReceiveWindow.INITIAL);
+        assertThat(w.consumed(4_000_000, false, now[0], 0)).isZero();
+        assertThat(w.consumed(1_000_000, true, now[0], 0)).isZero();
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT);
+    }
+
+    @Test
+    void whatIsOwedIsWhatTheSenderHasAndWeHoldAndTheSenderIsNeverStuck() {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         for (int run = 0; run < 50; run++) {
-            ReceiveWindow w = new ReceiveWindow(budget);
+            CreditBudget few = new CreditBudget(random.nextInt(8 << 20), null);
+            ReceiveWindow other = new ReceiveWindow(few);
+            ReceiveWindow w = new ReceiveWindow(few);
             long credit = ReceiveWindow.INITIAL;
             long held = 0;
-            long now = 0;
+            long[] now = {1};
             for (int step = 0; step < 500; step++) {
-                now += random.nextInt(5_000_000);
+                now[0] += random.nextInt(5_000_000);
+                if (random.nextInt(20) == 0) {
+                    roundTrips(1, now, 20 * MS, other);
+                }
+                long before = w.owed();
                 if (random.nextBoolean() && credit > 0) {
-                    int n = (int) Math.min(credit, 1 + random.nextInt(100_000));
+                    int n = (int) Math.min(credit, 1 + random.nextInt(300_000));
                     credit -= n;
                     assertThat(w.received(n, credit == 0)).as("seed %d", seed).isTrue();
                     held += n;
                 } else if (held > 0) {
-                    int n = (int) Math.min(held, 1 + random.nextInt(60_000));
+                    int n = (int) Math.min(held, 1 + random.nextInt(200_000));
                     held -= n;
-                    credit += w.consumed(n, held == 0, now, 20 * MS);
+                    credit += w.consumed(n, held == 0, now[0], 20 * MS);
                 }
-                assertThat(credit + held).as("seed %d", seed).isLessThanOrEqualTo(w.window());
+                assertThat(credit + held).as("seed %d", seed).isEqualTo(w.owed());
+                assertThat(w.owed()).as("seed %d", seed).isLessThanOrEqualTo(Math.max(before, w.window()));
                 assertThat(credit + held).as("stuck, seed %d", seed).isPositive();
+                long out = Math.max(w.owed(), ReceiveWindow.INITIAL)
+                        + Math.max(other.owed(), ReceiveWindow.INITIAL)
+                        - 2L * ReceiveWindow.INITIAL;
+                assertThat(few.left()).as("seed %d", seed).isNotNegative();
+                assertThat(out + few.left())
+                        .as("nothing is out that was not taken from the budget, seed %d", seed)
+                        .isLessThanOrEqualTo(total(few, w, other));
             }
             w.close();
+            other.close();
         }
-        assertThat(left()).isEqualTo(CreditBudget.DEFAULT);
+    }
+
+    private static long total(CreditBudget budget, ReceiveWindow... windows) {
+        long sum = budget.left();
+        for (ReceiveWindow w : windows) {
+            sum += w.charged();
+        }
+        return sum;
     }
 
     @Test
@@ -141,15 +273,14 @@ class ReceiveWindowTest {
             f.a().writeAndFlush(Unpooled.wrappedBuffer(new byte[8_000_000]));
             pair.pump();
             assertThat(b.bytes.size()).isEqualTo(8_000_000);
-            long taken = CreditBudget.DEFAULT - pair.server.mux.budget().take(Long.MAX_VALUE);
-            pair.server.mux.budget().giveBack(CreditBudget.DEFAULT - taken);
+            long taken = CreditBudget.DEFAULT - pair.server.mux.budget().left();
             assertThat(taken)
                     .as("the sender's blocked flag was heard")
                     .isEqualTo(ReceiveWindow.EAGER - ReceiveWindow.INITIAL);
             assertThat(f.a().sendCredit()).isBetween(ReceiveWindow.EAGER * 3L / 4, (long) ReceiveWindow.EAGER);
             f.b().close();
             pair.pump();
-            assertThat(pair.server.mux.budget().take(Long.MAX_VALUE)).isEqualTo(CreditBudget.DEFAULT);
+            assertThat(pair.server.mux.budget().left()).isEqualTo(CreditBudget.DEFAULT);
         }
     }
 
@@ -167,7 +298,7 @@ class ReceiveWindowTest {
             f.a().writeAndFlush(Unpooled.wrappedBuffer(new byte[200_000]));
             pair.pump();
             assertThat(b.events).contains("inactive");
-            assertThat(pair.server.mux.budget().take(Long.MAX_VALUE)).isEqualTo(CreditBudget.DEFAULT);
+            assertThat(pair.server.mux.budget().left()).isEqualTo(CreditBudget.DEFAULT);
         }
     }
 }
