@@ -13,6 +13,9 @@
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
   probe.py stall HOST PORT N      sends N bytes, reads the answer
   probe.py short HOST PORT N      N connections, 50 at once, each one request and its answer; prints how many failed
+  probe.py sip HOST OUT IN N      N connections to OUT that send without end, N to IN that are sent to without end and read
+                                  a byte a second; prints STUCK when no sender has got anything rid for a second, and what
+                                  was moved when stdin ends
   probe.py banner HOST PORT       connects, sends nothing, prints what the server says
   probe.py garbage HOST PORT SEED bytes that are no TLS, no HTTP and no WebSocket, on many connections
 """
@@ -92,6 +95,17 @@ def serve(directory):
         c.sendall(f"{len(data)} {hashlib.sha256(data).hexdigest()}".encode())
 
     listen(7004, stalled, rcvbuf=16384)
+
+    def endless(c):
+        while True:
+            c.sendall(bytes(1 << 16))
+
+    def sipping(c):
+        while c.recv(1):
+            time.sleep(1)
+
+    listen(7007, endless)
+    listen(7008, sipping, rcvbuf=16384)
     u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     u.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     u.bind(("::", 7005))
@@ -175,6 +189,32 @@ def hold(host, port):
             say("EOF" if not s.recv(1) else "DATA")
         except OSError as e:
             say(name(e))
+
+
+def sip(host, out, into, count):
+    def small(port):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        s.connect((host, int(port)))
+        return s
+
+    senders, readers = ([small(port) for _ in range(int(count))] for port in (out, into))
+    say("CONNECTED")
+    sent, read, quiet = 0, 0, 0
+    for s in senders:
+        s.setblocking(False)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        end, before = time.monotonic() + 1, sent
+        while (left := end - time.monotonic()) > 0:
+            for s in select.select([], senders, [], left)[1]:
+                sent += s.send(bytes(1 << 16))
+        for s in readers:
+            read += len(s.recv(1))
+        # A sender moves on a little whenever the other end's kernel makes room; that is not progress.
+        quiet = quiet + 1 if sent - before < 65536 else 0
+        if quiet == 3:
+            say("STUCK")
+    say("MOVED", sent, read)
 
 
 def talk(host, port):

@@ -23,6 +23,10 @@ final class LanServices {
     static final int UDP_ECHO = 7005;
     /** Reads to end of file, then answers with the checksum. */
     static final int CHECKSUM = 7006;
+    /** Sends without end. */
+    static final int ENDLESS = 7007;
+    /** Reads a byte a second. */
+    static final int SIPPING = 7008;
     /** Nothing listens. */
     static final int CLOSED = 7098;
     /** The packet filter drops it. */
