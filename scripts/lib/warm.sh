@@ -3,7 +3,7 @@
 # docs/decisions/0008-aot-cache.md). Needs JDK 25 or later, root and network namespaces. Sourced by scripts/build, never run.
 # shellcheck shell=bash
 
-WARM_PREFIX=cv-warm-
+WARM_PREFIX=cv-warm-$$- # two builds at once have namespaces of their own
 WARM_PATIENCE_SECONDS=60
 
 # can_warm: whether this machine can.
@@ -34,8 +34,12 @@ make_warm() (
   trap clean EXIT
   exec >"$log" 2>&1 </dev/null
   rm -f "$CULVERT_LIB/../aot-$version-"*
+  # What a build that was killed has left. $$ is the script's own process.
+  for stale in $(ip netns list | grep -oE '^cv-warm-[0-9]+-[a-z]+' || true); do
+    owner=${stale#cv-warm-}
+    [ -d "/proc/${owner%%-*}" ] || ip netns del "$stale" 2>/dev/null || true
+  done
   for role in client gateway agent; do
-    ip netns del "$WARM_PREFIX$role" 2>/dev/null || true
     ip netns add "$WARM_PREFIX$role" && ip -n "$WARM_PREFIX$role" link set lo up || exit 1
   done
   warm_wire client 198.18.1.2/24 gateway 198.18.1.1/24 wan0 || exit 1
