@@ -54,10 +54,13 @@ public final class Enrolments {
     public static Enrolments open(Path directory, Clock clock) throws StateException {
         StateFiles files = new StateFiles(directory);
         Enrolments store = new Enrolments(files);
-        files.locked(() -> {
-            store.compact(clock.instant());
-            return true;
-        });
+        // Where nothing was enrolled nothing need be written: the directory may be read-only, as in a container.
+        if (files.exists(FILE)) {
+            files.locked(() -> {
+                store.compact(clock.instant());
+                return true;
+            });
+        }
         return store;
     }
 

@@ -355,4 +355,90 @@ class LinkConnectorTest {
         r.headers().set("Sec-WebSocket-Protocol", "culvert.12");
         assertThat(LinkUpgrade.speaksOurVersion(r)).isFalse();
     }
+
+    // ---- tokens that are bound to a key ----
+
+    private static final String CHALLENGE =
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Culvert-Proof nonce=\"n1\"\r\n"
+                    + "Content-Type: text/plain\r\nContent-Length: 5\r\n";
+
+    private Future<Link> connect(URI uri, byte[] pin, KeyPair key) throws Exception {
+        Future<Link> f = new LinkConnector(uri, pin, "the.token", key)
+                .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events));
+        assertThat(f.await(40, TimeUnit.SECONDS)).isTrue();
+        return f;
+    }
+
+    private static KeyPair holder() throws Exception {
+        return java.security.KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
+    }
+
+    /** Challenges, reads the request that follows on the same connection, then does what the script says. */
+    private static GatewayStub.Script challenging(CompletableFuture<String> second, GatewayStub.Script then) {
+        return (request, socket) -> {
+            socket.getOutputStream()
+                    .write((CHALLENGE + "\r\nproof").getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+            String again = GatewayStub.readRequest(socket.getInputStream());
+            second.complete(again);
+            then.answer(again, socket);
+        };
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aChallengeIsAnsweredOnTheSameConnection(boolean tls) throws Exception {
+        KeyPair ca = GatewayStub.key();
+        GatewayStub.Identity identity = identity(ca, ca, Duration.ofDays(1));
+        CompletableFuture<String> second = new CompletableFuture<>();
+        try (GatewayStub stub =
+                new GatewayStub(tls ? identity : null, challenging(second, GatewayStub.upgrade(new byte[0])))) {
+            Future<Link> link = connect(stub.uri(), tls ? GatewayStub.pin(ca) : null, holder());
+            assertThat(link.cause()).isNull();
+            assertThat(stub.sockets).hasSize(1);
+            assertThat(GatewayStub.header(stub.requests.get(0), "culvert-proof"))
+                    .isEmpty();
+            LinkProof proof = LinkProof.parse(GatewayStub.header(second.get(), "culvert-proof"));
+            assertThat(proof.nonce()).isEqualTo("n1");
+            assertThat(proof.verify("the.token")).isTrue();
+            assertThat(proof.certificate()).isEqualTo(tls ? LinkProof.sha256(identity.chain()[0].getEncoded()) : null);
+            assertThat(GatewayStub.header(second.get(), "authorization")).isEqualTo("Bearer the.token");
+        }
+    }
+
+    /** The nonce was too old by then, or a proxy has other ideas: a new try may help, so it is no refusal. */
+    @ParameterizedTest
+    @ValueSource(strings = {"second challenge", "connection: close"})
+    void aProofThatIsNotTakenIsTriedAgain(String how) throws Exception {
+        GatewayStub.Script close = GatewayStub.response(CHALLENGE + "Connection: close\r\n\r\nproof");
+        GatewayStub.Script again =
+                challenging(new CompletableFuture<>(), GatewayStub.response(CHALLENGE + "\r\nproof"));
+        try (GatewayStub stub = new GatewayStub(null, how.startsWith("second") ? again : close)) {
+            assertThat(connect(stub.uri(), null, holder()).cause())
+                    .isNotInstanceOf(LinkRefusedException.class)
+                    .hasMessageContaining("did not take our proof");
+        }
+    }
+
+    @Test
+    void withoutAKeyAChallengeIsARefusal() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.response(CHALLENGE + "\r\nproof"))) {
+            assertThat(failure(stub.uri(), null))
+                    .isInstanceOfSatisfying(
+                            LinkRefusedException.class,
+                            e -> assertThat(e.isPermanent()).isTrue())
+                    .hasMessageContaining("refused: proof");
+        }
+    }
+
+    @Test
+    void tooManyWrongTokensAreNoRefusalOfThisOne() throws Exception {
+        try (GatewayStub stub =
+                new GatewayStub(null, GatewayStub.response(GatewayStub.page("429 Slow", "text/html", "<p>")))) {
+            assertThat(failure(stub.uri(), null))
+                    .isInstanceOfSatisfying(
+                            LinkRefusedException.class,
+                            e -> assertThat(e.isPermanent()).isFalse())
+                    .hasMessageContaining("too many wrong tokens");
+        }
+    }
 }

@@ -1,0 +1,114 @@
+package dev.culvert.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.token.StateDirectory;
+import dev.culvert.token.Token;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Tokens that bind themselves to the machine that uses them first, and tokens that are taken back, by the real programs. */
+@Tag("netns")
+final class EnrolmentIT {
+    @RegisterExtension
+    static final Lab lab = new Lab();
+
+    private static String fetch() throws Exception {
+        return lab.shell(
+                lab.client,
+                Duration.ofSeconds(30),
+                "curl -s -m 20 -o /dev/null -w '%{http_code}' http://" + Lab.OFFICE_HOST + ":" + LanServices.HTTP
+                        + "/small || true");
+    }
+
+    @Test
+    void aCopiedTokenIsOfNoUseAndARevokedOneNeither() throws Exception {
+        LanServices.start(lab);
+        Program gateway = lab.startGateway();
+        Path agentToken = lab.directory().resolve("agent-office.token");
+        lab.token(
+                "agent",
+                "--name",
+                "office",
+                "--gateway",
+                "wss://10.71.2.1:" + Lab.PORT,
+                "--routes",
+                "192.168.77.0/24",
+                "--enrol",
+                "--out",
+                agentToken.toString());
+        Program agent = lab.start(
+                lab.office,
+                "agent",
+                lab.script("agent"),
+                "--token-file",
+                agentToken.toString(),
+                "--state",
+                lab.directory().resolve("agent-state").toString());
+        agent.awaitOutput("connected to", Lab.START);
+        Path clientToken = lab.clientToken("laptop", "office:192.168.77.0/24", "--enrol");
+        Program client = lab.startClient(clientToken);
+        assertThat(fetch()).isEqualTo("200");
+
+        // A copy of the token on another machine.
+        Outcome thief = lab.run(
+                lab.plant,
+                Lab.START,
+                lab.script("client"),
+                "up",
+                "--token-file",
+                clientToken.toString(),
+                "--state",
+                lab.directory().resolve("thief-state").toString());
+        assertThat(thief.exit()).isEqualTo(1);
+        assertThat(thief.output()).contains("already enrolled by another key");
+        Outcome thiefsAgent = lab.run(
+                lab.gateway,
+                Lab.START,
+                lab.script("agent"),
+                "--token-file",
+                agentToken.toString(),
+                "--state",
+                lab.directory().resolve("thief-state").toString());
+        assertThat(thiefsAgent.exit()).isEqualTo(1);
+        assertThat(thiefsAgent.output()).contains("already enrolled by another key");
+        assertThat(fetch()).isEqualTo("200");
+
+        // Its own program comes back with its key, and the gateway remembers after a restart.
+        assertThat(gateway.terminate()).isEqualTo(143);
+        gateway = lab.startGateway();
+        client.awaitOutput("link lost", Lab.START);
+        for (int i = 0; i < 30 && !fetch().equals("200"); i++) {
+            assertThat(client.isAlive()).isTrue();
+        }
+        assertThat(fetch()).isEqualTo("200");
+
+        StateDirectory.open(lab.state())
+                .revocations()
+                .revokeName(EnumSet.of(Token.Kind.CLIENT), "laptop", "the laptop was stolen");
+        client.awaitOutput("your token was revoked; ask for a new one", Lab.START);
+        assertThat(fetch()).isEqualTo("000");
+        assertThat(client.isAlive()).isTrue();
+        StateDirectory.open(lab.state()).revocations().revokeName(EnumSet.of(Token.Kind.AGENT), "office", "");
+        agent.awaitOutput("your token was revoked; ask for a new one", Lab.START);
+        assertThat(client.terminate()).isEqualTo(143);
+        assertThat(gateway.terminate()).isEqualTo(143);
+
+        List<String> audit = Files.readAllLines(lab.state().resolve("audit.jsonl"));
+        assertThat(audit).filteredOn(l -> l.contains("\"token-enrolled\"")).hasSize(2);
+        assertThat(audit).filteredOn(l -> l.contains("\"token-revoked\"")).hasSize(2);
+        assertThat(audit)
+                .filteredOn(l -> l.contains("\"token-refused\""))
+                .hasSizeGreaterThanOrEqualTo(2)
+                .anySatisfy(l -> assertThat(l).contains("already enrolled by another key", "\"laptop\""));
+        assertThat(audit)
+                .filteredOn(l -> l.contains("\"event\":\"flow\""))
+                .anySatisfy(l -> assertThat(l).contains("\"end\":\"finished\"", "\"host\":\"192.168.77.2\""));
+    }
+}
