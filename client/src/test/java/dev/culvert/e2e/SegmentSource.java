@@ -119,8 +119,8 @@ final class SegmentSource {
         private void sent(ChannelHandlerContext ctx) {
             TunStats s = tun.stats();
             System.out.println("SENT " + port + " " + HexFormat.of().formatHex(digest.digest()) + " super="
-                        + (s.superPacketsOut() > 0) + " software=" + (s.softwareOut() > 0) + " refused="
-                        + (s.refusedOut() + s.malformedOut() + s.gsoFallbacks()));
+                    + (s.superPacketsOut() > 0) + " software=" + (s.softwareOut() > 0) + " refused="
+                    + (s.refusedOut() + s.malformedOut() + s.gsoFallbacks()));
             ctx.close();
         }
     }

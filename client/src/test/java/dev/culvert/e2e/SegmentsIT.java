@@ -48,25 +48,29 @@ final class SegmentsIT {
                 Integer.toString(mtu),
                 Boolean.toString(offload),
                 Long.toString(seed))) {
-        source.awaitOutput("READY", PATIENCE);
-        lab.must(lab.client, "ip", "addr", "add", "10.66.0.1/24", "dev", device);
-        lab.must(lab.client, "ip", "-6", "addr", "add", "fd66::1/64", "dev", device, "nodad");
-        lab.must(lab.client, "ip", "link", "set", device, "up");
-        for (int i = 0; i < CONNECTIONS; i++) {
-            // At least what IPv4 hosts must take, at most what the interface carries: the kernel lowers it then.
-            int segment = 536 + random.nextInt(mtu < 9000 ? mtu - 536 : 8464);
-            String[] got = lab.probe(
-                            lab.client, "digest", i % 2 == 0 ? "10.66.0.2" : "fd66::2", "80", Integer.toString(segment))
-                    .split(" ");
-            source.awaitOutput("SENT " + got[0] + " ", PATIENCE);
-            assertThat(source.output())
-                    .as("seed " + seed + " segment " + segment)
-                    .contains("SENT " + got[0] + " " + got[1] + " super=" + offload + " software=" + !offload
-                            + " refused=0");
-        }
-        assertThat(lab.shell(lab.client, PATIENCE, "awk '/^Tcp:/ { if (n++) print $14, $NF }' /proc/net/snmp"))
-                .as("the kernel's Tcp InErrs and InCsumErrors, seed " + seed)
-                .isEqualToIgnoringWhitespace("0 0");
+            source.awaitOutput("READY", PATIENCE);
+            lab.must(lab.client, "ip", "addr", "add", "10.66.0.1/24", "dev", device);
+            lab.must(lab.client, "ip", "-6", "addr", "add", "fd66::1/64", "dev", device, "nodad");
+            lab.must(lab.client, "ip", "link", "set", device, "up");
+            for (int i = 0; i < CONNECTIONS; i++) {
+                // At least what IPv4 hosts must take, at most what the interface carries: the kernel lowers it then.
+                int segment = 536 + random.nextInt(mtu < 9000 ? mtu - 536 : 8464);
+                String[] got = lab.probe(
+                                lab.client,
+                                "digest",
+                                i % 2 == 0 ? "10.66.0.2" : "fd66::2",
+                                "80",
+                                Integer.toString(segment))
+                        .split(" ");
+                source.awaitOutput("SENT " + got[0] + " ", PATIENCE);
+                assertThat(source.output())
+                        .as("seed " + seed + " segment " + segment)
+                        .contains("SENT " + got[0] + " " + got[1] + " super=" + offload + " software=" + !offload
+                                + " refused=0");
+            }
+            assertThat(lab.shell(lab.client, PATIENCE, "awk '/^Tcp:/ { if (n++) print $14, $NF }' /proc/net/snmp"))
+                    .as("the kernel's Tcp InErrs and InCsumErrors, seed " + seed)
+                    .isEqualToIgnoringWhitespace("0 0");
         }
     }
 }

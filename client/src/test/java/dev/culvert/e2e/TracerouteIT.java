@@ -95,11 +95,13 @@ final class TracerouteIT {
         }
     }
 
+    /** {@code -w 5,0,0}: or traceroute waits but three times as long as the hop's first answer took. */
     @ParameterizedTest
     @CsvSource({"-4, U", "-6, U", "-4, -I", "-6, -I"})
     void tracerouteShowsTheRoutersBehindTheAgent(String family, String method) throws Exception {
         String host = family.equals("-4") ? FAR : FAR_6;
-        List<String> command = new java.util.ArrayList<>(List.of("traceroute", "-n", family, "-m", "8", host));
+        List<String> command =
+                new java.util.ArrayList<>(List.of("traceroute", "-n", "-w", "5,0,0", family, "-m", "8", host));
         if (method.startsWith("-")) {
             command.add(1, method);
         }
@@ -124,7 +126,8 @@ final class TracerouteIT {
     void tracerouteByTcpShowsTheDestinationBehindTheFirstHop(String family) throws Exception {
         boolean ipv4 = family.equals("-4");
         String host = ipv4 ? FAR : FAR_6;
-        String out = lab.must(lab.client, "traceroute", "-T", "-n", family, "-p", "" + CLOSED, "-m", "8", host);
+        String out = lab.must(
+                lab.client, "traceroute", "-T", "-n", "-w", "5,0,0", family, "-p", "" + CLOSED, "-m", "8", host);
         assertPath(out, List.of((ipv4 ? PATH : PATH_6).get(0), host));
     }
 

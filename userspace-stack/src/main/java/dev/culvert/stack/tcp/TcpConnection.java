@@ -32,30 +32,19 @@ final class TcpConnection extends FlowEntry {
         CLOSED
     }
 
-    /** SYN+ACK goes out six times: 1, 2, 4, 8, 16 and 32 s apart, 63 s in all. */
-    private static final int SYN_ACK_RETRIES = 5;
     /** RFC 5961 section 7 asks for a limit; it is per connection, for a shared one is a side channel (CVE-2016-5696). */
     private static final long CHALLENGE_SPACING = TimeUnit.MILLISECONDS.toNanos(100);
-    /** The least MSS that is believed, as in kernels: with less, headers outweigh data many times over. */
-    private static final int MIN_MSS = 48;
-    /** RFC 9293 section 3.7.1, MUST-15: without the option. */
-    private static final int DEFAULT_MSS_IPV4 = 536;
-
-    private static final int DEFAULT_MSS_IPV6 = 1220;
 
     private final TcpEndpoint endpoint;
     final Receiver receiver;
     final Sender sender;
-    private final int irs;
-    private final boolean scaling;
-    private final boolean sack;
+    final Handshake handshake;
     final Timestamps timestamps;
 
     private State state = State.SYN_RECEIVED;
     private @Nullable TcpFlow flow;
     private long lastReceived;
     private long lastChallenge;
-    private int synAckRetries;
     /** Type and code of the last ICMP error about a segment in flight, -1 for none. */
     private int softError = -1;
 
@@ -77,19 +66,16 @@ final class TcpConnection extends FlowEntry {
         int iss = endpoint.initialSequence(request, now);
         this.endpoint = endpoint;
         this.flow = flow;
-        this.irs = request.irs;
-        this.scaling = request.windowScale >= 0;
-        this.sack = request.sackPermitted;
+        this.handshake = new Handshake(this, endpoint, request);
         this.timestamps = new Timestamps(request, endpoint.timestampOffset(request), now);
         this.lifeTimer = new LifeTimer(this, endpoint);
         this.lastReceived = now;
         this.lastChallenge = now - CHALLENGE_SPACING;
-        int headers = (isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH) + Tcp.HEADER_LENGTH;
-        int offered = request.mss != 0 ? request.mss : isIpv4() ? DEFAULT_MSS_IPV4 : DEFAULT_MSS_IPV6;
-        int mss = Math.min(Math.max(offered, MIN_MSS), endpoint.config.mtu() - headers);
+        int mss = handshake.mss();
         int options = timestamps.enabled ? Timestamps.OPTION_LENGTH : 0;
-        this.receiver = new Receiver(endpoint, irs, scaling ? endpoint.receiveShift : -1, mss);
-        this.sender = new Sender(this, endpoint, iss, request.windowScale, mss - options, headers + options);
+        this.receiver = new Receiver(endpoint, request.irs, handshake.scaling ? endpoint.receiveShift : -1, mss);
+        this.sender =
+                new Sender(this, endpoint, iss, request.windowScale, mss - options, handshake.headers() + options);
     }
 
     State state() {
@@ -101,7 +87,7 @@ final class TcpConnection extends FlowEntry {
     }
 
     boolean sackPermitted() {
-        return sack;
+        return handshake.sack;
     }
 
     long lastReceived() {
@@ -115,34 +101,12 @@ final class TcpConnection extends FlowEntry {
 
     /** Bytes that selective acknowledgements will take in the next segment. */
     int optionRoom() {
-        return sack && receiver.hasOutOfOrder() ? 4 + 8 * OutOfOrderQueue.MAX_BLOCKS : 0;
-    }
-
-    // ---- Opening ----
-
-    /** Sends SYN+ACK; again each time the timer fires. */
-    void sendSynAck(long now) {
-        SegmentWriter writer = endpoint.writer;
-        writer.mss = endpoint.config.mtu() - (isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH) - Tcp.HEADER_LENGTH;
-        writer.windowScale = scaling ? receiver.shift : -1;
-        writer.sackPermitted = sack;
-        timestamps.write(writer, now);
-        writer.write(this, Tcp.SYN | Tcp.ACK, sender.iss, receiver.next, receiver.synWindow());
-        sender.next = sender.iss + 1;
-        sender.max = sender.next;
-        endpoint.output.scheduleFlush();
-        endpoint.timers.arm(retransmissionTimer, now, sender.roundTripTime.timeout());
+        return handshake.sack && receiver.hasOutOfOrder() ? 4 + 8 * OutOfOrderQueue.MAX_BLOCKS : 0;
     }
 
     private void establish(Segment segment, long now) {
         state = State.ESTABLISHED;
-        endpoint.counters.count(Counter.FLOWS_ESTABLISHED);
-        endpoint.timers.cancel(retransmissionTimer);
-        sender.roundTripTime.progress();
-        if (synAckRetries > 0) {
-            sender.roundTripTime.handshakeWasRetransmitted();
-        }
-        sender.established(segment, now);
+        handshake.complete(segment, now);
         lifeTimer.established(now);
         TcpFlow established = flow;
         if (established != null) {
@@ -154,12 +118,8 @@ final class TcpConnection extends FlowEntry {
 
     /** One segment of this connection, {@code segment} having been parsed from {@code packet}. */
     void receive(ByteBuf packet, Segment segment, long now) {
-        if (state == State.SYN_RECEIVED && segment.has(Tcp.SYN) && segment.sequence == irs) {
-            if (!segment.has(Tcp.RST | Tcp.ACK)) {
-                endpoint.counters.count(Counter.SYN_RETRANSMITS_IN);
-                sendSynAck(now);
-                return;
-            }
+        if (state == State.SYN_RECEIVED && handshake.answersRepeatedSyn(segment, now)) {
+            return;
         }
         if (segment.has(Tcp.RST)) {
             receiveReset(segment, now);
@@ -178,10 +138,7 @@ final class TcpConnection extends FlowEntry {
             return;
         }
         if (state == State.SYN_RECEIVED) {
-            if (segment.acknowledgment != sender.iss + 1) {
-                endpoint.counters.count(Counter.RESETS_OUT);
-                endpoint.writer.write(this, Tcp.RST, segment.acknowledgment, 0, 0);
-                endpoint.output.scheduleFlush();
+            if (!handshake.isCompletedBy(segment)) {
                 return;
             }
             lastReceived = now;
@@ -396,7 +353,7 @@ final class TcpConnection extends FlowEntry {
         int segmentSize = sender.mss;
         timestamps.write(writer, endpoint.now());
         OutOfOrderQueue early = receiver.outOfOrder();
-        if (sack && early != null && !early.isEmpty()) {
+        if (handshake.sack && early != null && !early.isEmpty()) {
             writer.sackBlocks = early.blocks(OutOfOrderQueue.MAX_BLOCKS, writer.sackLeft, writer.sackRight);
             if (length > 0) {
                 segmentSize = Math.max(8, segmentSize - 4 - 8 * writer.sackBlocks);
@@ -422,13 +379,7 @@ final class TcpConnection extends FlowEntry {
     private void retransmissionTimeout() {
         long now = endpoint.now();
         if (state == State.SYN_RECEIVED) {
-            if (++synAckRetries > SYN_ACK_RETRIES) {
-                timedOut("handshake not completed after " + SYN_ACK_RETRIES + " retransmissions");
-                return;
-            }
-            endpoint.counters.count(Counter.RETRANSMITTED_SEGMENTS);
-            sender.roundTripTime.backOff();
-            sendSynAck(now);
+            handshake.timeout(now);
         } else if (!isGone() && !sender.timeout(now)) {
             timedOut("no acknowledgement for " + TimeUnit.NANOSECONDS.toSeconds(endpoint.config.userTimeoutNanos())
                     + " s");
@@ -471,7 +422,7 @@ final class TcpConnection extends FlowEntry {
         }
         int headers = isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH;
         int smaller = mtu - headers - Tcp.HEADER_LENGTH - (timestamps.enabled ? Timestamps.OPTION_LENGTH : 0);
-        if (state != State.SYN_RECEIVED && smaller >= MIN_MSS) {
+        if (state != State.SYN_RECEIVED && smaller >= Handshake.MIN_MSS) {
             sender.reduceMss(smaller, endpoint.now());
         }
     }

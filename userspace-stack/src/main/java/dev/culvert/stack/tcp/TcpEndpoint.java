@@ -322,7 +322,7 @@ public final class TcpEndpoint {
         flow.pipeline().addLast(handler);
         parent.eventLoop().register(flow);
         if (!flow.connection().isGone()) {
-            flow.connection().sendSynAck(now());
+            flow.connection().handshake.sendSynAck(now());
         }
         return flow;
     }
