@@ -38,17 +38,17 @@ public final class Agent implements AutoCloseable {
     private boolean everUp;
     private @Nullable FlowMultiplexer current;
 
-    /** @param connector made from the token's gateway, pin and text */
-    public Agent(AgentToken token, LinkConnector connector, LinkSettings settings) {
-        this(token, connector, settings, new NameResolver());
+    /** @param connectors made from the token's gateways, pin and text */
+    public Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings) {
+        this(token, connectors, settings, new NameResolver());
     }
 
     /** @param resolver closed with the agent */
-    Agent(AgentToken token, LinkConnector connector, LinkSettings settings, NameResolver resolver) {
+    Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings, NameResolver resolver) {
         this.resolver = resolver;
         this.token = token;
         this.echo = EchoSessions.isAvailable();
-        this.keeper = new LinkKeeper(loop, connector, settings, new Flows());
+        this.keeper = new LinkKeeper(loop, connectors, settings, new Flows());
     }
 
     public void start() {
@@ -89,7 +89,7 @@ public final class Agent implements AutoCloseable {
             List<String> routes = token.routes().stream().map(Object::toString).toList();
             String version = Agent.class.getPackage().getImplementationVersion();
             link.announce(new Announcement.Agent(instance, version, routes, echo));
-            log.info("connected to {} as '{}', serving {}", token.gateway(), token.name(), routes);
+            log.info("connected to {} as '{}', serving {}", keeper.gateway(), token.name(), routes);
         }
 
         @Override
@@ -151,7 +151,7 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public void linkDown(FlowMultiplexer link, String why) {
-            log.warn("link to {} is down: {}", token.gateway(), why);
+            log.warn("link to {} is down: {}", keeper.gateway(), why);
         }
 
         @Override

@@ -299,7 +299,8 @@ final class EchoSessions {
 
             @Override
             public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                // Where there is a queue the error came through it, perhaps already, just before in channelReadComplete.
+                // Where there is a queue the error came through it, perhaps already, just before in
+                // channelReadComplete.
                 if (errors == null) {
                     end(DialErrors.reason(cause));
                 } else {

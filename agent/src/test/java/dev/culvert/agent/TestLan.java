@@ -7,6 +7,7 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.DatagramError;
 import dev.culvert.tunnel.Destination;
@@ -77,6 +78,8 @@ final class TestLan implements AutoCloseable {
     /** @param lookup what the agent takes for the system's resolver */
     TestLan(Path dir, NameResolver.Lookup lookup, List<String> routes, String... grants) throws Exception {
         state = StateDirectory.openOrCreate(dir);
+        List<URI> name = List.of(URI.create("wss://gateway.test"));
+        state.setGatewayUrls(name);
         gateway = new Gateway(
                 state,
                 new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
@@ -89,25 +92,19 @@ final class TestLan implements AutoCloseable {
         Instant now = Instant.now();
         byte[] pin = Base64.getUrlDecoder().decode(state.caPin());
         AgentToken agentToken = AgentToken.of(
-                "office",
-                uri,
-                state.caPin(),
-                now,
-                now.plusSeconds(600),
+                TokenTerms.of("office", List.of(uri), state.caPin(), now, now.plusSeconds(600))
+                        .withAudience(name),
                 routes.stream().map(IpPrefix::parse).toList());
         agent = new Agent(
                 agentToken,
-                new LinkConnector(uri, pin, state.signer().sign(agentToken)),
+                List.of(new LinkConnector(uri, pin, state.signer().sign(agentToken))),
                 LinkSettings.DEFAULT,
                 new NameResolver(lookup));
         agent.start();
         String client = state.signer()
                 .sign(ClientToken.of(
-                        "laptop",
-                        uri,
-                        state.caPin(),
-                        now,
-                        now.plusSeconds(600),
+                        TokenTerms.of("laptop", List.of(uri), state.caPin(), now, now.plusSeconds(600))
+                                .withAudience(name),
                         Arrays.stream(grants).map(Grant::parse).toList()));
         new LinkConnector(uri, pin, client)
                 .connect(loop, LinkSettings.DEFAULT, mux)

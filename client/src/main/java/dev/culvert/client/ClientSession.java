@@ -7,6 +7,7 @@ import dev.culvert.stack.StackConfig;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.Route;
 import dev.culvert.tun.TunChannel;
 import dev.culvert.tun.TunDevice;
 import dev.culvert.tun.TunStats;
@@ -75,7 +76,7 @@ final class ClientSession implements AutoCloseable {
     private final @Nullable HostRoutes host;
     private final LinkKeeper keeper;
     private final Voice voice;
-    private final List<RouteTable.Wanted> wanted;
+    private final List<Route> wanted;
     private final boolean full;
     private final LinkView view = new LinkView();
     private final FlowCounts counts = new FlowCounts();
@@ -98,10 +99,10 @@ final class ClientSession implements AutoCloseable {
     ClientSession(
             TunDevice device,
             @Nullable HostRoutes host,
-            LinkConnector connector,
+            List<LinkConnector> connectors,
             LinkSettings settings,
             RouterAddresses router,
-            List<RouteTable.Wanted> wanted,
+            List<Route> wanted,
             boolean full,
             Voice voice)
             throws IOException {
@@ -126,7 +127,7 @@ final class ClientSession implements AutoCloseable {
         }
         tun.closeFuture()
                 .addListener(f -> failed.complete(new IOException("the interface " + device.name() + " is gone")));
-        keeper = new LinkKeeper(loop, connector, settings, new Events());
+        keeper = new LinkKeeper(loop, connectors, settings, new Events());
     }
 
     void start() {

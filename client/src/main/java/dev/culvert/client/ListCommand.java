@@ -22,6 +22,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -71,12 +72,12 @@ final class ListCommand implements Callable<Integer> {
         String pin = token.pin();
         HolderKey key =
                 HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
-        LinkConnector connector = new LinkConnector(
-                token.gateway(),
+        List<LinkConnector> connectors = LinkConnector.all(
+                token.gateways(),
                 pin == null ? null : Base64.getUrlDecoder().decode(pin),
                 jwt,
                 key == null ? null : key.pair());
-        Announcement.Reachable reachable = ask(connector);
+        Announcement.Reachable reachable = ask(connectors);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(new String(Announcement.encode(reachable), StandardCharsets.UTF_8));
@@ -85,6 +86,19 @@ final class ListCommand implements Callable<Integer> {
         }
         out.flush();
         return CommandLine.ExitCode.OK;
+    }
+
+    /** The first gateway that answers; what the last one says if none does. */
+    private static Announcement.Reachable ask(List<LinkConnector> connectors) throws IOException {
+        for (int i = 0; ; i++) {
+            try {
+                return ask(connectors.get(i));
+            } catch (IOException e) {
+                if (i == connectors.size() - 1) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private static Announcement.Reachable ask(LinkConnector connector) throws IOException {

@@ -2,6 +2,7 @@ package dev.culvert.client;
 
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.PrefixTable;
+import dev.culvert.token.Route;
 import dev.culvert.tunnel.Announcement;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -18,9 +19,6 @@ import org.jspecify.annotations.Nullable;
  * connected wins, then the one whose name sorts first.
  */
 final class RouteTable {
-    /** A prefix that the user asked for, and through whom; agent null means whoever announces it. */
-    record Wanted(IpPrefix prefix, @Nullable String agent) {}
-
     static final RouteTable EMPTY = new RouteTable(new LinkedHashMap<>(), List.of());
 
     private final Map<IpPrefix, String> routes;
@@ -33,7 +31,7 @@ final class RouteTable {
         routes.forEach(table::put);
     }
 
-    static RouteTable of(List<Announcement.ReachableAgent> agents, List<Wanted> wanted, boolean full) {
+    static RouteTable of(List<Announcement.ReachableAgent> agents, List<Route> wanted, boolean full) {
         Map<IpPrefix, String> routes = new LinkedHashMap<>();
         List<String> problems = new ArrayList<>();
         Map<IpPrefix, Announcement.ReachableAgent> announced = new LinkedHashMap<>();
@@ -60,7 +58,7 @@ final class RouteTable {
                         "--full: no agent announces a default route that this token grants; the agent's token needs --routes 0.0.0.0/0 and yours --allow AGENT:0.0.0.0/0");
             }
         }
-        for (Wanted w : wanted) {
+        for (Route w : wanted) {
             String agent = w.agent() != null ? w.agent() : announcer(announced, w.prefix());
             if (agent == null) {
                 problems.add("--route " + w.prefix() + ": no agent announces it; name one as in --route " + w.prefix()

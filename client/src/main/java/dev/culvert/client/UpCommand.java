@@ -4,8 +4,10 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderDirectory;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.Shutdown;
 import dev.culvert.token.cli.TokenOption;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;
@@ -16,12 +18,12 @@ import dev.culvert.tunnel.LinkSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -48,15 +50,11 @@ final class UpCommand implements Callable<Integer> {
     private static final String ADDRESS_6 = "fd63:756c:7665:7274::1";
 
     /** Going down takes less than this. */
-    private static final long SHUTDOWN_MILLIS = 15_000;
+    private static final Duration SHUTDOWN = Duration.ofSeconds(15);
 
     private static final long STATUS_MILLIS = 1_000;
 
-    /**
-     * Opened when all is taken back. The shutdown hook waits for this, not for the main thread: that one goes on into
-     * System.exit, which never returns while the JVM is shutting down.
-     */
-    private final CountDownLatch done = new CountDownLatch(1);
+    private @Nullable Shutdown stop;
 
     @Spec
     CommandSpec spec = CommandSpec.create();
@@ -68,7 +66,7 @@ final class UpCommand implements Callable<Integer> {
             names = "--route",
             paramLabel = "CIDR[=AGENT]",
             description =
-                    "Route only this network (repeatable). Default: all that the agents announce and the token grants, but the default route.")
+                    "Route only this network (repeatable). Default: the token's routes; without those all that the agents announce and the token grants, but the default route.")
     List<String> routes = new ArrayList<>();
 
     @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
@@ -130,7 +128,7 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        List<RouteTable.Wanted> wanted = parseRoutes();
+        List<Route> wanted = parseRoutes();
         checkFamily("--address", address4, 4);
         checkFamily("--address6", address6, 16);
         TunConfig config;
@@ -149,8 +147,8 @@ final class UpCommand implements Callable<Integer> {
         String pin = token.pin();
         HolderKey key =
                 HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
-        LinkConnector connector = new LinkConnector(
-                token.gateway(),
+        List<LinkConnector> connectors = LinkConnector.all(
+                token.gateways(),
                 pin == null ? null : Base64.getUrlDecoder().decode(pin),
                 jwt,
                 key == null ? null : key.pair());
@@ -159,9 +157,11 @@ final class UpCommand implements Callable<Integer> {
             if (!noHostChanges) {
                 repair(journal, status);
             }
-            return run(config, connector, token, wanted, journal, status);
+            return run(config, connectors, token, wanted.isEmpty() ? token.routes() : wanted, journal, status);
         } finally {
-            done.countDown();
+            if (stop != null) {
+                stop.done();
+            }
         }
     }
 
@@ -191,9 +191,9 @@ final class UpCommand implements Callable<Integer> {
 
     private Integer run(
             TunConfig config,
-            LinkConnector connector,
+            List<LinkConnector> connectors,
             ClientToken token,
-            List<RouteTable.Wanted> wanted,
+            List<Route> wanted,
             UndoJournal journal,
             StatusLine status)
             throws Exception {
@@ -206,8 +206,8 @@ final class UpCommand implements Callable<Integer> {
                 host = new HostRoutes(journal, device.name(), status::say);
                 host.configure(mtu, config.txQueueLength(), address4, address6, router);
             }
-            session =
-                    new ClientSession(device, host, connector, LinkSettings.DEFAULT, router, wanted, full, status::say);
+            session = new ClientSession(
+                    device, host, connectors, LinkSettings.DEFAULT, router, wanted, full, status::say);
         } catch (Exception e) {
             device.close();
             if (host != null) {
@@ -215,20 +215,9 @@ final class UpCommand implements Callable<Integer> {
             }
             throw e;
         }
-        Thread main = Thread.currentThread();
-        Thread stop = new Thread(
-                () -> {
-                    main.interrupt();
-                    try {
-                        done.await(SHUTDOWN_MILLIS, TimeUnit.MILLISECONDS);
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                },
-                "stop");
-        Runtime.getRuntime().addShutdownHook(stop);
-        status.say("interface " + device.name() + " is up; connecting to " + token.gateway() + " as '" + token.name()
-                + "'");
+        stop = new Shutdown(SHUTDOWN);
+        status.say("interface " + device.name() + " is up; connecting to "
+                + token.gateways().get(0) + " as '" + token.name() + "'");
         Throwable cause = null;
         try {
             session.start();
@@ -256,15 +245,12 @@ final class UpCommand implements Callable<Integer> {
         return CommandLine.ExitCode.OK;
     }
 
-    private List<RouteTable.Wanted> parseRoutes() {
-        List<RouteTable.Wanted> list = new ArrayList<>();
+    private List<Route> parseRoutes() {
+        List<Route> list = new ArrayList<>();
         for (String text : routes) {
             for (String one : text.split(",")) {
-                int equals = one.indexOf('=');
                 try {
-                    list.add(new RouteTable.Wanted(
-                            IpPrefix.parse(equals < 0 ? one : one.substring(0, equals)),
-                            equals < 0 ? null : one.substring(equals + 1)));
+                    list.add(Route.parse(one));
                 } catch (IllegalArgumentException e) {
                     throw new ParameterException(spec.commandLine(), "--route " + one + ": " + e.getMessage());
                 }

@@ -3,6 +3,7 @@ package dev.culvert.client;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.Route;
 import dev.culvert.tunnel.Announcement.ReachableAgent;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -18,8 +19,8 @@ final class RouteTableTest {
         return new ReachableAgent(name, instances, List.of(routes));
     }
 
-    private static RouteTable.Wanted wanted(String prefix, @Nullable String agent) {
-        return new RouteTable.Wanted(IpPrefix.parse(prefix), agent);
+    private static Route wanted(String prefix, @Nullable String agent) {
+        return new Route(IpPrefix.parse(prefix), agent);
     }
 
     private static InetAddress address(String text) throws UnknownHostException {

@@ -45,12 +45,12 @@ final class HostilePeer {
         Announcement.Agent announcement = null;
         Token.Kind kind = args[0].contains("agent-") ? Token.Kind.AGENT : Token.Kind.CLIENT;
         if (TokenReader.read(jwt, kind) instanceof AgentToken agent) {
-            gateway = agent.gateway();
+            gateway = agent.gateways().get(0);
             pin = agent.pin();
             announcement = new Announcement.Agent("hostile", "0", List.of("192.168.99.0/24"), true);
         } else {
             ClientToken client = (ClientToken) TokenReader.read(jwt, kind);
-            gateway = client.gateway();
+            gateway = client.gateways().get(0);
             pin = client.pin();
         }
         LinkConnector connector = new LinkConnector(

@@ -78,9 +78,7 @@ final class Authenticator {
         try {
             token = verifier.verify(bearer);
         } catch (TokenException e) {
-            boolean ours =
-                    e.reason() == TokenException.Cause.EXPIRED || e.reason() == TokenException.Cause.NOT_YET_VALID;
-            return new Refused(String.valueOf(e.getMessage()), ours, null);
+            return new Refused(String.valueOf(e.getMessage()), e.isGenuine(), null);
         }
         if (!token.expires().isAfter(clock.instant())) {
             // The verifier forgives clocks a minute; the link would be closed at once, and again, until that is over.

@@ -7,6 +7,8 @@ import dev.culvert.token.Revocations;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.ServerCertificate;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.TokenVerifier;
+import dev.culvert.token.TrustFiles;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.GatewayTrust;
 import dev.culvert.tunnel.LinkProof;
@@ -33,8 +35,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -67,7 +67,7 @@ public final class Gateway implements AutoCloseable {
 
     private final EventLoopGroup loops;
     private final ThreadPoolExecutor verifying;
-    private final ScheduledExecutorService watching;
+    private final FileWatch files = new FileWatch();
     private final LinkRegistry registry;
     private final AuditLog audit;
     private final PolicyKeeper policy;
@@ -115,9 +115,10 @@ public final class Gateway implements AutoCloseable {
             throws IOException {
         this.audit = audit;
         Revocations revocations = state.revocations();
+        TrustFiles trust = state.trust();
         registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()), revocations::isRevoked, audit);
         Authenticator authenticator = new Authenticator(
-                state.verifier(),
+                new TokenVerifier(trust::current, Clock.systemUTC()),
                 revocations,
                 Enrolments.open(state.path(), Clock.systemUTC()),
                 audit,
@@ -139,7 +140,6 @@ public final class Gateway implements AutoCloseable {
                 TimeUnit.SECONDS,
                 new ArrayBlockingQueue<>(MAX_VERIFYING),
                 new DefaultThreadFactory("gateway-tokens", true));
-        watching = Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-watch", true));
         try {
             if (secure) {
                 renew(state, names);
@@ -168,11 +168,9 @@ public final class Gateway implements AutoCloseable {
                     .bind(listen)
                     .sync()
                     .channel();
-            watching.scheduleWithFixedDelay(
-                    new RevocationWatch(revocations, registry, audit)::look,
-                    RevocationWatch.PERIOD_MILLIS,
-                    RevocationWatch.PERIOD_MILLIS,
-                    TimeUnit.MILLISECONDS);
+            LinkCutter cutter = new LinkCutter(revocations, registry, audit);
+            files.add(revocations::refresh, cutter::cutRevoked);
+            files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
             policy.watch();
             audit.add(new AuditRecord.Gateway(
                     audit.clock().instant(), true, Gateway.class.getPackage().getImplementationVersion()));
@@ -296,7 +294,7 @@ public final class Gateway implements AutoCloseable {
     private void closeLoops() {
         policy.close();
         verifying.shutdownNow();
-        watching.shutdownNow();
+        files.close();
         audit.close();
         loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(1, TimeUnit.SECONDS);
     }

@@ -2,6 +2,8 @@ package dev.culvert.gateway;
 
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.cli.Program;
+import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.GatewayTrust;
 import dev.culvert.tunnel.LinkSettings;
 import java.io.IOException;
@@ -10,13 +12,12 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -28,13 +29,12 @@ import picocli.CommandLine.ParameterException;
         name = "gateway",
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
-        versionProvider = GatewayCommand.Version.class,
         subcommands = PolicyCommand.class,
         footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer> {
     /** Closing the port and the links takes less than this. */
-    private static final long SHUTDOWN_MILLIS = 5_000;
+    private static final Duration SHUTDOWN = Duration.ofSeconds(5);
 
     /** Addresses of this machine that go into the certificate; it holds 100 names, and a container host has thousands. */
     private static final int MAX_OWN_NAMES = 64;
@@ -94,28 +94,15 @@ public final class GatewayCommand implements Callable<Integer> {
 
     /** Runs the command and ends the process with its exit code. */
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        Program.main(new GatewayCommand(), args);
     }
 
     static CommandLine commandLine() {
-        CommandLine line = new CommandLine(new GatewayCommand());
-        line.setUsageHelpAutoWidth(true);
-        line.setExecutionExceptionHandler((e, command, parsed) -> {
-            command.getErr().println("gateway: " + (e.getMessage() == null ? e.toString() : e.getMessage()));
-            command.getErr().flush();
-            return CommandLine.ExitCode.SOFTWARE;
-        });
-        line.setParameterExceptionHandler((e, args) -> {
-            e.getCommandLine().getErr().println("gateway: " + e.getMessage());
-            e.getCommandLine().getErr().println("Try 'gateway --help'.");
-            e.getCommandLine().getErr().flush();
-            return CommandLine.ExitCode.USAGE;
-        });
-        return line;
+        return Program.commandLine(new GatewayCommand());
     }
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
+    public Integer call() throws IOException {
         InetSocketAddress address = parseListen(listen);
         if (threads < 1 || threads > 1024) {
             throw new ParameterException(commandLine(), "--threads " + threads + ": allowed are 1 to 1024");
@@ -126,30 +113,18 @@ public final class GatewayCommand implements Callable<Integer> {
         boolean guessed = false;
         if (url != null) {
             try {
-                directory.setGatewayUrl(url);
+                if (!directory.gatewayUrls().contains(url)) {
+                    directory.setGatewayUrls(List.of(url));
+                }
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(commandLine(), "--url: " + e.getMessage());
             }
         } else if (directory.gatewayUrl() == null) {
-            directory.setGatewayUrl(guessUrl(address));
+            directory.setGatewayUrls(List.of(guessUrl(address)));
             guessed = true;
         }
         URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
-        CountDownLatch end = new CountDownLatch(1);
-        // The hook waits for this, not for the main thread, which goes on into System.exit and there waits for the
-        // hook.
-        CountDownLatch closed = new CountDownLatch(1);
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(
-                        () -> {
-                            end.countDown();
-                            try {
-                                closed.await(SHUTDOWN_MILLIS, TimeUnit.MILLISECONDS);
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "stop"));
+        Shutdown stop = new Shutdown(SHUTDOWN);
         try (Gateway gateway = new Gateway(
                 directory,
                 address,
@@ -161,9 +136,11 @@ public final class GatewayCommand implements Callable<Integer> {
                 policy)) {
             HangupSignal.handle(gateway::reloadPolicy);
             sayWhatNext(gateway, directory, gatewayUrl, guessed);
-            end.await();
+            stop.await();
+        } catch (InterruptedException e) {
+            return CommandLine.ExitCode.OK; // the signal; all is closed
         } finally {
-            closed.countDown();
+            stop.done();
         }
         return CommandLine.ExitCode.OK;
     }
@@ -240,15 +217,6 @@ public final class GatewayCommand implements Callable<Integer> {
                     commandLine(), "--listen '" + text + "': write [HOST]:PORT, such as :443 or 10.0.0.5:8443");
         } catch (UnknownHostException e) {
             throw new ParameterException(commandLine(), "--listen '" + text + "': no such host");
-        }
-    }
-
-    /** The version in the jar's manifest. */
-    static final class Version implements CommandLine.IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            String version = GatewayCommand.class.getPackage().getImplementationVersion();
-            return new String[] {"culvert gateway " + (version == null ? "(development build)" : version)};
         }
     }
 }

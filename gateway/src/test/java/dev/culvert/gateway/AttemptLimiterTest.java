@@ -8,6 +8,7 @@ import dev.culvert.token.Enrolments;
 import dev.culvert.token.Grant;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkConnector;
@@ -145,6 +146,7 @@ final class AttemptLimiterTest {
     @Test
     void aFloodOfWrongTokensHurtsNobodyElse() throws Exception {
         StateDirectory state = StateDirectory.openOrCreate(dir);
+        state.setGatewayUrls(List.of(TestNetwork.NAME));
         EventLoopGroup loops = EventLoops.create(2, "flooded");
         ExecutorService verifying = Executors.newSingleThreadExecutor();
         ExecutorService attackers = Executors.newFixedThreadPool(64);
@@ -212,7 +214,10 @@ final class AttemptLimiterTest {
     private static String token(StateDirectory state, URI uri, String name) throws Exception {
         Instant now = Instant.now();
         return state.signer()
-                .sign(ClientToken.of(name, uri, null, now, now.plusSeconds(600), List.of(Grant.parse("*:10.0.0.0/8"))));
+                .sign(ClientToken.of(
+                        TokenTerms.of(name, List.of(uri), null, now, now.plusSeconds(600))
+                                .withAudience(List.of(TestNetwork.NAME)),
+                        List.of(Grant.parse("*:10.0.0.0/8"))));
     }
 
     /** The status of one upgrade. */

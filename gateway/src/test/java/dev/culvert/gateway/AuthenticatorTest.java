@@ -15,6 +15,7 @@ import dev.culvert.token.Revocations;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.LinkProof;
 import java.net.URI;
 import java.nio.file.Path;
@@ -66,9 +67,12 @@ final class AuthenticatorTest {
         }
     }
 
+    private static final URI GATEWAY = URI.create("wss://vpn.example");
+
     @BeforeEach
     void start() throws Exception {
         state = StateDirectory.openOrCreate(dir, clock);
+        state.setGatewayUrls(List.of(GATEWAY));
         restart();
     }
 
@@ -80,13 +84,9 @@ final class AuthenticatorTest {
 
     private Token token(TokenBinding binding) {
         return ClientToken.of(
-                        "laptop",
-                        URI.create("wss://vpn.example"),
-                        null,
-                        clock.now,
-                        clock.now.plus(Duration.ofDays(30)),
-                        List.of(Grant.parse("*:10.0.0.0/8")))
-                .withBinding(binding);
+                TokenTerms.of("laptop", List.of(GATEWAY), null, clock.now, clock.now.plus(Duration.ofDays(30)))
+                        .withBinding(binding),
+                List.of(Grant.parse("*:10.0.0.0/8")));
     }
 
     private String sign(Token token) throws Exception {

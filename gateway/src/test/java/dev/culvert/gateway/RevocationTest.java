@@ -5,21 +5,27 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Grant;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenReader;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.Reason;
+import java.net.URI;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.time.Instant;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -91,6 +97,66 @@ final class RevocationTest {
         }
         try (TestNetwork again = new TestNetwork(dir, true, 1)) {
             assertRefused(again, lost);
+        }
+    }
+
+    /** Keys overlap: tokens of a new one work at once, those of the old one until it is retired; all without a restart. */
+    @Test
+    void keysRotateAndRetireUnderARunningGateway() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            String old = net.clientToken("laptop", Instant.now().plusSeconds(3600), "*:10.0.0.0/24");
+            Peer before = client(net, old);
+            StateDirectory command = StateDirectory.open(dir);
+            String oldKey = command.signer().keyId();
+            command.keys().rotate(null);
+            String fresh = net.clientToken("desktop", Instant.now().plusSeconds(3600), "*:10.0.0.0/24");
+            assertThat(TokenReader.read(fresh).keyId()).isNotEqualTo(oldKey);
+            await().until(() -> {
+                try {
+                    client(net, fresh);
+                    return true;
+                } catch (ExecutionException e) {
+                    return false; // not read yet
+                }
+            });
+            Peer after = client(net, fresh);
+            client(net, old);
+            assertThat(before.down).isNotDone();
+
+            command.keys().retire(oldKey);
+            assertThat(before.down.get(TestNetwork.PATIENCE, TimeUnit.SECONDS)).contains("key", "retired");
+            assertThatThrownBy(() -> client(net, old))
+                    .hasCauseInstanceOf(LinkRefusedException.class)
+                    .hasMessageContaining("404");
+            assertThat(after.down).isNotDone();
+            client(net, fresh);
+        }
+    }
+
+    /** Who the gateway is, it may learn while it runs; a token for another gateway is refused, and its bearer told so. */
+    @Test
+    void aTokenForAnotherGatewayIsRefused() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 1)) {
+            URI elsewhere = URI.create("wss://elsewhere.example:443");
+            Instant now = Instant.now();
+            String jwt = net.state
+                    .signer()
+                    .sign(ClientToken.of(
+                            TokenTerms.of("laptop", List.of(elsewhere), null, now, now.plusSeconds(600)),
+                            List.of(Grant.parse("*:10.0.0.0/24"))));
+            assertThatThrownBy(() -> client(net, jwt))
+                    .hasCauseInstanceOf(LinkRefusedException.class)
+                    .hasMessageContaining("is for the gateway " + elsewhere);
+            net.state.setGatewayUrls(List.of(elsewhere));
+            await().until(() -> {
+                try {
+                    client(net, jwt);
+                    return true;
+                } catch (ExecutionException e) {
+                    return false; // not read yet
+                }
+            });
+            client(net, net.clientToken("desktop", now.plusSeconds(600), "*:10.0.0.0/24"));
         }
     }
 

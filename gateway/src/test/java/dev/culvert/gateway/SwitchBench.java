@@ -9,6 +9,7 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.Link;
@@ -98,27 +99,20 @@ final class SwitchBench implements AutoCloseable {
         private SwitchedLink agent() {
             return new AgentLink(
                     registry,
-                    AgentToken.of(
-                            "office",
-                            URI.create("wss://gateway.example"),
-                            null,
-                            Instant.now(),
-                            Instant.now().plusSeconds(600),
-                            List.of(IpPrefix.parse("10.0.0.0/8"))),
+                    AgentToken.of(terms("office"), List.of(IpPrefix.parse("10.0.0.0/8"))),
                     holder("agent", "office"));
         }
 
         private SwitchedLink client() {
             return new ClientLink(
                     registry,
-                    ClientToken.of(
-                            CLIENTS[index],
-                            URI.create("wss://gateway.example"),
-                            null,
-                            Instant.now(),
-                            Instant.now().plusSeconds(600),
-                            List.of(Grant.parse("office:10.0.0.0/24"))),
+                    ClientToken.of(terms(CLIENTS[index]), List.of(Grant.parse("office:10.0.0.0/24"))),
                     holder("client", CLIENTS[index]));
+        }
+
+        private static TokenTerms terms(String name) {
+            Instant now = Instant.now();
+            return TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
         }
 
         private AuditRecord.Holder holder(String kind, String name) {

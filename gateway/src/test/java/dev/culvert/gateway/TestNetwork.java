@@ -9,6 +9,7 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
@@ -58,6 +59,8 @@ final class TestNetwork implements AutoCloseable {
     static final int PATIENCE = 40;
 
     private static final TypeReference<Map<String, Object>> FIELDS = new TypeReference<>() {};
+    /** What the gateway calls itself, wherever it listens. */
+    static final URI NAME = URI.create("wss://gateway.test");
 
     final StateDirectory state;
     final Gateway gateway;
@@ -70,6 +73,7 @@ final class TestNetwork implements AutoCloseable {
     TestNetwork(Path dir, boolean tls, int threads) throws Exception {
         this.tls = tls;
         state = StateDirectory.openOrCreate(dir);
+        state.setGatewayUrls(List.of(NAME));
         gateway = new Gateway(
                 state,
                 new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
@@ -85,16 +89,20 @@ final class TestNetwork implements AutoCloseable {
                 (tls ? "wss" : "ws") + "://127.0.0.1:" + gateway.address().getPort());
     }
 
+    private TokenTerms terms(String name, Instant made, Instant expires) throws Exception {
+        return TokenTerms.of(name, List.of(uri()), state.caPin(), made, expires).withAudience(List.of(NAME));
+    }
+
     String clientToken(String name, Instant expires, String... grants) throws Exception {
         List<Grant> list = Arrays.stream(grants).map(Grant::parse).toList();
         Instant made = Instant.now().minusSeconds(120);
-        return state.signer().sign(ClientToken.of(name, uri(), state.caPin(), made, expires, list));
+        return state.signer().sign(ClientToken.of(terms(name, made, expires), list));
     }
 
     String agentToken(String name, String... routes) throws Exception {
         List<IpPrefix> list = Arrays.stream(routes).map(IpPrefix::parse).toList();
         Instant now = Instant.now();
-        return state.signer().sign(AgentToken.of(name, uri(), state.caPin(), now, now.plusSeconds(3600), list));
+        return state.signer().sign(AgentToken.of(terms(name, now, now.plusSeconds(3600)), list));
     }
 
     LinkConnector connector(String jwt) throws Exception {
@@ -110,13 +118,8 @@ final class TestNetwork implements AutoCloseable {
         Instant now = Instant.now();
         return state.signer()
                 .sign(ClientToken.of(
-                                name,
-                                uri(),
-                                state.caPin(),
-                                now,
-                                now.plusSeconds(3600),
-                                List.of(Grant.parse("*:10.0.0.0/8")))
-                        .withBinding(binding));
+                        terms(name, now, now.plusSeconds(3600)).withBinding(binding),
+                        List.of(Grant.parse("*:10.0.0.0/8"))));
     }
 
     /** The audit log's lines about some event, each of which must be a JSON object. */

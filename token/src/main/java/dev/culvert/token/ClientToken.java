@@ -1,74 +1,52 @@
 package dev.culvert.token;
 
-import java.net.URI;
-import java.time.Instant;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * What a client shows to the gateway: who it is, and the grants that its flows are checked against.
+ * What a client shows to the gateway: who it is, and the grants that its flows are checked against. It also configures the
+ * client.
  *
- * @param id see {@link Token#id}
- * @param name the client's name
- * @param gateway where the client connects
- * @param pin the certificate authority's pin, or null for the public web PKI
- * @param issuedAt when it was made
- * @param notBefore from when on it is in force
- * @param expires from when on it is not
- * @param keyId the key that signed it, or empty
- * @param binding how it is tied to its holder
+ * @param terms what every token says
  * @param grants what the client may reach; everything else is denied
+ * @param routes what the client routes into the tunnel unless it is told otherwise; empty means all that it may reach
+ * @param domains names at or below these are meant for the networks behind the agents; normalized, often empty
  */
-public record ClientToken(
-        String id,
-        String name,
-        URI gateway,
-        @Nullable String pin,
-        Instant issuedAt,
-        Instant notBefore,
-        Instant expires,
-        String keyId,
-        TokenBinding binding,
-        List<Grant> grants)
+public record ClientToken(TokenTerms terms, List<Grant> grants, List<Route> routes, List<String> domains)
         implements Token {
+    /** Search domains are typed by people; RFC 8484 and resolvers know no bound, glibc once had six. */
+    private static final int MAX_DOMAINS = 64;
 
     /**
-     * Checks all parts and cuts instants to seconds.
+     * Checks all parts.
      *
      * @throws IllegalArgumentException naming the part that is wrong
      */
     public ClientToken {
-        TokenFields.id(id);
-        HolderName.require("client", name);
-        TokenFields.gateway(gateway);
-        TokenFields.pin(pin);
-        issuedAt = TokenFields.seconds("issue time", issuedAt);
-        notBefore = TokenFields.seconds("begin", notBefore);
-        expires = TokenFields.seconds("expiry", expires);
-        TokenFields.lifetime(notBefore, expires);
         grants = List.copyOf(grants);
         TokenFields.count("grants", grants.size());
+        routes = List.copyOf(routes);
+        TokenFields.atMost("routes", routes.size(), TokenFields.MAX_ENTRIES);
+        domains = domains.stream().map(ClientToken::domain).toList();
+        TokenFields.atMost("domains", domains.size(), MAX_DOMAINS);
     }
 
-    /**
-     * An unsigned bearer token with a new id, made now and in force at once.
-     *
-     * @param now the present
-     * @param expires when it ends
-     */
-    public static ClientToken of(
-            String name, URI gateway, @Nullable String pin, Instant now, Instant expires, List<Grant> grants) {
-        return new ClientToken(Token.newId(), name, gateway, pin, now, now, expires, "", TokenBinding.BEARER, grants);
+    private static String domain(String text) {
+        String name = HostPattern.normalize(text);
+        if (name == null) {
+            throw new IllegalArgumentException(
+                    "domain '" + Quote.shorten(text) + "' is not a name: write it like corp.example");
+        }
+        return name;
     }
 
-    /** The same token as signed by another key. */
-    ClientToken withKeyId(String newKeyId) {
-        return new ClientToken(id, name, gateway, pin, issuedAt, notBefore, expires, newKeyId, binding, grants);
+    /** A token with grants and no settings. */
+    public static ClientToken of(TokenTerms terms, List<Grant> grants) {
+        return new ClientToken(terms, grants, List.of(), List.of());
     }
 
     @Override
-    public ClientToken withBinding(TokenBinding newBinding) {
-        return new ClientToken(id, name, gateway, pin, issuedAt, notBefore, expires, keyId, newBinding, grants);
+    public ClientToken withTerms(TokenTerms newTerms) {
+        return new ClientToken(newTerms, grants, routes, domains);
     }
 
     @Override

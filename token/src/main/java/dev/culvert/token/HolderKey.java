@@ -99,9 +99,9 @@ public final class HolderKey {
             KeyFactory factory = KeyFactory.getInstance("Ed25519");
             KeyPair pair = new KeyPair(
                     factory.generatePublic(new X509EncodedKeySpec(
-                            files.readPem(name, PUBLIC_KEY).get(0))),
+                            files.readPem(name, PUBLIC_KEY).get(0).der())),
                     factory.generatePrivate(new PKCS8EncodedKeySpec(
-                            files.readPem(name, PRIVATE_KEY).get(0))));
+                            files.readPem(name, PRIVATE_KEY).get(0).der())));
             SigningKey.of(pair.getPrivate(), pair.getPublic()); // halves of one key
             return new HolderKey(pair);
         } catch (GeneralSecurityException | IllegalArgumentException e) {

@@ -203,6 +203,22 @@ public final class Revocations {
         return file.current().of(kind, id, name, issuedAt);
     }
 
+    /**
+     * Returns if the token is not revoked.
+     *
+     * @throws TokenException with {@link TokenException.Cause#REVOKED} if it is
+     */
+    public void require(Token token) throws TokenException {
+        Entry entry = of(token);
+        if (entry != null) {
+            throw new TokenException(
+                    TokenException.Cause.REVOKED,
+                    "token of " + token.name() + " was revoked at " + entry.at
+                            + (entry.reason.isEmpty() ? "" : " (" + Quote.shorten(entry.reason) + ")")
+                            + ": ask for a new one, made with token " + token.kind());
+        }
+    }
+
     /** All of them, in the order in which they were made. */
     public List<Entry> entries() {
         return file.current().entries;

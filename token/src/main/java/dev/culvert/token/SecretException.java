@@ -6,7 +6,8 @@ import java.io.IOException;
 public final class SecretException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    SecretException(String message) {
+    /** @param message one line that says what to do */
+    public SecretException(String message) {
         super(message);
     }
 

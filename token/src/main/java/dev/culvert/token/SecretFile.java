@@ -18,6 +18,6 @@ public final class SecretFile {
         if (parent == null || name == null) {
             throw new StateException(file + " is not a file that can be written: give the path of a file");
         }
-        new StateFiles(parent).write(name.toString(), text, true);
+        new StateFiles(parent, false).write(name.toString(), text, true);
     }
 }

@@ -23,6 +23,9 @@ public final class SecretSource {
     /** The file name that means standard input. */
     public static final String STDIN = "-";
 
+    /** Longest passphrase, in bytes; more is a mix-up of files. */
+    private static final int MAX_PASSPHRASE = 1024;
+
     private static final String WAYS =
             "give it with --token-file FILE, with --token-file - on standard input, or in the"
                     + " environment variable " + VARIABLE;
@@ -100,5 +103,28 @@ public final class SecretSource {
                     + TokenCodec.MAX_LENGTH + ": put only the token there");
         }
         return token;
+    }
+
+    /**
+     * Reads a passphrase: the first line of a file.
+     *
+     * @param file a path
+     * @throws SecretException if it cannot be read or is empty
+     */
+    public static char[] passphrase(String file) throws SecretException {
+        try (InputStream in = Files.newInputStream(Path.of(file))) {
+            String text = new String(in.readNBytes(MAX_PASSPHRASE), StandardCharsets.UTF_8);
+            String line = text.lines().findFirst().orElse("");
+            if (line.isEmpty()) {
+                throw new SecretException("passphrase file " + Quote.shorten(file) + " is empty: put the passphrase"
+                        + " into its first line");
+            }
+            return line.toCharArray();
+        } catch (SecretException e) {
+            throw e;
+        } catch (IOException | IllegalArgumentException e) {
+            throw new SecretException(
+                    "passphrase file " + Quote.shorten(file) + " cannot be read (" + e + "): make it readable", e);
+        }
     }
 }

@@ -7,6 +7,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -22,17 +24,24 @@ import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The files of a state directory: text of bounded size, written whole or not at all, guarded by permissions and a lock.
  */
 final class StateFiles {
+    private static final Logger log = LoggerFactory.getLogger(StateFiles.class);
+
     /** No file of ours comes near; bounds what a mix-up (a log, a disk image) costs. */
     private static final int MAX_SIZE = 256 * 1024;
 
     private static final Set<PosixFilePermission> PRIVATE_FILE = PosixFilePermissions.fromString("rw-------");
     private static final Set<PosixFilePermission> PUBLIC_FILE = PosixFilePermissions.fromString("rw-r--r--");
     private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
+
+    static final String PRIVATE_KEY = "PRIVATE KEY";
+    static final String PUBLIC_KEY = "PUBLIC KEY";
 
     private static final Pattern PEM =
             Pattern.compile("-----BEGIN ([A-Z0-9 ]{1,64})-----\\s([A-Za-z0-9+/=\\s]*)-----END \\1-----");
@@ -42,9 +51,16 @@ final class StateFiles {
 
     private final Path directory;
     private final boolean posix;
+    private final boolean adopts;
 
     StateFiles(Path directory) {
+        this(directory, true);
+    }
+
+    /** @param adopts whether new files are given to the directory's owner, see {@link #adopt} */
+    StateFiles(Path directory, boolean adopts) {
         this.directory = directory;
+        this.adopts = adopts;
         this.posix = directory.getFileSystem().supportedFileAttributeViews().contains("posix");
     }
 
@@ -170,6 +186,7 @@ final class StateFiles {
                     }
                     out.force(true);
                 }
+                adopt(temporary);
                 Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
             } finally {
                 Files.deleteIfExists(temporary);
@@ -196,6 +213,23 @@ final class StateFiles {
                 cause);
     }
 
+    /**
+     * Gives a new file to the directory's owner, when root works in the directory of a service: that one must be able to
+     * read it.
+     */
+    private void adopt(Path file) throws IOException {
+        if (posix && adopts) {
+            UserPrincipal owner = Files.getOwner(directory);
+            if (!owner.equals(Files.getOwner(file))) {
+                try {
+                    Files.setOwner(file, owner);
+                } catch (FileSystemException e) {
+                    log.debug("{} keeps its owner: {}", file, e.getMessage()); // only root may give files away
+                }
+            }
+        }
+    }
+
     static String reason(Exception e) {
         return e instanceof AccessDeniedException ? "permission denied" : Quote.shorten(String.valueOf(e.getMessage()));
     }
@@ -211,6 +245,7 @@ final class StateFiles {
         try (FileChannel channel = FileChannel.open(
                         file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), attributes(PRIVATE_FILE));
                 FileLock lock = channel.lock()) {
+            adopt(file);
             if (!lock.isValid()) {
                 throw new StateException(file + " cannot be locked: try again");
             }
@@ -233,20 +268,40 @@ final class StateFiles {
                 + "\n-----END " + type + "-----\n";
     }
 
-    /** The blocks of one type in a PEM file (RFC 7468); at least one. */
-    List<byte[]> readPem(String name, String type) throws StateException {
+    /**
+     * One block of a PEM file (RFC 7468).
+     *
+     * @param type its label
+     * @param comment the text between the block before and this one
+     * @param der what it holds
+     */
+    record Pem(String type, String comment, byte[] der) {}
+
+    /** All blocks of a PEM file. */
+    List<Pem> pemBlocks(String name) throws StateException {
         String text = read(name);
-        List<byte[]> blocks = new ArrayList<>();
+        List<Pem> blocks = new ArrayList<>();
         Matcher matcher = PEM.matcher(text);
+        int end = 0;
         while (matcher.find()) {
-            if (matcher.group(1).equals(type)) {
-                try {
-                    blocks.add(Base64.getMimeDecoder().decode(matcher.group(2)));
-                } catch (IllegalArgumentException e) {
-                    throw corrupt(name, "holds a broken " + type, e);
-                }
+            try {
+                blocks.add(new Pem(
+                        matcher.group(1),
+                        text.substring(end, matcher.start()),
+                        Base64.getMimeDecoder().decode(matcher.group(2))));
+            } catch (IllegalArgumentException e) {
+                throw corrupt(name, "holds a broken " + matcher.group(1), e);
             }
+            end = matcher.end();
         }
+        return blocks;
+    }
+
+    /** The blocks of one type in a PEM file; at least one. */
+    List<Pem> readPem(String name, String type) throws StateException {
+        List<Pem> blocks = pemBlocks(name).stream()
+                .filter(block -> block.type().equals(type))
+                .toList();
         if (blocks.isEmpty()) {
             throw corrupt(name, "holds no " + type, new IllegalArgumentException("no PEM block"));
         }

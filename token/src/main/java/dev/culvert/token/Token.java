@@ -3,10 +3,12 @@ package dev.culvert.token;
 import java.net.URI;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A statement of who its holder is and what it may do, in force from {@link #notBefore} until {@link #expires}.
+ * A statement of who its holder is and what it may do, in force from {@link #notBefore} until {@link #expires}. What all
+ * kinds have in common are its {@link TokenTerms}.
  *
  * <p>Instants have a resolution of one second, as in the signed form (RFC 7519 section 2, NumericDate).
  */
@@ -53,41 +55,63 @@ public sealed interface Token permits ClientToken, AgentToken {
     /** Which of the two this is. */
     Kind kind();
 
-    /** The token's identifier ({@code jti}), unique among all tokens of a key; what a revocation names. */
-    String id();
+    /** What every token says. */
+    TokenTerms terms();
 
-    /** The holder's name; see {@link HolderName}. */
-    String name();
+    /** The same token on other terms. */
+    Token withTerms(TokenTerms newTerms);
 
-    /** Where the holder connects: {@code wss://host[:port][/path]} or, for laboratories, {@code ws://}. */
-    URI gateway();
+    /** {@link TokenTerms#id} */
+    default String id() {
+        return terms().id();
+    }
 
-    /**
-     * SHA-256 of the SubjectPublicKeyInfo of the certificate authority that signs the gateway's certificate, in base64url
-     * without padding; null means that the gateway has a certificate of the public web PKI.
-     */
-    @Nullable
-    String pin();
+    /** {@link TokenTerms#name} */
+    default String name() {
+        return terms().name();
+    }
 
-    /** When it was made. */
-    Instant issuedAt();
+    /** {@link TokenTerms#gateways} */
+    default List<URI> gateways() {
+        return terms().gateways();
+    }
 
-    /** From when on it is in force. */
-    Instant notBefore();
+    /** {@link TokenTerms#pin} */
+    default @Nullable String pin() {
+        return terms().pin();
+    }
 
-    /** From when on it is no longer in force. */
-    Instant expires();
+    /** {@link TokenTerms#issuedAt} */
+    default Instant issuedAt() {
+        return terms().issuedAt();
+    }
 
-    /** The key that signed it; empty as long as it is unsigned. */
-    String keyId();
+    /** {@link TokenTerms#notBefore} */
+    default Instant notBefore() {
+        return terms().notBefore();
+    }
 
-    /** What the holder has to show beside the token's text. */
-    TokenBinding binding();
+    /** {@link TokenTerms#expires} */
+    default Instant expires() {
+        return terms().expires();
+    }
+
+    /** {@link TokenTerms#keyId} */
+    default String keyId() {
+        return terms().keyId();
+    }
+
+    /** {@link TokenTerms#binding} */
+    default TokenBinding binding() {
+        return terms().binding();
+    }
 
     /** The same token tied to its holder in another way. */
-    Token withBinding(TokenBinding newBinding);
+    default Token withBinding(TokenBinding newBinding) {
+        return withTerms(terms().withBinding(newBinding));
+    }
 
-    /** A new random {@link #id}: 128 bits, so that no two tokens ever share one. */
+    /** A new random {@link TokenTerms#id}: 128 bits, so that no two tokens ever share one. */
     static String newId() {
         byte[] random = new byte[16];
         TokenFields.RANDOM.nextBytes(random);

@@ -9,6 +9,7 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import org.jose4j.json.JsonUtil;
@@ -18,23 +19,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * The signed form of tokens, without the signature: which headers and claims there are and what they may hold.
  *
- * <p>Header: {@code alg} = EdDSA, {@code typ} by kind, {@code kid}. Claims: {@code jti sub aud iat nbf exp gateway}, and
- * {@code pin}, {@code enrol} and {@code cnf} where there is one (see {@link TokenBinding}); {@code grants} for clients, {@code routes} for agents. Nothing else is accepted: a claim
- * that a later version understands as a restriction must not be skipped by this one.
+ * <p>Header: {@code alg} = EdDSA, {@code typ} by kind, {@code kid}. Claims: {@code jti sub aud iat nbf exp gateways}, and
+ * {@code pin}, {@code enrol} and {@code cnf} where there is one (see {@link TokenBinding}); {@code grants} and perhaps {@code routes} and {@code domains} for clients, {@code routes}
+ * and perhaps {@code publish} for agents. Nothing else is accepted, neither header (RFC 7515 section 4.1.11, {@code crit})
+ * nor claim: what a later version understands as a restriction must not be skipped by this one.
  */
 final class TokenCodec {
     /** The longest token accepted, in characters; so that it fits the 16 KiB of header that HTTP servers commonly take. */
     static final int MAX_LENGTH = 16 * 1024;
-
-    /** The only audience ({@code aud}) there is. */
-    static final String AUDIENCE = "culvert-gateway";
 
     /** RFC 8037 section 3.1; keys are Ed25519 only, see {@link VerificationKey}. */
     private static final String ALGORITHM = "EdDSA";
 
     private static final Set<String> HEADERS = Set.of("alg", "typ", "kid");
     private static final Set<String> SHARED_CLAIMS =
-            Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateway", "pin", "enrol", "cnf");
+            Set.of("jti", "sub", "aud", "iat", "nbf", "exp", "gateways", "pin", "enrol", "cnf");
+    private static final Map<Token.Kind, Set<String>> OWN_CLAIMS = Map.of(
+            Token.Kind.CLIENT, Set.of("grants", "routes", "domains"),
+            Token.Kind.AGENT, Set.of("routes", "publish"));
 
     private TokenCodec() {}
 
@@ -53,11 +55,11 @@ final class TokenCodec {
         Map<String, Object> claims = new LinkedHashMap<>();
         claims.put("jti", token.id());
         claims.put("sub", token.name());
-        claims.put("aud", AUDIENCE);
+        claims.put("aud", Grant.texts(token.terms().audience()));
         claims.put("iat", token.issuedAt().getEpochSecond());
         claims.put("nbf", token.notBefore().getEpochSecond());
         claims.put("exp", token.expires().getEpochSecond());
-        claims.put("gateway", token.gateway().toString());
+        claims.put("gateways", Grant.texts(token.gateways()));
         String pin = token.pin();
         if (pin != null) {
             claims.put("pin", pin);
@@ -69,10 +71,19 @@ final class TokenCodec {
         }
         if (token instanceof ClientToken client) {
             claims.put("grants", Grant.texts(client.grants()));
+            optional(claims, "routes", client.routes());
+            optional(claims, "domains", client.domains());
         } else if (token instanceof AgentToken agent) {
             claims.put("routes", Grant.texts(agent.routes()));
+            optional(claims, "publish", agent.publish());
         }
         return JsonUtil.toJson(claims);
+    }
+
+    private static void optional(Map<String, Object> claims, String name, List<?> values) {
+        if (!values.isEmpty()) {
+            claims.put(name, Grant.texts(values));
+        }
     }
 
     /** Takes a JWT apart and checks its header, but neither signature nor claims. */
@@ -146,49 +157,34 @@ final class TokenCodec {
     /** Reads the claims of a token that was taken apart. */
     static Token decode(Parts parts) throws TokenException {
         Map<String, Object> claims = json(parts.payload(), "payload");
-        String list = parts.kind() == Token.Kind.CLIENT ? "grants" : "routes";
         for (String name : claims.keySet()) {
-            if (!SHARED_CLAIMS.contains(name) && !name.equals(list)) {
+            if (!SHARED_CLAIMS.contains(name)
+                    && !Objects.requireNonNull(OWN_CLAIMS.get(parts.kind())).contains(name)) {
                 throw invalid("claim '" + Quote.shorten(name) + "' is unknown in a " + parts.kind() + " token", null);
             }
         }
-        if (!AUDIENCE.equals(claims.get("aud"))) {
-            throw invalid("claim 'aud' is not '" + AUDIENCE + "'", null);
-        }
-        String id = text(claims, "jti");
-        String name = text(claims, "sub");
-        Instant issuedAt = time(claims, "iat");
-        Instant notBefore = time(claims, "nbf");
-        Instant expires = time(claims, "exp");
-        String pin = claims.containsKey("pin") ? text(claims, "pin") : null;
         try {
-            TokenBinding binding = binding(claims);
-            URI gateway = new URI(text(claims, "gateway"));
+            TokenTerms terms = new TokenTerms(
+                    text(claims, "jti"),
+                    text(claims, "sub"),
+                    entries(claims, "aud", TokenCodec::url),
+                    entries(claims, "gateways", TokenCodec::url),
+                    claims.containsKey("pin") ? text(claims, "pin") : null,
+                    time(claims, "iat"),
+                    time(claims, "nbf"),
+                    time(claims, "exp"),
+                    parts.keyId(),
+                    binding(claims));
             return parts.kind() == Token.Kind.CLIENT
                     ? new ClientToken(
-                            id,
-                            name,
-                            gateway,
-                            pin,
-                            issuedAt,
-                            notBefore,
-                            expires,
-                            parts.keyId(),
-                            binding,
-                            entries(claims, list, Grant::parse))
+                            terms,
+                            entries(claims, "grants", Grant::parse),
+                            optional(claims, "routes", Route::parse),
+                            optional(claims, "domains", Function.identity()))
                     : new AgentToken(
-                            id,
-                            name,
-                            gateway,
-                            pin,
-                            issuedAt,
-                            notBefore,
-                            expires,
-                            parts.keyId(),
-                            binding,
-                            entries(claims, list, IpPrefix::parse));
-        } catch (URISyntaxException e) {
-            throw invalid("claim 'gateway' is not a URL", e);
+                            terms,
+                            entries(claims, "routes", IpPrefix::parse),
+                            optional(claims, "publish", PublishRight::parse));
         } catch (IllegalArgumentException e) {
             throw invalid(String.valueOf(e.getMessage()), e);
         }
@@ -209,6 +205,14 @@ final class TokenCodec {
         throw invalid("claim 'cnf' is not an object with the one member 'jkt'", null);
     }
 
+    private static URI url(String text) {
+        try {
+            return GatewayUrls.require(new URI(text));
+        } catch (URISyntaxException e) {
+            throw new IllegalArgumentException("'" + Quote.shorten(text) + "' is not a URL", e);
+        }
+    }
+
     private static String text(Map<String, Object> claims, String name) throws TokenException {
         if (claims.get(name) instanceof String text) {
             return text;
@@ -222,6 +226,11 @@ final class TokenCodec {
             return Instant.ofEpochSecond(seconds);
         }
         throw invalid("claim '" + name + "' is missing or not a time in whole seconds", null);
+    }
+
+    private static <T> List<T> optional(Map<String, Object> claims, String name, Function<String, T> parse)
+            throws TokenException {
+        return claims.containsKey(name) ? entries(claims, name, parse) : List.of();
     }
 
     private static <T> List<T> entries(Map<String, Object> claims, String name, Function<String, T> parse)

@@ -18,6 +18,10 @@ public final class TokenException extends Exception {
         WRONG_KIND,
         /** A claim is missing, unknown, or has a value that is not allowed. */
         INVALID_CLAIMS,
+        /** It is genuine, but for other gateways. */
+        WRONG_AUDIENCE,
+        /** It was revoked. */
+        REVOKED,
         /** Its life is over. */
         EXPIRED,
         /** Its life has not begun. */
@@ -34,6 +38,17 @@ public final class TokenException extends Exception {
     TokenException(Cause reason, String message, Throwable cause) {
         super(message, cause);
         this.reason = reason;
+    }
+
+    /**
+     * True if the token was made with a key that is trusted here, and only its time, place or a revocation is against it.
+     * Then its bearer may be told why it is refused; everybody else learns nothing.
+     */
+    public boolean isGenuine() {
+        return switch (reason) {
+            case WRONG_AUDIENCE, REVOKED, EXPIRED, NOT_YET_VALID -> true;
+            case MALFORMED, BAD_ALGORITHM, UNKNOWN_KEY, BAD_SIGNATURE, WRONG_KIND, INVALID_CLAIMS -> false;
+        };
     }
 
     /** Why it was refused. */

@@ -1,18 +1,13 @@
 package dev.culvert.token;
 
-import java.net.URI;
 import java.security.SecureRandom;
 import java.time.Instant;
-import java.util.Locale;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What both kinds of token check alike. */
+/** Checks of what tokens are made of. */
 final class TokenFields {
     static final SecureRandom RANDOM = new SecureRandom();
-
-    /** Longest gateway URI: a full host name, a port, and a path of reasonable length. */
-    static final int MAX_URI = 1024;
 
     /** Grants or routes in one token: more than that belongs into wider prefixes; bounds the compiled policy. */
     static final int MAX_ENTRIES = 1024;
@@ -51,24 +46,6 @@ final class TokenFields {
         }
     }
 
-    static URI gateway(URI uri) {
-        String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
-        if (!(scheme.equals("wss") || scheme.equals("ws"))
-                || uri.getHost() == null
-                || uri.getHost().isEmpty()
-                || uri.getPort() == 0
-                || uri.getPort() > 65535
-                || uri.getRawUserInfo() != null
-                || uri.getRawQuery() != null
-                || uri.getRawFragment() != null
-                || uri.toString().length() > MAX_URI
-                || !uri.toString().equals(uri.toASCIIString())) {
-            throw new IllegalArgumentException("gateway URL '" + Quote.shorten(uri.toString())
-                    + "' is not usable: write wss://host:port, without user, query or fragment");
-        }
-        return uri;
-    }
-
     static Instant seconds(String what, Instant time) {
         long seconds = time.getEpochSecond();
         if (seconds < 0 || seconds > MAX_TIME) {
@@ -87,6 +64,12 @@ final class TokenFields {
     static void count(String what, int count) {
         if (count < 1 || count > MAX_ENTRIES) {
             throw new IllegalArgumentException("token has " + count + " " + what + ": give 1 to " + MAX_ENTRIES);
+        }
+    }
+
+    static void atMost(String what, int count, int most) {
+        if (count > most) {
+            throw new IllegalArgumentException("token has " + count + " " + what + ": give at most " + most);
         }
     }
 }

@@ -19,6 +19,11 @@ public final class TokenSigner {
         return key.keyId();
     }
 
+    /** The token as it will be once it is signed: with this signer's {@link Token#keyId}. */
+    public Token named(Token token) {
+        return token.withTerms(token.terms().withKeyId(key.keyId()));
+    }
+
     /**
      * Signs a token. Its {@link Token#keyId} is replaced by this signer's.
      *

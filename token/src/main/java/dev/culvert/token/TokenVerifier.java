@@ -1,6 +1,7 @@
 package dev.culvert.token;
 
 import dev.culvert.token.TokenException.Cause;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.Signature;
@@ -8,8 +9,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * Decides whether a token is genuine and in force. Safe for use by many threads.
@@ -17,7 +17,7 @@ import java.util.Map;
  * <p>The runtime's Ed25519 takes 3 to 5 ms per token (JDK 17, measured), so verify once per link and not on an event loop
  * that carries flows.
  *
- * <p>Order of checks: shape and header, kind, key, signature, claims, time. Claims of a token with a wrong signature are
+ * <p>Order of checks: shape and header, kind, key, signature, claims, audience, time. Claims of a token with a wrong signature are
  * never looked at. Only EdDSA is accepted (RFC 8725 section 3.1): neither {@code none} nor a MAC keyed with the public key.
  * The signature goes straight to the runtime's Ed25519, so the header's {@code alg} never selects code.
  */
@@ -25,19 +25,17 @@ public final class TokenVerifier {
     /** How far the clocks of the signer and of this machine may differ, in either direction. */
     public static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
 
-    private final Map<String, VerificationKey> keys = new HashMap<>();
+    private final Supplier<Trust> trust;
     private final Clock clock;
 
     /**
-     * Accepts tokens of these keys.
+     * Accepts tokens of these keys that are meant for this gateway.
      *
-     * @param keys the trusted keys; with none, every token is refused
+     * @param trust asked for each token, so that keys may change; must not block
      * @param clock what tells the time
      */
-    public TokenVerifier(Collection<VerificationKey> keys, Clock clock) {
-        for (VerificationKey key : keys) {
-            this.keys.put(key.keyId(), key);
-        }
+    public TokenVerifier(Supplier<Trust> trust, Clock clock) {
+        this.trust = trust;
         this.clock = clock;
     }
 
@@ -81,13 +79,14 @@ public final class TokenVerifier {
     }
 
     private Token verify(TokenCodec.Parts parts) throws TokenException {
-        VerificationKey key = keys.get(parts.keyId());
+        Trust current = trust.get();
+        VerificationKey key = current.key(parts.keyId());
         if (key == null) {
             throw new TokenException(
                     Cause.UNKNOWN_KEY,
                     "token is signed by key '" + Quote.shorten(parts.keyId())
-                            + "', which is not trusted here: make it with the signing key of this gateway, or add its"
-                            + " public key to signing.pub");
+                            + "', which is not trusted here, or no longer: make a new one with the signing key of this"
+                            + " gateway, or add that key to signing.pub");
         }
         boolean genuine;
         try {
@@ -102,6 +101,14 @@ public final class TokenVerifier {
             throw new TokenException(Cause.BAD_SIGNATURE, badSignature());
         }
         Token token = TokenCodec.decode(parts);
+        if (!current.isAddressed(token.terms().audience())) {
+            throw new TokenException(
+                    Cause.WRONG_AUDIENCE,
+                    "token of " + token.name() + " is for the gateway "
+                            + some(token.terms().audience()) + ", this one is "
+                            + (current.audience().isEmpty() ? "not named yet" : some(current.audience()))
+                            + ": give it to its own gateway, or name this one with token init --gateway URL");
+        }
         Instant now = clock.instant();
         if (!now.isBefore(token.expires().plus(CLOCK_SKEW))) {
             throw new TokenException(
@@ -116,6 +123,11 @@ public final class TokenVerifier {
                             + ": wait, or set the clock of the machine that is wrong");
         }
         return token;
+    }
+
+    private static String some(Collection<URI> urls) {
+        URI first = urls.iterator().next();
+        return urls.size() == 1 ? first.toString() : first + " (or " + (urls.size() - 1) + " others)";
     }
 
     private static String badSignature() {

@@ -42,13 +42,9 @@ class EnrolmentsTest {
 
     private static ClientToken token(Duration life) {
         return ClientToken.of(
-                        "laptop",
-                        URI.create("wss://vpn.example"),
-                        null,
-                        NOW,
-                        NOW.plus(life),
-                        List.of(Grant.parse("*:10.0.0.0/8")))
-                .withBinding(new TokenBinding.Enrolment(NOW.plusSeconds(60)));
+                TokenTerms.of("laptop", List.of(URI.create("wss://vpn.example")), null, NOW, NOW.plus(life))
+                        .withBinding(new TokenBinding.Enrolment(NOW.plusSeconds(60))),
+                List.of(Grant.parse("*:10.0.0.0/8")));
     }
 
     private static String key() {

@@ -2,7 +2,10 @@ package dev.culvert.token;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.net.InetAddress;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import org.jose4j.json.JsonUtil;
+import org.jose4j.lang.JoseException;
 
 /**
  * Whatever is thrown at the parsers, they answer or refuse, and what they accept they write and read back the same. In a
@@ -68,6 +71,48 @@ class ParserFuzzTest {
                 TokenCodec.decode(new TokenCodec.Parts(kind, "key", text, "", new byte[0]));
             }
         } catch (TokenException e) {
+            oneLine(e);
+        }
+    }
+
+    @FuzzTest
+    void settings(byte[] data) {
+        String text = new String(data, StandardCharsets.UTF_8);
+        try {
+            PublishRight right = PublishRight.parse(text);
+            if (!right.equals(PublishRight.parse(right.toString()))) {
+                throw new AssertionError("publish right changes: " + text);
+            }
+        } catch (IllegalArgumentException e) {
+            oneLine(e);
+        }
+        try {
+            Route route = Route.parse(text);
+            if (!route.equals(Route.parse(route.toString()))) {
+                throw new AssertionError("route changes: " + text);
+            }
+        } catch (IllegalArgumentException e) {
+            oneLine(e);
+        }
+        try {
+            URI url = GatewayUrls.canonical(URI.create(text));
+            if (!url.equals(GatewayUrls.canonical(url))) {
+                throw new AssertionError("URL changes: " + text);
+            }
+        } catch (IllegalArgumentException e) {
+            // java.net.URI's own messages are not ours
+            if (e.getMessage() != null && e.getMessage().startsWith("gateway URL")) {
+                oneLine(e);
+            }
+        }
+        try {
+            Revocations.Entry entry = Revocations.Entry.of(JsonUtil.parseJson(text));
+            if (!entry.equals(Revocations.Entry.of(JsonUtil.parseJson(JsonUtil.toJson(entry.fields()))))) {
+                throw new AssertionError("revocation changes: " + text);
+            }
+        } catch (JoseException e) {
+            // no JSON
+        } catch (IllegalArgumentException e) {
             oneLine(e);
         }
     }

@@ -36,6 +36,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StateDirectoryTest {
     private static final Instant NOW = Instant.parse("2026-11-22T12:00:00Z");
 
+    private static final URI URL = URI.create("wss://vpn.example");
+
     @TempDir
     Path temp;
 
@@ -51,13 +53,16 @@ class StateDirectoryTest {
         return StateDirectory.openOrCreate(dir(), at(NOW));
     }
 
+    /** A directory whose gateway has a name, so that tokens can be for it. */
+    private StateDirectory named() throws StateException {
+        StateDirectory state = create();
+        state.setGatewayUrls(List.of(URL));
+        return state;
+    }
+
     private static AgentToken token() {
         return AgentToken.of(
-                "office",
-                URI.create("wss://vpn.example"),
-                null,
-                NOW,
-                NOW.plusSeconds(600),
+                TokenTerms.of("office", List.of(URL), null, NOW, NOW.plusSeconds(600)),
                 List.of(IpPrefix.parse("10.0.0.0/8")));
     }
 
@@ -67,7 +72,7 @@ class StateDirectoryTest {
 
     @Test
     void createsKeysThatWorkAndKeepsThem() throws Exception {
-        StateDirectory state = create();
+        StateDirectory state = named();
         String jwt = state.signer().sign(token());
         assertThat(StateDirectory.open(dir(), at(NOW))
                         .verifier()
@@ -177,7 +182,7 @@ class StateDirectoryTest {
 
     @Test
     void verifiesWithoutThePrivateKey() throws Exception {
-        String jwt = create().signer().sign(token());
+        String jwt = named().signer().sign(token());
         Files.delete(dir().resolve("signing.key"));
         StateDirectory gateway = create();
         gateway.verifier().verify(jwt);
@@ -187,7 +192,7 @@ class StateDirectoryTest {
     @Test
     void acceptsFurtherKeysInSigningPub() throws Exception {
         SigningKey older = SigningKey.generate();
-        StateDirectory state = create();
+        StateDirectory state = named();
         Path pub = dir().resolve("signing.pub");
         Files.writeString(
                 pub,
@@ -291,7 +296,7 @@ class StateDirectoryTest {
 
     @Test
     void leavesNoTemporaryFiles() throws Exception {
-        create().setGatewayUrl(URI.create("wss://vpn.example:443"));
+        create().setGatewayUrls(List.of(URI.create("wss://vpn.example:443")));
         create().serverCertificate(List.of("a.example"));
         try (var files = Files.list(dir())) {
             assertThat(files.map(f -> f.getFileName().toString()))
@@ -310,9 +315,9 @@ class StateDirectoryTest {
     @Test
     void remembersTheGatewayUrl() throws Exception {
         assertThat(create().gatewayUrl()).isNull();
-        create().setGatewayUrl(URI.create("wss://vpn.example:443"));
+        create().setGatewayUrls(List.of(URI.create("wss://vpn.example:443")));
         assertThat(create().gatewayUrl()).isEqualTo(URI.create("wss://vpn.example:443"));
-        assertThatThrownBy(() -> create().setGatewayUrl(URI.create("https://vpn.example")))
+        assertThatThrownBy(() -> create().setGatewayUrls(List.of(URI.create("https://vpn.example"))))
                 .isInstanceOf(IllegalArgumentException.class);
         Files.writeString(dir().resolve("gateway.url"), "nonsense ::");
         assertThatThrownBy(() -> create().gatewayUrl()).isInstanceOf(StateException.class);

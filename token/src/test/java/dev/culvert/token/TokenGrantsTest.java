@@ -22,11 +22,7 @@ class TokenGrantsTest {
     private static TokenGrants policy(String... grants) {
         Instant now = Instant.parse("2026-11-22T12:00:00Z");
         return TokenGrants.of(ClientToken.of(
-                "laptop",
-                URI.create("wss://vpn.example"),
-                null,
-                now,
-                now.plusSeconds(60),
+                TokenTerms.of("laptop", List.of(URI.create("wss://vpn.example")), null, now, now.plusSeconds(60)),
                 Arrays.stream(grants).map(Grant::parse).toList()));
     }
 

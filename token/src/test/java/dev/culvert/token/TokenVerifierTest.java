@@ -12,10 +12,13 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jose4j.json.JsonUtil;
@@ -32,22 +35,26 @@ class TokenVerifierTest {
     private static final URI GATEWAY = URI.create("wss://vpn.example:443");
     private static final String PIN = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
     private static final SigningKey KEY = SigningKey.generate();
+    private static final TokenSigner SIGNER = new TokenSigner(KEY);
     private static final SigningKey OTHER = SigningKey.generate();
 
-    private static final ClientToken CLIENT = ClientToken.of(
-            "laptop",
-            GATEWAY,
-            PIN,
-            NOW,
-            NOW.plus(Duration.ofDays(1)),
-            List.of(Grant.parse("office:192.168.77.0/24"), Grant.parse("*:db.internal:5432/tcp")));
-    private static final AgentToken AGENT = AgentToken.of(
-            "office", GATEWAY, null, NOW, NOW.plus(Duration.ofDays(1)), List.of(IpPrefix.parse("192.168.77.0/24")));
+    private static final ClientToken CLIENT = new ClientToken(
+            TokenTerms.of(
+                    "laptop", List.of(GATEWAY, URI.create("ws://10.0.0.1/x")), PIN, NOW, NOW.plus(Duration.ofDays(1))),
+            List.of(Grant.parse("office:192.168.77.0/24"), Grant.parse("*:db.internal:5432/tcp")),
+            List.of(Route.parse("192.168.77.0/24"), Route.parse("fd77::/64=office")),
+            List.of("corp.example"));
+    private static final AgentToken AGENT = new AgentToken(
+            TokenTerms.of("office", List.of(GATEWAY), null, NOW, NOW.plus(Duration.ofDays(1))),
+            List.of(IpPrefix.parse("192.168.77.0/24")),
+            List.of(PublishRight.parse("*.apps.example"), PublishRight.parse(":2200-2299,8443/tcp,udp")));
+    private static final Set<String> OPTIONAL_OF_CLIENT = Set.of("pin", "routes", "domains");
+    private static final Set<String> OPTIONAL_OF_AGENT = Set.of("pin", "publish");
 
     private static TokenVerifier at(Instant now, SigningKey... keys) {
-        return new TokenVerifier(
-                java.util.Arrays.stream(keys).map(SigningKey::verificationKey).toList(),
-                Clock.fixed(now, ZoneOffset.UTC));
+        Trust trust =
+                Trust.of(Arrays.stream(keys).map(SigningKey::verificationKey).toList(), List.of(GATEWAY));
+        return new TokenVerifier(() -> trust, Clock.fixed(now, ZoneOffset.UTC));
     }
 
     private static final TokenVerifier VERIFIER = at(NOW, KEY);
@@ -98,22 +105,20 @@ class TokenVerifierTest {
 
     @Test
     void giveBackWhatWasSigned() throws Exception {
-        TokenSigner signer = new TokenSigner(KEY);
-        assertThat(VERIFIER.verify(signer.sign(CLIENT))).isEqualTo(CLIENT.withKeyId(KEY.keyId()));
-        assertThat(VERIFIER.verify(signer.sign(AGENT))).isEqualTo(AGENT.withKeyId(KEY.keyId()));
-        assertThat(VERIFIER.verifyClient(signer.sign(CLIENT)).pin()).isEqualTo(PIN);
-        assertThat(VERIFIER.verifyAgent(signer.sign(AGENT)).pin()).isNull();
-        assertThat(TokenReader.read(signer.sign(CLIENT))).isEqualTo(CLIENT.withKeyId(KEY.keyId()));
-        assertThat(at(NOW, OTHER, KEY).verify(signer.sign(CLIENT)).keyId()).isEqualTo(KEY.keyId());
+        assertThat(VERIFIER.verify(SIGNER.sign(CLIENT))).isEqualTo(SIGNER.named(CLIENT));
+        assertThat(VERIFIER.verify(SIGNER.sign(AGENT))).isEqualTo(SIGNER.named(AGENT));
+        assertThat(VERIFIER.verifyClient(SIGNER.sign(CLIENT)).pin()).isEqualTo(PIN);
+        assertThat(VERIFIER.verifyAgent(SIGNER.sign(AGENT)).pin()).isNull();
+        assertThat(TokenReader.read(SIGNER.sign(CLIENT))).isEqualTo(SIGNER.named(CLIENT));
+        assertThat(at(NOW, OTHER, KEY).verify(SIGNER.sign(CLIENT)).keyId()).isEqualTo(KEY.keyId());
     }
 
     @Test
     void bindingsAreKept() throws Exception {
-        TokenSigner signer = new TokenSigner(KEY);
         for (TokenBinding binding : List.of(
                 TokenBinding.BEARER, new TokenBinding.Enrolment(NOW.plusSeconds(3600)), new TokenBinding.Key(PIN))) {
             for (Token token : List.of(CLIENT, AGENT)) {
-                Token read = VERIFIER.verify(signer.sign(token.withBinding(binding)));
+                Token read = VERIFIER.verify(SIGNER.sign(token.withBinding(binding)));
                 assertThat(read.binding()).isEqualTo(binding);
                 assertThat(read.withBinding(TokenBinding.BEARER).id()).isEqualTo(token.id());
             }
@@ -148,7 +153,7 @@ class TokenVerifierTest {
     @Test
     void anIndependentLibraryAcceptsTheSignature() throws Exception {
         JsonWebSignature jws = new JsonWebSignature();
-        jws.setCompactSerialization(new TokenSigner(KEY).sign(CLIENT));
+        jws.setCompactSerialization(SIGNER.sign(CLIENT));
         jws.setKey(KEY.verificationKey().key());
         assertThat(jws.verifySignature()).isTrue();
         assertThat(jws.getHeader("typ")).isEqualTo("culvert-client+jwt");
@@ -158,7 +163,7 @@ class TokenVerifierTest {
         theirs.setKeyIdHeaderValue(KEY.keyId());
         theirs.setPayload(TokenCodec.encode(AGENT));
         theirs.setKey(KEY.privateKey());
-        assertThat(VERIFIER.verify(theirs.getCompactSerialization())).isEqualTo(AGENT.withKeyId(KEY.keyId()));
+        assertThat(VERIFIER.verify(theirs.getCompactSerialization())).isEqualTo(SIGNER.named(AGENT));
     }
 
     @ParameterizedTest
@@ -166,7 +171,7 @@ class TokenVerifierTest {
     void neitherKindPassesForTheOther(Token.Kind kind) throws Exception {
         Token token = kind == Token.Kind.CLIENT ? CLIENT : AGENT;
         Token.Kind other = kind == Token.Kind.CLIENT ? Token.Kind.AGENT : Token.Kind.CLIENT;
-        String jwt = new TokenSigner(KEY).sign(token);
+        String jwt = SIGNER.sign(token);
         assertThat(VERIFIER.verify(jwt, kind).kind()).isEqualTo(kind);
         assertThat(catchThrowableOfType(TokenException.class, () -> VERIFIER.verify(jwt, other))
                         .reason())
@@ -234,7 +239,7 @@ class TokenVerifierTest {
 
     @Test
     void everyChangedCharacterIsNoticed() {
-        String jwt = new TokenSigner(KEY).sign(CLIENT);
+        String jwt = SIGNER.sign(CLIENT);
         for (int i = 0; i < jwt.length(); i++) {
             char c = jwt.charAt(i);
             String changed = jwt.substring(0, i) + (c == 'A' ? 'B' : 'A') + jwt.substring(i + 1);
@@ -251,7 +256,7 @@ class TokenVerifierTest {
 
     @Test
     void oneTokenHasOneText() {
-        String jwt = new TokenSigner(KEY).sign(CLIENT);
+        String jwt = SIGNER.sign(CLIENT);
         assertThat(refusal(jwt + "=")).isEqualTo(Cause.MALFORMED);
         assertThat(refusal(jwt + "\n")).isEqualTo(Cause.MALFORMED);
         assertThat(refusal(jwt.substring(0, jwt.length() - 1) + (char) (jwt.charAt(jwt.length() - 1) + 1)))
@@ -260,7 +265,7 @@ class TokenVerifierTest {
 
     @Test
     void livesFromBeginToExpiryWithASmallAllowanceForClocks() throws Exception {
-        String jwt = new TokenSigner(KEY).sign(CLIENT);
+        String jwt = SIGNER.sign(CLIENT);
         Duration skew = TokenVerifier.CLOCK_SKEW;
         at(NOW.minus(skew), KEY).verify(jwt);
         at(CLIENT.expires().plus(skew).minusSeconds(1), KEY).verify(jwt);
@@ -277,10 +282,45 @@ class TokenVerifierTest {
     }
 
     @Test
+    void isForItsAudienceOnly() throws Exception {
+        for (String other : new String[] {
+            "wss://vpn.example:444", "ws://vpn.example:443", "wss://vpn.example.org", "wss://vpn.example/path"
+        }) {
+            String jwt = withClaims(CLIENT, c -> c.put("aud", List.of(other)));
+            assertThat(refusal(jwt)).as(other).isEqualTo(Cause.WRONG_AUDIENCE);
+            assertThat(refusal(withClaims(AGENT, c -> c.put("aud", List.of(other)))))
+                    .as(other)
+                    .isEqualTo(Cause.WRONG_AUDIENCE);
+        }
+        for (String same : new String[] {"wss://vpn.example", "WSS://VPN.example:443/", "wss://vpn.example/"}) {
+            VERIFIER.verify(withClaims(CLIENT, c -> c.put("aud", List.of("wss://other.example", same))));
+        }
+        Trust nameless = Trust.of(List.of(KEY.verificationKey()), List.of());
+        TokenException e = catchThrowableOfType(
+                TokenException.class,
+                () -> new TokenVerifier(() -> nameless, Clock.fixed(NOW, ZoneOffset.UTC)).verify(SIGNER.sign(CLIENT)));
+        assertThat(e.reason()).as("a gateway without a name accepts nothing").isEqualTo(Cause.WRONG_AUDIENCE);
+        assertThat(e.isGenuine()).isTrue();
+    }
+
+    @Test
+    void keysAndNamesMayChangeUnderARunningVerifier() throws Exception {
+        AtomicReference<Trust> trust =
+                new AtomicReference<>(Trust.of(List.of(OTHER.verificationKey()), List.of(GATEWAY)));
+        TokenVerifier verifier = new TokenVerifier(trust::get, Clock.fixed(NOW, ZoneOffset.UTC));
+        String jwt = SIGNER.sign(CLIENT);
+        assertThatThrownBy(() -> verifier.verify(jwt)).hasMessageContaining("not trusted");
+        trust.set(Trust.of(List.of(OTHER.verificationKey(), KEY.verificationKey()), List.of(GATEWAY)));
+        verifier.verify(jwt);
+        trust.set(Trust.of(List.of(OTHER.verificationKey()), List.of(GATEWAY)));
+        assertThatThrownBy(() -> verifier.verify(jwt)).hasMessageContaining("no longer");
+    }
+
+    @Test
     void everyClaimIsNeededAndHasItsType() throws Exception {
         for (Token token : List.of(CLIENT, AGENT)) {
             for (String name : claims(token).keySet()) {
-                if (!name.equals("pin")) {
+                if (!(token == CLIENT ? OPTIONAL_OF_CLIENT : OPTIONAL_OF_AGENT).contains(name)) {
                     assertThat(refusal(withClaims(token, c -> c.remove(name))))
                             .as(name)
                             .isEqualTo(Cause.INVALID_CLAIMS);
@@ -300,7 +340,7 @@ class TokenVerifierTest {
                     .isEqualTo(Cause.INVALID_CLAIMS);
             assertThat(refusal(withClaims(token, c -> c.put("exp", NOW.getEpochSecond()))))
                     .isEqualTo(Cause.INVALID_CLAIMS);
-            assertThat(refusal(withClaims(token, c -> c.put("aud", List.of("culvert-gateway")))))
+            assertThat(refusal(withClaims(token, c -> c.put("aud", GATEWAY.toString()))))
                     .isEqualTo(Cause.INVALID_CLAIMS);
             for (String url : new String[] {
                 "http://x",
@@ -313,12 +353,15 @@ class TokenVerifierTest {
                 "wss://x:70000",
                 "wss://x/é"
             }) {
-                assertThat(refusal(withClaims(token, c -> c.put("gateway", url))))
+                assertThat(refusal(withClaims(token, c -> c.put("gateways", List.of(url)))))
+                        .as(url)
+                        .isEqualTo(Cause.INVALID_CLAIMS);
+                assertThat(refusal(withClaims(token, c -> c.put("aud", List.of(GATEWAY.toString(), url)))))
                         .as(url)
                         .isEqualTo(Cause.INVALID_CLAIMS);
             }
         }
-        assertThat(refusal(withClaims(CLIENT, c -> c.put("routes", List.of("10.0.0.0/8")))))
+        assertThat(refusal(withClaims(CLIENT, c -> c.put("publish", List.of("shop.example")))))
                 .isEqualTo(Cause.INVALID_CLAIMS);
         assertThat(refusal(withClaims(AGENT, c -> c.put("grants", List.of("a:10.0.0.0/8")))))
                 .isEqualTo(Cause.INVALID_CLAIMS);
@@ -345,8 +388,8 @@ class TokenVerifierTest {
         List<Grant> wide = IntStream.range(0, 1000)
                 .mapToObj(i -> Grant.parse("office:host-" + i + ".internal.example:443/tcp"))
                 .toList();
-        ClientToken large = ClientToken.of("laptop", GATEWAY, PIN, NOW, NOW.plusSeconds(9), wide);
-        assertThatThrownBy(() -> new TokenSigner(KEY).sign(large))
+        ClientToken large = ClientToken.of(CLIENT.terms(), wide);
+        assertThatThrownBy(() -> SIGNER.sign(large))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("16384");
     }

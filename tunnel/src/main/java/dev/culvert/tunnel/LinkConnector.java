@@ -36,7 +36,9 @@ import java.security.SecureRandom;
 import java.security.cert.CertificateEncodingException;
 import java.security.cert.CertificateException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
@@ -78,6 +80,21 @@ public final class LinkConnector {
         this.token = token;
         this.holderKey = holderKey;
         this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
+    }
+
+    /** One for each of the gateways that a token names; see the constructor. */
+    public static List<LinkConnector> all(
+            List<URI> gateways, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey) throws SSLException {
+        List<LinkConnector> list = new ArrayList<>(gateways.size());
+        for (URI gateway : gateways) {
+            list.add(new LinkConnector(gateway, pin, token, holderKey));
+        }
+        return list;
+    }
+
+    /** The URL that it was made for. */
+    public URI gateway() {
+        return gateway;
     }
 
     /** Host and port; the name is not resolved yet. */

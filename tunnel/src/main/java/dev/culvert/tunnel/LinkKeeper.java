@@ -2,7 +2,9 @@ package dev.culvert.tunnel;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -34,22 +36,37 @@ public final class LinkKeeper {
     /** After a refusal only a person's work helps; look now and then whether it was done. */
     static final Duration BACKOFF_REFUSED = Duration.ofSeconds(60);
 
+    /** Between one gateway that does not work and the next: no storm if all clients of one do so. */
+    private static final Duration NEXT_GATEWAY = Duration.ofMillis(200);
+
     /** A link that lived this long was good: the next failure starts from the base again. */
     static final Duration GOOD_AFTER = Duration.ofSeconds(10);
 
     private final EventLoop loop;
-    private final LinkConnector connector;
+    private final List<LinkConnector> connectors;
     private final LinkSettings settings;
     private final Listener listener;
     private int failures;
     private boolean untrusted;
+
+    /** Which of the gateways, and how many others may be tried before a pause. */
+    private int at;
+
+    private int untried;
     private boolean stopped;
     private @Nullable Link current;
     private long upSinceNanos;
 
+    /** For one gateway; see the other constructor. */
     public LinkKeeper(EventLoop loop, LinkConnector connector, LinkSettings settings, Listener listener) {
+        this(loop, List.of(connector), settings, listener);
+    }
+
+    /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
+    public LinkKeeper(EventLoop loop, List<LinkConnector> connectors, LinkSettings settings, Listener listener) {
         this.loop = loop;
-        this.connector = connector;
+        this.connectors = List.copyOf(connectors);
+        this.untried = connectors.size() - 1;
         this.settings = settings;
         this.listener = listener;
     }
@@ -68,27 +85,45 @@ public final class LinkKeeper {
         });
     }
 
+    /** The gateway of the link that is up, or that is being tried. Event loop. */
+    public URI gateway() {
+        return connectors.get(at).gateway();
+    }
+
+    /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
+    private boolean next() {
+        at = (at + 1) % connectors.size();
+        boolean round = untried == 0;
+        untried = round ? connectors.size() - 1 : untried - 1;
+        return round;
+    }
+
     private void connect() {
         if (stopped) {
             return;
         }
-        connector.connect(loop, settings, new FlowMultiplexer(new Watch())).addListener(f -> {
-            if (f.isSuccess()) {
-                Link link = (Link) f.getNow();
-                if (stopped) {
-                    link.close(1001, "stopped");
-                }
-            } else if (f.cause() instanceof LinkRefusedException refused && refused.isPermanent()) {
-                if (listener.refused(refused)) {
-                    retry(refused, jitter(BACKOFF_REFUSED));
-                }
-            } else {
-                // Once more soon: a hotel's log-in page was in between, perhaps, and is gone.
-                boolean again = untrusted;
-                untrusted = f.cause() instanceof UntrustedGatewayException;
-                retry(f.cause(), untrusted && again ? jitter(BACKOFF_REFUSED) : backoff());
-            }
-        });
+        connectors
+                .get(at)
+                .connect(loop, settings, new FlowMultiplexer(new Watch()))
+                .addListener(f -> {
+                    if (f.isSuccess()) {
+                        Link link = (Link) f.getNow();
+                        if (stopped) {
+                            link.close(1001, "stopped");
+                        }
+                    } else if (!next()) {
+                        retry(f.cause(), jitter(NEXT_GATEWAY));
+                    } else if (f.cause() instanceof LinkRefusedException refused && refused.isPermanent()) {
+                        if (listener.refused(refused)) {
+                            retry(refused, jitter(BACKOFF_REFUSED));
+                        }
+                    } else {
+                        // Once more soon: a hotel's log-in page was in between, perhaps, and is gone.
+                        boolean again = untrusted;
+                        untrusted = f.cause() instanceof UntrustedGatewayException;
+                        retry(f.cause(), untrusted && again ? jitter(BACKOFF_REFUSED) : backoff());
+                    }
+                });
     }
 
     private long backoff() {
@@ -136,6 +171,7 @@ public final class LinkKeeper {
         @Override
         public void linkDown(FlowMultiplexer mux, String why) {
             current = null;
+            untried = connectors.size() - 1;
             if (loop.ticker().nanoTime() - upSinceNanos >= GOOD_AFTER.toNanos()) {
                 failures = 0;
             }

@@ -98,6 +98,48 @@ class LinkKeeperTest {
     }
 
     @Test
+    void ofSeveralGatewaysTheNextIsTriedAtOnceAndKept() throws Exception {
+        int closed;
+        try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            closed = s.getLocalPort();
+        }
+        try (GatewayStub refusing = new GatewayStub(
+                        null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")));
+                GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(new byte[0]))) {
+            List<URI> gateways = List.of(URI.create("ws://127.0.0.1:" + closed), refusing.uri(), stub.uri());
+            keeper = new LinkKeeper(
+                    loop.next(), LinkConnector.all(gateways, null, "t", null), LinkSettings.DEFAULT, events);
+            keeper.start();
+            assertThat(events.next()).contains("Connection refused");
+            assertThat(events.next())
+                    .as("not up to the listener while there are others")
+                    .startsWith("waiting: ");
+            assertThat(events.next()).isEqualTo("up");
+            assertThat(events.waits).allMatch(wait -> wait <= 200);
+            stub.sockets.get(0).close();
+            assertThat(events.next()).startsWith("down: ");
+            assertThat(events.next()).startsWith("waiting: ");
+            assertThat(events.next()).as("the same one first").isEqualTo("up");
+            assertThat(stub.sockets).hasSize(2);
+        }
+    }
+
+    @Test
+    void whenNoGatewayWorksThePausesGrow() throws Exception {
+        try (GatewayStub refusing =
+                new GatewayStub(null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")))) {
+            keeper = new LinkKeeper(
+                    loop.next(),
+                    LinkConnector.all(List.of(refusing.uri(), refusing.uri()), null, "t", null),
+                    LinkSettings.DEFAULT,
+                    events);
+            keeper.start();
+            assertThat(events.next()).startsWith("waiting: ");
+            assertThat(events.next()).as("all have refused").isEqualTo("refused 403");
+        }
+    }
+
+    @Test
     void failuresAreRetriedLaterAndLater() throws Exception {
         int port;
         try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {

@@ -2,41 +2,33 @@ package dev.culvert.token.cli;
 
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.PublishRight;
+import dev.culvert.token.Token;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 /** {@code token agent}: mints the token of an agent. */
 @Command(
         name = "agent",
         description = {
-            "Makes a token for an agent: its name, and the prefixes that it may serve.",
+            "Makes a token for an agent: its name, the prefixes that it may serve, and what it may publish.",
             "Several processes may use one token; they share the work."
         },
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Example: token agent --name office --routes 192.168.77.0/24,fd77::/64 --out office.token",
-            "",
-            "Exit codes: 0 done, 1 it failed, 2 wrong usage."
+            "Examples:",
+            "  token agent --name office --routes 192.168.77.0/24,fd77::/64 --out office.token",
+            "  token agent --name office --routes 192.168.77.0/24 --publish shop.example --publish :2200-2299/tcp",
+            Subcommand.EXIT_CODES
         })
-final class AgentCommand implements Callable<Integer> {
-    @ParentCommand
-    @Nullable
-    TokenCommand parent;
-
-    @Spec
-    @Nullable
-    CommandSpec spec;
+final class AgentCommand extends Subcommand {
+    /** Agents run unattended: nobody should have to renew them every few weeks. */
+    private static final Duration USUAL_LIFE = Duration.ofDays(365);
 
     @Mixin
     MintOptions options = new MintOptions();
@@ -50,24 +42,28 @@ final class AgentCommand implements Callable<Integer> {
     List<String> routes = new ArrayList<>();
 
     @Option(
-            names = "--expires",
-            paramLabel = "TIME",
-            converter = Lifetime.class,
-            defaultValue = "365d",
-            description = "How long the token is valid, like 12h or 90d. Default: ${DEFAULT-VALUE}.")
-    Duration expires = Duration.ZERO;
+            names = "--publish",
+            paramLabel = "RIGHT",
+            description = {
+                "Under what services behind the agent may be published at the gateway: a name like shop.example or",
+                "*.apps.example, or ports like :2200-2299/tcp; repeatable. Default: nothing."
+            })
+    List<String> publish = new ArrayList<>();
 
     @Override
     public Integer call() throws Exception {
-        TokenCommand root = Objects.requireNonNull(parent, "picocli sets the parent");
         return options.mint(
-                Objects.requireNonNull(spec, "picocli sets the spec"),
-                root.clock,
-                expires,
-                (gateway, pin, now, end) -> AgentToken.of(options.name, gateway, pin, now, end, prefixes()));
-    }
-
-    private List<IpPrefix> prefixes() {
-        return routes.stream().map(text -> IpPrefix.parse(text.strip())).toList();
+                this,
+                Token.Kind.AGENT,
+                USUAL_LIFE,
+                null,
+                terms -> new AgentToken(
+                        terms,
+                        routes.stream()
+                                .map(text -> IpPrefix.parse(text.strip()))
+                                .toList(),
+                        publish.stream()
+                                .map(text -> PublishRight.parse(text.strip()))
+                                .toList()));
     }
 }

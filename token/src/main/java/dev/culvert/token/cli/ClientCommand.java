@@ -2,18 +2,14 @@ package dev.culvert.token.cli;
 
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
+import dev.culvert.token.Route;
+import dev.culvert.token.Token;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 /** {@code token client}: mints the token of a client. */
 @Command(
@@ -28,17 +24,11 @@ import picocli.CommandLine.Spec;
             "  office:[fd77::/64]:53/udp       IPv6 stands in brackets",
             "  office:*.corp.example:80,443    names below a domain, resolved by the agent",
             "Loopback, link-local, multicast and metadata addresses need a grant that names just them.",
-            "",
-            "Exit codes: 0 done, 1 it failed, 2 wrong usage."
+            Subcommand.EXIT_CODES
         })
-final class ClientCommand implements Callable<Integer> {
-    @ParentCommand
-    @Nullable
-    TokenCommand parent;
-
-    @Spec
-    @Nullable
-    CommandSpec spec;
+final class ClientCommand extends Subcommand {
+    /** Laptops are lost, and people leave. */
+    private static final Duration USUAL_LIFE = Duration.ofDays(90);
 
     @Mixin
     MintOptions options = new MintOptions();
@@ -52,24 +42,41 @@ final class ClientCommand implements Callable<Integer> {
     List<String> allow = new ArrayList<>();
 
     @Option(
-            names = "--expires",
-            paramLabel = "TIME",
-            converter = Lifetime.class,
-            defaultValue = "90d",
-            description = "How long the token is valid, like 12h or 90d. Default: ${DEFAULT-VALUE}.")
-    Duration expires = Duration.ZERO;
+            names = "--routes",
+            split = ",",
+            paramLabel = "PREFIX[=AGENT]",
+            description = {
+                "What the client routes into the tunnel unless client up says otherwise; repeatable.",
+                "Default: all that it may reach."
+            })
+    List<String> routes = new ArrayList<>();
+
+    @Option(
+            names = "--domains",
+            split = ",",
+            paramLabel = "NAME",
+            description = {
+                "Names at or below these belong to the networks behind the agents, like corp.example; repeatable.",
+                "They are for the client's resolver settings."
+            })
+    List<String> domains = new ArrayList<>();
+
+    @Mixin
+    QrCodeOption qr = new QrCodeOption();
 
     @Override
     public Integer call() throws Exception {
-        TokenCommand root = Objects.requireNonNull(parent, "picocli sets the parent");
         return options.mint(
-                Objects.requireNonNull(spec, "picocli sets the spec"),
-                root.clock,
-                expires,
-                (gateway, pin, now, end) -> ClientToken.of(options.name, gateway, pin, now, end, grants()));
-    }
-
-    private List<Grant> grants() {
-        return allow.stream().flatMap(text -> Grant.parseList(text).stream()).toList();
+                this,
+                Token.Kind.CLIENT,
+                USUAL_LIFE,
+                qr,
+                terms -> new ClientToken(
+                        terms,
+                        allow.stream()
+                                .flatMap(text -> Grant.parseList(text).stream())
+                                .toList(),
+                        routes.stream().map(text -> Route.parse(text.strip())).toList(),
+                        domains.stream().map(String::strip).toList()));
     }
 }

@@ -1,18 +1,16 @@
 package dev.culvert.token.cli;
 
 import dev.culvert.token.StateDirectory;
-import java.io.PrintWriter;
 import java.net.URI;
-import java.util.Objects;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParentCommand;
-import picocli.CommandLine.Spec;
 
 /** {@code token init}: makes or completes the state directory. */
 @Command(
@@ -22,47 +20,66 @@ import picocli.CommandLine.Spec;
             "What exists is kept, so it is safe to run again."
         },
         mixinStandardHelpOptions = true,
-        footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
-final class InitCommand implements Callable<Integer> {
-    @ParentCommand
-    @Nullable
-    TokenCommand parent;
-
-    @Spec
-    @Nullable
-    CommandSpec spec;
-
-    @Mixin
-    StateOption state = new StateOption();
-
+        footer = Subcommand.EXIT_CODES)
+final class InitCommand extends Subcommand {
     @Option(
             names = "--gateway",
             paramLabel = "URL",
-            description = "Public URL of the gateway, like wss://vpn.example:443; remembered for new tokens.")
-    @Nullable
-    URI gateway;
+            split = ",",
+            description = {
+                "Public URL of the gateway, like wss://vpn.example:443, or of several, best first;",
+                "remembered for new tokens. Tokens that name earlier ones count on."
+            })
+    List<URI> gateways = new ArrayList<>();
+
+    @Option(
+            names = "--encrypt",
+            description = {
+                "Put the signing key under a passphrase, if it has yet to be made.",
+                "For one that exists there is token key passphrase."
+            })
+    boolean encrypt;
+
+    @Mixin
+    PassphraseOption passphrase = new PassphraseOption();
+
+    @Option(names = "--json", description = "Print one JSON object instead of words.")
+    boolean json;
 
     @Override
     public Integer call() throws Exception {
-        TokenCommand root = Objects.requireNonNull(parent, "picocli sets the parent");
-        CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-        PrintWriter out = own.commandLine().getOut();
-        StateDirectory directory = StateDirectory.openOrCreate(state.path(), root.clock);
-        if (gateway != null) {
+        boolean asks = (encrypt || passphrase.isGiven(root())) && !StateDirectory.hasKeys(state.path());
+        StateDirectory directory =
+                StateDirectory.openOrCreate(state.path(), root().clock, asks ? passphrase.choose(root()) : null);
+        if (!gateways.isEmpty()) {
             try {
-                directory.setGatewayUrl(gateway);
+                directory.setGatewayUrls(gateways);
             } catch (IllegalArgumentException e) {
-                throw new ParameterException(own.commandLine(), e.getMessage(), e);
+                throw new ParameterException(spec().commandLine(), e.getMessage(), e);
             }
         }
-        MintOptions.warn(own, directory);
-        URI url = directory.gatewayUrl();
-        out.println("state      " + directory.path());
-        out.println("key        " + directory.signer().keyId());
-        out.println("authority  " + directory.caPin());
-        out.println("gateway    "
-                + (url == null ? "not set: run token init --gateway wss://host:port before making tokens" : url));
-        out.flush();
+        warn(directory);
+        List<URI> urls = directory.gatewayUrls();
+        String key = directory.keys().accepted().get(0).key().keyId();
+        boolean encrypted = directory.keys().canSign() && directory.keys().isEncrypted();
+        if (json) {
+            Map<String, Object> fields = new LinkedHashMap<>();
+            fields.put("state", directory.path().toString());
+            fields.put("keyId", key);
+            fields.put("encrypted", encrypted);
+            fields.put("pin", directory.caPin());
+            fields.put("gateways", urls.stream().map(URI::toString).toList());
+            print(fields);
+            return 0;
+        }
+        out().println("state      " + directory.path());
+        out().println("key        " + key + (encrypted ? " (under a passphrase)" : ""));
+        out().println("authority  " + directory.caPin());
+        out().println("gateway    "
+                + (urls.isEmpty()
+                        ? "not set: run token init --gateway wss://host:port before making tokens"
+                        : urls.stream().map(URI::toString).collect(Collectors.joining(", "))));
+        out().flush();
         return 0;
     }
 }

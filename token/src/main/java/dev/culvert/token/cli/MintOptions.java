@@ -1,21 +1,26 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.HolderName;
+import dev.culvert.token.Revocations;
 import dev.culvert.token.SecretFile;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenSigner;
+import dev.culvert.token.TokenTerms;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -28,15 +33,33 @@ final class MintOptions {
             description = "Name of the holder: 1 to 63 of a-z, 0-9 and '-'.")
     String name = "";
 
-    @Mixin
-    StateOption state = new StateOption();
+    @Option(
+            names = "--expires",
+            paramLabel = "TIME",
+            converter = Lifetime.class,
+            description = "How long the token is valid, like 12h or 30d. Default: 90d for a client, 365d for an agent.")
+    @Nullable
+    Duration expires;
 
     @Option(
             names = "--gateway",
             paramLabel = "URL",
-            description = "Where the holder connects. Default: what token init --gateway remembered.")
-    @Nullable
-    URI gateway;
+            split = ",",
+            description = {
+                "Where the holder connects; several are tried in turn.",
+                "Default: what token init --gateway remembered."
+            })
+    List<URI> gateways = new ArrayList<>();
+
+    @Option(
+            names = "--audience",
+            paramLabel = "URL",
+            split = ",",
+            description = {
+                "Which gateways accept the token, by what they call themselves.",
+                "Default: what token init --gateway remembered, else what --gateway says."
+            })
+    List<URI> audience = new ArrayList<>();
 
     @Option(
             names = "--public-certificate",
@@ -49,6 +72,11 @@ final class MintOptions {
             description = "Write the token there, readable by you only. Default: standard output.")
     @Nullable
     Path out;
+
+    @Option(
+            names = "--json",
+            description = "Print one JSON object about the token; with the token in it unless --out takes that.")
+    boolean json;
 
     @Option(
             names = "--enrol",
@@ -73,47 +101,92 @@ final class MintOptions {
     @Nullable
     String key;
 
+    @Mixin
+    PassphraseOption passphrase = new PassphraseOption();
+
     /** A token in the making, once what is common is known. */
     interface Draft {
-        Token make(URI gateway, @Nullable String pin, Instant now, Instant expires);
+        /** @throws IllegalArgumentException if an option is wrong */
+        Token on(TokenTerms terms);
     }
 
-    int mint(CommandSpec spec, Clock clock, Duration life, Draft draft) throws IOException {
-        StateDirectory directory = StateDirectory.open(state.path(), clock);
-        warn(spec, directory);
-        URI url = gateway != null ? gateway : directory.gatewayUrl();
-        if (url == null) {
+    /** Makes, signs, remembers and prints a token. */
+    int mint(Subcommand command, Token.Kind kind, Duration usualLife, @Nullable QrCodeOption qr, Draft draft)
+            throws IOException {
+        StateDirectory directory = command.open();
+        List<URI> known = directory.gatewayUrls();
+        List<URI> urls = gateways.isEmpty() ? known : gateways;
+        if (urls.isEmpty()) {
             throw new IOException("no gateway URL is known in " + directory.path()
                     + ": run token init --gateway wss://host:port once, or give --gateway here");
         }
+        Revocations revocations = directory.revocations();
+        TokenSigner signer;
         Token token;
         String jwt;
+        String picture;
         try {
             HolderName.require("--name", name);
-            Instant now = clock.instant();
-            token = draft.make(url, publicCertificate ? null : directory.caPin(), now, now.plus(life))
+            Instant now = command.root().clock.instant();
+            Duration life = expires == null ? usualLife : expires;
+            TokenTerms terms = TokenTerms.of(
+                            name, urls, publicCertificate ? null : directory.caPin(), now, now.plus(life))
+                    .withAudience(!audience.isEmpty() ? audience : known.isEmpty() ? urls : known)
+                    .withIssuedAt(revocations.firstIssue(kind, name))
                     .withBinding(binding(now));
-            jwt = directory.signer().sign(token);
+            Token unsigned = draft.on(terms);
+            signer = directory.keys().signer(passphrase.source(command.root()));
+            token = signer.named(unsigned);
+            jwt = signer.sign(token);
+            picture = qr == null ? null : qr.draw(command.spec(), jwt);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
-                    spec.commandLine(), Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
+                    command.spec().commandLine(), Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
         }
-        PrintWriter err = spec.commandLine().getErr();
-        if (out == null) {
-            PrintWriter stdout = spec.commandLine().getOut();
-            stdout.println(jwt);
-            stdout.flush();
-        } else {
+        if (out != null) {
             SecretFile.write(out, jwt + "\n");
         }
-        err.println(token.kind() + " token for " + token.name() + ", valid until " + token.expires()
-                + (out == null ? "" : ", written to " + out) + ". " + advice(token));
-        if ("ws".equalsIgnoreCase(url.getScheme())) {
-            err.println("warning: " + url
-                    + " is not encrypted, the token can be read on the way; use wss:// outside a laboratory");
-        }
-        err.flush();
+        directory.issued().add(token);
+        print(command, token, jwt, picture);
+        hints(command, directory, token);
         return 0;
+    }
+
+    private void print(Subcommand command, Token token, String jwt, @Nullable String picture) {
+        PrintWriter stdout = command.out();
+        if (json) {
+            Map<String, Object> fields = TokenText.fields(token);
+            if (out == null) {
+                fields.put("token", jwt);
+            } else {
+                fields.put("file", out.toString());
+            }
+            command.print(fields);
+        } else if (picture != null) {
+            stdout.print(picture);
+        } else if (out == null) {
+            stdout.println(jwt);
+        }
+        stdout.flush();
+    }
+
+    private void hints(Subcommand command, StateDirectory directory, Token token) throws IOException {
+        if (!json) {
+            command.say(token.kind() + " token for " + token.name() + ", valid until " + token.expires()
+                    + (out == null ? "" : ", written to " + out) + ". " + advice(token));
+        }
+        for (URI url : token.gateways()) {
+            if ("ws".equalsIgnoreCase(url.getScheme())) {
+                command.say("warning: " + url
+                        + " is not encrypted, the token can be read on the way; use wss:// outside a laboratory");
+            }
+        }
+        if (!directory.trust().current().isAddressed(token.terms().audience())) {
+            List<URI> known = GatewayUrls.canonical(directory.gatewayUrls());
+            command.say("warning: the gateway of " + directory.path() + " will refuse this token: it is "
+                    + (known.isEmpty() ? "not named yet" : known.get(0)) + ", the token is for "
+                    + token.terms().audience().get(0) + "; token init --gateway names it");
+        }
     }
 
     private TokenBinding binding(Instant now) {
@@ -134,11 +207,5 @@ final class MintOptions {
         return token.binding() instanceof TokenBinding.Key
                 ? "It is of no use without its holder's key."
                 : "Whoever has it is " + token.name() + ": keep it like a password.";
-    }
-
-    static void warn(CommandSpec spec, StateDirectory directory) {
-        PrintWriter err = spec.commandLine().getErr();
-        directory.warnings().forEach(line -> err.println("warning: " + line));
-        err.flush();
     }
 }

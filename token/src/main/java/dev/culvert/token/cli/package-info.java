@@ -1,6 +1,7 @@
 /**
- * The {@code token} command: makes keys, mints tokens, and says in words what a token holds. Also the
- * {@link dev.culvert.token.cli.TokenOption} through which the agent's and client's commands take their token.
+ * The {@code token} command: makes keys, makes, shows, lists and revokes tokens. Also what the four commands have in common:
+ * {@link dev.culvert.token.cli.Program} runs them, {@link dev.culvert.token.cli.Shutdown} ends them in order, and
+ * {@link dev.culvert.token.cli.TokenOption} is how the agent and the client take their token.
  */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.token.cli;

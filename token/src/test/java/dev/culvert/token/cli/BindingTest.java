@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,7 +41,7 @@ class BindingTest {
 
     @BeforeEach
     void init() throws Exception {
-        StateDirectory.openOrCreate(temp.resolve("state")).setGatewayUrl(URI.create("wss://vpn.example:443"));
+        StateDirectory.openOrCreate(temp.resolve("state")).setGatewayUrls(List.of(URI.create("wss://vpn.example:443")));
     }
 
     private int run(CommandLine line, String... args) {
@@ -59,7 +60,8 @@ class BindingTest {
         args[5] = kind.equals("agent") ? "--routes" : "--allow";
         args[6] = kind.equals("agent") ? "10.0.0.0/8" : "office:10.0.0.0/8";
         System.arraycopy(more, 0, args, 7, more.length);
-        return run(TokenCommand.commandLine(stdin, Map.of(), Clock.fixed(NOW, ZoneOffset.UTC)), args);
+        return run(
+                Program.commandLine(new TokenCommand(stdin, Map.of(), Clock.fixed(NOW, ZoneOffset.UTC), null)), args);
     }
 
     private int show(String jwt, String... more) {
@@ -68,7 +70,8 @@ class BindingTest {
         System.arraycopy(
                 new String[] {"show", "-", "--state", temp.resolve("state").toString()}, 0, args, 0, 4);
         System.arraycopy(more, 0, args, 4, more.length);
-        return run(TokenCommand.commandLine(stdin, Map.of(), Clock.fixed(NOW, ZoneOffset.UTC)), args);
+        return run(
+                Program.commandLine(new TokenCommand(stdin, Map.of(), Clock.fixed(NOW, ZoneOffset.UTC), null)), args);
     }
 
     @ParameterizedTest

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jose4j.json.JsonUtil;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,6 +43,7 @@ class TokenCommandTest {
     private Instant now = NOW;
     private Map<String, String> env = Map.of();
     private InputStream stdin = InputStream.nullInputStream();
+    private @Nullable Prompt prompt;
 
     private record Result(int code, String out, String err) {}
 
@@ -53,7 +55,7 @@ class TokenCommandTest {
     private Result run(String... args) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        int code = TokenCommand.commandLine(stdin, env, Clock.fixed(now, ZoneOffset.UTC))
+        int code = Program.commandLine(new TokenCommand(stdin, env, Clock.fixed(now, ZoneOffset.UTC), prompt))
                 .setOut(new PrintWriter(out))
                 .setErr(new PrintWriter(err))
                 .execute(args);
@@ -101,7 +103,7 @@ class TokenCommandTest {
                 .verify(result.out.strip());
         assertThat(token.routes()).hasToString("[192.168.77.0/24, fd77::/64, 10.0.0.7/32]");
         assertThat(token.expires()).isEqualTo(NOW.plus(Duration.ofDays(365)));
-        assertThat(token.gateway()).hasToString("wss://vpn.example:443");
+        assertThat(token.gateways()).hasToString("[wss://vpn.example:443]");
         assertThat(token.pin()).isEqualTo(StateDirectory.open(Path.of(state)).caPin());
         assertThat(result.err).contains("agent token for office").doesNotContain(result.out.strip());
     }

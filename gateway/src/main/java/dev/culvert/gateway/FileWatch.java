@@ -1,0 +1,81 @@
+package dev.culvert.gateway;
+
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks a few times a second whether files that the gateway lives by have changed, on a thread of its own: neither a slow
+ * disk nor a queue of tokens to verify may delay a revocation. An error is logged once, until it is another or over.
+ */
+final class FileWatch implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(FileWatch.class);
+
+    /** The goal is a second, from the command that revokes to the last flow. */
+    private static final Duration PERIOD = Duration.ofMillis(200);
+
+    /** A file, or several. */
+    interface Watched {
+        /**
+         * Reads what has changed. On the watch's thread; may block.
+         *
+         * @return true if something has
+         * @throws IOException with one line for people; asked again next time
+         */
+        boolean refresh() throws IOException;
+    }
+
+    private final ScheduledExecutorService thread =
+            Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-files", true));
+
+    /**
+     * Begins to watch.
+     *
+     * @param changed called on the watch's thread each time after something has changed
+     */
+    void add(Watched file, Runnable changed) {
+        thread.scheduleWithFixedDelay(
+                new Look(file, changed), PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private static final class Look implements Runnable {
+        private final Watched file;
+        private final Runnable changed;
+        private String complaint = "";
+
+        Look(Watched file, Runnable changed) {
+            this.file = file;
+            this.changed = changed;
+        }
+
+        @Override
+        public void run() {
+            try {
+                if (file.refresh()) {
+                    changed.run();
+                }
+                if (!complaint.isEmpty()) {
+                    complaint = "";
+                    log.info("what could not be read before can be read again");
+                }
+            } catch (IOException | RuntimeException e) {
+                String text = String.valueOf(e.getMessage());
+                if (!text.equals(complaint)) {
+                    complaint = text;
+                    log.error("{}", text, e instanceof RuntimeException ? e : null);
+                }
+            }
+        }
+    }
+
+    /** Ends the thread. */
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+}

@@ -1,0 +1,222 @@
+package dev.culvert.token;
+
+import java.io.ByteArrayInputStream;
+import java.net.InetAddress;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyPair;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** The files of the certificate authority and of the gateway's certificate. All methods read the disk. */
+final class CertificateFiles {
+    private static final String CA_KEY = "ca.key";
+    private static final String CA_CRT = "ca.crt";
+    private static final String SERVER_KEY = "server.key";
+    private static final String SERVER_CRT = "server.crt";
+    static final List<String> PRIVATE = List.of(CA_KEY, SERVER_KEY);
+
+    private static final String CERTIFICATE = "CERTIFICATE";
+
+    /** More names than one gateway has; keeps the certificate inside one TLS record. */
+    private static final int MAX_NAMES = 100;
+
+    private final StateFiles files;
+    private final Clock clock;
+
+    CertificateFiles(StateFiles files, Clock clock) {
+        this.files = files;
+        this.clock = clock;
+    }
+
+    boolean exist() {
+        return files.exists(CA_CRT);
+    }
+
+    java.nio.file.Path path() {
+        return files.path(CA_CRT);
+    }
+
+    private PrivateKey readKey(String name) throws StateException {
+        try {
+            return KeyFactory.getInstance("EC")
+                    .generatePrivate(new PKCS8EncodedKeySpec(
+                            files.readPem(name, StateFiles.PRIVATE_KEY).get(0).der()));
+        } catch (GeneralSecurityException e) {
+            throw files.corrupt(name, "does not hold a private EC key", e);
+        }
+    }
+
+    /** Makes the authority if there is none. Call within {@link StateFiles#locked}. */
+    void create() throws StateException {
+        if (exist()) {
+            return;
+        }
+        PrivateKey key;
+        PublicKey publicKey;
+        if (files.exists(CA_KEY)) {
+            // Keep the key: tokens may be out that pin it.
+            key = readKey(CA_KEY);
+            try {
+                publicKey = CertificateAuthority.publicHalf((ECPrivateKey) key);
+            } catch (GeneralSecurityException | RuntimeException e) {
+                throw files.corrupt(CA_KEY, "is not a P-256 key", e);
+            }
+        } else {
+            KeyPair pair = CertificateAuthority.newKey();
+            key = pair.getPrivate();
+            publicKey = pair.getPublic();
+            files.write(CA_KEY, StateFiles.pem(StateFiles.PRIVATE_KEY, key.getEncoded()), true);
+        }
+        X509Certificate certificate = CertificateAuthority.selfSign(publicKey, key, clock.instant());
+        files.write(CA_CRT, encode(certificate), false);
+    }
+
+    X509Certificate ca() throws StateException {
+        return readCertificates(CA_CRT).get(0);
+    }
+
+    private List<X509Certificate> readCertificates(String name) throws StateException {
+        List<X509Certificate> out = new ArrayList<>();
+        for (StateFiles.Pem block : files.readPem(name, CERTIFICATE)) {
+            try {
+                out.add((X509Certificate) CertificateFactory.getInstance("X.509")
+                        .generateCertificate(new ByteArrayInputStream(block.der())));
+            } catch (CertificateException e) {
+                throw files.corrupt(name, "holds a broken certificate", e);
+            }
+        }
+        return out;
+    }
+
+    private static String encode(X509Certificate certificate) {
+        try {
+            return StateFiles.pem(CERTIFICATE, certificate.getEncoded());
+        } catch (CertificateException e) {
+            throw new IllegalStateException("cannot encode a certificate that was just made", e);
+        }
+    }
+
+    /** {@link StateDirectory#serverCertificate} */
+    ServerCertificate server(Collection<String> names) throws StateException {
+        SortedSet<String> wanted = canonical(names);
+        X509Certificate ca = ca();
+        ServerCertificate current = currentCertificate(ca, wanted);
+        if (current != null) {
+            return current;
+        }
+        return files.locked(() -> {
+            ServerCertificate meanwhile = currentCertificate(ca, wanted);
+            return meanwhile != null ? meanwhile : issue(ca, wanted);
+        });
+    }
+
+    private ServerCertificate issue(X509Certificate ca, SortedSet<String> names) throws StateException {
+        Instant now = clock.instant();
+        if (!now.isBefore(ca.getNotAfter().toInstant())) {
+            throw new StateException(
+                    files.path(CA_CRT) + " expired at " + ca.getNotAfter().toInstant()
+                            + ": move it and ca.key away, run token init, and make new tokens, for their pin changes");
+        }
+        if (!files.exists(CA_KEY)) {
+            throw new StateException(files.path(CA_KEY) + " is missing, so no certificate for "
+                    + String.join(", ", names) + " can be made: restore it from a backup");
+        }
+        PrivateKey caKey = readKey(CA_KEY);
+        if (!belongTogether(caKey, ca.getPublicKey())) {
+            throw files.corrupt(CA_KEY, "does not belong to " + CA_CRT, new IllegalStateException("other key"));
+        }
+        KeyPair pair = CertificateAuthority.newKey();
+        X509Certificate leaf = CertificateAuthority.issue(ca, caKey, pair.getPublic(), names, now);
+        // A crash between the two leaves a pair that does not fit, which currentCertificate notices and replaces.
+        files.write(
+                SERVER_KEY,
+                StateFiles.pem(StateFiles.PRIVATE_KEY, pair.getPrivate().getEncoded()),
+                true);
+        files.write(SERVER_CRT, encode(leaf) + encode(ca), false);
+        return new ServerCertificate(new X509Certificate[] {leaf, ca}, pair.getPrivate());
+    }
+
+    /** The pair on disk if it can be used as it is; null if a new one is due. A broken pair can always be made anew. */
+    private @Nullable ServerCertificate currentCertificate(X509Certificate ca, SortedSet<String> names) {
+        if (!files.exists(SERVER_KEY) || !files.exists(SERVER_CRT)) {
+            return null;
+        }
+        try {
+            X509Certificate leaf = readCertificates(SERVER_CRT).get(0);
+            PrivateKey key = readKey(SERVER_KEY);
+            leaf.verify(ca.getPublicKey());
+            Instant begin = leaf.getNotBefore().toInstant();
+            Instant end = leaf.getNotAfter().toInstant();
+            Instant now = clock.instant();
+            Duration third = Duration.between(begin, end).dividedBy(3);
+            boolean usable = !now.isBefore(begin)
+                    && now.isBefore(end.minus(third))
+                    && namesOf(leaf).equals(names)
+                    && belongTogether(key, leaf.getPublicKey());
+            return usable ? new ServerCertificate(new X509Certificate[] {leaf, ca}, key) : null;
+        } catch (StateException | GeneralSecurityException e) {
+            return null;
+        }
+    }
+
+    private static SortedSet<String> namesOf(X509Certificate certificate) throws CertificateException {
+        SortedSet<String> out = new TreeSet<>();
+        Collection<List<?>> alternatives = certificate.getSubjectAlternativeNames();
+        if (alternatives != null) {
+            for (List<?> alternative : alternatives) {
+                String text = String.valueOf(alternative.get(1));
+                InetAddress address = IpLiteral.parse(text);
+                out.add(address == null ? text : IpLiteral.format(address));
+            }
+        }
+        return out;
+    }
+
+    private static SortedSet<String> canonical(Collection<String> names) {
+        SortedSet<String> out = new TreeSet<>();
+        for (String name : names) {
+            InetAddress address = IpLiteral.parse(name);
+            try {
+                out.add(address == null ? HostPattern.parse(name).toString() : IpLiteral.format(address));
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(
+                        "certificate name '" + Quote.shorten(name)
+                                + "' is neither a host name nor an IP address: write vpn.example or 192.0.2.1",
+                        e);
+            }
+        }
+        if (out.isEmpty() || out.size() > MAX_NAMES) {
+            throw new IllegalArgumentException("a certificate needs 1 to " + MAX_NAMES + " names, not " + out.size()
+                    + ": name the gateway's hosts");
+        }
+        return out;
+    }
+
+    private static boolean belongTogether(PrivateKey privateKey, PublicKey publicKey) {
+        try {
+            Signature signature = Signature.getInstance("SHA256withECDSA");
+            signature.initSign(privateKey);
+            byte[] signed = signature.sign();
+            signature.initVerify(publicKey);
+            return signature.verify(signed);
+        } catch (GeneralSecurityException e) {
+            return false;
+        }
+    }
+}

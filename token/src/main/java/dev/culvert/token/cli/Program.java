@@ -1,0 +1,117 @@
+package dev.culvert.token.cli;
+
+import java.io.PrintWriter;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/**
+ * What the four commands have in common: errors of one line on standard error, exit codes 0, 1 and 2, a version, and the
+ * subcommands {@code completion} and {@code man}.
+ */
+public final class Program {
+    private Program() {}
+
+    /** Runs a command and ends the process with its exit code. */
+    public static void main(Object command, String[] args) {
+        System.exit(commandLine(command).execute(args));
+    }
+
+    /** The command, ready to execute. */
+    public static CommandLine commandLine(Object command) {
+        CommandLine line = new CommandLine(command);
+        line.addSubcommand(new CompletionCommand());
+        line.addSubcommand(new ManCommand());
+        line.setUsageHelpAutoWidth(true);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setExecutionExceptionHandler((e, where, parsed) -> {
+            complain(where, e);
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        line.setParameterExceptionHandler((e, args) -> {
+            CommandLine where = e.getCommandLine();
+            complain(where, e);
+            where.getErr().println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
+            where.getErr().flush();
+            return CommandLine.ExitCode.USAGE;
+        });
+        setVersion(line);
+        return line;
+    }
+
+    private static void setVersion(CommandLine line) {
+        line.getCommandSpec().versionProvider(new Version(line.getCommandSpec().root()));
+        line.getSubcommands().values().forEach(Program::setVersion);
+    }
+
+    private static void complain(CommandLine where, Exception e) {
+        String message = e.getMessage() == null ? e.toString() : e.getMessage();
+        PrintWriter err = where.getErr();
+        err.println(where.getCommandSpec().root().name() + ": "
+                + message.replace('\n', ' ').replace('\r', ' '));
+        err.flush();
+    }
+
+    /** The version in the manifest of the jar that the command is in. */
+    private record Version(CommandSpec root) implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"culvert " + root.name() + " " + version(root)};
+        }
+    }
+
+    /** The version in the manifest of the jar that a command is in. */
+    static String version(CommandSpec command) {
+        String version = command.root().userObject().getClass().getPackage().getImplementationVersion();
+        return version == null ? "(development build)" : version;
+    }
+
+    /** {@code completion}: for the shell. */
+    @CommandLine.Command(
+            name = "completion",
+            description = {
+                "Prints a script that completes this command's options in bash and zsh.",
+                "To use it, put this into ~/.bashrc:  source <(COMMAND completion)"
+            },
+            mixinStandardHelpOptions = true,
+            footer = "%nExit codes: 0 done, 2 wrong usage.")
+    static final class CompletionCommand implements Runnable {
+        @Spec
+        @Nullable
+        CommandSpec spec;
+
+        @Override
+        public void run() {
+            CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
+            PrintWriter out = own.commandLine().getOut();
+            out.print(picocli.AutoComplete.bash(own.root().name(), own.root().commandLine()));
+            out.flush();
+        }
+    }
+
+    /** {@code man}: the manual page. */
+    @CommandLine.Command(
+            name = "man",
+            description = {
+                "Prints the manual page of this command and all of its subcommands, for man(1).",
+                "To read it:  COMMAND man | man -l -"
+            },
+            mixinStandardHelpOptions = true,
+            footer = "%nExit codes: 0 done, 2 wrong usage.")
+    static final class ManCommand implements Runnable {
+        @Spec
+        @Nullable
+        CommandSpec spec;
+
+        @Override
+        public void run() {
+            CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
+            PrintWriter out = own.commandLine().getOut();
+            out.print(ManPage.of(own.root()));
+            out.flush();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package dev.culvert.token.cli;
+
+import dev.culvert.token.StateDirectory;
+import dev.culvert.token.StateException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import org.jose4j.json.JsonUtil;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** What the subcommands of {@code token} have in common: the state directory, and where output goes. */
+abstract class Subcommand implements Callable<Integer> {
+    /** The line at the foot of a subcommand's help. */
+    static final String EXIT_CODES = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.";
+
+    @Spec
+    @Nullable
+    CommandSpec spec;
+
+    @Mixin
+    StateOption state = new StateOption();
+
+    final CommandSpec spec() {
+        return Objects.requireNonNull(spec, "picocli sets the spec");
+    }
+
+    final TokenCommand root() {
+        return (TokenCommand) spec().root().userObject();
+    }
+
+    final PrintWriter out() {
+        return spec().commandLine().getOut();
+    }
+
+    /** A line on standard error. */
+    final void say(String line) {
+        spec().commandLine().getErr().println(line);
+        spec().commandLine().getErr().flush();
+    }
+
+    /** The state directory, which must exist. */
+    final StateDirectory open() throws StateException {
+        StateDirectory directory = StateDirectory.open(state.path(), root().clock);
+        warn(directory);
+        return directory;
+    }
+
+    final void warn(StateDirectory directory) {
+        directory.warnings().forEach(line -> say("warning: " + line));
+    }
+
+    final void print(Map<String, ?> json) {
+        out().println(JsonUtil.toJson(json));
+        out().flush();
+    }
+
+    /** Prints rows below headings, each column as wide as its widest cell. */
+    final <T> void table(List<String> headings, List<T> rows, Function<T, List<String>> cells) {
+        List<List<String>> lines = new java.util.ArrayList<>(List.of(headings));
+        rows.forEach(row -> lines.add(cells.apply(row)));
+        int[] widths = new int[headings.size()];
+        for (List<String> line : lines) {
+            for (int i = 0; i < widths.length; i++) {
+                widths[i] = Math.max(widths[i], line.get(i).length());
+            }
+        }
+        for (List<String> line : lines) {
+            StringBuilder text = new StringBuilder();
+            for (int i = 0; i < widths.length; i++) {
+                text.append(line.get(i))
+                        .append(" ".repeat(widths[i] - line.get(i).length() + 2));
+            }
+            out().println(text.toString().stripTrailing());
+        }
+        out().flush();
+    }
+}
