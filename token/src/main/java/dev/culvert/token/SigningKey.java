@@ -24,8 +24,14 @@ public final class SigningKey {
     /** A new key from the runtime's secure random source. */
     public static SigningKey generate() {
         try {
-            KeyPair pair = KeyPairGenerator.getInstance("Ed25519").generateKeyPair();
-            return new SigningKey(pair.getPrivate(), VerificationKey.of(pair.getPublic()));
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("Ed25519");
+            while (true) {
+                KeyPair pair = generator.generateKeyPair();
+                VerificationKey verificationKey = VerificationKey.of(pair.getPublic());
+                if (!TokenFields.looksLikeOption(verificationKey.keyId())) {
+                    return new SigningKey(pair.getPrivate(), verificationKey);
+                }
+            }
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(
                     "this Java runtime has no Ed25519: use Java 17 or later with module java.base", e);

@@ -114,7 +114,11 @@ public sealed interface Token permits ClientToken, AgentToken {
     /** A new random {@link TokenTerms#id}: 128 bits, so that no two tokens ever share one. */
     static String newId() {
         byte[] random = new byte[16];
-        TokenFields.RANDOM.nextBytes(random);
-        return Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+        String id;
+        do {
+            TokenFields.RANDOM.nextBytes(random);
+            id = Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+        } while (TokenFields.looksLikeOption(id));
+        return id;
     }
 }

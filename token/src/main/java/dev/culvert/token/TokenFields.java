@@ -24,6 +24,11 @@ final class TokenFields {
         return ID.matcher(text).matches();
     }
 
+    /** True if a shell's user could not write the id as an argument: base64url may begin with a hyphen. */
+    static boolean looksLikeOption(String id) {
+        return id.startsWith("-");
+    }
+
     static String id(String id) {
         if (!isId(id)) {
             throw new IllegalArgumentException(

@@ -395,6 +395,13 @@ class TokenVerifierTest {
     }
 
     @Test
+    void idsCanBeWrittenAsArguments() {
+        assertThat(java.util.stream.Stream.generate(Token::newId).limit(2000)).noneMatch(id -> id.startsWith("-"));
+        assertThat(java.util.stream.Stream.generate(SigningKey::generate).limit(300))
+                .noneMatch(key -> key.keyId().startsWith("-"));
+    }
+
+    @Test
     void keysMustBeEd25519AndHalvesOfOne() throws Exception {
         var p256 = CertificateAuthority.newKey();
         assertThatThrownBy(() -> VerificationKey.of(p256.getPublic())).isInstanceOf(IllegalArgumentException.class);

@@ -1,6 +1,7 @@
 package dev.culvert.token.cli;
 
 import java.util.ArrayList;
+import java.util.IllegalFormatException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -40,9 +41,7 @@ final class ManPage {
 
     private static String first(CommandSpec spec) {
         String[] description = spec.usageMessage().description();
-        return description.length == 0
-                ? spec.name()
-                : String.format(description[0]).strip();
+        return description.length == 0 ? spec.name() : formatted(description[0]).strip();
     }
 
     private void subcommands(CommandSpec spec) {
@@ -113,20 +112,29 @@ final class ManPage {
         }
     }
 
+    /** As picocli does it: a text that is no format stands as it is. */
+    private static String formatted(String text) {
+        try {
+            return String.format(text);
+        } catch (IllegalFormatException e) {
+            return text;
+        }
+    }
+
     /** The variables that descriptions may hold, as picocli's help renders them. */
     private static String rendered(String text, ArgSpec argument) {
         StringJoiner candidates = new StringJoiner(", ");
         if (argument.completionCandidates() != null) {
             argument.completionCandidates().forEach(candidates::add);
         }
-        return String.format(text.replace("${DEFAULT-VALUE}", String.valueOf(argument.defaultValueString(true)))
+        return formatted(text.replace("${DEFAULT-VALUE}", String.valueOf(argument.defaultValueString(true)))
                 .replace("${COMPLETION-CANDIDATES}", candidates.toString())
                 .replace("$$", "$"));
     }
 
     private void paragraphs(String[] texts) {
         for (String text : texts) {
-            line(escape(String.format(text)));
+            line(escape(formatted(text)));
         }
     }
 
@@ -149,7 +157,7 @@ final class ManPage {
     }
 
     private static List<String> lines(String text) {
-        return String.format(text).lines().toList();
+        return formatted(text).lines().toList();
     }
 
     private void macro(String name, String... arguments) {

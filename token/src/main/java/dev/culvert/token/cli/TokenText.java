@@ -76,7 +76,7 @@ final class TokenText {
         if (token instanceof ClientToken client) {
             out.println("  may reach");
             client.grants().forEach(grant -> out.println("    " + sentence(grant)));
-            out.println("  routes    " + (client.routes().isEmpty() ? "all that it may reach" : ""));
+            out.println(client.routes().isEmpty() ? "  routes    all that it may reach" : "  routes");
             client.routes()
                     .forEach(route -> out.println("    " + route.prefix()
                             + (route.agent() == null ? "" : ", through agent " + route.agent())));

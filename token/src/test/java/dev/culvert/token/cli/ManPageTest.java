@@ -58,6 +58,21 @@ class ManPageTest {
         }
     }
 
+    @CommandLine.Command(name = "odd", description = "Does 100 % of nothing, with \\ and 'quotes'.")
+    static final class Odd implements Runnable {
+        @CommandLine.Option(names = "--tun", description = "A name. Default: ${DEFAULT-VALUE}.", defaultValue = "x%d")
+        String tun = "";
+
+        @Override
+        public void run() {}
+    }
+
+    @Test
+    void takesTextThatIsNoFormat() {
+        String page = run(Program.commandLine(new Odd()), "man");
+        assertThat(page).contains("A name. Default: x%d.").contains("100 % of nothing, with \\e and \\(aqquotes");
+    }
+
     @Test
     void aTypesetterHasNoComplaint(@TempDir Path dir) throws Exception {
         Path page = dir.resolve("token.1");
