@@ -1,9 +1,7 @@
 package dev.culvert.token;
 
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.Signature;
-import java.util.Base64;
+import org.jose4j.jws.JsonWebSignature;
+import org.jose4j.lang.JoseException;
 
 /** Turns tokens into their signed form. Safe for use by many threads. */
 public final class TokenSigner {
@@ -31,28 +29,22 @@ public final class TokenSigner {
      * @throws IllegalArgumentException if the token is too large
      */
     public String sign(Token token) {
-        String header = TokenCodec.header(token.kind(), key.keyId());
-        String input = encode(header.getBytes(StandardCharsets.UTF_8))
-                + '.'
-                + encode(TokenCodec.encode(token).getBytes(StandardCharsets.UTF_8));
-        byte[] signed;
+        JsonWebSignature jws = new JsonWebSignature();
+        jws.setAlgorithmHeaderValue(TokenCodec.ALGORITHM);
+        jws.setHeader("typ", token.kind().type());
+        jws.setKeyIdHeaderValue(key.keyId());
+        jws.setPayload(TokenCodec.encode(token));
+        jws.setKey(key.privateKey());
+        String jwt;
         try {
-            Signature signature = Signature.getInstance("Ed25519");
-            signature.initSign(key.privateKey());
-            signature.update(input.getBytes(StandardCharsets.US_ASCII));
-            signed = signature.sign();
-        } catch (GeneralSecurityException e) {
+            jwt = jws.getCompactSerialization();
+        } catch (JoseException e) {
             throw new IllegalStateException("cannot sign token with key " + key.keyId() + ": " + e.getMessage(), e);
         }
-        String jwt = input + '.' + encode(signed);
         if (jwt.length() > TokenCodec.MAX_LENGTH) {
             throw new IllegalArgumentException("token has " + jwt.length() + " characters, at most "
                     + TokenCodec.MAX_LENGTH + " are allowed: use fewer or wider grants, or several tokens");
         }
         return jwt;
-    }
-
-    private static String encode(byte[] bytes) {
-        return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
     }
 }

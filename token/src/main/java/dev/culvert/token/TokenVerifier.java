@@ -2,14 +2,14 @@ package dev.culvert.token;
 
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.Signature;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.function.Supplier;
+import org.jose4j.jwa.AlgorithmConstraints;
+import org.jose4j.jws.JsonWebSignature;
+import org.jose4j.lang.JoseException;
 
 /**
  * Decides whether a token is genuine and in force. Safe for use by many threads.
@@ -22,6 +22,9 @@ import java.util.function.Supplier;
  * The signature goes straight to the runtime's Ed25519, so the header's {@code alg} never selects code.
  */
 public final class TokenVerifier {
+    private static final AlgorithmConstraints ED_DSA_ONLY =
+            new AlgorithmConstraints(AlgorithmConstraints.ConstraintType.PERMIT, TokenCodec.ALGORITHM);
+
     /** How far the clocks of the signer and of this machine may differ, in either direction. */
     public static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
 
@@ -90,11 +93,12 @@ public final class TokenVerifier {
         }
         boolean genuine;
         try {
-            Signature signature = Signature.getInstance("Ed25519");
-            signature.initVerify(key.key());
-            signature.update(parts.signedText().getBytes(StandardCharsets.US_ASCII));
-            genuine = signature.verify(parts.signature());
-        } catch (GeneralSecurityException e) {
+            JsonWebSignature jws = new JsonWebSignature();
+            jws.setAlgorithmConstraints(ED_DSA_ONLY);
+            jws.setCompactSerialization(parts.jwt());
+            jws.setKey(key.key());
+            genuine = jws.verifySignature();
+        } catch (JoseException e) {
             throw new TokenException(Cause.BAD_SIGNATURE, badSignature(), e);
         }
         if (!genuine) {

@@ -68,7 +68,7 @@ class ParserFuzzTest {
         try {
             // The data as claims under a good header, so that the search need not find base64 first.
             for (Token.Kind kind : Token.Kind.values()) {
-                TokenCodec.decode(new TokenCodec.Parts(kind, "key", text, "", new byte[0]));
+                TokenCodec.decode(new TokenCodec.Parts(kind, "key", text, ""));
             }
         } catch (TokenException e) {
             oneLine(e);
