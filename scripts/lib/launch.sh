@@ -33,6 +33,13 @@ class_path() {
   echo "${path[*]}"
 }
 
+# is_fresh ARCHIVE: whether no jar is newer. The JVM has been seen to run classes out of a cache that was made of other jars.
+is_fresh() {
+  local jar
+  [ -s "$1" ] || return 1
+  for jar in "$CULVERT_LIB"/*.jar; do [ ! "$jar" -nt "$1" ] || return 1; done
+}
+
 # launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
 launch() {
   local program=$1 main=$2 options=() found java
@@ -57,11 +64,11 @@ launch() {
   [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
-  # One that does not fit (other jars, other JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
+  # One that does not fit (another JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
   local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot"
-  if [ -s "$cache" ]; then
+  if is_fresh "$cache"; then
     options+=(-XX:AOTCache="$cache")
-  elif [ -e "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
+  elif is_fresh "$archive" && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
     options+=(-XX:SharedArchiveFile="$archive")
   fi
   # shellcheck disable=SC2086
