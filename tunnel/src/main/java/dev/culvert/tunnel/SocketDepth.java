@@ -21,6 +21,12 @@ final class SocketDepth {
     /** As long as a timer takes. */
     static final long SHORTEST_WAIT_NANOS = 500_000;
 
+    /**
+     * The rate of a link that stood still (a peer that did not read, a radio without signal) says nothing about when it
+     * goes on, and nobody tells us when it does: so we look again this soon.
+     */
+    static final long LONGEST_WAIT_NANOS = 10_000_000;
+
     /** What a link starts with. */
     static final int START = 128 << 10;
 
@@ -45,9 +51,12 @@ final class SocketDepth {
         return depth <= SHALLOW;
     }
 
-    /** How long the link takes to carry so much, in nanoseconds; at least {@link #SHORTEST_WAIT_NANOS}. */
+    /**
+     * How long the link takes to carry so much, in nanoseconds, from {@link #SHORTEST_WAIT_NANOS} to
+     * {@link #LONGEST_WAIT_NANOS}.
+     */
     long nanosFor(int bytes) {
-        return Math.max(SHORTEST_WAIT_NANOS, (long) (bytes * nanosPerByte));
+        return Math.min(LONGEST_WAIT_NANOS, Math.max(SHORTEST_WAIT_NANOS, (long) (bytes * nanosPerByte)));
     }
 
     /**

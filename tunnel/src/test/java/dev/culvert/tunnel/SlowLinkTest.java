@@ -137,6 +137,22 @@ class SlowLinkTest {
         assertThat(flows.indexOf(99)).isEqualTo(before);
     }
 
+    /** A laptop that slept, a peer that did not read: the rate of that time must not time what comes after. */
+    @Test
+    void aLineThatStoodStillGoesOnAtOnce() {
+        for (int flow = 1; flow <= 50; flow++) {
+            add(flow, Frame.MAX_DATA);
+        }
+        takeOver();
+        channel.advanceTimeBy(10, TimeUnit.SECONDS);
+        channel.runScheduledPendingTasks();
+        depth.wrote(true, kernel, channel.eventLoop().ticker().nanoTime());
+        writer.pump();
+        pass(250); // 50 records take 131 ms
+        assertThat(writer.queuedBytes()).isZero();
+        assertThat(records).isEqualTo(50);
+    }
+
     @Test
     void closingWhileItWaitsEndsIt() {
         for (int flow = 1; flow <= 5; flow++) {
