@@ -62,7 +62,6 @@ public final class FairWriter {
 
     private final SocketDepth depth;
     private long framesOut;
-    private long bytesOut;
 
     private final Runnable pump = this::scheduledPump;
     private final Runnable drained = this::drained;
@@ -120,10 +119,6 @@ public final class FairWriter {
 
     public long framesOut() {
         return framesOut;
-    }
-
-    public long bytesOut() {
-        return bytesOut;
     }
 
     /** Queues a control frame with an empty payload. */
@@ -218,7 +213,6 @@ public final class FairWriter {
                         break;
                     }
                     turn += record.readableBytes();
-                    bytesOut += record.readableBytes();
                     ctx.write(record, ctx.voidPromise());
                 }
                 ctx.flush();

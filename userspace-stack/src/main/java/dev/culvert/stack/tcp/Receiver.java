@@ -260,7 +260,7 @@ final class Receiver {
             return;
         }
         if (queuedBytes == 0 && flow.wantsInput()) {
-            delivered(length);
+            takenInRound += length;
             flow.fireInput(packet.retainedSlice(index, length));
         } else {
             enqueue(packet, index, length);
@@ -271,7 +271,7 @@ final class Receiver {
         if (flow == null || flow.discardsInput()) {
             data.release();
         } else if (queuedBytes == 0 && flow.wantsInput()) {
-            delivered(data.readableBytes());
+            takenInRound += data.readableBytes();
             flow.fireInput(data);
         } else {
             chunk = null;
@@ -339,12 +339,8 @@ final class Receiver {
             chunk = null;
         }
         count(-data.readableBytes());
-        delivered(data.readableBytes());
+        takenInRound += data.readableBytes();
         return data;
-    }
-
-    private void delivered(int bytes) {
-        takenInRound += bytes;
     }
 
     /**
