@@ -12,8 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import org.jspecify.annotations.Nullable;
 
 /** Reads policy files, with errors of one line that begin with file, line and column. Blocks: not on an event loop. */
 final class PolicyFile {
@@ -24,19 +22,6 @@ final class PolicyFile {
     private static final long MAX_BYTES = 64L << 20;
 
     private PolicyFile() {}
-
-    /** A policy file as it was at some time: when any of it differs, the file has been written or replaced. */
-    record Stamp(long modifiedNanos, long size, @Nullable Object file) {}
-
-    /** What the file is now; null when there is none. */
-    static @Nullable Stamp stamp(Path path) throws IOException {
-        try {
-            BasicFileAttributes a = Files.readAttributes(path, BasicFileAttributes.class);
-            return new Stamp(a.lastModifiedTime().to(java.util.concurrent.TimeUnit.NANOSECONDS), a.size(), a.fileKey());
-        } catch (NoSuchFileException e) {
-            return null;
-        }
-    }
 
     /**
      * Reads a file and checks it, without its tests.

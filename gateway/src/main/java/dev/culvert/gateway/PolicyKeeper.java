@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.token.FileStamp;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicySnapshot;
 import java.io.IOException;
@@ -30,8 +31,8 @@ final class PolicyKeeper implements AutoCloseable {
     private final ScheduledExecutorService thread;
 
     // Used on the thread only, once it runs.
-    private PolicyFile.@Nullable Stamp loaded;
-    private PolicyFile.@Nullable Stamp seen;
+    private @Nullable FileStamp loaded;
+    private @Nullable FileStamp seen;
     private @Nullable Policy policy;
     private @Nullable PolicySnapshot snapshot;
     private Instant compiledAt = Instant.MIN;
@@ -55,7 +56,7 @@ final class PolicyKeeper implements AutoCloseable {
      * @throws IOException with one line for people, when it is not in order
      */
     void start(boolean required) throws IOException {
-        loaded = PolicyFile.stamp(file);
+        loaded = FileStamp.of(file);
         seen = loaded;
         if (loaded != null || required) {
             use(PolicyFile.load(file, registry.sensitive));
@@ -74,7 +75,7 @@ final class PolicyKeeper implements AutoCloseable {
         try {
             thread.execute(() -> {
                 try {
-                    seen = PolicyFile.stamp(file);
+                    seen = FileStamp.of(file);
                     if (seen == null && policy == null) {
                         return; // as without the signal
                     }
@@ -90,7 +91,7 @@ final class PolicyKeeper implements AutoCloseable {
 
     void tick() {
         try {
-            PolicyFile.Stamp now = PolicyFile.stamp(file);
+            FileStamp now = FileStamp.of(file);
             if (now == null && loaded != null && !missing) {
                 log.warn("policy file {} is gone; the policy that it held stays in force", file);
             }

@@ -1,11 +1,7 @@
 package dev.culvert.token;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,13 +20,9 @@ public final class ReloadingFile<T> {
         T read() throws IOException;
     }
 
-    /** The file's key (device and inode) tells a replaced file from the old one even within one tick of the clock. */
-    private record Stamp(
-            FileTime modified, long size, @Nullable Object key) {}
-
     private final Path file;
     private final Reader<T> reader;
-    private @Nullable Stamp stamp;
+    private @Nullable FileStamp stamp;
     private volatile T current;
 
     /**
@@ -42,7 +34,7 @@ public final class ReloadingFile<T> {
     public ReloadingFile(Path file, Reader<T> reader) throws IOException {
         this.file = file;
         this.reader = reader;
-        this.stamp = stamp();
+        this.stamp = FileStamp.of(file);
         this.current = reader.read();
     }
 
@@ -59,7 +51,7 @@ public final class ReloadingFile<T> {
      *     value stays, and the next call tries again
      */
     public boolean refresh() throws IOException {
-        Stamp now = stamp();
+        FileStamp now = FileStamp.of(file);
         if (now == null ? stamp == null : now.equals(stamp)) {
             return false;
         }
@@ -70,14 +62,5 @@ public final class ReloadingFile<T> {
         // Taken before reading: what changed meanwhile is seen next time.
         stamp = now;
         return true;
-    }
-
-    private @Nullable Stamp stamp() throws IOException {
-        try {
-            BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
-            return new Stamp(now.lastModifiedTime(), now.size(), now.fileKey());
-        } catch (NoSuchFileException e) {
-            return null;
-        }
     }
 }
