@@ -87,7 +87,8 @@ final class TestLan implements AutoCloseable {
                 Set.of("127.0.0.1"),
                 1,
                 LinkSettings.DEFAULT,
-                AuditLog.none());
+                AuditLog.none(),
+                null);
         URI uri = URI.create("wss://127.0.0.1:" + gateway.address().getPort());
         Instant now = Instant.now();
         byte[] pin = Base64.getUrlDecoder().decode(state.caPin());

@@ -84,24 +84,9 @@ public final class Gateway implements AutoCloseable {
      * @param names host names and addresses for the certificate
      * @param threads event loops
      * @param audit what happens is told here; the gateway closes it
+     * @param policyFile policy beside the tokens' grants; null for {@code policy.yaml} in the state directory, should there be
+     *     one
      * @throws IOException with one line for people
-     */
-    public Gateway(
-            StateDirectory state,
-            InetSocketAddress listen,
-            boolean secure,
-            Collection<String> names,
-            int threads,
-            LinkSettings settings,
-            AuditLog audit)
-            throws IOException {
-        this(state, listen, secure, names, threads, settings, audit, null);
-    }
-
-    /**
-     * Starts listening, with a policy file beside the tokens' grants.
-     *
-     * @param policyFile where it is, or null for {@code policy.yaml} in the state directory, should there be one
      */
     public Gateway(
             StateDirectory state,

@@ -81,7 +81,8 @@ final class TestNetwork implements AutoCloseable {
                 Set.of("localhost", "127.0.0.1"),
                 threads,
                 LinkSettings.DEFAULT,
-                AuditLog.to(audit));
+                AuditLog.to(audit),
+                null);
     }
 
     URI uri() {
