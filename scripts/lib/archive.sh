@@ -5,8 +5,8 @@
 # How long each of the programs may take to start here; they need one to three seconds.
 ARCHIVE_PATIENCE_SECONDS=30
 
-# make_archive LOG: an archive beside lib/. Fails without harm: the programs run without it, and the JVM ignores one that
-# does not fit its version or the jars.
+# make_archive LOG: an archive beside lib/. Fails without harm: the programs run without it. The JVM ignores one of another
+# version or of other jars; launch.sh (is_fresh) leaves one aside that is older than a jar, for an AOT cache is not checked so.
 make_archive() {
   local log=$1 found java jar version work rc=0
   found=$(newest_java) || return 1

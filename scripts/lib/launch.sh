@@ -33,7 +33,7 @@ class_path() {
   echo "${path[*]}"
 }
 
-# is_fresh ARCHIVE: whether no jar is newer. The JVM has been seen to run classes out of a cache that was made of other jars.
+# is_fresh ARCHIVE: whether no jar is newer. JDK 25 runs classes out of an AOT cache that was made of other jars.
 is_fresh() {
   local jar
   [ -s "$1" ] || return 1
