@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.ToIntBiFunction;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -118,12 +119,8 @@ final class PolicyCommand implements Runnable {
         }
     }
 
-    /** {@code gateway policy check}. */
-    @Command(
-            name = "check",
-            description = "Says whether a gateway would load the file, and everything that is wrong with it.",
-            mixinStandardHelpOptions = true)
-    static final class Check implements Callable<Integer> {
+    /** What looks at one file. */
+    abstract static class OneFile implements Callable<Integer> {
         @Mixin
         Invocation invocation = new Invocation();
 
@@ -131,13 +128,26 @@ final class PolicyCommand implements Runnable {
         @Nullable
         Path file;
 
-        @Override
-        public Integer call() throws IOException {
+        /** The exit code: what {@code answer} returns, or 1 when the policy is wrong, which has been told then. */
+        final int read(ToIntBiFunction<Path, Policy> answer) throws IOException {
             Path path = invocation.file(file);
             Policy policy = invocation.read(path);
-            if (policy == null) {
-                return 1;
-            }
+            return policy == null ? 1 : answer.applyAsInt(path, policy);
+        }
+    }
+
+    /** {@code gateway policy check}. */
+    @Command(
+            name = "check",
+            description = "Says whether a gateway would load the file, and everything that is wrong with it.",
+            mixinStandardHelpOptions = true)
+    static final class Check extends OneFile {
+        @Override
+        public Integer call() throws IOException {
+            return read(this::answer);
+        }
+
+        private int answer(Path path, Policy policy) {
             List<PolicyTests.Result> results = PolicyTests.run(policy, Invocation.sensitive());
             List<PolicyError> failed = results.stream()
                     .filter(r -> !r.passed())
@@ -173,21 +183,13 @@ final class PolicyCommand implements Runnable {
             name = "test",
             description = "Runs the tests that the file holds and shows each.",
             mixinStandardHelpOptions = true)
-    static final class Test implements Callable<Integer> {
-        @Mixin
-        Invocation invocation = new Invocation();
-
-        @Parameters(arity = "0..1", paramLabel = "FILE", description = "Default: policy.yaml in the state directory.")
-        @Nullable
-        Path file;
-
+    static final class Test extends OneFile {
         @Override
         public Integer call() throws IOException {
-            Path path = invocation.file(file);
-            Policy policy = invocation.read(path);
-            if (policy == null) {
-                return 1;
-            }
+            return read(this::answer);
+        }
+
+        private int answer(Path path, Policy policy) {
             List<PolicyTests.Result> results = PolicyTests.run(policy, Invocation.sensitive());
             long failed = results.stream().filter(r -> !r.passed()).count();
             if (invocation.json) {
@@ -206,10 +208,7 @@ final class PolicyCommand implements Runnable {
             name = "explain",
             description = "Says which rule decides about a flow, and why. The client's token must grant the flow too.",
             mixinStandardHelpOptions = true)
-    static final class Explain implements Callable<Integer> {
-        @Mixin
-        Invocation invocation = new Invocation();
-
+    static final class Explain extends OneFile {
         @Option(names = "--client", required = true, paramLabel = "NAME", description = "Who asks.")
         String client = "";
 
@@ -230,10 +229,6 @@ final class PolicyCommand implements Runnable {
         @Nullable
         String at;
 
-        @Parameters(arity = "0..1", paramLabel = "FILE", description = "Default: policy.yaml in the state directory.")
-        @Nullable
-        Path file;
-
         @Override
         public Integer call() throws IOException {
             Flow flow;
@@ -249,11 +244,10 @@ final class PolicyCommand implements Runnable {
                 throw new ParameterException(
                         invocation.spec.commandLine(), "--at '" + at + "': write it like 2027-01-31T18:00:00+01:00");
             }
-            Path path = invocation.file(file);
-            Policy policy = invocation.read(path);
-            if (policy == null) {
-                return 1;
-            }
+            return read((path, policy) -> answer(policy, flow, when));
+        }
+
+        private int answer(Policy policy, Flow flow, Instant when) {
             Explanation why = Explanation.of(policy, Invocation.sensitive(), client, agent, flow, when);
             if (invocation.json) {
                 Map<String, Object> out = new LinkedHashMap<>();
