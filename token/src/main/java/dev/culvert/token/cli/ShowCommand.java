@@ -1,6 +1,5 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.token.SecretSource;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import dev.culvert.token.Token;
@@ -8,10 +7,9 @@ import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenReader;
 import java.time.Instant;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code token show}: says in words what a token holds, and whether it is genuine. */
 @Command(
@@ -26,19 +24,15 @@ final class ShowCommand extends Subcommand {
     @Option(names = "--json", description = "Print one JSON object instead of words.")
     boolean json;
 
-    @Parameters(
-            arity = "0..1",
-            paramLabel = "FILE",
-            description = "File with the token, or - for standard input. Default: environment variable CULVERT_TOKEN.")
-    @Nullable
-    String file;
+    @Mixin
+    TokenFile file = new TokenFile();
 
     /** What was found out about signature, place, time and revocation. */
     private record Verdict(String word, String detail, boolean acceptable) {}
 
     @Override
     public Integer call() throws Exception {
-        String jwt = SecretSource.read(file, root().env, root().stdin, line -> say("warning: " + line));
+        String jwt = file.read(this);
         Token token = TokenReader.read(jwt);
         Verdict verdict = verdict(jwt, token);
         if (json) {

@@ -1,6 +1,5 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.token.SecretSource;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
@@ -9,8 +8,8 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code token verify}: judges a token as the gateway of the state directory would. */
 @Command(
@@ -45,16 +44,12 @@ final class VerifyCommand extends Subcommand {
     @Option(names = "--json", description = "Print one JSON object instead of words.")
     boolean json;
 
-    @Parameters(
-            arity = "0..1",
-            paramLabel = "FILE",
-            description = "File with the token, or - for standard input. Default: environment variable CULVERT_TOKEN.")
-    @Nullable
-    String file;
+    @Mixin
+    TokenFile file = new TokenFile();
 
     @Override
     public Integer call() throws Exception {
-        String jwt = SecretSource.read(file, root().env, root().stdin, line -> say("warning: " + line));
+        String jwt = file.read(this);
         StateDirectory directory = open();
         Map<String, Object> answer = new LinkedHashMap<>();
         try {
