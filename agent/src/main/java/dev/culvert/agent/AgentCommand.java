@@ -1,27 +1,20 @@
 package dev.culvert.agent;
 
 import dev.culvert.token.AgentToken;
-import dev.culvert.token.HolderDirectory;
-import dev.culvert.token.HolderKey;
 import dev.culvert.token.Token;
-import dev.culvert.token.TokenReader;
 import dev.culvert.token.cli.HolderKeyCommand;
+import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.token.cli.Program;
 import dev.culvert.token.cli.Shutdown;
-import dev.culvert.token.cli.TokenOption;
 import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** The {@code agent} command. */
 @Command(
@@ -38,17 +31,7 @@ public final class AgentCommand implements Callable<Integer> {
     private static final Duration SHUTDOWN = Duration.ofSeconds(4);
 
     @Mixin
-    TokenOption tokenOption = new TokenOption();
-
-    @Option(
-            names = "--state",
-            paramLabel = "DIR",
-            description = {
-                "Directory for the key of a token that is bound to one.",
-                "Default: $$STATE_DIRECTORY, else /var/lib/culvert/agent as root, else ~/.local/state/culvert/agent."
-            })
-    @Nullable
-    Path state;
+    HolderOptions options = new HolderOptions();
 
     /** Used by picocli. */
     public AgentCommand() {}
@@ -60,15 +43,9 @@ public final class AgentCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("agent: warning: " + w));
-        AgentToken token = (AgentToken) TokenReader.read(jwt, Token.Kind.AGENT);
-        String pin = token.pin();
-        HolderKey key = HolderKey.forToken(state != null ? state : HolderDirectory.of("agent", System.getenv()), token);
-        List<LinkConnector> connectors = LinkConnector.all(
-                token.gateways(),
-                pin == null ? null : Base64.getUrlDecoder().decode(pin),
-                jwt,
-                key == null ? null : key.pair());
+        HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
+        AgentToken token = (AgentToken) holder.token();
+        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
         Shutdown stop = new Shutdown(SHUTDOWN);
         try (Agent agent = new Agent(token, connectors, LinkSettings.DEFAULT)) {
             agent.start();

@@ -1,12 +1,9 @@
 package dev.culvert.client;
 
-import dev.culvert.token.HolderDirectory;
 import dev.culvert.tun.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where the client writes down how to undo its changes: one file a network namespace, because that is what the changes
@@ -15,13 +12,12 @@ import org.jspecify.annotations.Nullable;
 final class ClientJournal {
     private ClientJournal() {}
 
-    static UndoJournal open(@Nullable Path directory, Map<String, String> env) throws IOException {
-        return UndoJournal.open(path(directory, env));
+    static UndoJournal open(Path directory) throws IOException {
+        return UndoJournal.open(path(directory));
     }
 
-    static Path path(@Nullable Path directory, Map<String, String> env) {
-        Path dir = directory != null ? directory : HolderDirectory.of("client", env);
-        return dir.resolve("undo-" + namespace() + ".journal");
+    static Path path(Path directory) {
+        return directory.resolve("undo-" + namespace() + ".journal");
     }
 
     /** The number in {@code net:[4026531840]}; "host" where there are no namespaces. */

@@ -1,15 +1,14 @@
 package dev.culvert.client;
 
+import dev.culvert.token.cli.HolderStateOption;
 import dev.culvert.tun.UndoFailure;
 import dev.culvert.tun.UndoJournal;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 
 /** {@code client down}. */
 @Command(
@@ -21,16 +20,12 @@ final class DownCommand implements Callable<Integer> {
     /** How long a running client may take to end. */
     private static final long PATIENCE_MILLIS = 15_000;
 
-    @Option(
-            names = "--state",
-            paramLabel = "DIR",
-            description = "Directory of the undo journal. Default: /var/lib/culvert/client as root.")
-    @Nullable
-    Path state;
+    @Mixin
+    HolderStateOption state = new HolderStateOption();
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        try (UndoJournal journal = ClientJournal.open(state, System.getenv())) {
+        try (UndoJournal journal = ClientJournal.open(state.path("client"))) {
             if (journal.ownerAlive()) {
                 return end(journal);
             }

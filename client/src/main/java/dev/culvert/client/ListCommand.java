@@ -1,11 +1,8 @@
 package dev.culvert.client;
 
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.HolderDirectory;
-import dev.culvert.token.HolderKey;
 import dev.culvert.token.Token;
-import dev.culvert.token.TokenReader;
-import dev.culvert.token.cli.TokenOption;
+import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowListener;
@@ -20,15 +17,12 @@ import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -51,32 +45,18 @@ final class ListCommand implements Callable<Integer> {
     CommandSpec spec = CommandSpec.create();
 
     @Mixin
-    TokenOption tokenOption = new TokenOption();
+    HolderOptions options = new HolderOptions();
 
     @Option(
             names = "--json",
             description = "Answer in JSON, as the gateway announces it (docs/protocol.md, section 8).")
     boolean json;
 
-    @Option(
-            names = "--state",
-            paramLabel = "DIR",
-            description = "State directory of the client, where an enrolled token's key lies. Default: as 'client up'.")
-    @Nullable
-    Path state;
-
     @Override
     public Integer call() throws Exception {
-        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("client: warning: " + w));
-        ClientToken token = (ClientToken) TokenReader.read(jwt, Token.Kind.CLIENT);
-        String pin = token.pin();
-        HolderKey key =
-                HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
-        List<LinkConnector> connectors = LinkConnector.all(
-                token.gateways(),
-                pin == null ? null : Base64.getUrlDecoder().decode(pin),
-                jwt,
-                key == null ? null : key.pair());
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        ClientToken token = (ClientToken) holder.token();
+        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
         Announcement.Reachable reachable = ask(connectors);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {

@@ -1,14 +1,11 @@
 package dev.culvert.client;
 
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.HolderDirectory;
-import dev.culvert.token.HolderKey;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
-import dev.culvert.token.TokenReader;
+import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.token.cli.Shutdown;
-import dev.culvert.token.cli.TokenOption;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;
 import dev.culvert.tun.UndoFailure;
@@ -17,10 +14,8 @@ import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkSettings;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -60,7 +55,7 @@ final class UpCommand implements Callable<Integer> {
     CommandSpec spec = CommandSpec.create();
 
     @Mixin
-    TokenOption tokenOption = new TokenOption();
+    HolderOptions options = new HolderOptions();
 
     @Option(
             names = "--route",
@@ -118,14 +113,6 @@ final class UpCommand implements Callable<Integer> {
             description = "The interface's own IPv6 address. Default: ${DEFAULT-VALUE}.")
     InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
 
-    @Option(
-            names = "--state",
-            paramLabel = "DIR",
-            description =
-                    "Directory of the undo journal and of the key of a token that is bound to one. Default: /var/lib/culvert/client as root.")
-    @Nullable
-    Path state;
-
     @Override
     public Integer call() throws Exception {
         List<Route> wanted = parseRoutes();
@@ -142,18 +129,11 @@ final class UpCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
         }
-        String jwt = tokenOption.resolve(System.getenv(), System.in, w -> System.err.println("client: warning: " + w));
-        ClientToken token = (ClientToken) TokenReader.read(jwt, Token.Kind.CLIENT);
-        String pin = token.pin();
-        HolderKey key =
-                HolderKey.forToken(state != null ? state : HolderDirectory.of("client", System.getenv()), token);
-        List<LinkConnector> connectors = LinkConnector.all(
-                token.gateways(),
-                pin == null ? null : Base64.getUrlDecoder().decode(pin),
-                jwt,
-                key == null ? null : key.pair());
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        ClientToken token = (ClientToken) holder.token();
+        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
         StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"));
-        try (UndoJournal journal = ClientJournal.open(state, System.getenv())) {
+        try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
             if (!noHostChanges) {
                 repair(journal, status);
             }

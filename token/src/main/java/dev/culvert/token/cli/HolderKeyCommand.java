@@ -1,15 +1,13 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.token.HolderDirectory;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.StateException;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code client key} and {@code agent key}: a key pair for a token that will be bound to it. */
@@ -26,12 +24,8 @@ public final class HolderKeyCommand implements Callable<Integer> {
     @Nullable
     CommandSpec spec;
 
-    @Option(
-            names = "--state",
-            paramLabel = "DIR",
-            description = "Directory for the key. Default: where this program keeps its state.")
-    @Nullable
-    Path state;
+    @Mixin
+    HolderStateOption state = new HolderStateOption();
 
     /** Used by picocli. */
     public HolderKeyCommand() {}
@@ -39,8 +33,9 @@ public final class HolderKeyCommand implements Callable<Integer> {
     @Override
     public Integer call() throws StateException {
         CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-        Path directory = state != null ? state : HolderDirectory.of(own.root().name(), System.getenv());
-        own.commandLine().getOut().println(HolderKey.make(directory).thumbprint());
+        own.commandLine()
+                .getOut()
+                .println(HolderKey.make(state.path(own.root().name())).thumbprint());
         own.commandLine().getOut().flush();
         return 0;
     }

@@ -129,6 +129,7 @@ final class ManPage {
         }
         return formatted(text.replace("${DEFAULT-VALUE}", String.valueOf(argument.defaultValueString(true)))
                 .replace("${COMPLETION-CANDIDATES}", candidates.toString())
+                .replace("${ROOT-COMMAND-NAME}", argument.command().root().name())
                 .replace("$$", "$"));
     }
 

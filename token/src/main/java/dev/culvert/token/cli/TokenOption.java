@@ -6,11 +6,10 @@ import java.io.InputStream;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Option;
 
 /** The option {@code --token-file}, for use as a picocli mixin. There is no option that takes the token itself. */
-public final class TokenOption {
+final class TokenOption {
     @Option(
             names = "--token-file",
             paramLabel = "FILE",
@@ -21,22 +20,15 @@ public final class TokenOption {
     @Nullable
     String file;
 
-    /** Used by picocli. */
-    public TokenOption() {}
-
     /**
      * The token's text.
      *
      * @param env the environment, {@code System.getenv()} but in tests
      * @param stdin standard input, read only if asked for
+     * @param warn told in one line of a file that others can read
      * @throws SecretException with one line naming the three ways to give a token
      */
-    public String resolve(Map<String, String> env, InputStream stdin) throws SecretException {
-        return resolve(env, stdin, LoggerFactory.getLogger(TokenOption.class)::warn);
-    }
-
-    /** The same, with warnings (a file that others can read) given to {@code warn} instead of the log. */
-    public String resolve(Map<String, String> env, InputStream stdin, Consumer<String> warn) throws SecretException {
+    String resolve(Map<String, String> env, InputStream stdin, Consumer<String> warn) throws SecretException {
         return SecretSource.read(file, env, stdin, warn);
     }
 }

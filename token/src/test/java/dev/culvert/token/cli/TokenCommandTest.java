@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import org.jose4j.json.JsonUtil;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -278,31 +279,30 @@ class TokenCommandTest {
                 .isEqualTo("from-file");
         assertThat(warnings).singleElement().asString().contains("chmod 600 " + file);
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-        assertThat(option("--token-file=" + file).resolve(variable, text("x"), line -> {
-                    throw new AssertionError(line);
-                }))
+        assertThat(option("--token-file=" + file).resolve(variable, text("x"), Assertions::fail))
                 .isEqualTo("from-file");
-        assertThat(option("--token-file", "-").resolve(variable, text("from-stdin\n")))
+        assertThat(option("--token-file", "-").resolve(variable, text("from-stdin\n"), Assertions::fail))
                 .isEqualTo("from-stdin");
-        assertThat(option().resolve(variable, text("x"))).isEqualTo("from-env");
+        assertThat(option().resolve(variable, text("x"), Assertions::fail)).isEqualTo("from-env");
     }
 
     @Test
     void namesTheThreeWaysIfThereIsNoToken() throws Exception {
-        assertThatThrownBy(() -> option().resolve(Map.of(), text("x")))
+        assertThatThrownBy(() -> option().resolve(Map.of(), text("x"), Assertions::fail))
                 .isInstanceOf(SecretException.class)
                 .hasMessageContaining("--token-file FILE")
                 .hasMessageContaining("--token-file -")
                 .hasMessageContaining("CULVERT_TOKEN");
-        assertThatThrownBy(() ->
-                        option("--token-file", temp.resolve("no").toString()).resolve(Map.of(), text("x")))
+        assertThatThrownBy(() -> option("--token-file", temp.resolve("no").toString())
+                        .resolve(Map.of(), text("x"), Assertions::fail))
                 .isInstanceOf(SecretException.class)
                 .hasMessageContaining("does not exist");
-        assertThatThrownBy(() -> option("--token-file", temp.toString()).resolve(Map.of(), text("x")))
+        assertThatThrownBy(() -> option("--token-file", temp.toString()).resolve(Map.of(), text("x"), Assertions::fail))
                 .isInstanceOf(SecretException.class);
-        assertThatThrownBy(() -> option("--token-file", "-").resolve(Map.of(), text(" \n")))
+        assertThatThrownBy(() -> option("--token-file", "-").resolve(Map.of(), text(" \n"), Assertions::fail))
                 .hasMessageContaining("standard input is empty");
-        assertThatThrownBy(() -> option("--token-file", "-").resolve(Map.of(), text("x".repeat(100_000))))
+        assertThatThrownBy(() ->
+                        option("--token-file", "-").resolve(Map.of(), text("x".repeat(100_000)), Assertions::fail))
                 .hasMessageContaining("at most 16384");
         assertThatThrownBy(() -> option("--token", "secret"))
                 .isInstanceOf(CommandLine.UnmatchedArgumentException.class);
