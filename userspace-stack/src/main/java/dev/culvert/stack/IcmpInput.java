@@ -2,7 +2,6 @@ package dev.culvert.stack;
 
 import dev.culvert.stack.ip.IpAddresses;
 import dev.culvert.stack.ip.IpCounter;
-import dev.culvert.stack.ip.IpOutput;
 import dev.culvert.stack.ip.IpPacket;
 import dev.culvert.stack.tcp.TcpEndpoint;
 import dev.culvert.stack.wire.Checksum;
@@ -213,15 +212,7 @@ final class IcmpInput {
     private static boolean isChecksumValid(ByteBuf buffer, IpPacket packet, int header, int length) {
         long sum = Checksum.sum(buffer, header, length);
         if (packet.version() == 6) {
-            sum = Checksum.add(
-                    sum,
-                    IpOutput.pseudoHeader(
-                            packet.sourceHigh(),
-                            packet.sourceLow(),
-                            packet.destinationHigh(),
-                            packet.destinationLow(),
-                            IpProtocol.ICMPV6,
-                            length));
+            sum = Checksum.add(sum, packet.pseudoHeader(IpProtocol.ICMPV6, length));
         }
         return Checksum.isValid(sum);
     }

@@ -1,7 +1,6 @@
 package dev.culvert.stack;
 
 import dev.culvert.stack.ip.IpCounter;
-import dev.culvert.stack.ip.IpOutput;
 import dev.culvert.stack.ip.IpPacket;
 import dev.culvert.stack.ip.IpParser;
 import dev.culvert.stack.ip.Reassembler;
@@ -113,13 +112,7 @@ final class IpInput {
     private void tcp(ByteBuf buffer, boolean checksumTrusted) {
         int length = packet.payloadLength();
         if (!checksumTrusted) {
-            long pseudo = IpOutput.pseudoHeader(
-                    packet.sourceHigh(),
-                    packet.sourceLow(),
-                    packet.destinationHigh(),
-                    packet.destinationLow(),
-                    IpProtocol.TCP,
-                    length);
+            long pseudo = packet.pseudoHeader(IpProtocol.TCP, length);
             if (!Checksum.isValid(Checksum.add(pseudo, Checksum.sum(buffer, packet.payload(), length)))) {
                 port.counters().increment(IpCounter.DROPPED_CHECKSUM);
                 return;

@@ -1,7 +1,6 @@
 package dev.culvert.stack;
 
 import dev.culvert.stack.ip.IpCounter;
-import dev.culvert.stack.ip.IpOutput;
 import dev.culvert.stack.ip.IpPacket;
 import dev.culvert.stack.wire.Checksum;
 import dev.culvert.stack.wire.IpProtocol;
@@ -102,14 +101,8 @@ final class UdpInput {
             // RFC 8200 section 8.1: a sender of UDP over IPv6 must compute it.
             return packet.version() == 4;
         }
-        long pseudo = IpOutput.pseudoHeader(
-                packet.sourceHigh(),
-                packet.sourceLow(),
-                packet.destinationHigh(),
-                packet.destinationLow(),
-                IpProtocol.UDP,
-                length);
-        return Checksum.isValid(Checksum.add(pseudo, Checksum.sum(buffer, header, length)));
+        return Checksum.isValid(
+                Checksum.add(packet.pseudoHeader(IpProtocol.UDP, length), Checksum.sum(buffer, header, length)));
     }
 
     /** A small payload is copied out of a large buffer, lest a queued datagram of 60 bytes keep 64 KiB alive. */

@@ -89,6 +89,11 @@ public final class IpPacket {
         return destinationLow;
     }
 
+    /** The sum of the pseudo-header of an upper-layer packet of so many bytes in it. */
+    public long pseudoHeader(int protocol, int length) {
+        return IpOutput.pseudoHeader(sourceHigh, sourceLow, destinationHigh, destinationLow, protocol, length);
+    }
+
     /** IPv6: where in the packet the field is that names {@link #protocol}, in bytes from the IP header. */
     public int nextHeaderFieldOffset() {
         return nextHeaderField - header;
