@@ -73,15 +73,8 @@ public final class EchoFlow extends PacketFlow {
         if (!isOpen() || !reason.isAnswered()) {
             return;
         }
-        ByteBuf quote = quote(sequence);
-        try {
-            flows.port()
-                    .errors()
-                    .unreachable(quote, reason == Refusal.CONNECTION_REFUSED ? Refusal.HOST_UNREACHABLE : reason);
-        } finally {
-            quote.release();
-        }
-        flows.port().scheduleFlush();
+        Refusal said = reason == Refusal.CONNECTION_REFUSED ? Refusal.HOST_UNREACHABLE : reason;
+        sendError(quote(sequence), (errors, quote) -> errors.unreachable(quote, said));
     }
 
     /**
@@ -106,15 +99,7 @@ public final class EchoFlow extends PacketFlow {
                         ipv4 ? IpProtocol.ICMP : IpProtocol.ICMPV6,
                         identifier << 16 | sequence & 0xffff,
                         about);
-        if (quote == null) {
-            quote = quote(sequence);
-        }
-        try {
-            error.send(flows.port().errors(), quote);
-        } finally {
-            quote.release();
-        }
-        flows.port().scheduleFlush();
+        sendError(quote != null ? quote : quote(sequence), error::send);
     }
 
     private ByteBuf quote(int sequence) {

@@ -1,6 +1,8 @@
 package dev.culvert.stack;
 
 import dev.culvert.stack.ip.ExpiryList;
+import dev.culvert.stack.ip.IcmpErrors;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
 import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
@@ -12,6 +14,7 @@ import io.netty.channel.EventLoop;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayDeque;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +58,16 @@ abstract class PacketFlow extends AbstractChannel {
 
     /** Sends one message; its ownership stays with the caller. */
     abstract void send(Object message);
+
+    /** Sends an ICMP error to the client; {@code quote}, what it is about, is released then. */
+    final void sendError(ByteBuf quote, BiConsumer<IcmpErrors, ByteBuf> error) {
+        try {
+            error.accept(owner.port().errors(), quote);
+        } finally {
+            quote.release();
+        }
+        owner.port().scheduleFlush();
+    }
 
     /** Takes ownership of a message and passes it on, now or when the reader asks. */
     final void deliver(ByteBufHolder message) {

@@ -68,13 +68,9 @@ public final class UdpFlow extends PacketFlow {
         if (!isOpen() || !reason.isAnswered()) {
             return;
         }
-        ByteBuf quote = quote(IpAddresses.high(address), IpAddresses.low(address), destination.getPort());
-        try {
-            flows.port().errors().unreachable(quote, reason);
-        } finally {
-            quote.release();
-        }
-        flows.port().scheduleFlush();
+        sendError(
+                quote(IpAddresses.high(address), IpAddresses.low(address), destination.getPort()),
+                (errors, quote) -> errors.unreachable(quote, reason));
     }
 
     /**
@@ -94,15 +90,7 @@ public final class UdpFlow extends PacketFlow {
         long low = IpAddresses.low(address);
         int ports = client.getPort() << 16 | destination.getPort();
         ByteBuf quote = flows.port().probes().find(clientHigh, clientLow, high, low, IpProtocol.UDP, ports, about);
-        if (quote == null) {
-            quote = quote(high, low, destination.getPort());
-        }
-        try {
-            error.send(flows.port().errors(), quote);
-        } finally {
-            quote.release();
-        }
-        flows.port().scheduleFlush();
+        sendError(quote != null ? quote : quote(high, low, destination.getPort()), error::send);
     }
 
     private ByteBuf quote(long high, long low, int port) {
