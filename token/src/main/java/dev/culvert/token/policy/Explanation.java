@@ -149,14 +149,7 @@ public record Explanation(boolean allowed, @Nullable Rule rule, List<String> rea
         return rule.label() + ": who " + policy.selecting(rule.who(), client) + ", agents "
                 + policy.selecting(rule.agents(), agent) + ", to " + target(rule, sensitive, flow) + ", ports "
                 + rule.ports()
-                + (rule.when().isEmpty()
-                        ? ""
-                        : ", when "
-                                + String.join(
-                                        " or ",
-                                        rule.when().stream()
-                                                .map(Object::toString)
-                                                .toList()))
+                + (rule.when().isEmpty() ? "" : ", when " + rule.hours())
                 + (rule.until() == null ? "" : ", until " + rule.until());
     }
 }

@@ -42,12 +42,7 @@ public record PolicyDiff(List<String> removed, List<String> added) {
             for (Rule rule : rules) {
                 String tail = rule.when().isEmpty() && rule.until() == null
                         ? ""
-                        : " "
-                                + String.join(
-                                        " or ",
-                                        rule.when().stream()
-                                                .map(Object::toString)
-                                                .toList()) + (rule.until() == null ? "" : " until " + rule.until());
+                        : " " + rule.hours() + (rule.until() == null ? "" : " until " + rule.until());
                 for (String who : holders(policy, rule.who())) {
                     for (String agent : holders(policy, rule.agents())) {
                         for (Rule.NamedTarget to : rule.to()) {

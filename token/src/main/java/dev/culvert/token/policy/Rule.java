@@ -4,6 +4,7 @@ import dev.culvert.token.PortRules;
 import dev.culvert.token.Target;
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,11 @@ public record Rule(
         public String toString() {
             return host == null ? target.toString() : host + " (" + target + ")";
         }
+    }
+
+    /** The windows in words, several apart by {@code or}; empty for always. */
+    String hours() {
+        return when.stream().map(TimeWindow::toString).collect(Collectors.joining(" or "));
     }
 
     /** Whether its time conditions hold at this moment. */
