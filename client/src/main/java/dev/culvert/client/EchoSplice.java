@@ -7,7 +7,6 @@ import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.LinkFlow;
-import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -110,7 +109,7 @@ final class EchoSplice extends ChannelInboundHandlerAdapter {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof FlowException e && e.reason() != Reason.IDLE && e.reason() != Reason.CANCELLED) {
+            if (cause instanceof FlowException e && Refusals.isTold(e)) {
                 counts.refused++;
                 echo.unreachable(lastSequence, Refusals.of(e));
             }

@@ -8,6 +8,11 @@ import dev.culvert.tunnel.Reason;
 final class Refusals {
     private Refusals() {}
 
+    /** Whether the end of a flow on the link is one that the application hears of: not one for idleness, or of our own making. */
+    static boolean isTold(FlowException end) {
+        return end.reason() != Reason.IDLE && end.reason() != Reason.CANCELLED;
+    }
+
     static Refusal of(Throwable cause) {
         return of(cause instanceof FlowException e ? e.reason() : Reason.UNSPECIFIED);
     }

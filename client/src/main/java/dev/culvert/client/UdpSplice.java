@@ -9,7 +9,6 @@ import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
-import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -206,11 +205,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof FlowException e
-                    && !ending
-                    && socket.isOpen()
-                    && e.reason() != Reason.IDLE
-                    && e.reason() != Reason.CANCELLED) {
+            if (cause instanceof FlowException e && !ending && socket.isOpen() && Refusals.isTold(e)) {
                 counts.refused++;
                 socket.unreachable(address, Refusals.of(e));
             }
