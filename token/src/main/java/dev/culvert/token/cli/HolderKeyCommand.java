@@ -2,9 +2,7 @@ package dev.culvert.token.cli;
 
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.StateException;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,8 +19,7 @@ import picocli.CommandLine.Spec;
         footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
 public final class HolderKeyCommand implements Callable<Integer> {
     @Spec
-    @Nullable
-    CommandSpec spec;
+    CommandSpec spec = CommandSpec.create();
 
     @Mixin
     HolderStateOption state = new HolderStateOption();
@@ -32,11 +29,10 @@ public final class HolderKeyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws StateException {
-        CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-        own.commandLine()
+        spec.commandLine()
                 .getOut()
-                .println(HolderKey.make(state.path(own.root().name())).thumbprint());
-        own.commandLine().getOut().flush();
+                .println(HolderKey.make(state.path(spec.root().name())).thumbprint());
+        spec.commandLine().getOut().flush();
         return 0;
     }
 }

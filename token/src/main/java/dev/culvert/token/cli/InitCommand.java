@@ -10,7 +10,6 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** {@code token init}: makes or completes the state directory. */
 @Command(
@@ -55,7 +54,7 @@ final class InitCommand extends Subcommand {
             try {
                 directory.setGatewayUrls(gateways);
             } catch (IllegalArgumentException e) {
-                throw new ParameterException(spec().commandLine(), e.getMessage(), e);
+                throw wrongUsage(e);
             }
         }
         warn(directory);

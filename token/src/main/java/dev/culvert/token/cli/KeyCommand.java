@@ -33,13 +33,11 @@ import picocli.CommandLine.Spec;
         footer = Subcommand.EXIT_CODES)
 final class KeyCommand implements Runnable {
     @Spec
-    @Nullable
-    CommandSpec spec;
+    CommandSpec spec = CommandSpec.create();
 
     @Override
     public void run() {
-        CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-        throw new ParameterException(own.commandLine(), "say what to do: list, rotate, retire or passphrase");
+        throw new ParameterException(spec.commandLine(), "say what to do: list, rotate, retire or passphrase");
     }
 
     /** Who uses which key. */
@@ -225,7 +223,7 @@ final class KeyCommand implements Runnable {
         public Integer call() throws Exception {
             if (remove && newFile != null) {
                 throw new ParameterException(
-                        spec().commandLine(), "--remove and --new-passphrase-file exclude each other");
+                        spec.commandLine(), "--remove and --new-passphrase-file exclude each other");
             }
             StateDirectory directory = open();
             directory

@@ -18,11 +18,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 
 /** What {@code token agent} and {@code token client} have in common, as a picocli mixin. */
 final class MintOptions {
@@ -138,10 +136,9 @@ final class MintOptions {
             signer = directory.keys().signer(passphrase.source(command.root()));
             token = signer.named(unsigned);
             jwt = signer.sign(token);
-            picture = qr == null ? null : qr.draw(command.spec(), jwt);
+            picture = qr == null ? null : qr.draw(command.spec, jwt);
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(
-                    command.spec().commandLine(), Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
+            throw command.wrongUsage(e);
         }
         if (out != null) {
             SecretFile.write(out, jwt + "\n");

@@ -1,8 +1,6 @@
 package dev.culvert.token.cli;
 
 import java.io.PrintWriter;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -69,6 +67,21 @@ public final class Program {
         return version == null ? "(development build)" : version;
     }
 
+    /** A subcommand that prints a text made of the whole program's options. */
+    abstract static class Printed implements Runnable {
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        abstract String of(CommandSpec root);
+
+        @Override
+        public final void run() {
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(of(spec.root()));
+            out.flush();
+        }
+    }
+
     /** {@code completion}: for the shell. */
     @CommandLine.Command(
             name = "completion",
@@ -78,17 +91,10 @@ public final class Program {
             },
             mixinStandardHelpOptions = true,
             footer = "%nExit codes: 0 done, 2 wrong usage.")
-    static final class CompletionCommand implements Runnable {
-        @Spec
-        @Nullable
-        CommandSpec spec;
-
+    static final class CompletionCommand extends Printed {
         @Override
-        public void run() {
-            CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-            PrintWriter out = own.commandLine().getOut();
-            out.print(picocli.AutoComplete.bash(own.root().name(), own.root().commandLine()));
-            out.flush();
+        String of(CommandSpec root) {
+            return picocli.AutoComplete.bash(root.name(), root.commandLine());
         }
     }
 
@@ -101,17 +107,10 @@ public final class Program {
             },
             mixinStandardHelpOptions = true,
             footer = "%nExit codes: 0 done, 2 wrong usage.")
-    static final class ManCommand implements Runnable {
-        @Spec
-        @Nullable
-        CommandSpec spec;
-
+    static final class ManCommand extends Printed {
         @Override
-        public void run() {
-            CommandSpec own = Objects.requireNonNull(spec, "picocli sets the spec");
-            PrintWriter out = own.commandLine().getOut();
-            out.print(ManPage.of(own.root()));
-            out.flush();
+        String of(CommandSpec root) {
+            return ManPage.of(root);
         }
     }
 }

@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code token revoke}: ends tokens before they expire. */
@@ -74,8 +73,7 @@ final class RevokeCommand extends Subcommand {
         try {
             entry = revoke(revocations);
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(
-                    spec().commandLine(), Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
+            throw wrongUsage(e);
         }
         List<IssuedTokens.Entry> ended =
                 before.stream().filter(t -> isRevoked(revocations, t)).toList();

@@ -9,9 +9,9 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jose4j.json.JsonUtil;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** What the subcommands of {@code token} have in common: the state directory, and where output goes. */
@@ -20,28 +20,28 @@ abstract class Subcommand implements Callable<Integer> {
     static final String EXIT_CODES = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.";
 
     @Spec
-    @Nullable
-    CommandSpec spec;
+    CommandSpec spec = CommandSpec.create();
 
     @Mixin
     StateOption state = new StateOption();
 
-    final CommandSpec spec() {
-        return Objects.requireNonNull(spec, "picocli sets the spec");
-    }
-
     final TokenCommand root() {
-        return (TokenCommand) spec().root().userObject();
+        return (TokenCommand) spec.root().userObject();
     }
 
     final PrintWriter out() {
-        return spec().commandLine().getOut();
+        return spec.commandLine().getOut();
     }
 
     /** A line on standard error. */
     final void say(String line) {
-        spec().commandLine().getErr().println(line);
-        spec().commandLine().getErr().flush();
+        spec.commandLine().getErr().println(line);
+        spec.commandLine().getErr().flush();
+    }
+
+    /** What is thrown when a value that an option gave is wrong. */
+    final ParameterException wrongUsage(IllegalArgumentException e) {
+        return new ParameterException(spec.commandLine(), Objects.requireNonNullElse(e.getMessage(), e.toString()), e);
     }
 
     /** The state directory, which must exist. */

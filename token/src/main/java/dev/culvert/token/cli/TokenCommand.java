@@ -40,8 +40,7 @@ public final class TokenCommand implements Runnable {
     final @Nullable Prompt prompt;
 
     @Spec
-    @Nullable
-    CommandSpec spec;
+    CommandSpec spec = CommandSpec.create();
 
     TokenCommand(InputStream stdin, Map<String, String> env, Clock clock, @Nullable Prompt prompt) {
         this.stdin = stdin;
@@ -57,8 +56,7 @@ public final class TokenCommand implements Runnable {
 
     @Override
     public void run() {
-        CommandSpec own = java.util.Objects.requireNonNull(spec, "picocli sets the spec before it runs a command");
         throw new ParameterException(
-                own.commandLine(), "say what to do: init, agent, client, show, verify, list, revoke or key");
+                spec.commandLine(), "say what to do: init, agent, client, show, verify, list, revoke or key");
     }
 }
