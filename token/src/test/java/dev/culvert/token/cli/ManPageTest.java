@@ -73,6 +73,23 @@ class ManPageTest {
         assertThat(page).contains("A name. Default: x%d.").contains("100 % of nothing, with \\e and \\(aqquotes");
     }
 
+    @CommandLine.Command(name = "holder", description = "Has a token.")
+    static final class WithToken implements Runnable {
+        @CommandLine.Mixin
+        HolderOptions options = new HolderOptions();
+
+        @Override
+        public void run() {}
+    }
+
+    @Test
+    void namesTheProgramsOwnDirectory() {
+        CommandLine holder = Program.commandLine(new WithToken());
+        String page = run(holder, "man");
+        assertThat(page).contains("/var/lib/culvert/holder as root").doesNotContain("${");
+        assertThat(holder.getUsageMessage()).contains("/var/lib/culvert/holder");
+    }
+
     @Test
     void aTypesetterHasNoComplaint(@TempDir Path dir) throws Exception {
         Path page = dir.resolve("token.1");
