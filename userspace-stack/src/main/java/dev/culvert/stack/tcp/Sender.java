@@ -3,6 +3,7 @@ package dev.culvert.stack.tcp;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The sending half of a connection: what may be sent now, what was lost, and when to give up. Field names are those of
@@ -11,6 +12,9 @@ import io.netty.buffer.ByteBuf;
 final class Sender {
     /** What an IP packet may hold: a super-segment's headers and payload fit in its 16-bit length. */
     private static final int MAX_PACKET = 65_535;
+
+    /** A timer that is so late was held up by us, or by our machine: no load delays a turn of the loop that much. */
+    private static final long STOOD_STILL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final TcpConnection connection;
     private final TcpEndpoint endpoint;
@@ -419,17 +423,19 @@ final class Sender {
         if (una == end) {
             return true;
         }
+        // Time in which we stood still was no time for the peer to answer: it is asked once more first.
+        boolean patient = endpoint.timers.lateNanos() >= STOOD_STILL_NANOS;
         long limit = endpoint.config.userTimeoutNanos();
         if (window == 0 || una == max) {
             // A peer that answers its probes is never given up, unless nobody is left to wait for it.
             long silent = now - (connection.isOrphan() ? progressAt : connection.lastReceived());
-            if (probes > 0 && silent >= limit) {
+            if (probes > 0 && silent >= limit && !patient) {
                 return false;
             }
             probe(end, now);
             return true;
         }
-        if (now - progressAt >= limit) {
+        if (now - progressAt >= limit && !patient) {
             return false;
         }
         endpoint.counters.count(Counter.RETRANSMISSION_TIMEOUTS);

@@ -114,6 +114,14 @@ public final class TimerWheel {
         }
     }
 
+    /**
+     * To be asked by a timer that has expired: by how many nanoseconds it was late. Beyond a few ticks it was we who stood
+     * still (a suspended machine, a stopped process), and what did not come meanwhile says nothing about the peer.
+     */
+    public long lateNanos() {
+        return Math.max(0, ticker.nanoTime() - start - current * TICK_NANOS);
+    }
+
     /** How many timers are linked, cancelled ones included. */
     public int size() {
         return linked;

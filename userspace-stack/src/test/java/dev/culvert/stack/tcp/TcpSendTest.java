@@ -7,6 +7,8 @@ import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The sending half: RFC 9293 sections 3.7.1 and 3.8, RFC 5681, RFC 6298, RFC 6675. */
 class TcpSendTest {
@@ -169,6 +171,36 @@ class TcpSendTest {
             assertThat(c.flow.isOpen()).isFalse();
             assertThat(c.app.events.get(1)).startsWith("exception: Connection timed out");
             wire.expectEmpty();
+        }
+    }
+
+    /** A suspended machine: the peer had no time to answer, so it is asked again before it is given up. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void timeInWhichWeStoodStillIsNoSilenceOfThePeer(boolean windowClosed) {
+        try (Wire wire = new Wire()) {
+            Wire.Conn c = wire.connect();
+            if (windowClosed) {
+                wire.peerWindow = 0;
+                c.ack(0);
+            }
+            c.write("asked before");
+            wire.advance(1100, TimeUnit.MILLISECONDS); // once more, or the first probe
+            wire.sent.clear();
+            wire.advanceFar(3, TimeUnit.HOURS);
+            assertThat(c.flow.isOpen()).isTrue();
+            Wire.Sent again = next(wire);
+            assertThat(c.rel(again.seq)).isZero();
+            assertThat(again.payload).hasSize(windowClosed ? 1 : 12);
+            wire.peerWindow = 65_535;
+            c.ack(again.payload.length);
+            wire.sent.clear();
+            c.ack(12);
+            c.write("still here");
+            assertThat(wire.expect("PA").text()).isEqualTo("still here");
+            // A peer that is gone is given up all the same.
+            wire.advance(190, TimeUnit.SECONDS);
+            assertThat(c.flow.isOpen()).isFalse();
         }
     }
 

@@ -59,6 +59,22 @@ class TimerWheelTest {
     }
 
     @Test
+    void tellsHowLateItIs() {
+        long[] late = {-1};
+        TimerWheel.Timer t = new TimerWheel.Timer() {
+            @Override
+            protected void expired() {
+                late[0] = wheel.lateNanos();
+            }
+        };
+        for (long standstill : new long[] {0, 5, 70, 5_000, 7_200_000, 200_000_000}) {
+            wheel.arm(t, wheel.nanoTime(), 100 * MILLI);
+            advance(110 + standstill);
+            assertThat(late[0]).isBetween(standstill * MILLI, (standstill + 10) * MILLI);
+        }
+    }
+
+    @Test
     void pushingBackMovesNothingUntilTheOldTimeComes() {
         Named t = new Named("t");
         for (int i = 0; i < 50; i++) {
