@@ -60,6 +60,8 @@ public final class LinkConnector {
     private final @Nullable KeyPair holderKey;
     private final @Nullable SslContext tls;
 
+    private final OffLoopNames names;
+
     /** For a bearer token; see the other constructor. */
     public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
         this(gateway, pin, token, null);
@@ -73,12 +75,18 @@ public final class LinkConnector {
      */
     public LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey)
             throws SSLException {
+        this(gateway, pin, token, holderKey, OffLoopNames.SYSTEM);
+    }
+
+    LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey, OffLoopNames names)
+            throws SSLException {
         if (gateway.getHost() == null || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
             throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
         }
         this.gateway = gateway;
         this.token = token;
         this.holderKey = holderKey;
+        this.names = names;
         this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
     }
 
@@ -127,6 +135,7 @@ public final class LinkConnector {
         Bootstrap bootstrap = new Bootstrap()
                 .group(loop)
                 .channel(EventLoops.socketChannel())
+                .resolver(names)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
                 .option(ChannelOption.TCP_NODELAY, true)
                 .handler(new ChannelInitializer<>() {
