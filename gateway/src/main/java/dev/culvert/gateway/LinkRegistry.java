@@ -10,6 +10,7 @@ import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -35,6 +36,10 @@ final class LinkRegistry {
     final Backlog backlog = new Backlog();
     final SensitiveAddresses sensitive;
     final AuditLog audit;
+
+    /** By which tokens end. */
+    final Clock clock;
+
     private final Predicate<Token> revoked;
     private final AtomicInteger numbers = new AtomicInteger();
 
@@ -53,9 +58,14 @@ final class LinkRegistry {
      * @param audit what happens is told here
      */
     LinkRegistry(SensitiveAddresses sensitive, Predicate<Token> revoked, AuditLog audit) {
+        this(sensitive, revoked, audit, Clock.systemUTC());
+    }
+
+    LinkRegistry(SensitiveAddresses sensitive, Predicate<Token> revoked, AuditLog audit, Clock clock) {
         this.sensitive = sensitive;
         this.revoked = revoked;
         this.audit = audit;
+        this.clock = clock;
     }
 
     boolean isRevoked(Token token) {

@@ -14,7 +14,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +39,9 @@ abstract class SwitchedLink implements FrameReceiver {
      * that no other peer can bring that about.
      */
     static final int CONTROL_HOLD_BACK = 8_192;
+
+    /** A timer stands still while the machine does, and a token's end is a date: so we look at the clock this often. */
+    static final Duration CALENDAR_CHECK = Duration.ofSeconds(30);
 
     /** Of an agent's explanation of a refusal, what is passed on. */
     private static final int MAX_REFUSED = 1 + 512;
@@ -116,11 +118,7 @@ abstract class SwitchedLink implements FrameReceiver {
     public final void linkUp(Link link) {
         this.link = link;
         upNanos = System.nanoTime();
-        long left = Duration.between(Instant.now(), token.expires()).toMillis();
-        expiry = loop().schedule(
-                        () -> link.close(Link.CLOSE_TOKEN_ENDED, Authenticator.EXPIRED),
-                        Math.max(0, left),
-                        TimeUnit.MILLISECONDS);
+        awaitExpiry();
         registry.linkUp(this);
         log.info("{} connected", this);
         registry.audit.add(new AuditRecord.LinkUp(registry.audit.clock().instant(), holder));
@@ -129,6 +127,18 @@ abstract class SwitchedLink implements FrameReceiver {
         if (registry.isRevoked(token)) {
             link.close(Link.CLOSE_TOKEN_ENDED, Authenticator.REVOKED);
         }
+    }
+
+    private void awaitExpiry() {
+        Duration left = Duration.between(registry.clock.instant(), token.expires());
+        if (left.isNegative() || left.isZero()) {
+            // In a turn of its own: the link may only just be coming up.
+            expiry = loop().schedule(
+                            () -> link().close(Link.CLOSE_TOKEN_ENDED, Authenticator.EXPIRED), 0, TimeUnit.NANOSECONDS);
+            return;
+        }
+        long nanos = left.compareTo(CALENDAR_CHECK) < 0 ? left.toNanos() : CALENDAR_CHECK.toNanos();
+        expiry = loop().schedule(this::awaitExpiry, nanos, TimeUnit.NANOSECONDS);
     }
 
     @Override

@@ -1,0 +1,107 @@
+package dev.culvert.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Grant;
+import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.token.TokenTerms;
+import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.LinkSettings;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** A link ends with its token, by the calendar, whatever the machine did meanwhile. */
+final class LinkExpiryTest {
+    private static final Instant BEGIN = Instant.parse("2026-03-01T12:00:00Z");
+
+    private final Calendar calendar = new Calendar();
+    private final LinkRegistry registry =
+            new LinkRegistry(SensitiveAddresses.standard(), token -> false, AuditLog.none(), calendar);
+
+    /** An hour without a PING is no concern here. */
+    private static final LinkSettings SILENT = new LinkSettings(Duration.ofDays(1), Duration.ofDays(1));
+
+    private static final class Calendar extends Clock {
+        Instant now = BEGIN;
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+    }
+
+    private EmbeddedChannel link(Duration life) {
+        TokenTerms terms =
+                TokenTerms.of("laptop", List.of(URI.create("wss://gateway.example")), null, BEGIN, BEGIN.plus(life));
+        ClientLink link = new ClientLink(
+                registry,
+                ClientToken.of(terms, List.of(Grant.parse("office:10.0.0.0/24"))),
+                new AuditRecord.Holder(1, "client", "laptop", "token", null, "192.0.2.1"));
+        EmbeddedChannel channel = new EmbeddedChannel();
+        channel.freezeTime();
+        channel.pipeline().addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, SILENT, link));
+        return channel;
+    }
+
+    private static void awake(EmbeddedChannel channel, Duration time) {
+        channel.advanceTimeBy(time.toMillis(), TimeUnit.MILLISECONDS);
+        channel.runScheduledPendingTasks();
+        channel.runPendingTasks();
+        channel.releaseOutbound();
+    }
+
+    @Test
+    void endsInTime() {
+        EmbeddedChannel channel = link(Duration.ofMinutes(10));
+        for (int second = 1; second < 600; second++) {
+            calendar.now = BEGIN.plusSeconds(second);
+            awake(channel, Duration.ofSeconds(1));
+            assertThat(registry.linkCount()).as("after %d s", second).isOne();
+        }
+        calendar.now = BEGIN.plusSeconds(600);
+        awake(channel, Duration.ofSeconds(1));
+        assertThat(registry.linkCount()).isZero();
+        channel.finishAndReleaseAll();
+    }
+
+    /** The timers of a machine that sleeps stand still, and so do its links; its tokens end all the same. */
+    @Test
+    void endsAlthoughTheMachineSlept() {
+        EmbeddedChannel channel = link(Duration.ofHours(12));
+        awake(channel, Duration.ofMinutes(1));
+        calendar.now = BEGIN.plus(Duration.ofHours(13));
+        awake(channel, SwitchedLink.CALENDAR_CHECK);
+        assertThat(registry.linkCount()).isZero();
+        channel.finishAndReleaseAll();
+    }
+
+    @Test
+    void endsAtOnceWhenItIsOverAlready() {
+        calendar.now = BEGIN.plus(Duration.ofHours(1));
+        EmbeddedChannel channel = link(Duration.ofMinutes(10));
+        awake(channel, Duration.ZERO);
+        assertThat(registry.linkCount()).isZero();
+        channel.finishAndReleaseAll();
+    }
+}
