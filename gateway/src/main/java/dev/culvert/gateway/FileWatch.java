@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -63,12 +64,17 @@ final class FileWatch implements AutoCloseable {
                     complaint = "";
                     log.info("what could not be read before can be read again");
                 }
-            } catch (IOException | RuntimeException e) {
-                String text = String.valueOf(e.getMessage());
-                if (!text.equals(complaint)) {
-                    complaint = text;
-                    log.error("{}", text, e instanceof RuntimeException ? e : null);
-                }
+            } catch (IOException e) {
+                complain(String.valueOf(e.getMessage()), null);
+            } catch (RuntimeException | Error e) { // thrown out of here, even one of these would end the watch for good
+                complain(e.toString(), e);
+            }
+        }
+
+        private void complain(String text, @Nullable Throwable bug) {
+            if (!text.equals(complaint)) {
+                complaint = text;
+                log.error("{}", text, bug);
             }
         }
     }

@@ -35,6 +35,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -128,8 +129,10 @@ public final class Gateway implements AutoCloseable {
         try {
             if (secure) {
                 renew(state, names);
-                loops.scheduleAtFixedRate(
-                        () -> verifying.execute(() -> renewLater(state, names)), // it reads files: not on a loop
+                // It reads files, so not on a loop; nor behind tokens, whose queue may be full and refuse it.
+                ThreadFactory renewing = new DefaultThreadFactory("gateway-certificate", true);
+                loops.scheduleWithFixedDelay(
+                        () -> renewing.newThread(() -> renewLater(state, names)).start(),
                         CERTIFICATE_CHECK_HOURS,
                         CERTIFICATE_CHECK_HOURS,
                         TimeUnit.HOURS);

@@ -109,7 +109,7 @@ final class PolicyKeeper implements AutoCloseable {
                     use(policy);
                 }
             }
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) { // thrown out of here, it would end the ticks for good
             complain(e);
         }
     }
@@ -119,7 +119,7 @@ final class PolicyKeeper implements AutoCloseable {
         use(PolicyFile.load(file, registry.sensitive));
     }
 
-    private void complain(Exception e) {
+    private void complain(Throwable e) {
         log.warn(
                 "policy not loaded, {}: {}", policy == null ? "none is in force" : "the old one stays", e.getMessage());
     }
