@@ -137,7 +137,7 @@ final class EchoSessions {
 
         void start(LinkFlow flow) {
             this.flow = flow;
-            idle = loop.scheduleAtFixedRate(
+            idle = loop.scheduleWithFixedDelay(
                     () -> {
                         Duration limit = unreachable ? IDLE_UNREACHABLE : IDLE;
                         if (loop.ticker().nanoTime() - lastUsedNanos >= limit.toNanos()) {

@@ -121,7 +121,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         peers.put(remote, peer);
         byHost.put(remote.getAddress(), peer);
         if (sweep == null) {
-            sweep = all.loop.scheduleAtFixedRate(
+            sweep = all.loop.scheduleWithFixedDelay(
                     this::sweep, SWEEP.toMillis(), SWEEP.toMillis(), TimeUnit.MILLISECONDS);
         }
     }

@@ -206,7 +206,8 @@ public final class Link extends ChannelInboundHandlerAdapter {
         }
         lastHeardNanos = now(ctx);
         long interval = settings.pingInterval().toNanos();
-        heartbeat = ctx.executor().scheduleAtFixedRate(this::heartbeat, interval, interval, TimeUnit.NANOSECONDS);
+        // Not at a fixed rate: a suspended machine would send a PING for each that it slept through.
+        heartbeat = ctx.executor().scheduleWithFixedDelay(this::heartbeat, interval, interval, TimeUnit.NANOSECONDS);
         ping();
         for (long millis : EARLY_PINGS_MILLIS) {
             ctx.executor().schedule(this::earlyPing, millis, TimeUnit.MILLISECONDS);
