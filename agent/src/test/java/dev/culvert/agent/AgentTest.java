@@ -51,7 +51,7 @@ final class AgentTest {
 
     private static DatagramSocket udp(String address) throws Exception {
         DatagramSocket socket = new DatagramSocket(new InetSocketAddress(InetAddress.getByName(address), 0));
-        socket.setSoTimeout(20_000);
+        socket.setSoTimeout(1_000 * TestLan.PATIENCE);
         return socket;
     }
 
@@ -73,8 +73,10 @@ final class AgentTest {
     @Test
     void tcp() throws Exception {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            server.setSoTimeout(1_000 * TestLan.PATIENCE);
             TestFlow flow = lan.open(TCP, "127.0.0.1", server.getLocalPort());
             try (Socket accepted = server.accept()) {
+                accepted.setSoTimeout(1_000 * TestLan.PATIENCE);
                 flow.send("question");
                 assertThat(accepted.getInputStream().readNBytes(8))
                         .isEqualTo("question".getBytes(StandardCharsets.US_ASCII));

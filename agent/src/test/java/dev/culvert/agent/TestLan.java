@@ -1,5 +1,7 @@
 package dev.culvert.agent;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.AgentToken;
@@ -48,7 +50,8 @@ import org.jspecify.annotations.NullUnmarked;
 /** Gateway, agent and a client's link, all real, on loopback of the namespace of the thread that makes it. */
 @NullUnmarked
 final class TestLan implements AutoCloseable {
-    static final int PATIENCE = 20;
+    /** Seconds; of a busy machine too, so a test that waits so long has failed. */
+    static final int PATIENCE = 60;
 
     private final StateDirectory state;
     private final Gateway gateway;
@@ -162,7 +165,7 @@ final class TestLan implements AutoCloseable {
         }
 
         void send(String text) throws Exception {
-            assert refused() == null;
+            assertThat(refused()).isNull();
             send(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
         }
 

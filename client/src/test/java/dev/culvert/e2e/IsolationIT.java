@@ -56,7 +56,7 @@ final class IsolationIT {
                 lab.startProbe(lab.client, "stall", Lab.OFFICE_HOST, Integer.toString(LanServices.STALLED), "60000000");
         stall.awaitOutput("CONNECTED", Duration.ofSeconds(20));
         for (int i = 0; i < 3; i++) {
-            assertThat(lab.must(lab.client, "curl", "-sS", "-m", "5", "http://" + Lab.OFFICE_HOST + ":8080/small"))
+            assertThat(lab.must(lab.client, "curl", "-sS", "-m", "20", "http://" + Lab.OFFICE_HOST + ":8080/small"))
                     .isEqualTo("a short answer\n");
         }
         stall.awaitOutput("HEARD", MINUTE);
@@ -76,7 +76,7 @@ final class IsolationIT {
                 "for i in $(seq 100); do (exec 3<>/dev/tcp/" + Lab.OFFICE_HOST + "/" + LanServices.FILTERED
                         + ") 2>/dev/null & done; sleep 5; kill $(jobs -p); echo DIALLED");
         for (int i = 0; i < 5; i++) {
-            assertThat(lab.must(lab.client, "curl", "-sS", "-m", "5", "http://" + Lab.OFFICE_HOST + ":8080/small"))
+            assertThat(lab.must(lab.client, "curl", "-sS", "-m", "20", "http://" + Lab.OFFICE_HOST + ":8080/small"))
                     .isEqualTo("a short answer\n");
         }
         dials.awaitOutput("DIALLED", MINUTE);

@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -64,7 +65,7 @@ final class GatewayTest {
             }
             for (int i = 0; i < flows.size(); i++) {
                 if (sent.get(i) != null) {
-                    assertThat(flows.get(i).all.get(60, TimeUnit.SECONDS))
+                    assertThat(flows.get(i).all.get(2 * TestNetwork.PATIENCE, TimeUnit.SECONDS))
                             .as("seed %d, flow %d", seed, i)
                             .isEqualTo(sent.get(i));
                 }
@@ -146,11 +147,21 @@ final class GatewayTest {
     @Test
     void linkEndsWithItsToken() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, true, 1)) {
-            String token = net.clientToken("laptop", Instant.now().plusSeconds(3), "*:10.0.0.0/8");
-            Peer client = net.connect(token, f -> {});
+            String token = "";
+            Peer client = null;
+            for (int seconds = 3; client == null; seconds *= 3) {
+                token = net.clientToken("laptop", Instant.now().plusSeconds(seconds), "*:10.0.0.0/8");
+                try {
+                    client = net.connect(token, f -> {});
+                } catch (ExecutionException e) { // so slow is this machine
+                    assertThat(e).hasMessageContaining("expired");
+                    assertThat(seconds).isLessThan(TestNetwork.PATIENCE / 3);
+                }
+            }
+            String ended = token;
             assertThat(client.down.get(TestNetwork.PATIENCE, TimeUnit.SECONDS)).contains("token has expired");
             // The verifier forgives a minute; the gateway does not, or the link would come and go until then.
-            assertThatThrownBy(() -> net.connect(token, f -> {}))
+            assertThatThrownBy(() -> net.connect(ended, f -> {}))
                     .hasCauseInstanceOf(LinkRefusedException.class)
                     .hasMessageContaining("expired");
         }
@@ -182,7 +193,7 @@ final class GatewayTest {
             assertThat(lost.ended()).isEqualTo(Reason.LINK_LOST);
             kept.send(new byte[] {1, 2, 3});
             kept.finish();
-            assertThat(kept.all.get(5, TimeUnit.SECONDS)).containsExactly(1, 2, 3);
+            assertThat(kept.all.get(TestNetwork.PATIENCE, TimeUnit.SECONDS)).containsExactly(1, 2, 3);
             assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", 1), "going"))
                             .refused())
                     .isEqualTo(Reason.NO_AGENT);
@@ -215,18 +226,19 @@ final class GatewayTest {
 
     @Test
     void closingTellsPeersFirst() throws Exception {
-        TestNetwork net = new TestNetwork(dir, true, 2);
-        Peer agent = net.agent("office", TestFlow::echo, "10.0.0.0/24");
-        Peer client = net.client("laptop", 1, "*:10.0.0.0/16");
-        assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", 1), "office"))
-                        .refused())
-                .isNull();
-        long start = System.nanoTime();
-        net.close();
-        assertThat(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start)).isLessThan(5_000);
-        for (Peer peer : List.of(agent, client)) {
-            assertThat(peer.drained.get(1, TimeUnit.SECONDS)).contains("shutting down");
-            assertThat(peer.down.get(1, TimeUnit.SECONDS)).contains("shutting down");
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            Peer agent = net.agent("office", TestFlow::echo, "10.0.0.0/24");
+            Peer client = net.client("laptop", 1, "*:10.0.0.0/16");
+            assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", 1), "office"))
+                            .refused())
+                    .isNull();
+            net.gateway.close(); // does not wait for the flow
+            for (Peer peer : List.of(agent, client)) {
+                assertThat(peer.drained.get(TestNetwork.PATIENCE, TimeUnit.SECONDS))
+                        .contains("shutting down");
+                assertThat(peer.down.get(TestNetwork.PATIENCE, TimeUnit.SECONDS))
+                        .contains("shutting down");
+            }
         }
     }
 }

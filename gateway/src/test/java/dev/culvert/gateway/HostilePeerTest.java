@@ -310,10 +310,10 @@ final class HostilePeerTest {
                     })
                     .get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
             sent = to;
-            await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> agent.flows() == to);
+            await().until(() -> agent.flows() == to);
         }
         link.eventLoop().execute(() -> link.close(1000, "bye"));
-        await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> agent.flows() == 0);
+        await().until(() -> agent.flows() == 0);
         assertThat(agent.down).isNotDone();
         assertThat(bystander.down).isNotDone();
         assertThat(net.flowsAtGateway()).isZero();
@@ -339,7 +339,7 @@ final class HostilePeerTest {
         Link link = slow.up.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
         link.channel().config().setAutoRead(false);
         LinkRegistry registry = net.gateway.registry();
-        await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> registry.backlog.total() > 1 << 20);
+        await().until(() -> registry.backlog.total() > 1 << 20);
         for (int i = 1; i < 9; i++) {
             TestFlow flow = client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", i), "office"));
             byte[] bytes = new byte[300_000];
@@ -351,12 +351,11 @@ final class HostilePeerTest {
         assertThat(registry.backlog.total()).isLessThan(credit + (1 << 20));
         assertThat(agent.down).isNotDone();
         link.channel().config().setAutoRead(true);
-        await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
-                .until(() -> slow.frames.stream()
-                                .filter(f -> f.type() == Frame.DATA)
-                                .mapToInt(f -> f.payload().length)
-                                .sum()
-                        == credit);
+        await().until(() -> slow.frames.stream()
+                        .filter(f -> f.type() == Frame.DATA)
+                        .mapToInt(f -> f.payload().length)
+                        .sum()
+                == credit);
     }
 
     /** Sends for ever, as fast as it may. */
@@ -431,9 +430,8 @@ final class HostilePeerTest {
         }
         assertThat(agent.down).as("seed %d", seed).isNotDone();
         assertThat(client.down).as("seed %d", seed).isNotDone();
-        await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
-                .untilAsserted(() ->
-                        assertThat(net.flowsAtGateway()).as("seed %d", seed).isZero());
+        await().untilAsserted(() ->
+                assertThat(net.flowsAtGateway()).as("seed %d", seed).isZero());
         await().untilAsserted(
                         () -> assertThat(agent.flows()).as("seed %d", seed).isZero());
     }

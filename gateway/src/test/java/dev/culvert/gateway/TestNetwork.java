@@ -33,6 +33,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.KeyPair;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -46,6 +47,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.NullUnmarked;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
@@ -56,7 +58,16 @@ import tools.jackson.databind.json.JsonMapper;
  */
 @NullUnmarked
 final class TestNetwork implements AutoCloseable {
-    static final int PATIENCE = 40;
+    /** Seconds; of a busy machine too, so a test that waits so long has failed. */
+    static final int PATIENCE = 60;
+
+    static {
+        Awaitility.setDefaultTimeout(PATIENCE, TimeUnit.SECONDS);
+    }
+
+    /** Peers of tests may not read for a while, and whole machines stand still; only what a test does is to end a link. */
+    private static final LinkSettings PATIENT =
+            new LinkSettings(Duration.ofSeconds(3), Duration.ofSeconds(2 * PATIENCE));
 
     private static final TypeReference<Map<String, Object>> FIELDS = new TypeReference<>() {};
     /** What the gateway calls itself, wherever it listens. */
@@ -80,7 +91,7 @@ final class TestNetwork implements AutoCloseable {
                 tls,
                 Set.of("localhost", "127.0.0.1"),
                 threads,
-                LinkSettings.DEFAULT,
+                PATIENT,
                 AuditLog.to(audit),
                 null);
     }
@@ -145,7 +156,7 @@ final class TestNetwork implements AutoCloseable {
 
     Peer connect(String jwt, KeyPair key, Consumer<IncomingFlow> onOpen) throws Exception {
         Peer peer = new Peer(loops.next(), onOpen);
-        connector(jwt, key).connect(peer.loop, LinkSettings.DEFAULT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
+        connector(jwt, key).connect(peer.loop, PATIENT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
         return peer;
     }
 
@@ -170,7 +181,7 @@ final class TestNetwork implements AutoCloseable {
             peer.mux.announce(new Announcement.Agent("i1", null, List.of(routes), true));
             return null;
         });
-        org.awaitility.Awaitility.await().until(() -> gateway.registry().agentCount() > before);
+        Awaitility.await().until(() -> gateway.registry().agentCount() > before);
         return peer;
     }
 
@@ -180,14 +191,14 @@ final class TestNetwork implements AutoCloseable {
         Raw raw = raw(agentToken(name, route));
         String json = "{\"instance\":\"x\",\"routes\":[\"" + route + "\"]}";
         raw.send(Frame.ANNOUNCE, 0, 0, Unpooled.copiedBuffer(json, StandardCharsets.UTF_8));
-        org.awaitility.Awaitility.await().until(() -> agentsAtGateway() > before);
+        Awaitility.await().until(() -> agentsAtGateway() > before);
         return raw;
     }
 
     /** A peer whose frames the test writes itself. */
     Raw raw(String jwt) throws Exception {
         Raw raw = new Raw();
-        connector(jwt).connect(loops.next(), LinkSettings.DEFAULT, raw).get(PATIENCE, TimeUnit.SECONDS);
+        connector(jwt).connect(loops.next(), PATIENT, raw).get(PATIENCE, TimeUnit.SECONDS);
         return raw;
     }
 

@@ -45,7 +45,7 @@ final class WebEdgeTest {
     private static String talk(TestNetwork net, String request, String until) throws IOException {
         try (Socket socket = new Socket(
                 net.gateway.address().getAddress(), net.gateway.address().getPort())) {
-            socket.setSoTimeout(10_000);
+            socket.setSoTimeout(1_000 * TestNetwork.PATIENCE);
             socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
             socket.getOutputStream().flush();
             StringBuilder got = new StringBuilder();
@@ -195,7 +195,7 @@ final class WebEdgeTest {
     void garbageAfterTheUpgradeClosesTheLink() throws Exception {
         try (Socket socket = new Socket(
                 plain.gateway.address().getAddress(), plain.gateway.address().getPort())) {
-            socket.setSoTimeout(10_000);
+            socket.setSoTimeout(1_000 * TestNetwork.PATIENCE);
             socket.getOutputStream().write(upgrade(plain, "").getBytes(StandardCharsets.ISO_8859_1));
             byte[] buffer = new byte[8192];
             int n = socket.getInputStream().read(buffer);

@@ -244,7 +244,7 @@ class StateDirectoryTest {
         CyclicBarrier together = new CyclicBarrier(8);
         for (int i = 0; i < 8; i++) {
             tasks.add(() -> {
-                together.await(30, TimeUnit.SECONDS);
+                together.await(120, TimeUnit.SECONDS);
                 StateDirectory state = create();
                 X509Certificate leaf =
                         state.serverCertificate(List.of("a.example")).leaf();

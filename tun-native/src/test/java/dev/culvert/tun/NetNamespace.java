@@ -52,7 +52,7 @@ final class NetNamespace implements AutoCloseable {
                 name);
         thread.start();
         try {
-            return result.get(30, TimeUnit.SECONDS);
+            return result.get(120, TimeUnit.SECONDS);
         } catch (java.util.concurrent.ExecutionException e) {
             if (e.getCause() instanceof Exception) {
                 throw (Exception) e.getCause();

@@ -52,7 +52,7 @@ final class PacketCollector extends ChannelInboundHandlerAdapter {
 
     /** The next message that the test cares for; others (router solicitations and the like) are passed over. */
     byte[] next(Predicate<byte[]> wanted) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
             byte[] message = messages.poll(left, TimeUnit.NANOSECONDS);
             if (message != null && wanted.test(message)) {

@@ -57,7 +57,7 @@ final class PingSocketsNetnsTest {
         }
         int identifier = -1;
         for (int sequence = 1; sequence <= 3; sequence++) {
-            byte[] bytes = replies.poll(5, TimeUnit.SECONDS);
+            byte[] bytes = replies.poll(60, TimeUnit.SECONDS);
             assertThat(bytes).isNotNull();
             ByteBuf reply = Unpooled.wrappedBuffer(bytes);
             assertThat(reply.readUnsignedByte()).isEqualTo((short) (ipv6 ? 129 : 0));
@@ -73,7 +73,7 @@ final class PingSocketsNetnsTest {
         }
         other.writeAndFlush(new DatagramPacket(request(ipv6, 9), new InetSocketAddress(host, 0)))
                 .sync();
-        assertThat(others.poll(5, TimeUnit.SECONDS)).isNotNull();
+        assertThat(others.poll(60, TimeUnit.SECONDS)).isNotNull();
         assertThat(replies.poll(100, TimeUnit.MILLISECONDS)).isNull();
         assertThat(others).isEmpty();
     }

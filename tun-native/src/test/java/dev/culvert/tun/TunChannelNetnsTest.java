@@ -89,13 +89,13 @@ final class TunChannelNetnsTest {
         byte[] got = ns.call(() -> {
             try (Socket socket = new Socket()) {
                 socket.connect(new InetSocketAddress(InetAddress.getByName(host), 80), 5_000);
-                socket.setSoTimeout(5_000);
+                socket.setSoTimeout(60_000);
                 socket.getOutputStream().write(up);
                 return socket.getInputStream().readNBytes(down.length);
             }
         });
         assertThat(got).isEqualTo(down);
-        assertThat(server.complete.await(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(server.complete.await(60, TimeUnit.SECONDS)).isTrue();
         assertThat(server.received.toByteArray()).isEqualTo(up);
         TunStats stats = channel.stats();
         if (offload) {
@@ -124,7 +124,7 @@ final class TunChannelNetnsTest {
         byte[] sent = Packets.bytes(1_200, new Random(3));
         byte[] got = ns.call(() -> {
             try (DatagramSocket socket = new DatagramSocket()) {
-                socket.setSoTimeout(5_000);
+                socket.setSoTimeout(60_000);
                 socket.connect(InetAddress.getByName("10.9.0.2"), 7);
                 socket.send(new DatagramPacket(sent, sent.length));
                 DatagramPacket packet = new DatagramPacket(new byte[2_000], 2_000);
@@ -161,8 +161,8 @@ final class TunChannelNetnsTest {
         if (!autoRead) {
             channel.read();
         }
-        assertThat(channel.closeFuture().await(5, TimeUnit.SECONDS)).isTrue();
-        assertThat(collector.failures.poll(5, TimeUnit.SECONDS)).hasMessageContaining("was the interface deleted?");
+        assertThat(channel.closeFuture().await(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(collector.failures.poll(60, TimeUnit.SECONDS)).hasMessageContaining("was the interface deleted?");
     }
 
     @Test

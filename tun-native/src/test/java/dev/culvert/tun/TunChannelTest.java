@@ -2,7 +2,6 @@ package dev.culvert.tun;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
@@ -21,6 +20,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,11 @@ import org.junit.jupiter.api.Test;
 final class TunChannelTest {
     private static final TunOffloads ALL = new TunOffloads(true, true, true, true, true);
     private static final int ACK = 16;
+
+    /** Long, as a busy machine is slow. */
+    private static ConditionFactory await() {
+        return Awaitility.await().atMost(1, TimeUnit.MINUTES);
+    }
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
     private final Random random = new Random(7);

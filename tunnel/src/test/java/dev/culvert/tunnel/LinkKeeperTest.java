@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** Links that come, break and come again. */
 @NullUnmarked
-@Timeout(60)
+@Timeout(180)
 class LinkKeeperTest {
     private final MultiThreadIoEventLoopGroup loop = EventLoops.create(1, "keeper-test");
     private final Events events = new Events();
@@ -61,7 +61,7 @@ class LinkKeeperTest {
         }
 
         String next() throws InterruptedException {
-            return seen.poll(20, TimeUnit.SECONDS);
+            return seen.poll(60, TimeUnit.SECONDS);
         }
     }
 

@@ -63,10 +63,10 @@ final class RelayChain implements AutoCloseable {
         });
         InetSocketAddress at = (InetSocketAddress) entrance.localAddress();
         near = new Socket(at.getAddress(), at.getPort());
-        near.setSoTimeout(20_000);
-        target.setSoTimeout(20_000);
+        near.setSoTimeout(60_000);
+        target.setSoTimeout(60_000);
         far = target.accept();
-        far.setSoTimeout(20_000);
+        far.setSoTimeout(60_000);
     }
 
     private Class<? extends ServerChannel> serverType() {
@@ -136,7 +136,7 @@ final class RelayChain implements AutoCloseable {
                 })
                 .connect(listener.localAddress())
                 .sync();
-        up.get(10, TimeUnit.SECONDS);
+        up.get(60, TimeUnit.SECONDS);
     }
 
     private void enter(Channel in) {
@@ -167,7 +167,7 @@ final class RelayChain implements AutoCloseable {
     }
 
     Ended ended(int i) throws Exception {
-        return ended.get(i).get(20, TimeUnit.SECONDS);
+        return ended.get(i).get(60, TimeUnit.SECONDS);
     }
 
     /** Keeps a flow from reading until its relay has come. */

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Relays between real sockets, alone and with a link between two of them; and between flows, in frozen time. */
 @NullUnmarked
-@Timeout(60)
+@Timeout(180)
 class RelayTest {
     private static CompletableFuture<Void> send(Socket s, byte[] bytes, boolean end) {
         return CompletableFuture.runAsync(
@@ -68,10 +68,10 @@ class RelayTest {
                 send(chain.near, there, true);
                 send(chain.far, back, true);
                 CompletableFuture<byte[]> atFar = receive(chain.far);
-                assertThat(same(receive(chain.near).get(30, TimeUnit.SECONDS), back))
+                assertThat(same(receive(chain.near).get(60, TimeUnit.SECONDS), back))
                         .as("back, seed %d", seed)
                         .isTrue();
-                assertThat(same(atFar.get(30, TimeUnit.SECONDS), there))
+                assertThat(same(atFar.get(60, TimeUnit.SECONDS), there))
                         .as("there, seed %d", seed)
                         .isTrue();
                 RelayChain.Ended ended = chain.ended(0);
@@ -122,7 +122,7 @@ class RelayTest {
             }
             assertThat(in.read()).isEqualTo(-1);
             assertThat(same(got, large)).isTrue();
-            sent.get(10, TimeUnit.SECONDS);
+            sent.get(60, TimeUnit.SECONDS);
             assertThat(chain.ended(0).cause()).isNull();
         }
     }

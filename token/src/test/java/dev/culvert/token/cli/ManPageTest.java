@@ -104,7 +104,7 @@ class ManPageTest {
             return;
         }
         String complaints = new String(groff.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(groff.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(groff.waitFor(120, TimeUnit.SECONDS)).isTrue();
         assertThat(complaints).isEmpty();
         assertThat(groff.exitValue()).isZero();
     }
