@@ -25,7 +25,7 @@ final class BacklogShare {
 
     /** Whether more may wait for the link. */
     boolean hasRoom() {
-        long waiting = link.writer().heldBytes();
+        long waiting = link.heldBytes();
         if (Math.abs(waiting - accounted) > STEP) {
             account();
         }
@@ -34,7 +34,7 @@ final class BacklogShare {
 
     /** Tells the backlog how much waits here, now and until nothing does. */
     private void account() {
-        long waiting = link.isUp() ? link.writer().heldBytes() : 0;
+        long waiting = link.isUp() ? link.heldBytes() : 0;
         backlog.add(waiting - accounted);
         accounted = waiting;
         if (waiting > 0 && !accounting) {
@@ -53,7 +53,7 @@ final class BacklogShare {
     /** The payload, or a copy that pins less; the payload is released then. */
     ByteBuf compact(ByteBuf payload) {
         int n = payload.readableBytes();
-        if (n >= SMALL_FRAME || link.writer().queuedBytes() < STEP) {
+        if (n >= SMALL_FRAME || link.queuedBytes() < STEP) {
             return payload;
         }
         ByteBuf copy = link.link().channel().alloc().directBuffer(n).writeBytes(payload);

@@ -4,6 +4,8 @@ import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.TokenGrants;
+import dev.culvert.token.policy.BitRate;
+import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
@@ -14,6 +16,7 @@ import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -76,7 +79,20 @@ final class ClientLink extends SwitchedLink {
 
     private void readPolicy() {
         PolicySnapshot policy = registry.policy();
+        ClientLimits before = rights.limits();
         rights = rights.under(policy == null ? null : policy.client(name));
+        ClientLimits limits = rights.limits();
+        if (!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down())) {
+            log.info("{} has a bandwidth of {} up, {} down", this, text(limits.up()), text(limits.down()));
+        }
+        if (usage != null) {
+            long now = loop().ticker().nanoTime();
+            limit(usage.up(limits, now), usage.down(limits, now));
+        }
+    }
+
+    private static String text(@Nullable BitRate rate) {
+        return rate == null ? "any" : rate.toString();
     }
 
     /** Judges every flow again, and tells the client what it may reach now. From any thread. */

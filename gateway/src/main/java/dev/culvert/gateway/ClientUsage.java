@@ -1,8 +1,12 @@
 package dev.culvert.gateway;
 
+import dev.culvert.token.policy.BitRate;
 import dev.culvert.token.policy.ClientLimits;
+import dev.culvert.tunnel.Bandwidth;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /** What one client uses now, over all links of its name, held against the limits of the policy. From any thread. */
 final class ClientUsage {
@@ -18,8 +22,40 @@ final class ClientUsage {
 
     private final LogLimiter refusals = new LogLimiter();
 
-    ClientUsage(long nowNanos) {
+    private final LongAdder waits;
+    private @Nullable Bandwidth up;
+    private @Nullable Bandwidth down;
+
+    /** @param waits counts how often the client had to wait for its bandwidth */
+    ClientUsage(long nowNanos, LongAdder waits) {
         full = new AtomicLong(nowNanos);
+        this.waits = waits;
+    }
+
+    /**
+     * What all links of the client together may send; null for no limit.
+     *
+     * @param nowNanos by the clock of the event loops
+     */
+    synchronized @Nullable Bandwidth up(ClientLimits limits, long nowNanos) {
+        up = at(limits.up(), up, nowNanos);
+        return up;
+    }
+
+    /** What they may be sent; likewise. */
+    synchronized @Nullable Bandwidth down(ClientLimits limits, long nowNanos) {
+        down = at(limits.down(), down, nowNanos);
+        return down;
+    }
+
+    private @Nullable Bandwidth at(@Nullable BitRate rate, @Nullable Bandwidth before, long nowNanos) {
+        if (rate == null) {
+            return null;
+        }
+        if (before == null) {
+            return new Bandwidth(rate.bitsPerSecond(), nowNanos, waits);
+        }
+        return before.bitsPerSecond() == rate.bitsPerSecond() ? before : before.at(rate.bitsPerSecond(), nowNanos);
     }
 
     /**
@@ -27,7 +63,7 @@ final class ClientUsage {
      *
      * @return null when there is room, else the limit that is reached, in words
      */
-    @org.jspecify.annotations.Nullable
+    @Nullable
     String begin(ClientLimits limits, long nowNanos) {
         if (flows.incrementAndGet() > limits.flows()) {
             flows.decrementAndGet();

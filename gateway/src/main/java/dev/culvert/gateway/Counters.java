@@ -12,6 +12,8 @@ final class Counters {
     final LongAdder denied = new LongAdder();
     /** Of these, those beyond what the policy allows one client. */
     final LongAdder limited = new LongAdder();
+    /** Turns for which a client's link had to wait because of its bandwidth. */
+    final LongAdder bandwidthWaits = new LongAdder();
     /** Flows reset because too much waited for one of their links. */
     final LongAdder overloaded = new LongAdder();
     /** Datagrams dropped because their flow had too many waiting. */
@@ -28,7 +30,7 @@ final class Counters {
     @Override
     public String toString() {
         return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
-                + ", overloaded " + overloaded
+                + ", waits for bandwidth " + bandwidthWaits + ", overloaded " + overloaded
                 + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
                 + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections;
     }

@@ -34,6 +34,10 @@ final class FlowHalf {
     /** Credit that could not be passed to the owner yet, because too many control frames wait for it. */
     long owedCredit;
 
+    /** Where what the owner sends waits for the owner's bandwidth; null when it never had to. */
+    @Nullable
+    Outlet upload;
+
     /** OPENED has come from the owner (an agent) or gone to it (a client). */
     boolean opened;
 
@@ -58,6 +62,14 @@ final class FlowHalf {
     void close() {
         closed = true;
         record.closed(this);
+    }
+
+    /** Drops what the owner has sent and its bandwidth has not let pass yet. */
+    void dropUpload() {
+        Outlet o = upload;
+        if (o != null) {
+            o.close();
+        }
     }
 
     Outlet outlet() {

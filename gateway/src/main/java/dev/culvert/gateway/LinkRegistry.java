@@ -119,7 +119,7 @@ final class LinkRegistry {
     /** What a client uses, shared by the links of its name; to be given back when the link goes. */
     ClientUsage usageOf(ClientLink client) {
         return usage.compute(client.name, (name, u) -> {
-            ClientUsage shared = u == null ? new ClientUsage(System.nanoTime()) : u;
+            ClientUsage shared = u == null ? new ClientUsage(System.nanoTime(), counters.bandwidthWaits) : u;
             shared.links++;
             return shared;
         });

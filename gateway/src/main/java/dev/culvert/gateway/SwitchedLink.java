@@ -2,6 +2,7 @@ package dev.culvert.gateway;
 
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.Token;
+import dev.culvert.tunnel.Bandwidth;
 import dev.culvert.tunnel.FairWriter;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.FrameReceiver;
@@ -53,6 +54,7 @@ abstract class SwitchedLink implements FrameReceiver {
     private final FlowTable flows = new FlowTable();
     private final OwedCredit owedCredit = new OwedCredit(this);
     private final BacklogShare backlog;
+    private @Nullable HeldUploads heldUploads;
     private volatile @Nullable Link link;
     private @Nullable ScheduledFuture<?> expiry;
     private long upNanos;
@@ -152,6 +154,9 @@ abstract class SwitchedLink implements FrameReceiver {
             end(half);
             toPeer(half, Reason.LINK_LOST);
         }
+        if (heldUploads != null) {
+            heldUploads.close();
+        }
         owedCredit.clear();
         backlog.clear();
         registry.linkDown(this);
@@ -216,11 +221,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 if (bytes == 0) {
                     return false; // says nothing, and no credit would bound how many of them wait
                 }
-                if (other.loop().inEventLoop()) {
-                    other.takeData(peer, flags, payload);
-                    return true;
-                }
-                return other.handOver(() -> other.takeData(peer, flags, payload));
+                return pass(half, peer, Frame.DATA, flags, payload);
             }
             case Frame.DATAGRAM -> {
                 checkDatagram(half, flags, payload);
@@ -230,11 +231,7 @@ abstract class SwitchedLink implements FrameReceiver {
                     return false;
                 }
                 half.bytes += payload.readableBytes();
-                if (other.loop().inEventLoop()) {
-                    other.takeDatagram(peer, flags, payload);
-                    return true;
-                }
-                return other.handOver(() -> other.takeDatagram(peer, flags, payload));
+                return pass(half, peer, Frame.DATAGRAM, flags, payload);
             }
             case Frame.CREDIT -> {
                 long bytes = u32(payload, "CREDIT");
@@ -252,7 +249,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 }
                 half.finFromOwner = true;
                 endIfFinished(half);
-                other.run(() -> other.takeFin(peer));
+                pass(half, peer, Frame.FIN, 0, Unpooled.EMPTY_BUFFER);
             }
             case Frame.RESET -> {
                 Reason reason = reasonIn(payload);
@@ -271,6 +268,34 @@ abstract class SwitchedLink implements FrameReceiver {
             default -> registry.counters.unknownFrame.increment();
         }
         return false;
+    }
+
+    /**
+     * Passes DATA, DATAGRAM or FIN on, or keeps it until the owner's bandwidth allows.
+     *
+     * @return whether the payload was passed on
+     */
+    private boolean pass(FlowHalf half, FlowHalf peer, int type, int flags, ByteBuf payload) {
+        HeldUploads held = heldUploads;
+        if (held == null) {
+            return passOn(peer, type, flags, payload);
+        }
+        if (held.isIdle()) { // the limit is gone, and what it held up
+            heldUploads = null;
+            return passOn(peer, type, flags, payload);
+        }
+        queue(half, held.of(half, peer), type, flags, payload);
+        return true;
+    }
+
+    /** @return whether the payload was passed on */
+    final boolean passOn(FlowHalf peer, int type, int flags, ByteBuf payload) {
+        SwitchedLink other = peer.owner;
+        if (other.loop().inEventLoop()) {
+            other.take(peer, type, flags, payload);
+            return true;
+        }
+        return other.handOver(() -> other.take(peer, type, flags, payload));
     }
 
     private static Reason reasonIn(ByteBuf payload) {
@@ -334,6 +359,7 @@ abstract class SwitchedLink implements FrameReceiver {
     /** Forgets the flow at once: what waits for the owner is dropped. */
     final void end(FlowHalf half) {
         half.outlet().close();
+        half.dropUpload();
         remove(half);
     }
 
@@ -391,6 +417,32 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
+    /**
+     * Holds what flows carry on this link to bandwidths, from now on. Control frames are neither counted nor held up.
+     *
+     * @param up of what the peer sends; null for no limit
+     * @param down of what it is sent; null for no limit
+     */
+    final void limit(@Nullable Bandwidth up, @Nullable Bandwidth down) {
+        writer().limit(down);
+        if (heldUploads == null && up != null) {
+            heldUploads = new HeldUploads(this);
+        }
+        if (heldUploads != null) {
+            heldUploads.limit(up);
+        }
+    }
+
+    /** Memory that waits here for the peer and from it. */
+    final long heldBytes() {
+        return writer().heldBytes() + (heldUploads == null ? 0 : heldUploads.heldBytes());
+    }
+
+    /** Payload bytes that wait here for the peer and from it. */
+    final long queuedBytes() {
+        return writer().queuedBytes() + (heldUploads == null ? 0 : heldUploads.queuedBytes());
+    }
+
     /** Whether frames that others cause may still be queued for this link's peer. */
     final boolean takesControl() {
         return writer().controlFrames() < CONTROL_HOLD_BACK;
@@ -398,31 +450,36 @@ abstract class SwitchedLink implements FrameReceiver {
 
     // ---- from the peer half, on this link's loop ----
 
-    private void takeData(FlowHalf half, int flags, ByteBuf payload) {
+    /** DATA, DATAGRAM or FIN. */
+    private void take(FlowHalf half, int type, int flags, ByteBuf payload) {
         if (half.closed) {
             payload.release();
             return;
         }
         registry.counters.bytes.add(payload.readableBytes());
-        if (!backlog.hasRoom()) {
-            payload.release();
-            registry.counters.overloaded.increment();
-            resetBoth(half, Reason.OVERLOADED);
-            return;
+        queue(half, half.outlet(), type, flags, payload);
+        if (type == Frame.FIN) {
+            half.finToOwner = true;
+            endIfFinished(half);
         }
-        half.outlet().add(Frame.DATA, flags, backlog.compact(payload), true);
     }
 
-    private void takeDatagram(FlowHalf half, int flags, ByteBuf payload) {
-        if (half.closed) {
-            payload.release();
-            return;
-        }
-        registry.counters.bytes.add(payload.readableBytes());
-        if (!backlog.hasRoom()) {
+    /** Queues DATA, DATAGRAM or FIN of a flow of this link in one of the flow's two outlets here, if there is room. */
+    private void queue(FlowHalf half, Outlet outlet, int type, int flags, ByteBuf payload) {
+        if (type == Frame.FIN) {
+            outlet.add(Frame.FIN, 0, payload, false);
+        } else if (type == Frame.DATA) {
+            if (backlog.hasRoom()) {
+                outlet.add(Frame.DATA, flags, backlog.compact(payload), true);
+            } else {
+                payload.release();
+                registry.counters.overloaded.increment();
+                resetBoth(half, Reason.OVERLOADED);
+            }
+        } else if (!backlog.hasRoom()) {
             payload.release();
             registry.counters.droppedDatagrams.increment();
-        } else if (!half.outlet().addDatagram(flags, backlog.compact(payload), true)) {
+        } else if (!outlet.addDatagram(flags, backlog.compact(payload), true)) {
             registry.counters.droppedDatagrams.increment();
         }
     }
@@ -438,15 +495,6 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         owedCredit.grant(half, bytes);
-    }
-
-    private void takeFin(FlowHalf half) {
-        if (half.closed) {
-            return;
-        }
-        half.outlet().add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
-        half.finToOwner = true;
-        endIfFinished(half);
     }
 
     private void takeOpened(FlowHalf half, long credit, long rttMicros) {
@@ -471,6 +519,7 @@ abstract class SwitchedLink implements FrameReceiver {
 
     final void takeReset(FlowHalf half, Reason reason) {
         if (half.closed) {
+            half.dropUpload(); // finished on this side, and still held up
             return;
         }
         end(half);

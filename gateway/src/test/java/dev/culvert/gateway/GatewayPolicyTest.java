@@ -277,8 +277,9 @@ final class GatewayPolicyTest {
 
     @Test
     void theRateIsThatOfTheClock() throws Exception {
-        ClientUsage usage = new ClientUsage(0);
-        dev.culvert.token.policy.ClientLimits limits = new dev.culvert.token.policy.ClientLimits(List.of(), 1_000, 10);
+        ClientUsage usage = new ClientUsage(0, new java.util.concurrent.atomic.LongAdder());
+        dev.culvert.token.policy.ClientLimits limits =
+                new dev.culvert.token.policy.ClientLimits(List.of(), 1_000, 10, null, null);
         int begun = 0;
         for (int i = 0; i < 50; i++) {
             begun += usage.begin(limits, 0) == null ? 1 : 0;
@@ -347,7 +348,8 @@ final class GatewayPolicyTest {
                 assertThat(byEnd.ended()).isEqualTo(Reason.PROHIBITED);
                 clock.set("2026-11-24T07:00:00Z");
                 keeper.tick();
-                // Denied before and after: once it is answered the link's loop has taken up the new policy, too. An OPEN that
+                // Denied before and after: once it is answered the link's loop has taken up the new policy, too. An
+                // OPEN that
                 // comes in the turn in which the policy changes may still be judged by the old one.
                 assertThat(client.open(open("10.0.0.2", 80, "office")).refused())
                         .isEqualTo(Reason.PROHIBITED);

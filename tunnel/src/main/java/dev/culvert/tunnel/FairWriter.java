@@ -11,9 +11,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shares one link among its flows. Control frames go first; then flows that had nothing waiting until now (a keystroke,
- * a request), then the others by deficit round robin with a quantum of one full frame (the scheme of RFC 8290, without
- * its CoDel). It writes only while the socket is writable, so what waits, waits here where it can still be overtaken.
+ * Shares one link among its flows. Control frames go first; then flows in the order of a {@link FairQueue}. It writes only
+ * while the socket is writable and the link's {@link Bandwidth} allows, so what waits, waits here where it can still be
+ * overtaken.
  *
  * <p>A large frame that was received with room for headers before it is passed on in place; others are gathered, up to
  * one TLS record, into one buffer: each buffer written becomes one record.
@@ -30,11 +30,6 @@ public final class FairWriter {
     /** Most control frames waiting: a peer that makes us queue more (PONG, RESET, REFUSED) without reading is cut off. */
     static final int MAX_CONTROL = 65_536;
 
-    private static final int QUANTUM = Frame.MAX_DATA;
-
-    /** What a waiting frame costs beside its bytes: a buffer object, and what its allocation is rounded up to. */
-    private static final int FRAME_OVERHEAD = 256;
-
     /** Frames smaller than this are gathered even when they could be passed on in place: a record costs more than a copy. */
     private static final int IN_PLACE = 2_048;
 
@@ -49,13 +44,8 @@ public final class FairWriter {
     private final ArrayDeque<ByteBuf> control = new ArrayDeque<>();
     private int controlBytes;
 
-    private @Nullable Outlet newHead;
-    private @Nullable Outlet newTail;
-    private @Nullable Outlet oldHead;
-    private @Nullable Outlet oldTail;
-
-    private long queuedBytes;
-    private long queuedFrames;
+    private final FairQueue queue = new FairQueue(this::schedule);
+    private @Nullable Pacer pacer;
     private boolean pumpScheduled;
     private boolean pumping;
     private boolean closed;
@@ -95,21 +85,32 @@ public final class FairWriter {
 
     /** A new flow's queue. {@code listener} is told when it runs low. */
     public Outlet outlet(int flowId, Outlet.@Nullable Listener listener) {
-        return new Outlet(flowId, this, listener);
+        return new Outlet(flowId, queue, listener);
     }
 
-    boolean isClosed() {
-        return closed;
+    /**
+     * Holds what flows have waiting to a bandwidth, from now on; control frames go as before. The flow whose turn it is when
+     * there is bandwidth again is chosen then, not before.
+     *
+     * @param bandwidth null for no limit
+     */
+    public void limit(@Nullable Bandwidth bandwidth) {
+        pacer = Pacer.after(pacer, bandwidth, ctx.executor(), pump);
+        schedule();
+    }
+
+    private boolean waitsForBandwidth() {
+        return pacer != null && pacer.isWaiting();
     }
 
     /** Payload bytes waiting over all flows. */
     public long queuedBytes() {
-        return queuedBytes;
+        return queue.queuedBytes();
     }
 
     /** Memory that waits over all flows: payload and, so that many small frames count as what they are, their overhead. */
     public long heldBytes() {
-        return queuedBytes + queuedFrames * FRAME_OVERHEAD;
+        return queue.heldBytes();
     }
 
     /** Control frames waiting; the link is closed when {@link #MAX_CONTROL} do. */
@@ -168,21 +169,6 @@ public final class FairWriter {
         schedule();
     }
 
-    void added(Outlet o, int bytes) {
-        queuedBytes += bytes;
-        queuedFrames++;
-        if (!o.linked) {
-            o.deficit = QUANTUM;
-            appendNew(o);
-        }
-        schedule();
-    }
-
-    void removed(int bytes) {
-        queuedBytes -= bytes;
-        queuedFrames--;
-    }
-
     /** Writes at the end of this turn of the event loop, so that frames of one turn share records and system calls. */
     private void schedule() {
         if (!pumpScheduled && !pumping && !closed) {
@@ -230,7 +216,9 @@ public final class FairWriter {
             EventLoops.limitDepth(channel, depth.bytes());
         }
         // After a full turn, or when something was added during the last flush, while schedule() was held off.
-        if (!draining && channel.isWritable() && (turn >= MAX_PER_TURN || !control.isEmpty() || next() != null)) {
+        if (!draining
+                && channel.isWritable()
+                && (turn >= MAX_PER_TURN || !control.isEmpty() || queue.hasFlows() && !waitsForBandwidth())) {
             schedule();
         }
     }
@@ -262,10 +250,11 @@ public final class FairWriter {
         for (ByteBuf b = control.poll(); b != null; b = control.poll()) {
             b.release();
         }
-        for (Outlet o = next(); o != null; o = next()) {
-            unlink(o);
-            o.close();
+        if (pacer != null) {
+            pacer.close();
+            pacer = null;
         }
+        queue.close();
     }
 
     private @Nullable ByteBuf nextRecord() {
@@ -286,17 +275,11 @@ public final class FairWriter {
             mask(record, at, n);
             frame.release();
         }
-        for (Outlet o = next(); o != null; o = next()) {
-            if (o.isEmpty()) { // cleared while it waited
-                drop(o);
-                continue;
+        for (Outlet o = queue.next(); o != null; o = queue.next()) {
+            if (pacer != null && !pacer.mayTake()) {
+                return record;
             }
             int n = Frame.HEADER_LENGTH + o.headBytes();
-            if (o.deficit < o.headBytes() && o.deficit < QUANTUM) {
-                o.deficit += QUANTUM;
-                rotate(o);
-                continue;
-            }
             if (record == null && n >= IN_PLACE && o.headHasHeadroom()) {
                 ByteBuf inPlace = inPlace(o, n);
                 if (inPlace != null) {
@@ -311,6 +294,9 @@ public final class FairWriter {
             int type = o.headType();
             int flags = o.headFlags();
             ByteBuf payload = o.take();
+            if (pacer != null) {
+                flags = pacer.took(o, type, flags, n);
+            }
             appendWebSocketHeader(record, n);
             int at = record.writerIndex();
             writeFrameHeader(record, type, flags, o.flowId);
@@ -333,6 +319,9 @@ public final class FairWriter {
             return null;
         }
         o.take();
+        if (pacer != null) {
+            flags = pacer.took(o, type, flags, n);
+        }
         int end = payload.writerIndex();
         payload.setIndex(start, start);
         appendWebSocketHeader(payload, n);
@@ -346,18 +335,14 @@ public final class FairWriter {
 
     private void taken(Outlet o, int n) {
         framesOut++;
-        o.deficit -= n;
-        if (o.isEmpty()) {
-            drop(o);
-        }
-        o.ready(); // may add to o again
+        queue.taken(o, n);
     }
 
     // ---- records ----
 
     private ByteBuf newRecord(int frameBytes) {
         ByteBufAllocator alloc = ctx.alloc();
-        long waiting = frameBytes + controlBytes + queuedBytes + 64;
+        long waiting = frameBytes + controlBytes + queue.queuedBytes() + 64;
         int capacity = (int) Math.min(RECORD, waiting + 4L * MAX_WS_HEADER);
         return alloc.directBuffer(Math.max(capacity, frameBytes + MAX_WS_HEADER), RECORD + Frame.MAX_PAYLOAD);
     }
@@ -397,67 +382,5 @@ public final class FairWriter {
 
     private static ByteBuf writeFrameHeader(ByteBuf b, int type, int flags, int flowId) {
         return b.writeInt(type << 24 | flags << 16).writeInt(flowId);
-    }
-
-    // ---- the two lists ----
-
-    private @Nullable Outlet next() {
-        return newHead != null ? newHead : oldHead;
-    }
-
-    private void appendNew(Outlet o) {
-        o.linked = true;
-        o.inNewList = true;
-        o.next = null;
-        if (newTail == null) {
-            newHead = o;
-        } else {
-            newTail.next = o;
-        }
-        newTail = o;
-    }
-
-    private void appendOld(Outlet o) {
-        o.linked = true;
-        o.inNewList = false;
-        o.next = null;
-        if (oldTail == null) {
-            oldHead = o;
-        } else {
-            oldTail.next = o;
-        }
-        oldTail = o;
-    }
-
-    /** Removes {@code o}, which is the head of its list. */
-    private void unlink(Outlet o) {
-        if (o.inNewList) {
-            newHead = o.next;
-            if (newHead == null) {
-                newTail = null;
-            }
-        } else {
-            oldHead = o.next;
-            if (oldHead == null) {
-                oldTail = null;
-            }
-        }
-        o.next = null;
-        o.linked = false;
-    }
-
-    private void rotate(Outlet o) {
-        unlink(o);
-        appendOld(o);
-    }
-
-    private void drop(Outlet o) {
-        // RFC 8290 4.2: a new flow that empties goes to the old list first, or it could starve the others by
-        // sending a little at a time. It goes there empty and is removed when its turn comes.
-        if (o.inNewList && oldHead != null) {
-            rotate(o);
-        } else {
-            unlink(o);
-        }
     }
 }

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one flow has waiting for one link: a FIFO of DATA, FIN and DATAGRAM frames, drained by the link's
- * {@link FairWriter}. A stream's backlog is bounded by its credit (whoever adds has checked it), a datagram flow's by
+ * {@link FairWriter} or {@link Shaper}. A stream's backlog is bounded by its credit (whoever adds has checked it), a datagram flow's by
  * {@link #MAX_DATAGRAM_BACKLOG}. Not thread-safe: used on the link's event loop only. Costs one small object while
  * empty.
  */
@@ -36,7 +36,7 @@ public final class Outlet {
     private static final int MERGE_BUFFER = 8_192;
 
     final int flowId;
-    private final FairWriter writer;
+    private final FairQueue queue;
     private final @Nullable Listener listener;
 
     // A ring: payload and, beside it, type | flags << 8 | HEADROOM or MERGED.
@@ -47,7 +47,7 @@ public final class Outlet {
     private int queuedBytes;
     private boolean closed;
 
-    // The writer's own: place in its lists and deficit.
+    // The queue's own: place in its lists and deficit.
     @Nullable
     Outlet next;
 
@@ -55,9 +55,9 @@ public final class Outlet {
     boolean inNewList;
     int deficit;
 
-    Outlet(int flowId, FairWriter writer, @Nullable Listener listener) {
+    Outlet(int flowId, FairQueue queue, @Nullable Listener listener) {
         this.flowId = flowId;
-        this.writer = writer;
+        this.queue = queue;
         this.listener = listener;
     }
 
@@ -83,7 +83,7 @@ public final class Outlet {
      *     be written there (a frame that is passed on)
      */
     public void add(int type, int flags, ByteBuf payload, boolean headroom) {
-        if (closed || writer.isClosed()) {
+        if (closed || queue.isClosed()) {
             payload.release();
             return;
         }
@@ -105,7 +105,7 @@ public final class Outlet {
         meta[slot] = type | flags << 8 | marks;
         count++;
         queuedBytes += n;
-        writer.added(this, n);
+        queue.added(this, n);
     }
 
     /** Appends to the last frame if that is being gathered and has room. */
@@ -118,7 +118,7 @@ public final class Outlet {
         tail.writeBytes(payload);
         meta[last] |= flags << 8;
         queuedBytes += n;
-        writer.added(this, n);
+        queue.added(this, n);
         return true;
     }
 
@@ -137,7 +137,7 @@ public final class Outlet {
      */
     public boolean addDatagram(int flags, ByteBuf payload, boolean headroom) {
         if (closed
-                || writer.isClosed()
+                || queue.isClosed()
                 || count >= MAX_DATAGRAMS
                 || queuedBytes + payload.readableBytes() > MAX_DATAGRAM_BACKLOG) {
             payload.release();
@@ -207,13 +207,18 @@ public final class Outlet {
         count--;
         int n = b.readableBytes();
         queuedBytes -= n;
-        writer.removed(n);
+        queue.removed(n);
         if (count == 0 && payloads.length > INITIAL_SLOTS) {
             payloads = new ByteBuf[] {};
             meta = new int[] {};
             head = 0;
         }
         return b;
+    }
+
+    @Nullable
+    Listener listener() {
+        return listener;
     }
 
     void ready() {

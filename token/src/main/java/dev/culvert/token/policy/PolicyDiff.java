@@ -5,6 +5,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What two policies say differently, statement by statement, with groups, tags and named hosts put in: moving lines,
@@ -67,13 +68,18 @@ public record PolicyDiff(List<String> removed, List<String> added) {
         int place = 1;
         for (ClientLimits limits : policy.limits()) {
             out.add("limit " + place++ + " of " + String.join(",", holders(policy, limits.who())) + ": flows "
-                    + text(limits.flows()) + ", new-flows-per-second " + text(limits.newFlowsPerSecond()));
+                    + text(limits.flows()) + ", new-flows-per-second " + text(limits.newFlowsPerSecond())
+                    + ", bandwidth up " + text(limits.up()) + ", down " + text(limits.down()));
         }
         return out;
     }
 
     private static String text(int limit) {
         return limit == ClientLimits.UNLIMITED ? "any" : Integer.toString(limit);
+    }
+
+    private static String text(@Nullable BitRate limit) {
+        return limit == null ? "any" : limit.toString();
     }
 
     private static Set<String> holders(Policy policy, List<Selector> selectors) {

@@ -30,7 +30,8 @@ public final class PolicyParser {
 
     private static final List<String> RULE = List.of("who", "agents", "to", "ports", "name", "when", "until");
     private static final List<String> PUBLISH = List.of("agents", "hosts", "ports");
-    private static final List<String> LIMITS = List.of("who", "flows", "new-flows-per-second");
+    private static final List<String> LIMITS = List.of("who", "flows", "new-flows-per-second", "bandwidth");
+    private static final List<String> BANDWIDTH = List.of("up", "down");
     private static final List<String> TEST =
             List.of("client", "agent", "at", "allow", "deny", "may-publish", "may-not-publish");
 
@@ -202,12 +203,37 @@ public final class PolicyParser {
                 all(fields.required("who", "name clients, group:NAME, or \"*\" for all"), definitions::client);
         int flows = number(fields.text("flows"));
         int rate = number(fields.text("new-flows-per-second"));
+        YamlNode bandwidth = fields.get("bandwidth");
+        BitRate up;
+        BitRate down;
+        if (bandwidth instanceof YamlNode.Mapping) {
+            Fields each = new Fields(problems, bandwidth, "a bandwidth", BANDWIDTH);
+            up = bitRate(each.text("up"));
+            down = bitRate(each.text("down"));
+            if (each.get("up") == null && each.get("down") == null) {
+                problems.add(bandwidth, "a bandwidth limits nothing; add 'up' or 'down', each like 20 Mbit/s");
+            }
+        } else {
+            up = down = bitRate(fields.text("bandwidth"));
+        }
         if (node instanceof YamlNode.Mapping
                 && fields.get("flows") == null
-                && fields.get("new-flows-per-second") == null) {
-            problems.add(node, "a limit limits nothing; add 'flows' or 'new-flows-per-second'");
+                && fields.get("new-flows-per-second") == null
+                && bandwidth == null) {
+            problems.add(node, "a limit limits nothing; add 'flows', 'new-flows-per-second' or 'bandwidth'");
         }
-        return new ClientLimits(who, flows, rate);
+        return new ClientLimits(who, flows, rate, up, down);
+    }
+
+    private @Nullable BitRate bitRate(@Nullable Scalar text) {
+        if (text != null) {
+            try {
+                return BitRate.parse(text.text());
+            } catch (IllegalArgumentException e) {
+                problems.add(text, e);
+            }
+        }
+        return null;
     }
 
     private int number(@Nullable Scalar text) {

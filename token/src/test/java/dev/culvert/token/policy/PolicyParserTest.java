@@ -110,6 +110,24 @@ class PolicyParserTest {
                 "'{services: {tcp: 80}, grants: []}'         | means already",
                 "'{limits: [{who: a}], grants: []}'          | limits nothing",
                 "'{limits: [{who: a, flows: 0}], grants: []}'| is no limit",
+                "'{limits: [{who: a, bandwith: 20 Mbit/s}], grants: []}' | did you mean 'bandwidth'?",
+                "'{limits: [{who: a, bandwidth: [1 Mbit/s]}], grants: []}' | must be one text",
+                "'{limits: [{who: a, bandwidth: fast}], grants: []}' | write a number and a unit, like 20 Mbit/s",
+                "'{limits: [{who: a, bandwidth: -5 Mbit/s}], grants: []}' | is no bandwidth",
+                "'{limits: [{who: a, bandwidth: 20}], grants: []}' | has no unit",
+                "'{limits: [{who: a, bandwidth: 20}], grants: []}' | did you mean '20 Mbit/s'?",
+                "'{limits: [{who: a, bandwidth: 20 Mbps}], grants: []}' | did you mean 'Mbit/s'?",
+                "'{limits: [{who: a, bandwidth: 20Mb/s}], grants: []}' | did you mean 'Mbit/s'?",
+                "'{limits: [{who: a, bandwidth: 20 gbit}], grants: []}' | did you mean 'Gbit/s'?",
+                "'{limits: [{who: a, bandwidth: 2.5 MB/s}], grants: []}' | did you mean '20 Mbit/s'?",
+                "'{limits: [{who: a, bandwidth: 20 furlongs}], grants: []}' | known: bit/s, kbit/s, Mbit/s, Gbit/s",
+                "'{limits: [{who: a, bandwidth: 0 Mbit/s}], grants: []}' | 0 bit/s is too little",
+                "'{limits: [{who: a, bandwidth: 99.999 kbit/s}], grants: []}' | is too little",
+                "'{limits: [{who: a, bandwidth: 101 Gbit/s}], grants: []}' | leave it out for no limit",
+                "'{limits: [{who: a, bandwidth: 999999999999999 Gbit/s}], grants: []}' | leave it out for no limit",
+                "'{limits: [{who: a, bandwidth: {}}], grants: []}' | add 'up' or 'down'",
+                "'{limits: [{who: a, bandwidth: {upload: 1 Mbit/s}}], grants: []}' | known: down, up",
+                "'{limits: [{who: a, bandwidth: {up: 1 Mbit/s, down: 5}}], grants: []}' | did you mean '5 Mbit/s'?",
                 "'{publish: [{agents: a}], grants: []}'      | lacks 'hosts' and 'ports'",
                 "'{tests: [{agent: a, allow: [1.2.3.4:80]}], grants: []}' | lacks 'client'",
                 "'{tests: [{client: c, agent: a, allow: [1.2.3.4]}], grants: []}' | has no port",
@@ -170,6 +188,46 @@ class PolicyParserTest {
         assertThat(snapshot.client("a").limits().newFlowsPerSecond()).isEqualTo(ClientLimits.UNLIMITED);
         assertThat(snapshot.client("b").limits().flows()).isEqualTo(3);
         assertThat(snapshot.client("b").limits().newFlowsPerSecond()).isEqualTo(2);
+    }
+
+    @Test
+    void bandwidthIsForEachDirectionOrForOne() throws Exception {
+        PolicySnapshot snapshot = PolicyParser.parse("""
+                grants: []
+                limits:
+                  - {who: a, bandwidth: 2.5 Gbit/s}
+                  - {who: b, bandwidth: {up: 500kbit/s, down: 20 mbit/s}}
+                  - {who: c, bandwidth: {down: 123456 bit/s}}
+                  - {who: d, flows: 1}
+                """).atAnyTime(SensitiveAddresses.standard());
+        assertThat(snapshot.client("a").limits().up()).isEqualTo(new BitRate(2_500_000_000L));
+        assertThat(snapshot.client("a").limits().down()).isEqualTo(new BitRate(2_500_000_000L));
+        assertThat(snapshot.client("b").limits().up()).hasToString("500 kbit/s");
+        assertThat(snapshot.client("b").limits().down()).hasToString("20 Mbit/s");
+        assertThat(snapshot.client("c").limits().up()).isNull();
+        assertThat(snapshot.client("c").limits().down()).hasToString("123.456 kbit/s");
+        assertThat(snapshot.client("d").limits().down()).isNull();
+        assertThat(BitRate.parse(new BitRate(BitRate.MOST).toString()).bitsPerSecond())
+                .isEqualTo(BitRate.MOST);
+        assertThat(BitRate.parse(new BitRate(BitRate.LEAST).toString()).bitsPerSecond())
+                .isEqualTo(BitRate.LEAST);
+    }
+
+    @Test
+    void differencesOfBandwidthAreTold() throws Exception {
+        Policy before = PolicyParser.parse("{grants: [], limits: [{who: a, bandwidth: 20 Mbit/s}]}");
+        Policy same = PolicyParser.parse(
+                "{grants: [], limits: [{who: a, bandwidth: {up: 20000 kbit/s, down: 0.02 Gbit/s}}]}");
+        Policy after = PolicyParser.parse("{grants: [], limits: [{who: a, bandwidth: {down: 30 Mbit/s}}]}");
+        assertThat(PolicyDiff.of(before, same).isEmpty()).isTrue();
+        assertThat(PolicyDiff.of(before, after).removed())
+                .singleElement()
+                .asString()
+                .endsWith("bandwidth up 20 Mbit/s, down 20 Mbit/s");
+        assertThat(PolicyDiff.of(before, after).added())
+                .singleElement()
+                .asString()
+                .endsWith("bandwidth up any, down 30 Mbit/s");
     }
 
     @Test
