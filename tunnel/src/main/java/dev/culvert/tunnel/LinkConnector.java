@@ -62,6 +62,12 @@ public final class LinkConnector {
 
     private final OffLoopNames names;
 
+    /**
+     * Where the last link led. A client whose name servers lie behind the tunnel cannot resolve anything while the tunnel is
+     * gone; whether it is still the gateway that answers there, TLS shows.
+     */
+    private volatile @Nullable InetSocketAddress lastGood;
+
     /** For a bearer token; see the other constructor. */
     public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
         this(gateway, pin, token, null);
@@ -126,7 +132,7 @@ public final class LinkConnector {
     }
 
     /**
-     * Connects on {@code loop}. The name is resolved anew each time.
+     * Connects on {@code loop}. The name is resolved anew each time; when that fails, to where the last link led.
      *
      * @return fails with an exception whose message is one line for people
      */
@@ -154,11 +160,20 @@ public final class LinkConnector {
                     }
                 });
         bootstrap.connect(hostName(), port()).addListener(f -> {
-            if (!f.isSuccess()) {
-                promise.tryFailure(explain(f.cause()));
+            InetSocketAddress known = lastGood;
+            if (f.cause() instanceof UnknownHostException && known != null) {
+                bootstrap.connect(known).addListener(again -> explainTo(promise, again.cause()));
+            } else {
+                explainTo(promise, f.cause());
             }
         });
         return promise;
+    }
+
+    private void explainTo(Promise<Link> promise, @Nullable Throwable cause) {
+        if (cause != null) {
+            promise.tryFailure(explain(cause));
+        }
     }
 
     private Throwable explain(Throwable cause) {
@@ -317,6 +332,7 @@ public final class LinkConnector {
             Link link = new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver);
             Channel channel = ctx.channel();
             LinkUpgrade.install(channel, link, this, aggregator, codec);
+            lastGood = (InetSocketAddress) channel.remoteAddress(); // before anybody hears of it and connects again
             if (!promise.trySuccess(link)) {
                 channel.close();
             }

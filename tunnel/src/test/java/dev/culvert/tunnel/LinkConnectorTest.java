@@ -14,10 +14,12 @@ import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.security.KeyPair;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -133,6 +135,29 @@ class LinkConnectorTest {
             answer.complete(InetAddress.getByName("127.0.0.1"));
             assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
             assertThat(f.isSuccess()).isTrue();
+        }
+    }
+
+    /** The name servers may lie behind the tunnel that is gone. */
+    @Test
+    void aNameThatDoesNotResolveAnyMoreIsWhereItWas() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        OffLoopNames once = new OffLoopNames(name -> {
+            if (asked.incrementAndGet() > 1) {
+                throw new UnknownHostException(name);
+            }
+            return InetAddress.getByName("127.0.0.1");
+        });
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
+            URI uri = URI.create("ws://gateway.example:" + stub.uri().getPort());
+            LinkConnector connector = new LinkConnector(uri, null, "the.token", null, once);
+            for (int i = 1; i <= 3; i++) {
+                Future<Link> f =
+                        connector.connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(new Events()));
+                assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
+                assertThat(f.cause()).as("attempt %d", i).isNull();
+                assertThat(asked).hasValue(i);
+            }
         }
     }
 
