@@ -8,6 +8,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What breaks is noticed, said, and mended without anybody's help. */
 @Tag("netns")
@@ -128,6 +130,24 @@ final class OutageIT {
         }
         client.awaitOutputAfter(mark, "agent 'office' is connected", RECOVERY);
         assertWorks();
+    }
+
+    /** A paused container, a machine that slept: for a moment it is only late, for longer the others go on without it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"client", "gateway", "agent"})
+    void aProgramThatStoodStillGoesOn(String which) throws Exception {
+        Program program = switch (which) {
+            case "client" -> client;
+            case "gateway" -> gateway;
+            default -> agent;
+        };
+        Program talk = lab.startProbe(lab.client, "talk", Lab.OFFICE_HOST, "7003");
+        talk.awaitOutput("CONNECTED", RECOVERY);
+        program.standStill(Duration.ofSeconds(4));
+        talk.input("\n");
+        assertThat(talk.exitWithin(RECOVERY)).as(talk.output()).isZero();
+        program.standStill(Duration.ofSeconds(16)); // beyond the deadline of a link, and a PING
+        awaitWorks();
     }
 
     /** Packets of one link vanish, in both directions, without any error. */

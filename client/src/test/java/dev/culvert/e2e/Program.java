@@ -93,8 +93,22 @@ final class Program implements AutoCloseable {
 
     /** As Ctrl-C does, but to this process only. */
     int interrupt() throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-INT", Long.toString(pid())).start().waitFor();
+        signal("INT");
         return exitWithin(PATIENCE);
+    }
+
+    /** Stops the process, as a suspended machine stops all of them, and lets it go on after {@code time}. */
+    void standStill(Duration time) throws IOException, InterruptedException {
+        signal("STOP");
+        try {
+            await().pollDelay(time).atMost(time.plus(PATIENCE)).until(() -> true);
+        } finally {
+            signal("CONT");
+        }
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
     }
 
     /** SIGTERM, and the exit code. */
