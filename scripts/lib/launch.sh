@@ -56,6 +56,8 @@ launch() {
     -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled
     # Nobody records flights here; the events' classes cost a tenth of the start.
     -Dio.netty.jfr.enabled=false
+    # Nor looks for leaked buffers: each 128th is wrapped for that, with a stack trace. The tests look at each.
+    -Dio.netty.leakDetection.level=disabled
     # Archives are mapped where they were made for. Elsewhere each start writes to half of their pages: time, and memory that
     # processes could share.
     -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0)
