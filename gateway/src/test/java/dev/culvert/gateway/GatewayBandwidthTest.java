@@ -171,7 +171,11 @@ final class GatewayBandwidthTest {
             TestFlow end = served.poll(TestNetwork.PATIENCE, TimeUnit.SECONDS);
             assertThat(end).isNotNull();
             assertThat(all(flow)).isEmpty();
-            await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> client.flows() == 0);
+            await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
+                    .until(() -> client.call(() -> flow.flow.isOutputShutdown()));
+            flow.close(); // its FIN may have been sent before or after the agent's came
+            await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
+                    .until(() -> client.flows() == 0 && net.flowsAtGateway() == 1); // the agent's half
             client.close();
             assertThat(end.ended()).isEqualTo(Reason.LINK_LOST);
             assertThatThrownBy(() -> all(end)).isInstanceOf(ExecutionException.class);
