@@ -12,6 +12,7 @@ import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -67,6 +68,12 @@ final class HostilePeerTest {
         raw.send(Frame.OPEN, 0, id, b);
     }
 
+    /** A byte more than a flow's first credit, and no more before that than is worth new credit, however fast it is read. */
+    private static void tooMuch(Raw raw, int id) throws Exception {
+        raw.send(Frame.DATA, 0, id, bytes(1));
+        raw.send(Frame.DATA, 0, id, bytes(65_536));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -95,11 +102,15 @@ final class HostilePeerTest {
                 "open credit"
             })
     void clientThatBreaksTheProtocol(String how) throws Exception {
-        // Port 9 is never answered: what is sent there is early, however late it comes.
+        // Port 9 is never answered: what is sent there is early, however late it comes. Port 8 does nothing, so that a
+        // flow to it that the client has finished is not over.
         Peer agent = net.agent(
                 "office",
                 flow -> {
-                    if (flow.request().destination().port() != 9) {
+                    int port = flow.request().destination().port();
+                    if (port == 8) {
+                        flow.accept(new Still());
+                    } else if (port != 9) {
                         TestFlow.echo(flow);
                     }
                 },
@@ -110,7 +121,8 @@ final class HostilePeerTest {
         Raw raw = rawClient();
         boolean early = how.endsWith("early");
         if (!early) {
-            open(raw, 2, TestNetwork.tcp("10.0.0.2", 2), 65_536);
+            boolean finished = how.equals("fin twice") || how.equals("data after fin");
+            open(raw, 2, TestNetwork.tcp("10.0.0.2", finished ? 8 : 2), 65_536);
             open(raw, 3, TestNetwork.udp("10.0.0.2", 3), 0);
             raw.next(Frame.OPENED);
             raw.next(Frame.OPENED);
@@ -121,11 +133,7 @@ final class HostilePeerTest {
             case "opened" -> raw.send(Frame.OPENED, 0, 2, u32(1000, 0));
             case "refused" -> raw.send(Frame.REFUSED, 0, 2, bytes(1));
             case "data early", "data on udp" -> raw.send(Frame.DATA, 0, early ? 2 : 3, bytes(1));
-            case "data too much" -> {
-                for (int i = 0; i < 5; i++) {
-                    raw.send(Frame.DATA, 0, 2, bytes(16_000));
-                }
-            }
+            case "data too much" -> tooMuch(raw, 2);
             case "data after fin" -> {
                 raw.send(Frame.FIN, 0, 2, bytes(0));
                 raw.send(Frame.DATA, 0, 2, bytes(1));
@@ -201,11 +209,7 @@ final class HostilePeerTest {
             case "opened credit" -> raw.send(Frame.OPENED, 0, id, u32(0x7fff_ffff, 0));
             case "data early" -> raw.send(Frame.DATA, 0, id, bytes(1));
             case "fin early" -> raw.send(Frame.FIN, 0, id, bytes(0));
-            case "data too much" -> {
-                for (int i = 0; i < 6; i++) {
-                    raw.send(Frame.DATA, 0, id, bytes(65_536));
-                }
-            }
+            case "data too much" -> tooMuch(raw, id);
             case "refused when open" -> raw.send(Frame.REFUSED, 0, id, bytes(1));
             case "open" -> open(raw, 4, TestNetwork.tcp("10.0.0.1", 1), 0);
             case "announce" -> raw.send(Frame.ANNOUNCE, 0, 0, bytes(10));
@@ -356,6 +360,19 @@ final class HostilePeerTest {
                         .mapToInt(f -> f.payload().length)
                         .sum()
                 == credit);
+    }
+
+    /** Takes what comes and does nothing with it. */
+    private static final class Still extends io.netty.channel.ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRead(io.netty.channel.ChannelHandlerContext ctx, Object msg) {
+            ReferenceCountUtil.release(msg);
+        }
+
+        @Override
+        public void exceptionCaught(io.netty.channel.ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
     }
 
     /** Sends for ever, as fast as it may. */
