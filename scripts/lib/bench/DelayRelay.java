@@ -12,15 +12,20 @@ import java.util.List;
 
 /**
  * A TCP relay that stands for a long line: what arrives at one side leaves the other half a round trip later, both ways.
- * Bandwidth is not limited but by the memory bound: at most {@link #MOST_HELD} bytes are under way in each direction of a
- * connection; beyond that it stops reading. The end of a stream is delayed like its bytes; the TCP handshake is not.
+ * Given a rate, a connection's bytes leave at that rate at most in each direction, and {@link #QUEUE_NANOS} of it may wait
+ * for their turn; without one, bandwidth is limited by the memory bound alone: at most {@link #MOST_HELD} bytes are under
+ * way in each direction of a connection. Beyond its bound it stops reading. The end of a stream is delayed like its bytes;
+ * the TCP handshake is not.
  *
- * <p>Run without a build, {@code java DelayRelay.java RTT-MS LISTEN=TARGET...}, with an address and port each, as in
- * {@code java DelayRelay.java 100 10.0.0.1:9443=127.0.0.1:8443}. Prints one line once it listens. One thread.
+ * <p>Run without a build, {@code java DelayRelay.java RTT-MS[@MBIT/S] LISTEN=TARGET...}, with an address and port each, as
+ * in {@code java DelayRelay.java 100@1000 10.0.0.1:9443=127.0.0.1:8443}. Prints one line once it listens. One thread.
  */
 public final class DelayRelay {
     /** 64 MiB under way are 10 Gbit/s over 50 ms each way: more than one thread moves, and little enough to hold. */
     static final int MOST_HELD = 64 << 20;
+
+    /** What the queue before a line of a given rate holds: some buffers of {@link #CHUNK}, so that it never runs dry. */
+    static final long QUEUE_NANOS = 20_000_000;
 
     /** Bytes of one buffer. A read takes what the kernel has, which at full speed is some hundred KiB. */
     static final int CHUNK = 256 << 10;
@@ -35,19 +40,28 @@ public final class DelayRelay {
 
     private final Selector selector = Selector.open();
     private final long delayNanos;
+    private final double nanosPerByte;
+    private final long mostHeld;
     private final List<Direction> directions = new ArrayList<>();
     private final ArrayDeque<ByteBuffer> free = new ArrayDeque<>();
 
-    private DelayRelay(long delayNanos) throws IOException {
+    /** @param nanosPerByte 0 for no limit */
+    private DelayRelay(long delayNanos, double nanosPerByte) throws IOException {
         this.delayNanos = delayNanos;
+        this.nanosPerByte = nanosPerByte;
+        this.mostHeld = nanosPerByte == 0
+                ? MOST_HELD
+                : Math.min(MOST_HELD, (long) ((delayNanos + QUEUE_NANOS) / nanosPerByte) + CHUNK);
     }
 
     public static void main(String[] arguments) throws IOException {
         if (arguments.length < 2) {
-            System.err.println("Usage: java DelayRelay.java RTT-MS LISTEN-ADDRESS:PORT=TARGET-ADDRESS:PORT...");
+            System.err.println("Usage: java DelayRelay.java RTT-MS[@MBIT/S] LISTEN-ADDRESS:PORT=TARGET-ADDRESS:PORT...");
             System.exit(2);
         }
-        DelayRelay relay = new DelayRelay(Math.round(Double.parseDouble(arguments[0]) * 1e6 / 2));
+        String[] line = arguments[0].split("@");
+        DelayRelay relay = new DelayRelay(
+                Math.round(Double.parseDouble(line[0]) * 1e6 / 2), line.length == 1 ? 0 : 8e3 / Double.parseDouble(line[1]));
         for (int i = 1; i < arguments.length; i++) {
             String[] pair = arguments[i].split("=");
             relay.listen(address(pair[0]), address(pair[1]));
@@ -123,6 +137,7 @@ public final class DelayRelay {
         final ArrayDeque<Segment> underWay = new ArrayDeque<>();
         ByteBuffer filling;
         long held;
+        long sentNanos; // when the last byte has gone into the line
         boolean ended;
         boolean blocked;
 
@@ -193,7 +208,8 @@ public final class DelayRelay {
         ByteBuffer buffer = way.filling;
         int start = buffer.position();
         int n = way.from.channel.read(buffer);
-        long due = System.nanoTime() + delayNanos;
+        way.sentNanos = Math.max(System.nanoTime(), way.sentNanos) + (long) (Math.max(0, n) * nanosPerByte);
+        long due = way.sentNanos + delayNanos;
         if (n > 0) {
             boolean last = buffer.remaining() < SMALLEST_READ;
             way.underWay.add(new Segment(buffer.slice(start, n), buffer, last, due));
@@ -201,7 +217,7 @@ public final class DelayRelay {
                 way.filling = null;
             }
             way.held += n;
-            if (way.held + CHUNK > MOST_HELD) {
+            if (way.held + CHUNK > mostHeld) {
                 way.from.interest(SelectionKey.OP_READ, false);
             }
         } else if (n < 0) {
@@ -258,7 +274,7 @@ public final class DelayRelay {
                     free.push(done.owner);
                 }
             }
-            if (way.held + CHUNK <= MOST_HELD && !way.ended) {
+            if (way.held + CHUNK <= mostHeld && !way.ended) {
                 way.from.interest(SelectionKey.OP_READ, true);
             }
             if (written < bytes) {

@@ -57,13 +57,15 @@ def _figures():
         for kind, what in (("culvert", "through Culvert"), ("cable", "cable alone")):
             f[f"held.{key}.{kind}"] = Figure(f"{key}, {what}", "Mbit/s", "higher", 1)
             f |= _latencies(f"held.{key}.{kind}.ping", f"ping meanwhile, {what}")
-    f["delay.ping"] = Figure("ping, p50", "ms", "lower", 1)
-    for key in ("up", "down"):
-        f[f"delay.{key}"] = Figure(f"1 stream {key}", "Mbit/s", "higher")
-        f[f"delay.{key}.near"] = Figure(f"1 stream {key}, without the delay", "Mbit/s", "higher")
-        f[f"delay.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
-        f[f"delay.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
-        f[f"delay.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+    for name in ("delay", "long"):
+        f[f"{name}.ping"] = Figure("ping, p50", "ms", "lower", 1)
+        for key in ("up", "down"):
+            f[f"{name}.{key}"] = Figure(f"1 stream {key}", "Mbit/s", "higher")
+            if name == "delay":
+                f[f"{name}.{key}.near"] = Figure(f"1 stream {key}, without the delay", "Mbit/s", "higher")
+                f[f"{name}.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+            f[f"{name}.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
+            f[f"{name}.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
     return f
 
 
@@ -79,4 +81,5 @@ SECTIONS = {
     "udp": "UDP, 200 Mbit/s of 1200 bytes",
     "held": "Cable held to 50 Mbit/s",
     "delay": "Cable of 100 ms round trip",
+    "long": "The same, held to 1 Gbit/s",
 }

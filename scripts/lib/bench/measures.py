@@ -25,6 +25,7 @@ UDP_RATE, UDP_SIZE = "200M", 1200
 UDP_BUFFER = 1 << 20  # bytes: 40 ms of that, as programs that receive in bulk ask for; the default holds 4 ms
 HELD_RATE, HELD_QUEUE = "50mbit", "1mb"  # the slow cable; its queue holds 168 ms
 ROUND_TRIP_MS = 100  # the long cable
+LONG_MBIT = 1_000  # what it carries where it is held
 COLD_INTERVAL = 0.1  # seconds; the resolution of the time to full speed
 COLD_SHARE = 0.8  # of full speed
 COLD_WINDOW = 5  # intervals that must reach it on average: one fast interval is an accident
@@ -334,23 +335,32 @@ def held_link(name, *options):
     return measure
 
 
-def delay(lab, settings):
-    figures, seconds = {}, 2 * settings.seconds  # windows grow by round trips, and one is a tenth of a second here
-    relay = lab.start_relay(settings.java, ROUND_TRIP_MS)
-    try:
-        lab.start_far()
-        figures["delay.ping"] = _ping(lab, "far", LAN_HOST, 1)["p50"]
-        for name, options in (("up", ()), ("down", ("-R",))):
-            through = _mbit(iperf(lab, "far", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
-            alone = _mbit(iperf(lab, "far", "10.81.3.1", DELAYED_IPERF_PORT, seconds, *options)["end"]["sum_received"])
-            near = _mbit(iperf(lab, "client", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
-            figures[f"delay.{name}"] = through
-            figures[f"delay.{name}.near"], figures[f"delay.{name}.of_near"] = near, 100 * through / near
-            figures[f"delay.{name}.relay"], figures[f"delay.{name}.of_relay"] = alone, 100 * through / alone
-    finally:
-        lab.stop_far()
-        lab.end_relay(relay)
-    return figures
+def delay(name, mbit=None):
+    """Up and down over the long cable, of no rate or held to one."""
+
+    def measure(lab, settings):
+        figures, seconds = {}, 2 * settings.seconds  # windows grow by round trips, and one is a tenth of a second here
+        relay = lab.start_relay(settings.java, f"{ROUND_TRIP_MS}@{mbit}" if mbit else ROUND_TRIP_MS)
+        try:
+            lab.start_far()
+            figures[f"{name}.ping"] = _ping(lab, "far", LAN_HOST, 1)["p50"]
+            directions = {"up": (), "down": ("-R",)}
+            for options in directions.values():  # this client is a young process, and it is not what is measured
+                iperf(lab, "far", LAN_HOST, IPERF_PORT, settings.warm_up, *options)
+            for way, options in directions.items():
+                through = _mbit(iperf(lab, "far", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
+                alone = _mbit(iperf(lab, "far", "10.81.3.1", DELAYED_IPERF_PORT, seconds, *options)["end"]["sum_received"])
+                figures[f"{name}.{way}"] = through
+                figures[f"{name}.{way}.relay"], figures[f"{name}.{way}.of_relay"] = alone, 100 * through / alone
+                if not mbit:
+                    near = _mbit(iperf(lab, "client", LAN_HOST, IPERF_PORT, seconds, *options)["end"]["sum_received"])
+                    figures[f"{name}.{way}.near"], figures[f"{name}.{way}.of_near"] = near, 100 * through / near
+        finally:
+            lab.stop_far()
+            lab.end_relay(relay)
+        return figures
+
+    return measure
 
 
 CASES = [
@@ -371,6 +381,7 @@ CASES = [
     Case("udp", "down", udp("down", "-R")),
     Case("held", "up", held_link("up")),
     Case("held", "down", held_link("down", "-R")),
-    Case("delay", "delay", delay),
+    Case("delay", "delay", delay("delay")),
+    Case("delay", "delay-held", delay("long", LONG_MBIT)),
 ]
 GROUPS = list(dict.fromkeys(case.group for case in CASES))

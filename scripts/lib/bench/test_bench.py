@@ -20,6 +20,7 @@ import measures
 import report
 
 ROUND_TRIP = 0.1
+HELD_MBIT = 40
 PATIENCE = 20
 # The relay's own bound is 64 MiB; Linux lets four sockets' buffers grow besides, to tcp_rmem and tcp_wmem.
 RELAY_BOUND = 64 << 20
@@ -33,18 +34,28 @@ class DelayRelayTest(unittest.TestCase):
         cls.target.settimeout(PATIENCE)
         port, closed = cls._free_port(), cls._free_port()
         cls.address, cls.refused = ("127.0.0.1", port), ("127.0.0.1", cls._free_port())
-        cls.relay = subprocess.Popen(
-            [java, "-XX:+UseSerialGC", "-Xmx64m", "-XX:MaxDirectMemorySize=512m",
-             os.path.join(measures.HERE, "DelayRelay.java"), f"{ROUND_TRIP * 1e3:g}",
-             f"127.0.0.1:{port}=127.0.0.1:{cls.target.getsockname()[1]}", f"127.0.0.1:{cls.refused[1]}=127.0.0.1:{closed}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert "listening" in cls.relay.stdout.readline()
+        cls.held = ("127.0.0.1", cls._free_port())
+
+        def relay(line, *ways):
+            started = subprocess.Popen(
+                [java, "-XX:+UseSerialGC", "-Xmx64m", "-XX:MaxDirectMemorySize=512m",
+                 os.path.join(measures.HERE, "DelayRelay.java"), line, *ways],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            assert "listening" in started.stdout.readline()
+            return started
+
+        target = f"127.0.0.1:{cls.target.getsockname()[1]}"
+        cls.relays = [
+            relay(f"{ROUND_TRIP * 1e3:g}", f"127.0.0.1:{port}={target}", f"127.0.0.1:{cls.refused[1]}=127.0.0.1:{closed}"),
+            relay(f"{ROUND_TRIP * 1e3:g}@{HELD_MBIT}", f"127.0.0.1:{cls.held[1]}={target}"),
+        ]
 
     @classmethod
     def tearDownClass(cls):
-        cls.relay.terminate()
-        cls.relay.wait()
-        cls.relay.stdout.close()
+        for relay in cls.relays:
+            relay.terminate()
+            relay.wait()
+            relay.stdout.close()
         cls.target.close()
 
     @staticmethod
@@ -52,8 +63,8 @@ class DelayRelayTest(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as s:
             return s.getsockname()[1]
 
-    def pair(self):
-        near = socket.create_connection(self.address, PATIENCE)
+    def pair(self, address=None):
+        near = socket.create_connection(address or self.address, PATIENCE)
         far, _ = self.target.accept()
         far.settimeout(PATIENCE)
         self.addCleanup(near.close)
@@ -89,6 +100,18 @@ class DelayRelayTest(unittest.TestCase):
         sender.join()
         # One after the other they would take count * 50 ms.
         self.assertLess(time.perf_counter() - began, count * ROUND_TRIP / 2)
+
+    def test_a_rate_is_kept(self):
+        near, far = self.pair(self.held)
+        began = time.perf_counter()
+        data = bytes(4_000_000)
+        sender = threading.Thread(target=near.sendall, args=(data,))
+        sender.start()
+        got = 0
+        while got < len(data):
+            got += len(far.recv(1 << 20))
+        sender.join()
+        self.assertGreaterEqual(time.perf_counter() - began, ROUND_TRIP / 2 + len(data) * 8e-6 / HELD_MBIT)
 
     def test_bytes_arrive_as_they_were_and_then_the_end(self):
         seed = random.randrange(1 << 32)
