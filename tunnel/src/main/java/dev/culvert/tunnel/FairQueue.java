@@ -53,6 +53,11 @@ final class FairQueue {
         added.run();
     }
 
+    /** A frame that waits already, in line, has got longer. */
+    void grew(int bytes) {
+        queuedBytes += bytes;
+    }
+
     void removed(int bytes) {
         queuedBytes -= bytes;
         queuedFrames--;

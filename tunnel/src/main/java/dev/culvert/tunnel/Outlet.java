@@ -118,7 +118,7 @@ public final class Outlet {
         tail.writeBytes(payload);
         meta[last] |= flags << 8;
         queuedBytes += n;
-        queue.added(this, n);
+        queue.grew(n);
         return true;
     }
 

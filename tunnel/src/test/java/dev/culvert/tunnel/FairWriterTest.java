@@ -207,8 +207,10 @@ class FairWriterTest {
         }
         o.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
         assertThat(o.queuedBytes()).isEqualTo(60_000);
+        assertThat(writer.heldBytes()).isBetween(60_000L, 70_000L);
         peer.gate.open();
         List<RawPeer.Message> frames = peer.takeFrames();
+        assertThat(writer.heldBytes()).isZero();
         assertThat(frames).hasSizeLessThan(12);
         assertThat(frames.get(frames.size() - 1).type()).isEqualTo(Frame.FIN);
         assertThat(frames.get(frames.size() - 2).flags()).isEqualTo(Frame.FLAG_BLOCKED);
