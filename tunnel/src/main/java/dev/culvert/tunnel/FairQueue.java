@@ -1,11 +1,18 @@
 package dev.culvert.tunnel;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Whose turn it is among the flows that have something waiting: first those that had nothing until now (a keystroke, a
  * request), then the others by deficit round robin with a quantum of one full frame (the scheme of RFC 8290, without its
- * CoDel). On one event loop only.
+ * CoDel).
+ *
+ * <p>RFC 8290 lets a flow go first once in a round. A round is a full frame of each busy flow here, ten times what it is
+ * there, and a second keystroke would wait for all of it. So a flow goes first as often as it has had nothing waiting,
+ * until its quantum of this round is used up: it keeps its place in the round meanwhile, and gets a new quantum there.
+ *
+ * <p>On one event loop only.
  */
 final class FairQueue {
     private static final int QUANTUM = Frame.MAX_DATA;
@@ -43,11 +50,14 @@ final class FairQueue {
         return queuedBytes + queuedFrames * FRAME_OVERHEAD;
     }
 
+    /** A frame has been added to {@code o}. */
     void added(Outlet o, int bytes) {
         queuedBytes += bytes;
         queuedFrames++;
-        if (!o.linked) {
+        if (!o.isNew && !o.isOld) {
             o.deficit = QUANTUM;
+            appendNew(o);
+        } else if (!o.isNew && o.hasOneFrame() && bytes <= o.deficit) {
             appendNew(o);
         }
         added.run();
@@ -72,23 +82,32 @@ final class FairQueue {
     @Nullable
     Outlet next() {
         for (Outlet o = head(); o != null; o = head()) {
-            if (o.isEmpty()) { // cleared while it waited
-                drop(o);
-            } else if (o.deficit < o.headBytes() && o.deficit < QUANTUM) {
-                o.deficit += QUANTUM;
-                rotate(o);
-            } else {
+            if (o.isEmpty()) { // it was in the round for what it had sent before, or was cleared while it waited
+                leave(o);
+            } else if (o.deficit >= o.headBytes() || o.deficit >= QUANTUM) {
                 return o;
+            } else if (o.isNew && o.isOld) {
+                removeNew(); // its quantum is used up, its turn in the round comes
+            } else {
+                o.deficit += QUANTUM;
+                leave(o);
+                appendOld(o);
             }
         }
         return null;
     }
 
-    /** The frame of {@link #next()} has been taken. */
+    /** The first frame of {@code o}, which was {@link #next()}, has been taken. */
     void taken(Outlet o, int bytes) {
         o.deficit -= bytes;
         if (o.isEmpty()) {
-            drop(o);
+            boolean first = o.isNew;
+            leave(o);
+            // RFC 8290 4.2: one that went first stays in the round, empty, or it could starve the others by sending a
+            // little at a time.
+            if (first && !o.isOld && oldHead != null) {
+                appendOld(o);
+            }
         }
         o.ready(); // may add to o again
     }
@@ -97,7 +116,7 @@ final class FairQueue {
     void close() {
         closed = true;
         for (Outlet o = head(); o != null; o = head()) {
-            unlink(o);
+            leave(o);
             o.close();
         }
     }
@@ -106,59 +125,52 @@ final class FairQueue {
         return newHead != null ? newHead : oldHead;
     }
 
+    /** Takes {@code o}, the head, out of the line that it is the head of. */
+    private void leave(Outlet o) {
+        if (o.isNew) {
+            removeNew();
+        } else {
+            removeOld();
+        }
+    }
+
     private void appendNew(Outlet o) {
-        o.linked = true;
-        o.inNewList = true;
-        o.next = null;
+        o.isNew = true;
         if (newTail == null) {
             newHead = o;
         } else {
-            newTail.next = o;
+            newTail.nextNew = o;
         }
         newTail = o;
     }
 
+    private void removeNew() {
+        Outlet o = Objects.requireNonNull(newHead);
+        newHead = o.nextNew;
+        if (newHead == null) {
+            newTail = null;
+        }
+        o.nextNew = null;
+        o.isNew = false;
+    }
+
     private void appendOld(Outlet o) {
-        o.linked = true;
-        o.inNewList = false;
-        o.next = null;
+        o.isOld = true;
         if (oldTail == null) {
             oldHead = o;
         } else {
-            oldTail.next = o;
+            oldTail.nextOld = o;
         }
         oldTail = o;
     }
 
-    /** Removes {@code o}, which is the head of its list. */
-    private void unlink(Outlet o) {
-        if (o.inNewList) {
-            newHead = o.next;
-            if (newHead == null) {
-                newTail = null;
-            }
-        } else {
-            oldHead = o.next;
-            if (oldHead == null) {
-                oldTail = null;
-            }
+    private void removeOld() {
+        Outlet o = Objects.requireNonNull(oldHead);
+        oldHead = o.nextOld;
+        if (oldHead == null) {
+            oldTail = null;
         }
-        o.next = null;
-        o.linked = false;
-    }
-
-    private void rotate(Outlet o) {
-        unlink(o);
-        appendOld(o);
-    }
-
-    private void drop(Outlet o) {
-        // RFC 8290 4.2: a new flow that empties goes to the old list first, or it could starve the others by
-        // sending a little at a time. It goes there empty and is removed when its turn comes.
-        if (o.inNewList && oldHead != null) {
-            rotate(o);
-        } else {
-            unlink(o);
-        }
+        o.nextOld = null;
+        o.isOld = false;
     }
 }

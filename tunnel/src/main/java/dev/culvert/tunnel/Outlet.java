@@ -47,12 +47,15 @@ public final class Outlet {
     private int queuedBytes;
     private boolean closed;
 
-    // The queue's own: place in its lists and deficit.
+    // The queue's own: places in its two lines, and deficit.
     @Nullable
-    Outlet next;
+    Outlet nextNew;
 
-    boolean linked;
-    boolean inNewList;
+    @Nullable
+    Outlet nextOld;
+
+    boolean isNew;
+    boolean isOld;
     int deficit;
 
     Outlet(int flowId, FairQueue queue, @Nullable Listener listener) {
@@ -183,6 +186,10 @@ public final class Outlet {
 
     boolean headHasHeadroom() {
         return (meta[head] & HEADROOM) != 0;
+    }
+
+    boolean hasOneFrame() {
+        return count == 1;
     }
 
     int headBytes() {
