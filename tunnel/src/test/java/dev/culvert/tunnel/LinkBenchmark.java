@@ -24,8 +24,8 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /**
- * What one frame costs: encoded by the fair writer, decoded by a link, and switched from one link to another as the
- * gateway does it. No socket, no TLS. Run {@link #main}.
+ * What one frame costs: encoded by the fair writer, decoded by a link, switched from one link to another as the gateway
+ * does it, and accounted for with credit. No socket, no TLS. Run {@link #main}.
  */
 @NullUnmarked
 @State(Scope.Thread)
@@ -33,7 +33,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = "-Dio.netty.leakDetection.level=disabled")
 public class LinkBenchmark {
     @Param({"64", "1400", "16368"})
     int payload;
@@ -46,6 +46,8 @@ public class LinkBenchmark {
     private ByteBuf message;
     private ByteBuf data;
     private boolean forward;
+    private final ReceiveWindow window = new ReceiveWindow(new CreditBudget(CreditBudget.DEFAULT, null));
+    private long now;
 
     /** The socket of the benchmark: takes everything. */
     private static final class Sink extends ChannelOutboundHandlerAdapter {
@@ -130,6 +132,14 @@ public class LinkBenchmark {
         inChannel.pipeline().fireChannelRead(read());
         outChannel.runPendingTasks();
         return out.writer().framesOut();
+    }
+
+    /** Received, taken by the application a millisecond later, and the credit that goes back for it. */
+    @Benchmark
+    public long credit() {
+        window.received(payload, true);
+        now += 1_000_000;
+        return window.consumed(payload, true, now, 2_000_000);
     }
 
     public static void main(String[] args) throws Exception {
