@@ -48,7 +48,6 @@ public final class FairWriter {
     private @Nullable Pacer pacer;
     private boolean pumpScheduled;
     private boolean pumping;
-    private boolean closed;
 
     private final SocketDepth depth;
     private long framesOut;
@@ -155,7 +154,7 @@ public final class FairWriter {
     }
 
     private void queueControl(ByteBuf frame) {
-        if (closed) {
+        if (queue.isClosed()) {
             frame.release();
             return;
         }
@@ -171,7 +170,7 @@ public final class FairWriter {
 
     /** Writes at the end of this turn of the event loop, so that frames of one turn share records and system calls. */
     private void schedule() {
-        if (!pumpScheduled && !pumping && !closed) {
+        if (!pumpScheduled && !pumping && !queue.isClosed()) {
             pumpScheduled = true;
             ctx.executor().execute(pump);
         }
@@ -184,7 +183,7 @@ public final class FairWriter {
 
     /** Writes what the socket takes. Also called when the channel has become writable. */
     void pump() {
-        if (pumping || closed || draining) {
+        if (pumping || queue.isClosed() || draining) {
             return;
         }
         pumping = true;
@@ -225,7 +224,7 @@ public final class FairWriter {
 
     /** On a slow link: whether the kernel has enough to go on with. Then we look again when about half of that is gone. */
     private boolean waitsForKernel() {
-        if (!depth.isShallow() || closed) {
+        if (!depth.isShallow() || queue.isClosed()) {
             return false;
         }
         int waiting = kernel.unsentBytes();
@@ -246,7 +245,7 @@ public final class FairWriter {
 
     /** Drops everything that waits. */
     void close() {
-        closed = true;
+        queue.close();
         for (ByteBuf b = control.poll(); b != null; b = control.poll()) {
             b.release();
         }
@@ -254,7 +253,6 @@ public final class FairWriter {
             pacer.close();
             pacer = null;
         }
-        queue.close();
     }
 
     private @Nullable ByteBuf nextRecord() {
