@@ -19,11 +19,8 @@ import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.LinkProof;
 import java.net.URI;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
@@ -43,29 +40,10 @@ final class AuthenticatorTest {
     @TempDir
     Path dir;
 
-    private final Hands clock = new Hands();
+    private final SetClock clock = new SetClock(NOW);
     private StateDirectory state;
     private Revocations revocations;
     private Authenticator authenticator;
-
-    private static final class Hands extends Clock {
-        Instant now = NOW;
-
-        @Override
-        public Instant instant() {
-            return now;
-        }
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            return this;
-        }
-    }
 
     private static final URI GATEWAY = URI.create("wss://vpn.example");
 

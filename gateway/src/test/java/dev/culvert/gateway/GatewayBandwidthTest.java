@@ -5,22 +5,23 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.Reason;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,10 +45,7 @@ final class GatewayBandwidthTest {
     }
 
     private void policy(String limits) throws IOException {
-        Path fresh = dir.resolve("policy.yaml.new");
-        Files.writeString(fresh, GRANTS + limits);
-        Files.move(
-                fresh, dir.resolve("policy.yaml"), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        TestNetwork.replace(dir.resolve("policy.yaml"), GRANTS + limits);
     }
 
     private static OpenRequest open(int port) throws Exception {
@@ -58,6 +56,19 @@ final class GatewayBandwidthTest {
         byte[] b = new byte[n];
         new Random(n).nextBytes(b);
         return b;
+    }
+
+    /** An agent that does this with each flow and adds it to {@code served}. */
+    private static Peer agent(TestNetwork net, Queue<TestFlow> served, Consumer<LinkFlow> begin) throws Exception {
+        return net.agent(
+                "office",
+                incoming -> {
+                    TestFlow end = new TestFlow();
+                    end.flow = incoming.accept(end);
+                    end.flow.eventLoop().execute(() -> begin.accept(end.flow));
+                    served.add(end);
+                },
+                "10.0.0.0/24");
     }
 
     private static byte[] all(TestFlow flow) throws Exception {
@@ -155,15 +166,7 @@ final class GatewayBandwidthTest {
     void whatIsLostWithTheLinkIsToldToTheAgent() throws Exception {
         BlockingQueue<TestFlow> served = new LinkedBlockingQueue<>();
         try (TestNetwork net = network("limits: [{who: laptop, bandwidth: 100 kbit/s}]")) {
-            Peer agent = net.agent(
-                    "office",
-                    incoming -> {
-                        TestFlow end = new TestFlow();
-                        end.flow = incoming.accept(end);
-                        end.flow.eventLoop().execute(() -> end.flow.shutdownOutput());
-                        served.add(end);
-                    },
-                    "10.0.0.0/24");
+            Peer agent = agent(net, served, LinkFlow::shutdownOutput);
             Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
             TestFlow flow = client.open(open(1));
             flow.send(random(60_000));
@@ -190,17 +193,7 @@ final class GatewayBandwidthTest {
     void flowsThatEndWhileTheyAreHeldUpLeaveNothing() throws Exception {
         BlockingQueue<TestFlow> served = new LinkedBlockingQueue<>();
         try (TestNetwork net = network("limits: [{who: laptop, bandwidth: 100 kbit/s}]")) {
-            Peer agent = net.agent(
-                    "office",
-                    incoming -> {
-                        TestFlow end = new TestFlow();
-                        end.flow = incoming.accept(end);
-                        end.flow
-                                .eventLoop()
-                                .execute(() -> end.flow.writeAndFlush(Unpooled.wrappedBuffer(random(400_000))));
-                        served.add(end);
-                    },
-                    "10.0.0.0/24");
+            Peer agent = agent(net, served, flow -> flow.writeAndFlush(Unpooled.wrappedBuffer(random(400_000))));
             Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
             for (int i = 1; i <= 6; i++) {
                 TestFlow flow = client.open(open(i));

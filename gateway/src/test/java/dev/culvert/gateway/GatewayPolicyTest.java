@@ -13,15 +13,10 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.time.Clock;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,12 +34,8 @@ final class GatewayPolicyTest {
         return new TestNetwork(dir, false, 2);
     }
 
-    /** As careful editors do: no reader ever sees half of it. */
     private void write(String policy) throws IOException {
-        Path fresh = dir.resolve("policy.yaml.new");
-        Files.writeString(fresh, policy);
-        Files.move(
-                fresh, dir.resolve("policy.yaml"), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        TestNetwork.replace(dir.resolve("policy.yaml"), policy);
     }
 
     private static OpenRequest open(String address, int port, String agent) throws Exception {
@@ -290,33 +281,6 @@ final class GatewayPolicyTest {
         assertThat(usage.flows()).isEqualTo(11);
     }
 
-    private static final class Hand extends Clock {
-        private final AtomicReference<Instant> now = new AtomicReference<>();
-
-        Hand(String at) {
-            set(at);
-        }
-
-        void set(String at) {
-            now.set(Instant.parse(at));
-        }
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public Instant instant() {
-            return now.get();
-        }
-    }
-
     /** The window of a grant closes: the flow ends, and none is opened until it opens again. */
     @Test
     void flowsEndWithTheirWindow() throws Exception {
@@ -328,7 +292,7 @@ final class GatewayPolicyTest {
                          when: {days: mon-fri, from: 08:00, to: 18:00, zone: Europe/Zurich}}
                       - {who: laptop, agents: office, to: 10.0.0.2, until: 2026-11-23T17:30:00Z}
                     """);
-            Hand clock = new Hand("2026-11-23T16:59:59Z");
+            SetClock clock = new SetClock(Instant.parse("2026-11-23T16:59:59Z"));
             try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), clock)) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
@@ -337,16 +301,16 @@ final class GatewayPolicyTest {
                 TestFlow byEnd = client.open(open("10.0.0.2", 80, "office"));
                 assertThat(byWindow.refused()).isNull();
                 assertThat(byEnd.refused()).isNull();
-                clock.set("2026-11-23T17:00:00Z");
+                clock.now = Instant.parse("2026-11-23T17:00:00Z");
                 keeper.tick();
                 assertThat(byWindow.ended()).isEqualTo(Reason.PROHIBITED);
                 assertThat(client.open(open("10.0.0.1", 80, "office")).refused())
                         .isEqualTo(Reason.PROHIBITED);
                 assertThat(byEnd.ended).isNotDone();
-                clock.set("2026-11-23T17:30:00Z");
+                clock.now = Instant.parse("2026-11-23T17:30:00Z");
                 keeper.tick();
                 assertThat(byEnd.ended()).isEqualTo(Reason.PROHIBITED);
-                clock.set("2026-11-24T07:00:00Z");
+                clock.now = Instant.parse("2026-11-24T07:00:00Z");
                 keeper.tick();
                 // Denied before and after: once it is answered the link's loop has taken up the new policy, too. An
                 // OPEN that

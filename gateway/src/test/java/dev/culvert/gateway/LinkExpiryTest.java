@@ -12,11 +12,8 @@ import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkSettings;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.net.URI;
-import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -25,31 +22,12 @@ import org.junit.jupiter.api.Test;
 final class LinkExpiryTest {
     private static final Instant BEGIN = Instant.parse("2026-03-01T12:00:00Z");
 
-    private final Calendar calendar = new Calendar();
+    private final SetClock calendar = new SetClock(BEGIN);
     private final LinkRegistry registry =
             new LinkRegistry(SensitiveAddresses.standard(), token -> false, AuditLog.none(), calendar);
 
     /** An hour without a PING is no concern here. */
     private static final LinkSettings SILENT = new LinkSettings(Duration.ofDays(1), Duration.ofDays(1));
-
-    private static final class Calendar extends Clock {
-        Instant now = BEGIN;
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public Instant instant() {
-            return now;
-        }
-    }
 
     private EmbeddedChannel link(Duration life) {
         TokenTerms terms =

@@ -27,11 +27,14 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.KeyPair;
 import java.time.Duration;
 import java.time.Instant;
@@ -204,6 +207,13 @@ final class TestNetwork implements AutoCloseable {
 
     static OpenRequest open(Destination destination, String agent) {
         return new OpenRequest(destination, agent, null, new InetSocketAddress("10.9.9.9", 4000), 65_536, 0, null);
+    }
+
+    /** Writes a file as careful editors do: no reader ever sees half of it. */
+    static void replace(Path file, String text) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.writeString(fresh, text);
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
     static Destination tcp(String address, int port) throws Exception {
