@@ -1,0 +1,48 @@
+package dev.culvert.tunnel.limit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+class QuotaTest {
+    private final Quota<String> quota = new Quota<>(10, 6);
+
+    @Test
+    void boundsEachAndAll() {
+        assertThat(quota.take("a", 6)).isTrue();
+        assertThat(quota.take("a", 1)).isFalse();
+        assertThat(quota.take("b", 5)).isFalse();
+        assertThat(quota.take("b", 4)).isTrue();
+        assertThat(quota.take("c", 1)).isFalse();
+        assertThat(quota.total()).isEqualTo(10);
+        assertThat(quota.largest()).isEqualTo("a");
+        quota.give("a", 5);
+        assertThat(quota.largest()).isEqualTo("b");
+        assertThat(quota.take("c", 5)).isTrue();
+    }
+
+    @Test
+    void amountsBeyondAllNumbersAreRefused() {
+        assertThat(quota.take("a", 1)).isTrue();
+        assertThat(quota.take("a", Long.MAX_VALUE)).isFalse();
+        assertThat(quota.of("a")).isEqualTo(1);
+    }
+
+    @Test
+    void forgetsWhoHasNothing() {
+        assertThat(quota.take("a", 0)).isTrue();
+        assertThat(quota.take("b", 3)).isTrue();
+        quota.give("b", 3);
+        assertThat(quota.holders()).isZero();
+        assertThat(quota.largest()).isNull();
+        assertThat(quota.total()).isZero();
+    }
+
+    @Test
+    void nothingIsGivenBackTwice() {
+        assertThat(quota.take("a", 2)).isTrue();
+        quota.give("a", 2);
+        assertThatThrownBy(() -> quota.give("a", 2)).isInstanceOf(IllegalStateException.class);
+    }
+}
