@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.cli.HolderStateOption;
 import dev.culvert.tun.UndoFailure;
 import dev.culvert.tun.UndoJournal;
@@ -32,7 +33,7 @@ final class DownCommand implements Callable<Integer> {
             int steps = journal.pending().size();
             List<UndoFailure> failures = journal.replay();
             for (UndoFailure f : failures) {
-                System.err.println("client: could not take back " + f.step() + ": " + f.reason());
+                System.err.println("client: could not take back " + Printable.line(f.step() + ": " + f.reason()));
             }
             System.out.println(
                     steps == 0

@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.cli.HolderOptions;
@@ -60,7 +61,7 @@ final class ListCommand implements Callable<Integer> {
         Announcement.Reachable reachable = ask(connectors);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(new String(Announcement.encode(reachable), StandardCharsets.UTF_8));
+            out.println(Printable.escape(new String(Announcement.encode(reachable), StandardCharsets.UTF_8)));
         } else {
             print(reachable, out);
         }
@@ -127,19 +128,20 @@ final class ListCommand implements Callable<Integer> {
 
     static void print(Announcement.Reachable reachable, PrintWriter out) {
         if (reachable.agents().isEmpty()) {
-            out.println("nothing: no agent that '" + reachable.client() + "' may use has connected yet");
+            out.println(
+                    Printable.line("nothing: no agent that '" + reachable.client() + "' may use has connected yet"));
         }
         for (Announcement.ReachableAgent agent : reachable.agents()) {
-            out.println("agent " + agent.name() + ": "
+            out.println("agent " + Printable.shorten(agent.name()) + ": "
                     + (agent.instances() == 0
                             ? "not connected"
                             : agent.instances() == 1 ? "connected" : agent.instances() + " instances"));
             if (!agent.routes().isEmpty()) {
-                out.println("  networks: " + String.join(", ", agent.routes()));
+                out.println(Printable.line("  networks: " + String.join(", ", agent.routes())));
             }
             for (Announcement.ReachableService service : agent.services()) {
-                out.println("  " + service.name() + ": " + String.join(", ", service.targets()) + ", "
-                        + (service.ports().equals("*") ? "everything" : service.ports()));
+                out.println(Printable.line("  " + service.name() + ": " + String.join(", ", service.targets()) + ", "
+                        + (service.ports().equals("*") ? "everything" : service.ports())));
             }
         }
     }

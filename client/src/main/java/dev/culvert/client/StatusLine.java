@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.command.Printable;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.Map;
@@ -25,7 +26,7 @@ final class StatusLine {
 
     synchronized void say(String event) {
         erase();
-        out.println("client: " + event);
+        out.println("client: " + Printable.line(event));
         redraw();
     }
 
@@ -36,7 +37,8 @@ final class StatusLine {
         long now = System.nanoTime();
         double seconds = Math.max(0.001, (now - lastNanos) / 1e9);
         String agents = s.agents().entrySet().stream()
-                .map((Map.Entry<String, Integer> e) -> e.getKey() + (e.getValue() > 0 ? "" : " (down)"))
+                .map((Map.Entry<String, Integer> e) ->
+                        Printable.shorten(e.getKey()) + (e.getValue() > 0 ? "" : " (down)"))
                 .collect(Collectors.joining(" "));
         erase();
         line = String.format(
@@ -75,7 +77,7 @@ final class StatusLine {
 
     private void redraw() {
         if (terminal && !line.isEmpty()) {
-            out.print(line);
+            out.print(Printable.line(line));
         }
         out.flush();
     }

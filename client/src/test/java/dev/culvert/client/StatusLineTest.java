@@ -2,9 +2,13 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.Announcement;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -42,6 +46,37 @@ final class StatusLineTest {
         assertThat(after).startsWith("\r\033[Kclient: event").endsWith("2.00 GB");
         line.end();
         assertThat(written()).endsWith("\r\033[K");
+    }
+
+    @Test
+    void whatPeersSayMovesNoCursorAndBeginsNoLine() {
+        String evil = "office\r\nclient: all is well\u001b]0;x\u0007\u009b2J\u202e";
+        StatusLine line = new StatusLine(out, true);
+        line.say("agent '" + evil + "' is connected");
+        line.show(new ClientSession.Status(true, "", 1, Map.of(evil, 1), Set.of(), 0, 0, 0, 0, 0, 0));
+        line.show(new ClientSession.Status(false, evil, 1, Map.of(), Set.of(), 0, 0, 0, 0, 0, 0));
+        assertThat(written().replace("\r\033[K", "").replace(System.lineSeparator(), "~"))
+                .doesNotContainPattern("\\p{C}")
+                .doesNotContain("~client: all is well")
+                .contains("office\\u000d\\u000aclient: all is well\\u001b]0;x\\u0007\\u009b2J\\u202e");
+    }
+
+    @Test
+    void listShowsAnnouncedTextAsText() {
+        String evil = "a\r\n\u001b[2J\u202e\u2028";
+        StringWriter list = new StringWriter();
+        ListCommand.print(new Announcement.Reachable(evil, List.of()), new PrintWriter(list));
+        ListCommand.print(
+                new Announcement.Reachable(
+                        "laptop",
+                        List.of(new Announcement.ReachableAgent(
+                                evil,
+                                1,
+                                List.of(evil),
+                                List.of(new Announcement.ReachableService(evil, List.of(evil), evil))))),
+                new PrintWriter(list));
+        assertThat(list.toString().lines()).hasSize(4);
+        assertThat(list.toString().replace(System.lineSeparator(), "")).doesNotContainPattern("[\\p{C}\\p{Zl}]");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.Printable;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.cli.Program;
@@ -109,7 +110,7 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         Path path = state != null ? state : StateDirectory.defaultPath();
         StateDirectory directory = StateDirectory.openOrCreate(path);
-        directory.warnings().forEach(w -> System.err.println("gateway: warning: " + w));
+        directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
         boolean guessed = false;
         if (url != null) {
             try {

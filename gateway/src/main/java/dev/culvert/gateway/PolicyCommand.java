@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.policy.Explanation;
@@ -85,12 +86,12 @@ final class PolicyCommand implements Runnable {
 
         void print(String line) {
             PrintWriter out = spec.commandLine().getOut();
-            out.println(line);
+            out.println(Printable.escape(line));
             out.flush();
         }
 
         void json(Object value) {
-            print(JSON.writeValueAsString(value));
+            JSON.writeValueAsString(value).lines().forEach(this::print);
         }
 
         /** The policy; null when it is wrong, which has been told then. */
@@ -109,7 +110,7 @@ final class PolicyCommand implements Runnable {
                 json(Map.of("file", file.toString(), "valid", false, "errors", errors));
             } else {
                 PrintWriter err = spec.commandLine().getErr();
-                errors.forEach(e -> err.println(e.in(file.toString())));
+                errors.forEach(e -> err.println(Printable.line(e.in(file.toString()))));
                 err.flush();
             }
         }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.io.ByteArrayInputStream;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
@@ -196,7 +197,7 @@ final class CertificateFiles {
                 out.add(address == null ? HostPattern.parse(name).toString() : IpLiteral.format(address));
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(
-                        "certificate name '" + Quote.shorten(name)
+                        "certificate name '" + Printable.shorten(name)
                                 + "' is neither a host name nor an IP address: write vpn.example or 192.0.2.1",
                         e);
             }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.util.List;
 
 /**
@@ -34,7 +35,7 @@ public record ClientToken(TokenTerms terms, List<Grant> grants, List<Route> rout
         String name = HostPattern.normalize(text);
         if (name == null) {
             throw new IllegalArgumentException(
-                    "domain '" + Quote.shorten(text) + "' is not a name: write it like corp.example");
+                    "domain '" + Printable.shorten(text) + "' is not a name: write it like corp.example");
         }
         return name;
     }

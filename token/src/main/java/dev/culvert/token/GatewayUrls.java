@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.net.URI;
 import java.util.Collection;
 import java.util.LinkedHashSet;
@@ -36,7 +37,7 @@ public final class GatewayUrls {
                 || uri.getRawFragment() != null
                 || uri.toString().length() > MAX_LENGTH
                 || !uri.toString().equals(uri.toASCIIString())) {
-            throw new IllegalArgumentException("gateway URL '" + Quote.shorten(uri.toString())
+            throw new IllegalArgumentException("gateway URL '" + Printable.shorten(uri.toString())
                     + "' is not usable: write wss://host:port, without user, query or fragment");
         }
         return uri;

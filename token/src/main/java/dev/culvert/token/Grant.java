@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -70,7 +71,7 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
         try {
             return parseParts(text);
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("grant '" + Quote.shorten(text) + "': " + e.getMessage(), e);
+            throw new IllegalArgumentException("grant '" + Printable.shorten(text) + "': " + e.getMessage(), e);
         }
     }
 
@@ -90,8 +91,8 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
             target = rest.substring(1, close);
             rest = rest.substring(close + 1);
             if (target.indexOf(':') < 0) {
-                throw new IllegalArgumentException("has '" + Quote.shorten(target)
-                        + "' in brackets, which are for IPv6 only; write office:" + Quote.shorten(target));
+                throw new IllegalArgumentException("has '" + Printable.shorten(target)
+                        + "' in brackets, which are for IPv6 only; write office:" + Printable.shorten(target));
             }
         } else {
             int end = endOfTarget(rest);
@@ -116,7 +117,7 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
                 transports.add(Transport.parse(name));
             }
         } else if (!rest.isEmpty()) {
-            throw new IllegalArgumentException("has '" + Quote.shorten(rest) + "' after the target; " + FORM);
+            throw new IllegalArgumentException("has '" + Printable.shorten(rest) + "' after the target; " + FORM);
         }
         return new Grant(agent, Target.parse(target), ports, transports);
     }

@@ -1,5 +1,7 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
+
 /** The names of agents and clients: one DNS label in lower case (RFC 1123 section 2.1), so that they fit into host names. */
 public final class HolderName {
     /** RFC 1035 section 2.3.4. */
@@ -30,7 +32,7 @@ public final class HolderName {
      */
     public static String require(String what, String name) {
         if (!isValid(name)) {
-            throw new IllegalArgumentException(what + " '" + Quote.shorten(name)
+            throw new IllegalArgumentException(what + " '" + Printable.shorten(name)
                     + "' is not a valid name: use 1 to 63 of a-z, 0-9 and '-', with no '-' at either end");
         }
         return name;

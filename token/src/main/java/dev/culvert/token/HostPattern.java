@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.net.IDN;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +36,7 @@ public final class HostPattern implements Target {
         boolean wildcard = text.startsWith("*.");
         String name = normalize(wildcard ? text.substring(2) : text);
         if (name == null) {
-            throw new IllegalArgumentException("host '" + Quote.shorten(text)
+            throw new IllegalArgumentException("host '" + Printable.shorten(text)
                     + "' is neither an IP prefix nor a host name: write 192.168.77.0/24, [fd77::/64], db.internal or"
                     + " *.corp.example");
         }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 
@@ -66,7 +67,7 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
         String literal = slash < 0 ? text : text.substring(0, slash);
         InetAddress address = IpLiteral.parse(literal);
         if (address == null) {
-            throw new IllegalArgumentException("prefix '" + Quote.shorten(text)
+            throw new IllegalArgumentException("prefix '" + Printable.shorten(text)
                     + "' is not an IP prefix: write it like 192.168.77.0/24, 10.0.0.7 or fd77::/64");
         }
         if (slash < 0) {
@@ -76,7 +77,7 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
         int max = literal.indexOf(':') >= 0 ? 128 : 32;
         int length = number(text.substring(slash + 1));
         if (length < 0 || length > max) {
-            throw new IllegalArgumentException("prefix '" + Quote.shorten(text) + "' has a wrong length: give 0 to "
+            throw new IllegalArgumentException("prefix '" + Printable.shorten(text) + "' has a wrong length: give 0 to "
                     + max + " after the slash, like " + literal + "/" + max);
         }
         if (mapped) {

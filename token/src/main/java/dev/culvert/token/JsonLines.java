@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -49,7 +50,7 @@ final class JsonLines {
             } catch (JoseException | RuntimeException e) {
                 throw new StateException(
                         files.path(name) + " line " + number + " cannot be understood ("
-                                + Quote.shorten(String.valueOf(e.getMessage()))
+                                + Printable.shorten(String.valueOf(e.getMessage()))
                                 + "): correct or remove that line, or restore the file from a backup",
                         e);
             }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.util.Arrays;
 
 /** A set of ports, like {@code *}, {@code 443} or {@code 80,443,8000-8100}. Immutable, sorted, without overlaps. */
@@ -60,7 +61,7 @@ public final class PortRanges {
             value = value * 10 + c - '0';
         }
         if (!valid || value < 1 || value > MAX_PORT) {
-            throw new IllegalArgumentException("port '" + Quote.shorten(text) + "' in '" + Quote.shorten(whole)
+            throw new IllegalArgumentException("port '" + Printable.shorten(text) + "' in '" + Printable.shorten(whole)
                     + "' is not a port: write numbers from 1 to 65535 like 443, 80,443 or 8000-8100, or * for all");
         }
         return value;

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
@@ -60,7 +61,7 @@ public record PublishRight(
             return new PublishRight(null, ports, transports);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
-                    "publish right '" + Quote.shorten(text) + "': "
+                    "publish right '" + Printable.shorten(text) + "': "
                             + (text.startsWith(":") ? e.getMessage() : "this is no host name; " + FORM),
                     e);
         }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.DateTimeException;
@@ -214,7 +215,7 @@ public final class Revocations {
             throw new TokenException(
                     TokenException.Cause.REVOKED,
                     "token of " + token.name() + " was revoked at " + entry.at
-                            + (entry.reason.isEmpty() ? "" : " (" + Quote.shorten(entry.reason) + ")")
+                            + (entry.reason.isEmpty() ? "" : " (" + Printable.shorten(entry.reason) + ")")
                             + ": ask for a new one, made with token " + token.kind());
         }
     }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -83,7 +84,8 @@ public final class SecretSource {
             throw new SecretException("token file " + file + " does not exist: " + WAYS, e);
         } catch (IOException | IllegalArgumentException e) {
             throw new SecretException(
-                    "token file " + Quote.shorten(file) + " cannot be read (" + e + "): make it readable, or " + WAYS,
+                    "token file " + Printable.shorten(file) + " cannot be read (" + e + "): make it readable, or "
+                            + WAYS,
                     e);
         }
     }
@@ -116,7 +118,7 @@ public final class SecretSource {
             String text = new String(in.readNBytes(MAX_PASSPHRASE), StandardCharsets.UTF_8);
             String line = text.lines().findFirst().orElse("");
             if (line.isEmpty()) {
-                throw new SecretException("passphrase file " + Quote.shorten(file) + " is empty: put the passphrase"
+                throw new SecretException("passphrase file " + Printable.shorten(file) + " is empty: put the passphrase"
                         + " into its first line");
             }
             return line.toCharArray();
@@ -124,7 +126,7 @@ public final class SecretSource {
             throw e;
         } catch (IOException | IllegalArgumentException e) {
             throw new SecretException(
-                    "passphrase file " + Quote.shorten(file) + " cannot be read (" + e + "): make it readable", e);
+                    "passphrase file " + Printable.shorten(file) + " cannot be read (" + e + "): make it readable", e);
         }
     }
 }

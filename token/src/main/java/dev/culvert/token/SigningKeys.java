@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -252,7 +253,7 @@ public final class SigningKeys {
                 throw new StateException("key " + keyId + " is the one that signs: run token key rotate first");
             }
             if (!keys.removeIf(accepted -> accepted.key.keyId().equals(keyId))) {
-                throw new StateException("no key '" + Quote.shorten(keyId) + "' is in " + files.path(PUBLIC)
+                throw new StateException("no key '" + Printable.shorten(keyId) + "' is in " + files.path(PUBLIC)
                         + ": token key list shows those that are");
             }
             writePublic(keys);

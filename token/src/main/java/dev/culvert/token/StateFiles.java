@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -231,7 +232,9 @@ final class StateFiles {
     }
 
     static String reason(Exception e) {
-        return e instanceof AccessDeniedException ? "permission denied" : Quote.shorten(String.valueOf(e.getMessage()));
+        return e instanceof AccessDeniedException
+                ? "permission denied"
+                : Printable.shorten(String.valueOf(e.getMessage()));
     }
 
     /** Something that is done while no other thread or process changes the directory. */

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.net.URI;
 import java.time.Instant;
 import java.util.Base64;
@@ -43,7 +44,7 @@ public sealed interface Token permits ClientToken, AgentToken {
                 }
             }
             throw new IllegalArgumentException(
-                    "'" + Quote.shorten(text) + "' is no kind of token: write client or agent");
+                    "'" + Printable.shorten(text) + "' is no kind of token: write client or agent");
         }
 
         @Override

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -96,7 +97,7 @@ final class TokenCodec {
         if (!ALGORITHM.equals(algorithm)) {
             throw new TokenException(
                     Cause.BAD_ALGORITHM,
-                    "token is signed with '" + Quote.shorten(String.valueOf(algorithm))
+                    "token is signed with '" + Printable.shorten(String.valueOf(algorithm))
                             + "', only EdDSA is accepted: get a new one from token client or token agent");
         }
         if (!HEADERS.equals(header.keySet())) {
@@ -113,7 +114,7 @@ final class TokenCodec {
         }
         throw new TokenException(
                 Cause.WRONG_KIND,
-                "token has type '" + Quote.shorten(String.valueOf(header.get("typ"))) + "', which is neither "
+                "token has type '" + Printable.shorten(String.valueOf(header.get("typ"))) + "', which is neither "
                         + Token.Kind.CLIENT.type() + " nor " + Token.Kind.AGENT.type()
                         + ": give a token made by token client or token agent");
     }
@@ -153,7 +154,8 @@ final class TokenCodec {
         for (String name : claims.keySet()) {
             if (!SHARED_CLAIMS.contains(name)
                     && !Objects.requireNonNull(OWN_CLAIMS.get(parts.kind())).contains(name)) {
-                throw invalid("claim '" + Quote.shorten(name) + "' is unknown in a " + parts.kind() + " token", null);
+                throw invalid(
+                        "claim '" + Printable.shorten(name) + "' is unknown in a " + parts.kind() + " token", null);
             }
         }
         try {
@@ -202,7 +204,7 @@ final class TokenCodec {
         try {
             return GatewayUrls.require(new URI(text));
         } catch (URISyntaxException e) {
-            throw new IllegalArgumentException("'" + Quote.shorten(text) + "' is not a URL", e);
+            throw new IllegalArgumentException("'" + Printable.shorten(text) + "' is not a URL", e);
         }
     }
 

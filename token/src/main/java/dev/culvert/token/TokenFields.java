@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.regex.Pattern;
@@ -32,7 +33,7 @@ final class TokenFields {
     static String id(String id) {
         if (!isId(id)) {
             throw new IllegalArgumentException(
-                    "token id '" + Quote.shorten(id) + "' is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
+                    "token id '" + Printable.shorten(id) + "' is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
         }
         return id;
     }
@@ -46,7 +47,7 @@ final class TokenFields {
 
     static void sha256(String what, String text) {
         if (!SHA256.matcher(text).matches()) {
-            throw new IllegalArgumentException(what + " '" + Quote.shorten(text)
+            throw new IllegalArgumentException(what + " '" + Printable.shorten(text)
                     + "' is not a SHA-256 in base64url: 43 characters without padding are needed");
         }
     }

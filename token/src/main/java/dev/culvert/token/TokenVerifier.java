@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
 import java.time.Clock;
@@ -87,7 +88,7 @@ public final class TokenVerifier {
         if (key == null) {
             throw new TokenException(
                     Cause.UNKNOWN_KEY,
-                    "token is signed by key '" + Quote.shorten(parts.keyId())
+                    "token is signed by key '" + Printable.shorten(parts.keyId())
                             + "', which is not trusted here, or no longer: make a new one with the signing key of this"
                             + " gateway, or add that key to signing.pub");
         }

@@ -1,5 +1,7 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
+
 /** What a grant may carry. The text form is the name in lower case. */
 public enum Transport {
     TCP("tcp"),
@@ -25,7 +27,7 @@ public enum Transport {
             }
         }
         throw new IllegalArgumentException(
-                "transport '" + Quote.shorten(text) + "' is unknown: write tcp, udp or icmp, apart by commas");
+                "transport '" + Printable.shorten(text) + "' is unknown: write tcp, udp or icmp, apart by commas");
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.PublicKey;
@@ -28,7 +29,7 @@ public record VerificationKey(String keyId, PublicKey key) {
     public VerificationKey {
         requireEd25519(key);
         if (!keyId.equals(idOf(key))) {
-            throw new IllegalArgumentException("key id '" + Quote.shorten(keyId) + "' does not belong to the key");
+            throw new IllegalArgumentException("key id '" + Printable.shorten(keyId) + "' does not belong to the key");
         }
     }
 

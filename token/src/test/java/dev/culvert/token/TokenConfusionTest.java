@@ -2,6 +2,7 @@ package dev.culvert.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.math.BigInteger;
 import java.net.URI;
@@ -186,7 +187,7 @@ class TokenConfusionTest {
             true,
             List.of(id)
         }) {
-            change("key id " + Quote.shorten(kid.toString()), Cause.MALFORMED, f -> f.header.put("kid", kid));
+            change("key id " + Printable.shorten(kid.toString()), Cause.MALFORMED, f -> f.header.put("kid", kid));
         }
         change("key id in other case", Cause.UNKNOWN_KEY, f -> f.header.put("kid", swapCase(id)));
         change("no key id", Cause.MALFORMED, f -> f.header.remove("kid"));
@@ -251,8 +252,11 @@ class TokenConfusionTest {
             List.of("EdDSA"),
             Map.of()
         }) {
-            change("algorithm " + Quote.shorten(alg.toString()), Cause.BAD_ALGORITHM, f -> f.header.put("alg", alg));
-            add("algorithm " + Quote.shorten(alg.toString()) + ", no signature", Cause.MALFORMED, slot -> {
+            change(
+                    "algorithm " + Printable.shorten(alg.toString()),
+                    Cause.BAD_ALGORITHM,
+                    f -> f.header.put("alg", alg));
+            add("algorithm " + Printable.shorten(alg.toString()) + ", no signature", Cause.MALFORMED, slot -> {
                 Forgery forgery = new Forgery(slot);
                 forgery.header.put("alg", alg);
                 return forgery.input() + ".";

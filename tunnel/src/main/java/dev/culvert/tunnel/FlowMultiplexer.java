@@ -3,7 +3,6 @@ package dev.culvert.tunnel;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.util.collection.IntObjectHashMap;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -188,7 +187,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                 case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
                 case Frame.DRAIN -> {
                     draining = true;
-                    listener.onDrain(this, Link.printable(payload.toString(StandardCharsets.UTF_8)));
+                    listener.onDrain(this, Link.text(payload));
                 }
                 default -> {
                     if (flow instanceof LinkFlow f) {
@@ -261,7 +260,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             }
             case Frame.REFUSED -> {
                 Reason reason = reason(payload);
-                f.receiveRefused(reason, Link.printable(payload.toString(StandardCharsets.UTF_8)));
+                f.receiveRefused(reason, Link.text(payload));
             }
             default -> unknownFrames++;
         }

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.command.Printable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -35,6 +36,9 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     /** Close code of a gateway whose peer's token has expired or was revoked (RFC 6455 7.4.2, private use). */
     public static final int CLOSE_TOKEN_ENDED = 4001;
+
+    /** Bytes of a peer's text for people that are looked at; senders have at most 200 (docs/protocol.md). */
+    private static final int MAX_TEXT = 512;
 
     /** A peer that got a Close frame has this long to close its side (RFC 6455 7.1.1). */
     private static final long CLOSE_LINGER_MILLIS = 1_000;
@@ -275,7 +279,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
             d.decode(in);
         } catch (ProtocolException e) {
             log.debug("link {}: {}", ctx.channel().remoteAddress(), e.getMessage());
-            close(e.closeCode(), e.getMessage() == null ? "protocol error" : printable(e.getMessage()));
+            close(e.closeCode(), e.getMessage() == null ? "protocol error" : Printable.text(e.getMessage()));
         }
     }
 
@@ -382,7 +386,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
             if (body.readableBytes() >= 2) {
                 int code = body.readUnsignedShort();
                 peerCloseCode = code;
-                String text = printable(body.toString(StandardCharsets.UTF_8));
+                String text = text(body);
                 why = text.isEmpty() ? "closed by the peer, code " + code : text;
             }
             downReason = why;
@@ -394,9 +398,10 @@ public final class Link extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** Text from a peer goes to terminals and logs: no control characters. */
-    static String printable(String text) {
-        return text.replaceAll("\\p{Cntrl}", "?");
+    /** Text for people from a peer: what it may be of length and signs, without reading more than that. */
+    static String text(ByteBuf payload) {
+        int length = Math.min(payload.readableBytes(), MAX_TEXT);
+        return Printable.text(payload.toString(payload.readerIndex(), length, StandardCharsets.UTF_8));
     }
 
     private void pong(ChannelHandlerContext ctx, long sentNanos) {

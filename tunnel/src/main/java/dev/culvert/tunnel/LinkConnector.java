@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.command.Printable;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -340,8 +341,7 @@ public final class LinkConnector {
 
         private void refused(ChannelHandlerContext ctx, FullHttpResponse response) {
             int status = response.status().code();
-            String body = Link.printable(
-                    response.content().toString(StandardCharsets.UTF_8).strip());
+            String body = response.content().toString(StandardCharsets.UTF_8).strip();
             String where = "the gateway at " + hostName() + ":" + port();
             String contentType = response.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
             String text;
@@ -352,7 +352,7 @@ public final class LinkConnector {
                 text = where + " takes no more attempts from this network for now (HTTP 429):"
                         + " too many wrong tokens have come from it";
             } else if (contentType.startsWith("text/plain") && !body.isEmpty() && body.length() <= 300) {
-                text = where + " refused: " + body;
+                text = where + " refused: " + Printable.text(body);
             } else {
                 text = where + " answered HTTP " + status
                         + " to the WebSocket upgrade; is a proxy in between, or another server?";
@@ -385,7 +385,7 @@ public final class LinkConnector {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            fail(ctx, Link.printable(String.valueOf(cause.getMessage())));
+            fail(ctx, Printable.text(String.valueOf(cause.getMessage())));
         }
     }
 }

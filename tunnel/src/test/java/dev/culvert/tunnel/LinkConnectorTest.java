@@ -103,7 +103,7 @@ class LinkConnectorTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "403 Forbidden|text/plain|agent name taken~by another|refused: agent name taken?by another|true",
+                "403 Forbidden|text/plain|agent name~ taken|refused: agent name\\u001b[2J\\u000a\\u202e taken|true",
                 "404 Not Found|text/html|<html>|does not know this token (HTTP 404)|true",
                 "401 Unauthorized|text/html|<html>|answered HTTP 401|true",
                 "426 Upgrade Required|text/plain; charset=utf-8|this gateway speaks culvert.2|refused: this gateway speaks|true",
@@ -112,8 +112,8 @@ class LinkConnectorTest {
                 "200 OK|text/html|<html>|answered HTTP 200|false"
             })
     void aRefusalIsExplained(String status, String type, String body, String text, boolean permanent) throws Exception {
-        try (GatewayStub stub =
-                new GatewayStub(null, GatewayStub.response(GatewayStub.page(status, type, body.replace("~", "\n"))))) {
+        try (GatewayStub stub = new GatewayStub(
+                null, GatewayStub.response(GatewayStub.page(status, type, body.replace("~", "\u001b[2J\n\u202e"))))) {
             LinkRefusedException e = (LinkRefusedException) failure(stub.uri(), null);
             assertThat(e).hasMessageContaining(text).hasMessageContaining("the gateway at 127.0.0.1:");
             assertThat(e.isPermanent()).isEqualTo(permanent);

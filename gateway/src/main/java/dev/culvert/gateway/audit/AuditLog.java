@@ -1,10 +1,12 @@
 package dev.culvert.gateway.audit;
 
+import dev.culvert.command.Printable;
 import io.netty.util.internal.PlatformDependent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -147,7 +149,8 @@ public final class AuditLog implements AutoCloseable {
     }
 
     private static void append(ByteArrayOutputStream chunk, AuditRecord record) {
-        chunk.writeBytes(JSON.writeValueAsBytes(record.line()));
+        chunk.writeBytes(
+                Printable.escape(JSON.writeValueAsString(record.line())).getBytes(StandardCharsets.UTF_8));
         chunk.write('\n');
     }
 

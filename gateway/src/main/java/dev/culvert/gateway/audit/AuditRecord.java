@@ -1,5 +1,6 @@
 package dev.culvert.gateway.audit;
 
+import dev.culvert.command.Printable;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -8,8 +9,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One line of the audit log. Never holds a token, a key or payload; texts of strangers are cut and cleaned by whoever makes
- * the record. docs/operations.md describes the fields.
+ * One line of the audit log. Never holds a token, a key or payload; its texts are cut and escaped here, whoever
+ * chose them. docs/operations.md describes the fields.
  */
 public sealed interface AuditRecord {
     /** When it happened. */
@@ -246,7 +247,7 @@ public sealed interface AuditRecord {
         out.put("event", event());
         fields().forEach((name, value) -> {
             if (value != null) {
-                out.put(name, value);
+                out.put(name, value instanceof String text ? Printable.text(text) : value);
             }
         });
         return out;

@@ -81,8 +81,27 @@ final class AuditLogTest {
                 .containsEntry("seconds", 1.5)
                 .containsEntry("flows", 7)
                 .doesNotContainKey("key");
-        assertThat(parse(lines.get(4)).get("why").toString()).startsWith("a \"quoted\"\nline");
+        assertThat(parse(lines.get(4)).get("why").toString()).startsWith("a \"quoted\"\\u000aline");
         assertThat(Files.getPosixFilePermissions(file)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
+    }
+
+    /** Neither in the file nor in what a program reads out of it and prints. */
+    @Test
+    void noTextStandsInALineAsStrangersWroteIt() throws Exception {
+        String evil = "\u001b[2J\u009b2J\u202e\u2028\r\n\ud800\u007f" + "x".repeat(100_000);
+        Path file = dir.resolve("audit.jsonl");
+        try (AuditLog log = AuditLog.to(file)) {
+            log.add(new AuditRecord.LinkDown(
+                    NOW, new AuditRecord.Holder(3, evil, evil, evil, evil, evil), evil, 7, Duration.ZERO));
+            log.add(new AuditRecord.TokenRevoked(NOW, Map.of("reason", "\u202e\u009b\ud800"), 2));
+        }
+        List<String> lines = Files.readAllLines(file);
+        assertThat(lines)
+                .hasSize(2)
+                .allSatisfy(l ->
+                        assertThat(l).doesNotContainPattern("[\\p{C}\\p{Zl}]").hasSizeLessThan(8_192));
+        assertThat(parse(lines.get(0)).get("why").toString())
+                .startsWith("\\u001b[2J\\u009b2J\\u202e\\u2028\\u000d\\u000a\\ud800\\u007fx");
     }
 
     /** A sink that takes nothing until it is told to. */

@@ -1,5 +1,6 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.SecretException;
 import dev.culvert.token.StateException;
@@ -43,7 +44,8 @@ public final class HolderOptions {
      * @param kind of which the token must be; also the program's name
      */
     public Holder read(Token.Kind kind) throws SecretException, TokenException, StateException {
-        String jwt = token.resolve(System.getenv(), System.in, line -> System.err.println(kind + ": warning: " + line));
+        String jwt = token.resolve(
+                System.getenv(), System.in, line -> System.err.println(kind + ": warning: " + Printable.line(line)));
         Token read = TokenReader.read(jwt, kind);
         String pin = read.pin();
         HolderKey key = HolderKey.forToken(directory(kind), read);

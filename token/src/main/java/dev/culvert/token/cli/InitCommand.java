@@ -71,14 +71,13 @@ final class InitCommand extends Subcommand {
             print(fields);
             return 0;
         }
-        out().println("state      " + directory.path());
-        out().println("key        " + key + (encrypted ? " (under a passphrase)" : ""));
-        out().println("authority  " + directory.caPin());
-        out().println("gateway    "
+        print("state      " + directory.path());
+        print("key        " + key + (encrypted ? " (under a passphrase)" : ""));
+        print("authority  " + directory.caPin());
+        print("gateway    "
                 + (urls.isEmpty()
                         ? "not set: run token init --gateway wss://host:port before making tokens"
                         : urls.stream().map(URI::toString).collect(Collectors.joining(", "))));
-        out().flush();
         return 0;
     }
 }

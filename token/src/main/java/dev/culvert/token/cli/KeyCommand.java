@@ -149,12 +149,11 @@ final class KeyCommand implements Runnable {
                         "keyId", fresh, "keys", uses.stream().map(Use::fields).toList()));
                 return 0;
             }
-            out().println("new key " + fresh + " signs from now on");
+            print("new key " + fresh + " signs from now on");
             for (Use use : uses.subList(1, uses.size())) {
-                out().println("key " + use.id() + " is still used by " + use.words()
+                print("key " + use.id() + " is still used by " + use.words()
                         + (use.tokens.isEmpty() ? ": end it with token key retire " + use.id() : ""));
             }
-            out().flush();
             return 0;
         }
     }
@@ -191,9 +190,8 @@ final class KeyCommand implements Runnable {
             if (json) {
                 print(Objects.requireNonNull(use).fields());
             } else {
-                out().println("key " + keyId + " is retired"
+                print("key " + keyId + " is retired"
                         + (use == null || use.tokens.isEmpty() ? "" : "; refused from now on: " + use.words()));
-                out().flush();
             }
             return 0;
         }
@@ -231,8 +229,7 @@ final class KeyCommand implements Runnable {
                     .changePassphrase(
                             passphrase.source(root()),
                             remove ? null : what -> PassphraseOption.choose(root(), newFile, "New passphrase: "));
-            out().println(remove ? "the signing key is not encrypted any more" : "the signing key is encrypted");
-            out().flush();
+            print(remove ? "the signing key is not encrypted any more" : "the signing key is encrypted");
             return 0;
         }
     }

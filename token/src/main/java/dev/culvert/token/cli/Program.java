@@ -1,5 +1,6 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.command.Printable;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
@@ -49,7 +50,7 @@ public final class Program {
         String message = e.getMessage() == null ? e.toString() : e.getMessage();
         PrintWriter err = where.getErr();
         err.println(where.getCommandSpec().root().name() + ": "
-                + message.replace('\n', ' ').replace('\r', ' '));
+                + Printable.line(message.replace('\n', ' ').replace('\r', ' ')));
         err.flush();
     }
 

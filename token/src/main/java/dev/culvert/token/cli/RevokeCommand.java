@@ -84,17 +84,16 @@ final class RevokeCommand extends Subcommand {
             return 0;
         }
         for (IssuedTokens.Entry token : ended) {
-            out().println("revoked " + token.kind() + " token " + token.id() + " of " + token.name()
+            print("revoked " + token.kind() + " token " + token.id() + " of " + token.name()
                     + ", which was valid until " + token.expires());
         }
         if (ended.isEmpty()) {
-            out().println(
-                            entry.id() != null
-                                    ? "revoked " + entry.id() + "; token list knows no such token in force"
-                                    : "revoked what was made for " + entry.name()
-                                            + " until now; token list knows no such token in force");
+            print(
+                    entry.id() != null
+                            ? "revoked " + entry.id() + "; token list knows no such token in force"
+                            : "revoked what was made for " + entry.name()
+                                    + " until now; token list knows no such token in force");
         }
-        out().flush();
         return 0;
     }
 

@@ -42,11 +42,10 @@ final class ShowCommand extends Subcommand {
             print(fields);
         } else {
             TokenText.print(
-                    out(),
+                    this::print,
                     token,
                     verdict.word + ": " + verdict.detail,
                     root().clock.instant());
-            out().flush();
         }
         return verdict.acceptable ? 0 : 1;
     }

@@ -1,5 +1,6 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import java.io.PrintWriter;
@@ -33,9 +34,15 @@ abstract class Subcommand implements Callable<Integer> {
         return spec.commandLine().getOut();
     }
 
+    /** A line on standard output. */
+    final void print(String line) {
+        out().println(Printable.escape(line));
+        out().flush();
+    }
+
     /** A line on standard error. */
     final void say(String line) {
-        spec.commandLine().getErr().println(line);
+        spec.commandLine().getErr().println(Printable.line(line));
         spec.commandLine().getErr().flush();
     }
 
@@ -56,8 +63,7 @@ abstract class Subcommand implements Callable<Integer> {
     }
 
     final void print(Map<String, ?> json) {
-        out().println(JsonUtil.toJson(json));
-        out().flush();
+        print(JsonUtil.toJson(json));
     }
 
     /** Prints rows below headings, each column as wide as its widest cell. */
@@ -76,8 +82,7 @@ abstract class Subcommand implements Callable<Integer> {
                 text.append(line.get(i))
                         .append(" ".repeat(widths[i] - line.get(i).length() + 2));
             }
-            out().println(text.toString().stripTrailing());
+            print(text.toString().stripTrailing());
         }
-        out().flush();
     }
 }

@@ -6,13 +6,13 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.PublishRight;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
-import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /** A token for people and for scripts. Never the token itself. */
@@ -57,37 +57,37 @@ final class TokenText {
     }
 
     /** Paragraphs, with a line about its genuineness. */
-    static void print(PrintWriter out, Token token, String status, Instant now) {
-        out.println(token.kind() + " token of " + token.name());
-        out.println("  id        " + token.id());
-        out.println("  gateways  " + String.join(", ", texts(token.gateways())));
-        out.println("  audience  " + String.join(", ", texts(token.terms().audience())));
+    static void print(Consumer<String> out, Token token, String status, Instant now) {
+        out.accept(token.kind() + " token of " + token.name());
+        out.accept("  id        " + token.id());
+        out.accept("  gateways  " + String.join(", ", texts(token.gateways())));
+        out.accept("  audience  " + String.join(", ", texts(token.terms().audience())));
         String pin = token.pin();
-        out.println("  trusts    "
+        out.accept("  trusts    "
                 + (pin == null
                         ? "certificates of the public web PKI"
                         : "only the certificate authority with pin " + pin));
-        out.println("  issued    " + token.issuedAt());
-        out.println("  valid     from " + token.notBefore() + " until " + token.expires() + " ("
+        out.accept("  issued    " + token.issuedAt());
+        out.accept("  valid     from " + token.notBefore() + " until " + token.expires() + " ("
                 + remaining(now, token.expires()) + ")");
-        out.println("  key       " + token.keyId());
-        out.println("  binding   " + binding(token));
-        out.println("  status    " + status);
+        out.accept("  key       " + token.keyId());
+        out.accept("  binding   " + binding(token));
+        out.accept("  status    " + status);
         if (token instanceof ClientToken client) {
-            out.println("  may reach");
-            client.grants().forEach(grant -> out.println("    " + sentence(grant)));
-            out.println(client.routes().isEmpty() ? "  routes    all that it may reach" : "  routes");
+            out.accept("  may reach");
+            client.grants().forEach(grant -> out.accept("    " + sentence(grant)));
+            out.accept(client.routes().isEmpty() ? "  routes    all that it may reach" : "  routes");
             client.routes()
-                    .forEach(route -> out.println("    " + route.prefix()
+                    .forEach(route -> out.accept("    " + route.prefix()
                             + (route.agent() == null ? "" : ", through agent " + route.agent())));
             if (!client.domains().isEmpty()) {
-                out.println("  domains   " + String.join(", ", client.domains()));
+                out.accept("  domains   " + String.join(", ", client.domains()));
             }
         } else if (token instanceof AgentToken agent) {
-            out.println("  may serve");
-            agent.routes().forEach(route -> out.println("    " + route));
-            out.println("  may publish" + (agent.publish().isEmpty() ? " nothing" : ""));
-            agent.publish().forEach(right -> out.println("    " + sentence(right)));
+            out.accept("  may serve");
+            agent.routes().forEach(route -> out.accept("    " + route));
+            out.accept("  may publish" + (agent.publish().isEmpty() ? " nothing" : ""));
+            agent.publish().forEach(right -> out.accept("    " + sentence(right)));
         }
     }
 

@@ -62,9 +62,7 @@ final class VerifyCommand extends Subcommand {
             if (json) {
                 print(answer);
             } else {
-                out().println("accepted: " + token.kind() + " token of " + token.name() + ", valid until "
-                        + token.expires());
-                out().flush();
+                print("accepted: " + token.kind() + " token of " + token.name() + ", valid until " + token.expires());
             }
             return 0;
         } catch (TokenException e) {

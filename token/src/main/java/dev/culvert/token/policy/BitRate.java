@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.Quote;
+import dev.culvert.command.Printable;
 import java.math.BigDecimal;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -46,11 +46,11 @@ public record BitRate(long bitsPerSecond) {
         Matcher m = SYNTAX.matcher(text.strip());
         if (!m.matches()) {
             throw new IllegalArgumentException(
-                    "'" + Quote.shorten(text) + "' is no bandwidth; write a number and a unit, like 20 Mbit/s");
+                    "'" + Printable.shorten(text) + "' is no bandwidth; write a number and a unit, like 20 Mbit/s");
         }
         BigDecimal number = new BigDecimal(m.group(1));
         if (m.group(2) == null) {
-            throw new IllegalArgumentException("bandwidth '" + Quote.shorten(text) + "' has no unit (" + KNOWN
+            throw new IllegalArgumentException("bandwidth '" + Printable.shorten(text) + "' has no unit (" + KNOWN
                     + "); did you mean '" + m.group(1) + " Mbit/s'?");
         }
         String unit = m.group(2).strip();
@@ -69,12 +69,12 @@ public record BitRate(long bitsPerSecond) {
         // "Mb/s" and "Mbps" are bits by custom, "MB/s" and "MBps" bytes.
         if (bytes.matches() && (unit.indexOf('B') >= 0 || lower.contains("byte"))) {
             BigDecimal bits = number.scaleByPowerOfTen(power(bytes.group(1))).multiply(BigDecimal.valueOf(8));
-            return "'" + Quote.shorten(unit) + "' is bytes, and bandwidth is written in bits; did you mean '"
+            return "'" + Printable.shorten(unit) + "' is bytes, and bandwidth is written in bits; did you mean '"
                     + text(bits.min(BigDecimal.valueOf(Long.MAX_VALUE)).longValue()) + "'?";
         }
         int prefix = PREFIXES.toLowerCase(Locale.ROOT).indexOf(lower.charAt(0));
         String cure = prefix >= 0 ? "did you mean '" + PREFIXES.charAt(prefix) + "bit/s'?" : "known: " + KNOWN;
-        return "unit '" + Quote.shorten(unit) + "' of a bandwidth is not known; " + cure;
+        return "unit '" + Printable.shorten(unit) + "' of a bandwidth is not known; " + cure;
     }
 
     private static int power(String prefix) {

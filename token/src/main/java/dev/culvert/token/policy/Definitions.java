@@ -1,10 +1,10 @@
 package dev.culvert.token.policy;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.HostPattern;
 import dev.culvert.token.PortRanges;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Quote;
 import dev.culvert.token.Target;
 import dev.culvert.token.policy.YamlNode.Mapping;
 import dev.culvert.token.policy.YamlNode.Scalar;
@@ -159,18 +159,20 @@ final class Definitions {
             String name = word.substring(prefix.length());
             if (!known.contains(name)) {
                 problems.add(
-                        text, many + " '" + Quote.shorten(name) + "' is not defined; " + Problems.meant(name, known));
+                        text,
+                        many + " '" + Printable.shorten(name) + "' is not defined; " + Problems.meant(name, known));
                 return null;
             }
             return new Selector(kind, name);
         }
         if (known.contains(word)) {
-            problems.add(text, "'" + Quote.shorten(word) + "' is a " + many + "; write " + prefix + word);
+            problems.add(text, "'" + Printable.shorten(word) + "' is a " + many + "; write " + prefix + word);
             return null;
         }
         if (word.indexOf(':') >= 0) {
             problems.add(
-                    text, "'" + Quote.shorten(word) + "' is no " + one + "; write a name, " + prefix + "NAME or \"*\"");
+                    text,
+                    "'" + Printable.shorten(word) + "' is no " + one + "; write a name, " + prefix + "NAME or \"*\"");
             return null;
         }
         return holder(one, text) ? new Selector(Selector.Kind.NAME, word) : null;
@@ -190,7 +192,7 @@ final class Definitions {
                     && host.name().indexOf('.') < 0) {
                 problems.add(
                         text,
-                        "host '" + Quote.shorten(text.text()) + "' is not defined; "
+                        "host '" + Printable.shorten(text.text()) + "' is not defined; "
                                 + Problems.meant(text.text(), hosts.keySet())
                                 + " A name without a dot stands under 'hosts:'");
                 return List.of();
@@ -226,7 +228,7 @@ final class Definitions {
                 known.addAll(services.keySet());
                 problems.add(
                         text,
-                        (withServices ? "service '" : "port '") + Quote.shorten(word) + "' is not known; "
+                        (withServices ? "service '" : "port '") + Printable.shorten(word) + "' is not known; "
                                 + (withServices
                                         ? Problems.meant(word, known)
                                                 + " Ports are written like 443, 80,443/tcp or 8000-8100/udp"

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.Quote;
+import dev.culvert.command.Printable;
 import dev.culvert.token.policy.YamlNode.Mapping;
 import dev.culvert.token.policy.YamlNode.Member;
 import dev.culvert.token.policy.YamlNode.Scalar;
@@ -39,7 +39,7 @@ final class Fields {
             } else {
                 problems.add(
                         key,
-                        what + " has no '" + Quote.shorten(key.text()) + "'; " + Problems.meant(key.text(), known));
+                        what + " has no '" + Printable.shorten(key.text()) + "'; " + Problems.meant(key.text(), known));
             }
         });
     }
@@ -53,7 +53,7 @@ final class Fields {
             if (first != null) {
                 problems.add(
                         member.key(),
-                        what + " has '" + Quote.shorten(member.key().text()) + "' on line " + first.line()
+                        what + " has '" + Printable.shorten(member.key().text()) + "' on line " + first.line()
                                 + " already; join the two");
             } else {
                 out.put(member.key(), member.value());

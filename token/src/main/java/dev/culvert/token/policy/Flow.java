@@ -1,9 +1,9 @@
 package dev.culvert.token.policy;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.HostPattern;
 import dev.culvert.token.IpLiteral;
 import dev.culvert.token.PortRanges;
-import dev.culvert.token.Quote;
 import dev.culvert.token.Transport;
 import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +52,7 @@ public record Flow(
         }
         String name = HostPattern.normalize(parts.host());
         if (name == null) {
-            throw new IllegalArgumentException("destination '" + Quote.shorten(text) + "' has no host; " + FORM);
+            throw new IllegalArgumentException("destination '" + Printable.shorten(text) + "' has no host; " + FORM);
         }
         return parts.toName(name);
     }
@@ -66,11 +66,11 @@ public record Flow(
         }
         int colon = host.lastIndexOf(':');
         if (colon <= 0 || host.indexOf(':') != colon && host.charAt(0) != '[') {
-            throw new IllegalArgumentException("destination '" + Quote.shorten(text) + "' has no port; " + FORM);
+            throw new IllegalArgumentException("destination '" + Printable.shorten(text) + "' has no port; " + FORM);
         }
         PortRanges port = PortRanges.parse(host.substring(colon + 1));
         if (port.ranges() != 1 || port.first(0) != port.last(0)) {
-            throw new IllegalArgumentException("destination '" + Quote.shorten(text) + "' has many ports; " + FORM);
+            throw new IllegalArgumentException("destination '" + Printable.shorten(text) + "' has many ports; " + FORM);
         }
         return new Parts(bare(host.substring(0, colon)), transport, port.first(0));
     }

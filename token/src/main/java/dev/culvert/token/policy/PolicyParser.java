@@ -1,10 +1,10 @@
 package dev.culvert.token.policy;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.HostPattern;
 import dev.culvert.token.IpLiteral;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Quote;
 import dev.culvert.token.Target;
 import dev.culvert.token.policy.YamlNode.Scalar;
 import dev.culvert.token.policy.YamlNode.Sequence;
@@ -133,17 +133,17 @@ public final class PolicyParser {
             return "";
         }
         String name = text.text();
-        if (name.length() > MAX_NAME || name.chars().anyMatch(c -> c < ' ' || c == 0x7f || c == '\'')) {
+        if (name.length() > MAX_NAME || !Printable.escape(name).equals(name) || name.indexOf('\'') >= 0) {
             problems.add(
                     text,
-                    "name '" + Quote.shorten(name) + "' does not fit into a log line; use up to " + MAX_NAME
+                    "name '" + Printable.shorten(name) + "' does not fit into a log line; use up to " + MAX_NAME
                             + " printable characters without '");
         }
         Integer before = ruleNames.putIfAbsent(name, text.line());
         if (before != null) {
             problems.add(
                     text,
-                    "name '" + Quote.shorten(name) + "' stands on line " + before
+                    "name '" + Printable.shorten(name) + "' stands on line " + before
                             + " already; logs could not tell the two apart");
         }
         return name;
@@ -191,7 +191,7 @@ public final class PolicyParser {
         } catch (IllegalArgumentException e) {
             problems.add(
                     text,
-                    "public name '" + Quote.shorten(text.text())
+                    "public name '" + Printable.shorten(text.text())
                             + "' is not a host name; write wiki.example.com or \"*.apps.example.com\"");
             return null;
         }
@@ -247,7 +247,7 @@ public final class PolicyParser {
                 return value;
             }
         }
-        problems.add(text, "'" + Quote.shorten(t) + "' is no limit; write a number from 1 to 999999999");
+        problems.add(text, "'" + Printable.shorten(t) + "' is no limit; write a number from 1 to 999999999");
         return ClientLimits.UNLIMITED;
     }
 
@@ -314,7 +314,7 @@ public final class PolicyParser {
                 if (address == null && parts.host().indexOf('.') < 0) {
                     problems.add(
                             text,
-                            "host '" + Quote.shorten(parts.host()) + "' is not defined; "
+                            "host '" + Printable.shorten(parts.host()) + "' is not defined; "
                                     + Problems.meant(parts.host(), definitions.hosts.keySet()));
                     continue;
                 }

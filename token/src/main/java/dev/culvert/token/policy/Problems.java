@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.Quote;
+import dev.culvert.command.Printable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -47,7 +47,7 @@ final class Problems {
             }
         }
         if (best != null) {
-            return "did you mean '" + Quote.shorten(best) + "'?";
+            return "did you mean '" + Printable.shorten(best) + "'?";
         }
         return known.isEmpty()
                 ? "none is defined"
@@ -55,7 +55,7 @@ final class Problems {
                         + known.stream()
                                 .sorted()
                                 .limit(MAX_LISTED)
-                                .map(Quote::shorten)
+                                .map(Printable::shorten)
                                 .collect(Collectors.joining(", "))
                         + (known.size() > MAX_LISTED ? ", ..." : "");
     }

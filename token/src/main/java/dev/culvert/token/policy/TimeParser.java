@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.Quote;
+import dev.culvert.command.Printable;
 import dev.culvert.token.policy.YamlNode.Scalar;
 import dev.culvert.token.policy.YamlNode.Sequence;
 import java.time.DateTimeException;
@@ -61,7 +61,7 @@ final class TimeParser {
         } catch (DateTimeException e) {
             problems.add(
                     zoneText,
-                    "zone '" + Quote.shorten(zoneText.text()) + "' is not known; "
+                    "zone '" + Printable.shorten(zoneText.text()) + "' is not known; "
                             + Problems.meant(zoneText.text(), ZoneId.getAvailableZoneIds()));
             return null;
         }
@@ -88,7 +88,7 @@ final class TimeParser {
                 if (first < 0 || last < 0) {
                     problems.add(
                             text,
-                            "day '" + Quote.shorten(part.strip()) + "' is not known; write mon, tue, wed, thu, fri,"
+                            "day '" + Printable.shorten(part.strip()) + "' is not known; write mon, tue, wed, thu, fri,"
                                     + " sat, sun or ranges like mon-fri");
                     right = false;
                     continue;
@@ -118,7 +118,7 @@ final class TimeParser {
                 return hour * 60 + minute;
             }
         }
-        problems.add(text, "time '" + Quote.shorten(t) + "' is none; write hours and minutes like 08:00 or 24:00");
+        problems.add(text, "time '" + Printable.shorten(t) + "' is none; write hours and minutes like 08:00 or 24:00");
         return -1;
     }
 
@@ -133,7 +133,7 @@ final class TimeParser {
         } catch (DateTimeException e) {
             problems.add(
                     text,
-                    "moment '" + Quote.shorten(text.text())
+                    "moment '" + Printable.shorten(text.text())
                             + "' is none; write date, time and offset like 2027-01-31T18:00:00Z or 2027-01-31T18:00:00+01:00");
             return null;
         }

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.Quote;
+import dev.culvert.command.Printable;
 import dev.culvert.token.policy.YamlNode.Mapping;
 import dev.culvert.token.policy.YamlNode.Member;
 import dev.culvert.token.policy.YamlNode.Scalar;
@@ -61,7 +61,7 @@ final class YamlReader {
             throw new PolicyException(
                     mark.map(m -> m.getLine() + 1).orElse(1),
                     mark.map(m -> m.getColumn() + 1).orElse(1),
-                    "this is not YAML: " + Quote.shorten(String.valueOf(e.getProblem()))
+                    "this is not YAML: " + Printable.shorten(String.valueOf(e.getProblem()))
                             + "; check indentation, quotes and brackets here and on the line before");
         } catch (YamlEngineException e) {
             String message = String.valueOf(e.getMessage());
@@ -69,7 +69,7 @@ final class YamlReader {
                     1,
                     1,
                     "this is not YAML: "
-                            + Quote.shorten(message.lines().findFirst().orElse(message))
+                            + Printable.shorten(message.lines().findFirst().orElse(message))
                             + "; write it in UTF-8 without control characters");
         }
     }

@@ -21,8 +21,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jose4j.json.JsonUtil;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assertions;
@@ -171,6 +173,33 @@ class TokenCommandTest {
                 .containsEntry("verification", "unverified")
                 .containsEntry("kind", "client")
                 .containsEntry("grants", List.of("office:192.168.77.0/24"));
+    }
+
+    /** A token is a stranger's text until its signature is verified, and "show" shows it without. */
+    @Test
+    void noTextOfATokenReachesTheTerminalAsItIs() {
+        String[] parts = client().split("\\.", -1);
+        String evil = "\\u001b]0;x\\u0007\\r\\n\\u009b2J\\u202e\\u2028\\ud800\\u00ad";
+        int shown = 0;
+        for (int part = 0; part < 2; part++) {
+            String json = new String(Base64.getUrlDecoder().decode(parts[part]), StandardCharsets.UTF_8);
+            for (int at = json.indexOf('"'); at >= 0; at = json.indexOf('"', at + 1)) {
+                String[] hostile = parts.clone();
+                hostile[part] = Base64.getUrlEncoder()
+                        .withoutPadding()
+                        .encodeToString((json.substring(0, at + 1) + evil + json.substring(at + 1))
+                                .getBytes(StandardCharsets.UTF_8));
+                for (String[] args : new String[][] {{"show", "-"}, {"show", "--json", "-"}, {"verify", "-"}}) {
+                    stdin = text(String.join(".", hostile));
+                    Result result = run(Stream.concat(Stream.of(args), Stream.of("--state", state))
+                            .toArray(String[]::new));
+                    assertThat((result.out + result.err).replace(System.lineSeparator(), ""))
+                            .doesNotContainPattern("[\\p{C}\\p{Zl}\\p{Zp}]");
+                    shown += (result.out + result.err).length();
+                }
+            }
+        }
+        assertThat(shown).isGreaterThan(1_000);
     }
 
     @Test
