@@ -1,12 +1,12 @@
 package dev.culvert.gateway;
 
 import dev.culvert.tunnel.LinkProof;
+import dev.culvert.tunnel.limit.RateLimit;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
@@ -15,7 +15,7 @@ import java.util.function.LongSupplier;
  * all the same: with a token that was good here before at once, with a new one as soon as it is among those that are
  * looked at. A signature cannot be guessed; what is defended is the one thread that verifies, and the log.
  *
- * <p>Networks are those of {@link GatewayChannel#network}. From any thread.
+ * <p>Networks are those of {@link Network}, at each of its levels. From any thread.
  */
 final class AttemptLimiter {
     /** Wrong tokens at once that cost nothing: an office whose tokens have all expired overnight. */
@@ -24,11 +24,14 @@ final class AttemptLimiter {
     /** Wrong tokens at once from which on a network is refused; until then it is slowed. */
     static final int REFUSE = 130;
 
-    /** One wrong token is forgiven in so long. */
-    private static final long FORGIVE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** Wrong tokens that are forgiven, a second. */
+    private static final int FORGIVEN_PER_SECOND = 1;
 
-    /** What a network's debt can grow to: it is not refused any more half a minute after its last wrong token. */
-    private static final long MAX_DEBT_NANOS = (REFUSE + 30) * FORGIVE_NANOS;
+    /**
+     * What a wider network may do more than its narrowest, at each level of {@link Network}: a /48 has 65,536 /64, and would
+     * else have as many times as much for free.
+     */
+    private static final int[] WIDER = {1, 4, 16};
 
     /** How long the answer to a wrong token takes in a network that is slowed; its connections are bounded too. */
     static final long DELAY_MILLIS = 1_000;
@@ -45,15 +48,21 @@ final class AttemptLimiter {
     /** What to make of a wrong token. */
     record Failure(boolean report, long unreported, long delayMillis) {}
 
-    /** Times in nanoTime: all wrong tokens are forgiven at {@code clear}, all looks are free again at {@code looks}. */
-    private static final class Network {
-        long clear;
-        long looks;
-        long unreported;
+    /** One network: which failures cost nothing, which are still looked at, and what is looked at all the same. */
+    private static final class Debt {
+        final RateLimit free;
+        final RateLimit slowed;
+        final RateLimit looks;
+
+        Debt(int times, long now) {
+            free = new RateLimit(times * FREE, times * FORGIVEN_PER_SECOND, now);
+            slowed = new RateLimit(times * REFUSE, times * FORGIVEN_PER_SECOND, now);
+            looks = new RateLimit(times * LOOKS_PER_SECOND, times * LOOKS_PER_SECOND, now);
+        }
     }
 
     private final LongSupplier nanoTime;
-    private final Map<InetAddress, Network> networks = lastUsed(MAX_NETWORKS);
+    private final Map<Network, Debt> networks = lastUsed(MAX_NETWORKS);
     private final Map<Long, Boolean> good = lastUsed(MAX_GOOD);
 
     AttemptLimiter(LongSupplier nanoTime) {
@@ -71,55 +80,62 @@ final class AttemptLimiter {
         };
     }
 
-    /** Whether a token from this network shall be looked at. */
+    /** Whether a token from this address shall be looked at. */
     synchronized boolean admits(InetAddress from, String token) {
-        Network network = networks.get(from);
         long now = nanoTime.getAsLong();
-        if (network == null || network.clear - now < REFUSE * FORGIVE_NANOS || good.containsKey(key(token))) {
-            return true;
+        boolean known = good.containsKey(key(from, token));
+        for (int level = 0; level < Network.LEVELS; level++) {
+            Debt debt = networks.get(Network.of(from, level));
+            if (debt != null && debt.slowed.isEmpty(now) && !known && !debt.looks.takes(now)) {
+                return false;
+            }
         }
-        long second = TimeUnit.SECONDS.toNanos(1);
-        long looks = Math.max(network.looks - now, 0) + second / LOOKS_PER_SECOND;
-        if (looks > second) {
-            network.unreported++;
-            return false;
-        }
-        network.looks = now + looks;
         return true;
     }
 
     /** A token was wrong. */
     synchronized Failure failed(InetAddress from, String token) {
-        good.remove(key(token));
+        good.remove(key(from, token));
+        return count(from);
+    }
+
+    /** A token was right, and nothing showed that its key is there; it may be its holder's all the same. */
+    synchronized void unproven(InetAddress from) {
+        count(from);
+    }
+
+    private Failure count(InetAddress from) {
         long now = nanoTime.getAsLong();
-        Network network = networks.computeIfAbsent(from, a -> {
-            Network n = new Network();
-            n.clear = now;
-            n.looks = now;
-            return n;
-        });
-        long debt = Math.min(Math.max(network.clear - now, 0) + FORGIVE_NANOS, MAX_DEBT_NANOS);
-        network.clear = now + debt;
-        if (debt > FREE * FORGIVE_NANOS) {
-            network.unreported++;
-            return new Failure(false, 0, DELAY_MILLIS);
+        Debt narrowest = debt(from, 0, now);
+        boolean free = true;
+        boolean slowed = true;
+        // What is too much for a network does not count against its neighbours in the wider one.
+        for (int level = 0; level < Network.LEVELS && (free || slowed); level++) {
+            Debt debt = debt(from, level, now);
+            free = free && debt.free.takes(now);
+            slowed = slowed && debt.slowed.takes(now);
         }
-        long before = network.unreported;
-        network.unreported = 0;
-        return new Failure(true, before, 0);
+        return free
+                ? new Failure(true, narrowest.free.takeRefused() + narrowest.looks.takeRefused(), 0)
+                : new Failure(false, 0, DELAY_MILLIS);
+    }
+
+    private Debt debt(InetAddress from, int level, long now) {
+        return networks.computeIfAbsent(Network.of(from, level), n -> new Debt(WIDER[level], now));
     }
 
     /** A token was good: it is looked at from now on, whoever else is wrong in its network. */
-    synchronized void succeeded(String token) {
-        good.put(key(token), true);
+    synchronized void succeeded(InetAddress from, String token) {
+        good.put(key(from, token), true);
     }
 
     synchronized int networkCount() {
         return networks.size();
     }
 
-    private static long key(String token) {
-        return ByteBuffer.wrap(LinkProof.sha256(token.getBytes(StandardCharsets.UTF_8)))
+    /** A token that was good elsewhere is as new here as any: its copy must not open a network's door to an attacker. */
+    private static long key(InetAddress from, String token) {
+        return ByteBuffer.wrap(LinkProof.sha256((Network.of(from, 0) + " " + token).getBytes(StandardCharsets.UTF_8)))
                 .getLong();
     }
 }

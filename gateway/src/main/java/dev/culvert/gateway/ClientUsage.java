@@ -3,6 +3,7 @@ package dev.culvert.gateway;
 import dev.culvert.token.policy.BitRate;
 import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.tunnel.Bandwidth;
+import dev.culvert.tunnel.limit.RateLimit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -10,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What one client uses now, over all links of its name, held against the limits of the policy. From any thread. */
 final class ClientUsage {
+    /** Refusals of one client that are logged: at once, and a second. */
+    private static final int LOG_LINES = 20;
+
     private static final long NANOS_PER_SECOND = 1_000_000_000L;
 
     private final AtomicInteger flows = new AtomicInteger();
@@ -20,7 +24,7 @@ final class ClientUsage {
     /** Links that share this; guarded by the registry's map. */
     int links;
 
-    private final LogLimiter refusals = new LogLimiter();
+    private final RateLimit refusals = new RateLimit(LOG_LINES, 1);
 
     private final LongAdder waits;
     private @Nullable Bandwidth up;
@@ -103,6 +107,6 @@ final class ClientUsage {
 
     /** Whether a refusal may be logged now. */
     boolean mayLog() {
-        return refusals.allows();
+        return refusals.takes();
     }
 }

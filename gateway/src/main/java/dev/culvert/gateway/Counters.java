@@ -24,7 +24,7 @@ final class Counters {
     final LongAdder unknownFrame = new LongAdder();
     /** Upgrades refused: bad, expired or foreign tokens. */
     final LongAdder refusedTokens = new LongAdder();
-    /** Connections closed at once because too many from one address had not authenticated. */
+    /** Connections closed at once because their network had too many that are not links, or memory was short. */
     final LongAdder refusedConnections = new LongAdder();
 
     @Override

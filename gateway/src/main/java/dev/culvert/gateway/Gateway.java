@@ -74,6 +74,7 @@ public final class Gateway implements AutoCloseable {
     private final PolicyKeeper policy;
     private final Channel listener;
     private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final Strangers strangers;
     private volatile GatewayChannel.@Nullable ServedTls tls;
 
     /**
@@ -100,6 +101,7 @@ public final class Gateway implements AutoCloseable {
             @Nullable Path policyFile)
             throws IOException {
         this.audit = audit;
+        strangers = new Strangers(System::nanoTime, !secure);
         Revocations revocations = state.revocations();
         TrustFiles trust = state.trust();
         registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()), revocations::isRevoked, audit);
@@ -140,7 +142,7 @@ public final class Gateway implements AutoCloseable {
             // Behind a proxy all connections come from its address: nobody could be told apart.
             AttemptLimiter limiter = secure ? new AttemptLimiter(System::nanoTime) : null;
             LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, settings);
-            GatewayChannel initializer = new GatewayChannel(secure ? this::tls : null, shared);
+            GatewayChannel initializer = new GatewayChannel(secure ? this::tls : null, shared, strangers);
             listener = new ServerBootstrap()
                     .group(loops)
                     .channel(EventLoops.serverSocketChannel())
@@ -244,6 +246,10 @@ public final class Gateway implements AutoCloseable {
     /** Reads the policy file again, whether it has changed or not. From any thread. */
     public void reloadPolicy() {
         policy.reloadSoon();
+    }
+
+    Strangers strangers() {
+        return strangers;
     }
 
     LinkRegistry registry() {

@@ -2,27 +2,47 @@ package dev.culvert.gateway;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.DateFormatter;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import java.nio.charset.StandardCharsets;
 import java.util.Date;
+import java.util.concurrent.TimeUnit;
 
 /** What one HTTP connection is answered, as an ordinary web server would. On its event loop. */
 final class HttpAnswers {
     private static final String TEXT = "text/plain";
     private static final String HTML = "text/html";
 
+    /**
+     * How long input is read and thrown away behind the last answer to a request that has not come whole: a connection that
+     * is closed with input unread is reset, and the answer with it.
+     */
+    private static final long LINGER_MILLIS = 1_000;
+
+    private final RequestReader reader;
     private boolean ended;
+
+    /** @param reader what hands on requests: it stops after the last answer */
+    HttpAnswers(RequestReader reader) {
+        this.reader = reader;
+    }
+
+    /** Whether a body follows, as the request says. */
+    static boolean hasBody(HttpRequest request) {
+        return request.headers().contains(HttpHeaderNames.TRANSFER_ENCODING)
+                || HttpUtil.getContentLength(request, 0L) > 0;
+    }
 
     /** The last answer has been written: nothing more is said on this connection. */
     boolean hasEnded() {
@@ -32,7 +52,7 @@ final class HttpAnswers {
     /** The page of a status, as web servers have them. */
     void status(
             ChannelHandlerContext ctx,
-            FullHttpRequest request,
+            HttpRequest request,
             HttpResponseStatus status,
             boolean close,
             CharSequence... headers) {
@@ -40,15 +60,14 @@ final class HttpAnswers {
         send(ctx, request, status, HTML, html, close, headers);
     }
 
-    void page(
-            ChannelHandlerContext ctx, FullHttpRequest request, HttpResponseStatus status, String html, boolean close) {
+    void page(ChannelHandlerContext ctx, HttpRequest request, HttpResponseStatus status, String html, boolean close) {
         send(ctx, request, status, HTML, html, close);
     }
 
     /** One line for whoever has a token of ours. */
     void line(
             ChannelHandlerContext ctx,
-            FullHttpRequest request,
+            HttpRequest request,
             HttpResponseStatus status,
             String line,
             boolean close,
@@ -58,7 +77,7 @@ final class HttpAnswers {
 
     private void send(
             ChannelHandlerContext ctx,
-            FullHttpRequest request,
+            HttpRequest request,
             HttpResponseStatus status,
             String type,
             String text,
@@ -81,16 +100,19 @@ final class HttpAnswers {
         for (int i = 0; i < headers.length; i += 2) {
             response.headers().set(headers[i], headers[i + 1]);
         }
+        boolean unread = request.decoderResult().isFailure() || hasBody(request);
         // Whoever sends a body, or reads no answers, is nobody's browser. After a body it is also where a proxy before
         // us and we could disagree about the next request's beginning.
-        if (close
-                || !HttpUtil.isKeepAlive(request)
-                || request.content().isReadable()
-                || request.headers().contains(HttpHeaderNames.TRANSFER_ENCODING)
-                || !ctx.channel().isWritable()) {
+        if (close || !HttpUtil.isKeepAlive(request) || unread || !ctx.channel().isWritable()) {
             ended = true;
+            reader.discard();
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-            ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+            ChannelFuture written = ctx.writeAndFlush(response);
+            if (unread) {
+                ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+            } else {
+                written.addListener(ChannelFutureListener.CLOSE);
+            }
         } else {
             ctx.writeAndFlush(response);
         }

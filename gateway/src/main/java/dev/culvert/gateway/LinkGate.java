@@ -9,15 +9,15 @@ import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.LinkUpgrade;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.NetUtil;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -37,7 +37,10 @@ final class LinkGate {
     /** After 429, in seconds: when a few of the wrong tokens are forgiven. */
     private static final String RETRY_AFTER = "10";
 
-    private static final LogLimiter REFUSALS = new LogLimiter();
+    /** Lines of the log about strangers' tokens, where their networks are not told apart: at once, and a second. */
+    private static final int LINES = 20;
+
+    private static final RateLimit REFUSALS = new RateLimit(LINES, 1);
 
     /**
      * What every connection of one listener shares.
@@ -58,6 +61,7 @@ final class LinkGate {
     private final ChannelHandler[] httpHandlers;
     private boolean busy;
     private boolean challenged;
+    private boolean unproven;
 
     /** @param edge the last handler; it and {@code httpHandlers} are taken out when the channel becomes a link */
     LinkGate(Shared shared, HttpAnswers answers, ChannelHandler edge, ChannelHandler... httpHandlers) {
@@ -72,12 +76,11 @@ final class LinkGate {
         return busy;
     }
 
-    /** Takes an upgrade; the request is borrowed. */
-    void upgrade(ChannelHandlerContext ctx, FullHttpRequest request, String bearer) {
+    /** Takes an upgrade. */
+    void upgrade(ChannelHandlerContext ctx, HttpRequest request, String bearer) {
         Channel channel = ctx.channel();
         InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
-        InetAddress network = GatewayChannel.network(remote.getAddress());
-        if (shared.limiter != null && !shared.limiter.admits(network, bearer)) {
+        if (shared.limiter != null && !shared.limiter.admits(remote.getAddress(), bearer)) {
             shared.registry.counters.refusedTokens.increment();
             answers.status(
                     ctx, request, HttpResponseStatus.TOO_MANY_REQUESTS, true, HttpHeaderNames.RETRY_AFTER, RETRY_AFTER);
@@ -85,23 +88,16 @@ final class LinkGate {
         }
         busy = true;
         channel.config().setAutoRead(false); // what comes now is not HTTP any more
-        request.retain();
         try {
-            shared.verifying.execute(() -> judge(new Attempt(ctx, request, bearer, remote, network)));
+            shared.verifying.execute(() -> judge(new Attempt(ctx, request, bearer, remote)));
         } catch (RejectedExecutionException e) {
-            request.release();
             answers.line(
                     ctx, request, HttpResponseStatus.SERVICE_UNAVAILABLE, "too many links at once; try again", true);
         }
     }
 
-    /** One upgrade; owns its request. */
-    private record Attempt(
-            ChannelHandlerContext ctx,
-            FullHttpRequest request,
-            String bearer,
-            InetSocketAddress remote,
-            InetAddress network) {
+    /** One upgrade. */
+    private record Attempt(ChannelHandlerContext ctx, HttpRequest request, String bearer, InetSocketAddress remote) {
         String from() {
             return NetUtil.toSocketAddressString(remote);
         }
@@ -109,60 +105,62 @@ final class LinkGate {
 
     /** On the verifying thread: signatures cost too much for the event loop that moves packets. */
     private void judge(Attempt a) {
-        Runnable then;
         if (!a.ctx.channel().isActive()) {
-            then = a.request::release; // it gave up while it waited: no time for it
-        } else {
-            Authenticator.Verdict verdict;
-            try {
-                List<String> proofs = a.request.headers().getAll(LinkProof.NAME);
-                verdict = proofs.size() > 1
-                        ? new Authenticator.Refused("more than one proof", false, null)
-                        : shared.authenticator.judge(
-                                a.bearer,
-                                proofs.isEmpty() ? null : proofs.get(0),
-                                a.ctx.channel().attr(GatewayChannel.CERTIFICATE).get(),
-                                a.from());
-            } catch (RuntimeException e) {
-                if (REFUSALS.allows()) {
-                    log.warn("verifying a token from {} failed", a.from(), e);
-                }
-                verdict = new Authenticator.Refused("it could not be verified", false, null);
-            }
-            Authenticator.Verdict decided = verdict;
-            then = () -> answer(a, decided);
+            return; // it gave up while it waited: no time for it
         }
+        Authenticator.Verdict verdict;
         try {
-            a.ctx.executor().execute(then);
+            List<String> proofs = a.request.headers().getAll(LinkProof.NAME);
+            verdict = proofs.size() > 1
+                    ? new Authenticator.Refused("more than one proof", false, null)
+                    : shared.authenticator.judge(
+                            a.bearer,
+                            proofs.isEmpty() ? null : proofs.get(0),
+                            a.ctx.channel().attr(GatewayChannel.CERTIFICATE).get(),
+                            a.from());
+        } catch (RuntimeException e) {
+            if (REFUSALS.takes()) {
+                log.warn("verifying a token from {} failed", a.from(), e);
+            }
+            verdict = new Authenticator.Refused("it could not be verified", false, null);
+        }
+        Authenticator.Verdict decided = verdict;
+        try {
+            a.ctx.executor().execute(() -> answer(a, decided));
         } catch (RejectedExecutionException e) {
-            a.request.release(); // the gateway is closing
+            log.debug("the gateway is closing");
         }
     }
 
     private void answer(Attempt a, Authenticator.Verdict verdict) {
         if (verdict instanceof Authenticator.Refused refused) {
+            unproven = false; // counted by what comes
             refuse(a, refused);
-            return;
-        }
-        try {
-            if (!a.ctx.channel().isActive()) {
-                return;
+        } else if (!a.ctx.channel().isActive()) {
+            if (verdict instanceof Authenticator.Challenged && shared.limiter != null) {
+                shared.limiter.unproven(a.remote.getAddress());
             }
-            if (verdict instanceof Authenticator.Accepted accepted) {
-                accept(a, accepted.token(), accepted.key());
-            } else if (verdict instanceof Authenticator.Challenged challenge) {
-                challenge(a, challenge.nonce());
-            } else if (verdict instanceof Authenticator.Unavailable unavailable) {
-                answers.line(a.ctx, a.request, HttpResponseStatus.SERVICE_UNAVAILABLE, unavailable.why(), true);
-            }
-        } finally {
-            a.request.release();
+        } else if (verdict instanceof Authenticator.Accepted accepted) {
+            unproven = false;
+            accept(a, accepted.token(), accepted.key());
+        } else if (verdict instanceof Authenticator.Challenged challenge) {
+            challenge(a, challenge.nonce());
+        } else if (verdict instanceof Authenticator.Unavailable unavailable) {
+            unproven = false;
+            answers.line(a.ctx, a.request, HttpResponseStatus.SERVICE_UNAVAILABLE, unavailable.why(), true);
         }
     }
 
     private void challenge(Attempt a, String nonce) {
         boolean again = challenged;
         challenged = true;
+        AttemptLimiter limiter = shared.limiter;
+        if (again) {
+            leftUnproven(a);
+        } else if (limiter != null) {
+            a.ctx.channel().closeFuture().addListener(f -> leftUnproven(a));
+        }
+        unproven = true;
         answers.line(
                 a.ctx,
                 a.request,
@@ -175,24 +173,27 @@ final class LinkGate {
         a.ctx.channel().config().setAutoRead(true);
     }
 
-    /** Releases the request, perhaps later. */
+    /** Whoever has a token and not its key can ask for challenges all day: one that stays without a proof is a failure. */
+    private void leftUnproven(Attempt a) {
+        if (unproven && shared.limiter != null) {
+            unproven = false;
+            shared.limiter.unproven(a.remote.getAddress());
+        }
+    }
+
     private void refuse(Attempt a, Authenticator.Refused refused) {
         shared.registry.counters.refusedTokens.increment();
         AttemptLimiter.Failure failure = shared.limiter == null
-                ? new AttemptLimiter.Failure(REFUSALS.allows(), 0, 0)
-                : shared.limiter.failed(a.network, a.bearer);
+                ? new AttemptLimiter.Failure(REFUSALS.takes(), 0, 0)
+                : shared.limiter.failed(a.remote.getAddress(), a.bearer);
         if (failure.report()) {
             report(a, refused, failure.unreported());
         }
         Runnable answer = () -> {
-            try {
-                if (refused.ours()) {
-                    answers.line(a.ctx, a.request, HttpResponseStatus.FORBIDDEN, refused.why(), true);
-                } else {
-                    answers.status(a.ctx, a.request, HttpResponseStatus.NOT_FOUND, true);
-                }
-            } finally {
-                a.request.release();
+            if (refused.ours()) {
+                answers.line(a.ctx, a.request, HttpResponseStatus.FORBIDDEN, refused.why(), true);
+            } else {
+                answers.status(a.ctx, a.request, HttpResponseStatus.NOT_FOUND, true);
             }
         };
         if (failure.delayMillis() == 0) {
@@ -203,7 +204,7 @@ final class LinkGate {
     }
 
     private void report(Attempt a, Authenticator.Refused refused, long unreported) {
-        if (shared.limiter == null || REFUSALS.allows()) {
+        if (shared.limiter == null || REFUSALS.takes()) {
             log.info("refused a token from {}: {}", a.from(), refused.why());
         }
         Token token = refused.token();
@@ -220,7 +221,7 @@ final class LinkGate {
     private void accept(Attempt a, Token token, @Nullable String key) {
         Channel channel = a.ctx.channel();
         if (shared.limiter != null) {
-            shared.limiter.succeeded(a.bearer);
+            shared.limiter.succeeded(a.remote.getAddress(), a.bearer);
         }
         if (!LinkUpgrade.speaksOurVersion(a.request)) {
             answers.line(

@@ -64,6 +64,11 @@ public final class RateLimit {
         return refused.sumThenReset();
     }
 
+    /** Whether it may not happen now; asking does not count. */
+    public boolean isEmpty(long nowNanos) {
+        return full.get() - nowNanos > nanosBurst - nanosEach;
+    }
+
     /** Whether nothing is used up: then a new one is as good as this. */
     public boolean isFull(long nowNanos) {
         return full.get() - nowNanos <= 0;
