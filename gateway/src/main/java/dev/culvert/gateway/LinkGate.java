@@ -191,7 +191,14 @@ final class LinkGate {
         }
         Runnable answer = () -> {
             if (refused.ours()) {
-                answers.line(a.ctx, a.request, HttpResponseStatus.FORBIDDEN, refused.why(), true);
+                answers.line(
+                        a.ctx,
+                        a.request,
+                        HttpResponseStatus.FORBIDDEN,
+                        refused.why(),
+                        true,
+                        LinkUpgrade.REFUSAL,
+                        "token");
             } else {
                 answers.status(a.ctx, a.request, HttpResponseStatus.NOT_FOUND, true);
             }
@@ -229,7 +236,9 @@ final class LinkGate {
                     a.request,
                     HttpResponseStatus.UPGRADE_REQUIRED,
                     "this gateway speaks " + LinkUpgrade.SUBPROTOCOL + " only; update the older of the two",
-                    true);
+                    true,
+                    LinkUpgrade.REFUSAL,
+                    "version");
             return;
         }
         String kind = token.kind().toString();

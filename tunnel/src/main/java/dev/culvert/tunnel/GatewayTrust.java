@@ -1,14 +1,28 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.command.Printable;
+import dev.culvert.tunnel.dial.NetworkError;
+import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
+import java.io.IOException;
 import java.net.Socket;
+import java.nio.channels.ClosedChannelException;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.X509ExtendedTrustManager;
@@ -20,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * whatever address it is reached. Without a pin: the public web PKI and the host name.
  */
 public final class GatewayTrust {
+    /** BoringSSL's "error:10000410:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE". */
+    private static final Pattern OPENSSL = Pattern.compile("OPENSSL_internal:(?:[ST][SL][SL]V\\d+_)?([A-Z0-9_]+)");
+
     private GatewayTrust() {}
 
     /** The fastest TLS implementation here: BoringSSL when its library loads, else the JDK's. */
@@ -38,6 +55,57 @@ public final class GatewayTrust {
             builder.trustManager(new PinnedCa(pin)).endpointIdentificationAlgorithm(null);
         }
         return builder.build();
+    }
+
+    /** What came of a TLS handshake that failed; the message says what the gateway did, in words for people. */
+    static IOException explain(Throwable failure) {
+        Throwable root = failure;
+        for (Throwable t = failure; t != null; t = t.getCause()) {
+            if (t instanceof CertificateExpiredException || t instanceof CertificateNotYetValidException) {
+                return new UntrustedGatewayException("TLS: its certificate has expired or is not valid yet ("
+                        + t.getMessage() + "), if this machine's clock is right: it says " + now());
+            }
+            if (t instanceof CertificateException) { // the first is our own verdict (PinnedCa), worded for people
+                root = t;
+                break;
+            }
+            root = t;
+        }
+        for (Throwable t = root; t != null; t = t.getCause()) {
+            if (t instanceof CertificateExpiredException || t instanceof CertificateNotYetValidException) {
+                return explain(t);
+            }
+        }
+        if (root instanceof CertificateException
+                || root instanceof CertPathBuilderException
+                || root instanceof CertPathValidatorException) {
+            return new UntrustedGatewayException("TLS: " + words(root));
+        }
+        if (failure instanceof NotSslRecordException) { // Netty's text is a dump of what came
+            return new UnusableGatewayException("it does not speak TLS; is the port right?");
+        }
+        if (failure instanceof ClosedChannelException) {
+            return new UnusableGatewayException("it closed the connection during the TLS handshake");
+        }
+        if (NetworkError.of(failure) != NetworkError.OTHER) {
+            return new UnusableGatewayException(NetworkError.words(failure) + ", during the TLS handshake");
+        }
+        return new UnusableGatewayException("TLS: " + words(root));
+    }
+
+    private static String now() {
+        return Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+
+    private static String words(Throwable t) {
+        if (t.getMessage() == null) {
+            return "the handshake failed (" + t.getClass().getSimpleName() + ")";
+        }
+        Matcher alert = OPENSSL.matcher(t.getMessage());
+        return alert.find()
+                ? "the handshake failed: "
+                        + alert.group(1).toLowerCase(Locale.ROOT).replace('_', ' ')
+                : Printable.text(t.getMessage());
     }
 
     private static final class PinnedCa extends X509ExtendedTrustManager {

@@ -1,60 +1,46 @@
 package dev.culvert.tunnel;
 
-import dev.culvert.command.Printable;
+import dev.culvert.tunnel.dial.AddressRace;
+import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
-import io.netty.channel.SimpleChannelInboundHandler;
-import io.netty.handler.codec.http.DefaultFullHttpRequest;
-import io.netty.handler.codec.http.FullHttpRequest;
-import io.netty.handler.codec.http.FullHttpResponse;
-import io.netty.handler.codec.http.HttpClientCodec;
-import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaderValues;
-import io.netty.handler.codec.http.HttpMethod;
-import io.netty.handler.codec.http.HttpObjectAggregator;
-import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpUtil;
-import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.ssl.NotSslRecordException;
+import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.resolver.NoopAddressResolverGroup;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.net.ConnectException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
-import java.net.UnknownHostException;
-import java.nio.channels.ClosedChannelException;
-import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
-import java.security.SecureRandom;
-import java.security.cert.CertificateEncodingException;
-import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
-import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
-/** Makes one link to a gateway: TCP, TLS for {@code wss}, the upgrade with the token as bearer. */
+/**
+ * Makes one link to a gateway: looks its name up, and races its addresses ({@link AddressRace}) for one where TCP, TLS for
+ * {@code wss}, and the upgrade with the token as bearer ({@link UpgradeRequest}) succeed.
+ */
 public final class LinkConnector {
-    /** TCP, TLS and upgrade together. */
+    /** TCP, TLS and upgrade together, over all addresses. */
     private static final Duration DEADLINE = Duration.ofSeconds(15);
 
-    /** The most of an error page that is read. */
-    private static final int MAX_RESPONSE = 16 << 10;
+    /** For laying the way to the gateway: a few commands to the kernel. After that it is dialled as things are. */
+    public static final Duration WAY_DEADLINE = Duration.ofSeconds(3);
 
-    private static final SecureRandom RANDOM = new SecureRandom();
+    private static final Dialling NOTHING_BEFORE = new Dialling() {};
 
     private final URI gateway;
     private final String token;
@@ -64,8 +50,8 @@ public final class LinkConnector {
     private final OffLoopNames names;
 
     /**
-     * Where the last link led. A client whose name servers lie behind the tunnel cannot resolve anything while the tunnel is
-     * gone; whether it is still the gateway that answers there, TLS shows.
+     * Where the last link led. It is tried first. A client whose name servers lie behind the tunnel cannot resolve anything
+     * while the tunnel is gone; whether it is still the gateway that answers there, TLS shows.
      */
     private volatile @Nullable InetSocketAddress lastGood;
 
@@ -132,260 +118,178 @@ public final class LinkConnector {
         return gateway.getPort() > 0 ? gateway.getPort() : tls != null ? 443 : 80;
     }
 
+    private String where() {
+        return gateway.getHost() + ":" + port();
+    }
+
+    /** With nothing to be done before; see the other one. */
+    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver) {
+        return connect(loop, settings, receiver, NOTHING_BEFORE);
+    }
+
     /**
      * Connects on {@code loop}. The name is resolved anew each time; when that fails, to where the last link led.
      *
+     * @param before told of each attempt before it is made
      * @return fails with an exception whose message is one line for people
      */
-    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver) {
+    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
         Promise<Link> promise = loop.newPromise();
-        Bootstrap bootstrap = new Bootstrap()
-                .group(loop)
-                .channel(EventLoops.socketChannel())
-                .resolver(names)
-                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
-                .option(ChannelOption.TCP_NODELAY, true)
-                .handler(new ChannelInitializer<>() {
-                    @Override
-                    protected void initChannel(Channel ch) {
-                        if (tls != null) {
-                            SslHandler handler = tls.newHandler(ch.alloc(), hostName(), port());
-                            handler.setHandshakeTimeout(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
-                            ch.pipeline().addLast(handler);
-                        }
-                        HttpClientCodec codec = new HttpClientCodec();
-                        HttpObjectAggregator aggregator = new HttpObjectAggregator(MAX_RESPONSE);
-                        ch.pipeline()
-                                .addLast(
-                                        codec, aggregator, new Upgrade(codec, aggregator, settings, receiver, promise));
-                    }
-                });
-        bootstrap.connect(hostName(), port()).addListener(f -> {
-            InetSocketAddress known = lastGood;
-            if (f.cause() instanceof UnknownHostException && known != null) {
-                bootstrap.connect(known).addListener(again -> explainTo(promise, again.cause()));
+        names.addresses(hostName(), loop).addListener(f -> {
+            List<InetSocketAddress> addresses = addresses(f);
+            if (addresses.isEmpty()) {
+                promise.tryFailure(new ConnectException("cannot resolve the gateway's name " + hostName()));
             } else {
-                explainTo(promise, f.cause());
+                Attempt attempt = new Attempt(loop, settings, receiver, before);
+                afterWayIsLaid(loop, before, addresses, () -> attempt.race(addresses, promise));
             }
         });
         return promise;
     }
 
-    private void explainTo(Promise<Link> promise, @Nullable Throwable cause) {
-        if (cause != null) {
-            promise.tryFailure(explain(cause));
+    /** What the name resolves to, but where the last link led first. */
+    private List<InetSocketAddress> addresses(Future<?> lookup) {
+        InetSocketAddress known = lastGood;
+        List<InetSocketAddress> list = new ArrayList<>();
+        if (lookup.getNow() instanceof List<?> found) {
+            for (Object address : found) {
+                list.add(new InetSocketAddress((InetAddress) address, port()));
+            }
+            if (list.remove(known)) {
+                list.add(0, Objects.requireNonNull(known));
+            }
+        } else if (known != null) {
+            list.add(known);
         }
+        return list.size() > AddressRace.MAX_ADDRESSES ? list.subList(0, AddressRace.MAX_ADDRESSES) : list;
     }
 
-    private Throwable explain(Throwable cause) {
-        String where = hostName() + ":" + port();
-        if (cause instanceof UnknownHostException) {
-            return new ConnectException("cannot resolve the gateway's name " + hostName());
-        }
-        String text =
-                Objects.requireNonNullElse(cause.getMessage(), cause.getClass().getSimpleName());
-        // Netty's epoll says "finishConnect(..) failed with error(-111): Connection refused: host/1.2.3.4:443".
-        text = text.replaceFirst("^[\\w:]+\\(\\.\\.\\) failed(?: with error\\([^)]*\\))?: ", "")
-                .replaceFirst(": /?[^ ]+:\\d+$", "");
-        return new ConnectException("cannot reach the gateway at " + where + ": " + text);
+    private static void afterWayIsLaid(
+            EventLoop loop, Dialling before, List<InetSocketAddress> addresses, Runnable then) {
+        Promise<Void> laid = loop.newPromise();
+        Future<?> tooLate = loop.schedule(() -> laid.trySuccess(null), WAY_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+        laid.addListener(f -> {
+            tooLate.cancel(false);
+            then.run();
+        });
+        before.beforeDial(List.copyOf(addresses)).whenComplete((done, failed) -> laid.trySuccess(null));
     }
 
-    private final class Upgrade extends SimpleChannelInboundHandler<FullHttpResponse> {
-        private final HttpClientCodec codec;
-        private final HttpObjectAggregator aggregator;
+    /** One attempt at all addresses. */
+    private final class Attempt implements AddressRace.Dial<Link> {
+        private final EventLoop loop;
         private final LinkSettings settings;
         private final FrameReceiver receiver;
-        private final Promise<Link> promise;
-        private final String key;
-        private @Nullable ScheduledFuture<?> deadline;
-        private boolean proved;
+        private final Dialling before;
 
-        Upgrade(
-                HttpClientCodec codec,
-                HttpObjectAggregator aggregator,
-                LinkSettings settings,
-                FrameReceiver receiver,
-                Promise<Link> promise) {
-            this.codec = codec;
-            this.aggregator = aggregator;
+        Attempt(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
+            this.loop = loop;
             this.settings = settings;
             this.receiver = receiver;
-            this.promise = promise;
-            byte[] nonce = new byte[16];
-            RANDOM.nextBytes(nonce);
-            key = Base64.getEncoder().encodeToString(nonce);
+            this.before = before;
         }
 
-        @Override
-        public void channelActive(ChannelHandlerContext ctx) {
-            deadline = ctx.executor()
-                    .schedule(
-                            () -> fail(ctx, "no answer within " + DEADLINE.toSeconds() + " s"),
-                            DEADLINE.toMillis(),
-                            TimeUnit.MILLISECONDS);
-            if (tls == null) {
-                request(ctx, null);
-            }
-        }
-
-        @Override
-        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-            if (event instanceof SslHandshakeCompletionEvent done) {
-                if (done.isSuccess()) {
-                    request(ctx, null);
+        void race(List<InetSocketAddress> addresses, Promise<Link> promise) {
+            Future<Link> race = AddressRace.run(loop, addresses, DEADLINE, this);
+            race.addListener(f -> {
+                if (f.isSuccess()) {
+                    if (!promise.trySuccess(race.getNow())) {
+                        race.getNow().channel().close();
+                    }
                 } else {
-                    failTls(ctx, done.cause());
+                    promise.tryFailure(explain(f.cause(), addresses));
                 }
-            }
-        }
-
-        private void failTls(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof NotSslRecordException) {
-                fail(ctx, "it does not speak TLS; is the port right?"); // Netty's text is a dump of what came
-                return;
-            }
-            if (cause instanceof ClosedChannelException) {
-                fail(ctx, "it closed the connection during the TLS handshake");
-                return;
-            }
-            Throwable root = cause;
-            // Our own verdict on the certificate (GatewayTrust) is worded for people; what lies behind it is not.
-            while (root.getCause() != null && !(root instanceof CertificateException)) {
-                root = root.getCause();
-            }
-            String text = "TLS: "
-                    + Objects.requireNonNullElse(
-                            root.getMessage(), root.getClass().getSimpleName());
-            if (root instanceof CertificateException) {
-                promise.tryFailure(new UntrustedGatewayException(cannotUse(text)));
-            }
-            fail(ctx, text);
-        }
-
-        private void request(ChannelHandlerContext ctx, @Nullable LinkProof proof) {
-            FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path());
-            String host = gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost();
-            request.headers()
-                    .set(HttpHeaderNames.HOST, host)
-                    .set(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET)
-                    .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE)
-                    .set(HttpHeaderNames.SEC_WEBSOCKET_KEY, key)
-                    .set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13")
-                    .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, LinkUpgrade.SUBPROTOCOL)
-                    .set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
-            if (proof != null) {
-                request.headers().set(LinkProof.NAME, proof.header());
-            }
-            ctx.writeAndFlush(request);
+            });
         }
 
         @Override
-        protected void channelRead0(ChannelHandlerContext ctx, FullHttpResponse response) {
-            if (response.status().code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
-                if (!LinkUpgrade.accept(key).equals(response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_ACCEPT))
-                        || !LinkUpgrade.SUBPROTOCOL.equals(
-                                response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL))) {
-                    fail(ctx, "its answer to the WebSocket upgrade is not a gateway's");
-                    return;
-                }
-                // At once: frames often come in the same read, behind the 101, and the codec's removal passes them on.
-                finish(ctx);
-                return;
-            }
-            String nonce = response.status().code() == HttpResponseStatus.UNAUTHORIZED.code()
-                    ? LinkProof.nonceOf(response.headers().get(HttpHeaderNames.WWW_AUTHENTICATE))
-                    : null;
-            if (nonce != null && holderKey != null) {
-                prove(ctx, response, holderKey, nonce);
-            } else {
-                refused(ctx, response);
-            }
-        }
-
-        /** The gateway wants to see that we have the token's key: the same request again, signed, on this connection. */
-        private void prove(ChannelHandlerContext ctx, FullHttpResponse response, KeyPair key, String nonce) {
-            if (proved || !HttpUtil.isKeepAlive(response)) {
-                fail(ctx, "it did not take our proof that we have the token's key; is a slow proxy in between?");
-                return;
-            }
-            proved = true;
-            try {
-                SslHandler handler = ctx.pipeline().get(SslHandler.class);
-                byte[] certificate = handler == null
-                        ? null
-                        : LinkProof.sha256(handler.engine()
-                                .getSession()
-                                .getPeerCertificates()[0]
-                                .getEncoded());
-                request(ctx, LinkProof.sign(key, nonce, token, certificate));
-            } catch (SSLPeerUnverifiedException | CertificateEncodingException e) {
-                fail(ctx, "TLS: it showed no certificate");
-            }
-        }
-
-        private void finish(ChannelHandlerContext ctx) {
-            cancelDeadline();
-            if (!ctx.channel().isActive()) {
-                promise.tryFailure(
-                        new ConnectException("the gateway at " + hostName() + ":" + port() + " closed the connection"));
-                return;
-            }
-            Link link = new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver);
-            Channel channel = ctx.channel();
-            LinkUpgrade.install(channel, link, this, aggregator, codec);
-            lastGood = (InetSocketAddress) channel.remoteAddress(); // before anybody hears of it and connects again
-            if (!promise.trySuccess(link)) {
-                channel.close();
-            }
-        }
-
-        private void refused(ChannelHandlerContext ctx, FullHttpResponse response) {
-            int status = response.status().code();
-            String body = response.content().toString(StandardCharsets.UTF_8).strip();
-            String where = "the gateway at " + hostName() + ":" + port();
-            String contentType = response.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
-            String text;
-            if (status == 404) {
-                text = where
-                        + " does not know this token (HTTP 404): was it made with this gateway's keys? make a new one with 'token'";
-            } else if (status == 429) {
-                text = where + " takes no more attempts from this network for now (HTTP 429):"
-                        + " too many wrong tokens have come from it";
-            } else if (contentType.startsWith("text/plain") && !body.isEmpty() && body.length() <= 300) {
-                text = where + " refused: " + Printable.text(body);
-            } else {
-                text = where + " answered HTTP " + status
-                        + " to the WebSocket upgrade; is a proxy in between, or another server?";
-            }
-            promise.tryFailure(new LinkRefusedException(status, text));
-            cancelDeadline();
-            ctx.close();
-        }
-
-        private void fail(ChannelHandlerContext ctx, String why) {
-            promise.tryFailure(new ConnectException(cannotUse(why)));
-            cancelDeadline();
-            ctx.close();
-        }
-
-        private String cannotUse(String why) {
-            return "cannot use the gateway at " + hostName() + ":" + port() + ": " + why;
-        }
-
-        private void cancelDeadline() {
-            if (deadline != null) {
-                deadline.cancel(false);
-            }
+        public ChannelFuture connect(InetSocketAddress address) {
+            return new Bootstrap()
+                    .group(loop)
+                    .channel(EventLoops.socketChannel())
+                    .resolver(NoopAddressResolverGroup.INSTANCE)
+                    .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
+                    .option(ChannelOption.TCP_NODELAY, true)
+                    .option(ChannelOption.AUTO_READ, false) // what comes waits for who can read it
+                    .handler(new ChannelInitializer<SocketChannel>() {
+                        @Override
+                        protected void initChannel(SocketChannel ch) {
+                            ch.pipeline().addLast(new Unready());
+                            before.socketOpened(ch);
+                        }
+                    })
+                    .connect(address);
         }
 
         @Override
-        public void channelInactive(ChannelHandlerContext ctx) {
-            fail(ctx, "it closed the connection during the upgrade");
+        public Future<Link> finish(Channel ch) {
+            UpgradeRequest upgrade = new UpgradeRequest(
+                    ch.eventLoop().newPromise(),
+                    path(),
+                    gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost(),
+                    token,
+                    holderKey,
+                    () -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver));
+            upgrade.link().addListener(f -> {
+                if (f.isSuccess()) {
+                    lastGood = (InetSocketAddress) ch.remoteAddress();
+                }
+            });
+            ch.pipeline().removeFirst(); // Unready
+            if (tls != null) {
+                SslHandler handler = tls.newHandler(ch.alloc(), hostName(), port());
+                handler.setHandshakeTimeout(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+                ch.pipeline().addLast(handler);
+            }
+            upgrade.install(ch);
+            ch.config().setAutoRead(true);
+            return upgrade.link();
         }
 
+        /** Answers say more than none, refused more than silence, silence more than that there is no way there. */
+        @Override
+        public int weight(Throwable failure) {
+            if (failure instanceof LinkRefusedException) {
+                return 4;
+            }
+            if (failure instanceof UntrustedGatewayException || failure instanceof UnusableGatewayException) {
+                return 3;
+            }
+            return switch (NetworkError.of(failure)) {
+                case CONNECTION_REFUSED, RESET, TOO_MANY_FILES -> 2;
+                case TIMED_OUT -> 1;
+                default -> 0;
+            };
+        }
+
+        @Override
+        public boolean decides(Throwable failure) {
+            return failure instanceof LinkRefusedException refused && refused.isPermanent()
+                    || NetworkError.of(failure) == NetworkError.TOO_MANY_FILES;
+        }
+    }
+
+    private Throwable explain(Throwable cause, List<InetSocketAddress> addresses) {
+        String what = String.valueOf(cause.getMessage());
+        if (cause instanceof LinkRefusedException refused) {
+            return refused.saidBy("the gateway at " + where());
+        }
+        if (cause instanceof UntrustedGatewayException) {
+            return new UntrustedGatewayException("cannot use the gateway at " + where() + ": " + what);
+        }
+        if (cause instanceof UnusableGatewayException) {
+            return new ConnectException("cannot use the gateway at " + where() + ": " + what);
+        }
+        InetAddress only = addresses.size() == 1 ? addresses.get(0).getAddress() : null;
+        return new ConnectException("cannot reach the gateway at " + where() + ": " + NetworkError.words(cause, only)
+                + (only == null ? " (" + addresses.size() + " addresses tried)" : ""));
+    }
+
+    /** Before it is a connection's turn, nothing reads from it, and nobody needs to hear of it. */
+    private static final class Unready extends ChannelInboundHandlerAdapter {
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            fail(ctx, Printable.text(String.valueOf(cause.getMessage())));
+            ctx.close();
         }
     }
 }

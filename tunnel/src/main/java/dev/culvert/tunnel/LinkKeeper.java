@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LinkKeeper {
     /** What becomes of the link, beside the flows. Event loop. */
-    public interface Listener extends FlowListener {
+    public interface Listener extends FlowListener, Dialling {
         /** An attempt failed or the link broke; the next attempt comes in {@code retryMillis}. */
         void waiting(Throwable why, long retryMillis);
 
@@ -104,7 +104,7 @@ public final class LinkKeeper {
         }
         connectors
                 .get(at)
-                .connect(loop, settings, new FlowMultiplexer(new Watch()))
+                .connect(loop, settings, new FlowMultiplexer(new Watch()), listener)
                 .addListener(f -> {
                     if (f.isSuccess()) {
                         Link link = (Link) f.getNow();

@@ -29,6 +29,12 @@ public final class LinkUpgrade {
     /** Link protocol version 1. */
     public static final String SUBPROTOCOL = "culvert.1";
 
+    /**
+     * In a gateway's answer, whatever its value: this token is refused, and only a person's work helps. A proxy's 403 does not
+     * have it.
+     */
+    public static final String REFUSAL = "Culvert-Refusal";
+
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 1.3
 
     private LinkUpgrade() {}

@@ -133,6 +133,11 @@ final class GatewayStub implements AutoCloseable {
                 + body.getBytes(StandardCharsets.UTF_8).length + "\r\n\r\n" + body;
     }
 
+    /** A gateway's own refusal of the token. */
+    static Script refusal(String text) {
+        return response(page("403 Forbidden", "text/plain\r\n" + LinkUpgrade.REFUSAL + ": token", text));
+    }
+
     private static SSLContext context(Identity identity) throws Exception {
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.socket.SocketChannel;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpMethod;
@@ -12,11 +14,13 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.security.KeyPair;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -103,17 +107,23 @@ class LinkConnectorTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "403 Forbidden|text/plain|agent name~ taken|refused: agent name\\u001b[2J\\u000a\\u202e taken|true",
-                "404 Not Found|text/html|<html>|does not know this token (HTTP 404)|true",
-                "401 Unauthorized|text/html|<html>|answered HTTP 401|true",
-                "426 Upgrade Required|text/plain; charset=utf-8|this gateway speaks culvert.2|refused: this gateway speaks|true",
+                "403 Forbidden|text/plain^Culvert-Refusal: token|agent name~ taken|refused: agent name\\u001b[2J\\u000a\\u202e taken|true",
+                "403 Forbidden|text/plain|RBAC: access denied|refused: RBAC: access denied|false",
+                "403 Forbidden|text/html|<html>|answered HTTP 403 to the WebSocket upgrade; does a proxy|false",
+                "404 Not Found|text/html|<html>|does not know this token (HTTP 404)|false",
+                "404 Not Found|text/plain|404 page not found|and the gateway behind it is not running|false",
+                "401 Unauthorized|text/html|<html>|answered HTTP 401|false",
+                "426 Upgrade Required|text/plain; charset=utf-8^Culvert-Refusal: version|this gateway speaks culvert.2|refused: this gateway speaks|true",
                 "502 Bad Gateway|text/html|<html><h1>nginx</h1>|answered HTTP 502 to the WebSocket upgrade; is a proxy|false",
+                "302 Found|text/html^Location: http://hotel/|<html>|answered HTTP 302 to the WebSocket upgrade; does this network want you to log in|false",
                 "503 Unavailable|text/plain|full|refused: full|false",
                 "200 OK|text/html|<html>|answered HTTP 200|false"
             })
     void aRefusalIsExplained(String status, String type, String body, String text, boolean permanent) throws Exception {
         try (GatewayStub stub = new GatewayStub(
-                null, GatewayStub.response(GatewayStub.page(status, type, body.replace("~", "\u001b[2J\n\u202e"))))) {
+                null,
+                GatewayStub.response(
+                        GatewayStub.page(status, type.replace("^", "\r\n"), body.replace("~", "\u001b[2J\n\u202e"))))) {
             LinkRefusedException e = (LinkRefusedException) failure(stub.uri(), null);
             assertThat(e).hasMessageContaining(text).hasMessageContaining("the gateway at 127.0.0.1:");
             assertThat(e.isPermanent()).isEqualTo(permanent);
@@ -125,7 +135,7 @@ class LinkConnectorTest {
     @Test
     void aLookUpBlocksOnlyItself() throws Exception {
         CompletableFuture<InetAddress> answer = new CompletableFuture<>();
-        OffLoopNames slow = new OffLoopNames(name -> answer.join());
+        OffLoopNames slow = new OffLoopNames(name -> new InetAddress[] {answer.join()});
         try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
             URI uri = URI.create("ws://gateway.example:" + stub.uri().getPort());
             Future<Link> f = new LinkConnector(uri, null, "the.token", null, slow)
@@ -146,7 +156,7 @@ class LinkConnectorTest {
             if (asked.incrementAndGet() > 1) {
                 throw new UnknownHostException(name);
             }
-            return InetAddress.getByName("127.0.0.1");
+            return InetAddress.getAllByName("127.0.0.1");
         });
         try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
             URI uri = URI.create("ws://gateway.example:" + stub.uri().getPort());
@@ -161,10 +171,132 @@ class LinkConnectorTest {
         }
     }
 
+    private Future<Link> connect(URI uri, Dialling before, String... addresses) throws Exception {
+        OffLoopNames names = new OffLoopNames(name -> {
+            InetAddress[] all = new InetAddress[addresses.length];
+            for (int i = 0; i < all.length; i++) {
+                all[i] = InetAddress.getByName(addresses[i]);
+            }
+            return all;
+        });
+        URI named = URI.create(uri.getScheme() + "://gateway.example:" + uri.getPort());
+        Future<Link> f = new LinkConnector(named, null, "the.token", null, names)
+                .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events), before);
+        return f;
+    }
+
+    /** A family that this network does not have, an address where nothing listens: the next one serves. */
+    @Test
+    void allAddressesOfTheNameAreTried() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
+            Future<Link> f =
+                    connect(stub.uri(), new Dialling() {}, "2001:db8::1", "2001:db8::2", "127.0.0.2", "127.0.0.1");
+            assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(f.cause()).isNull();
+            assertThat(f.getNow().remoteAddress())
+                    .isEqualTo(new InetSocketAddress("127.0.0.1", stub.uri().getPort()));
+        }
+    }
+
+    /** Something else listens at the first address: a connection is not yet a link. */
+    @Test
+    void anAddressThatConnectsAndIsNoGatewayDoesNotWin() throws Exception {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()));
+                ServerSocket other = new ServerSocket(stub.uri().getPort(), 1, InetAddress.getByName("127.0.0.2"))) {
+            Thread t = new Thread(() -> {
+                try (java.net.Socket s = other.accept()) {
+                    s.getOutputStream()
+                            .write(GatewayStub.page("404 Not Found", "text/html", "?")
+                                    .getBytes());
+                    s.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
+                } catch (java.io.IOException e) {
+                    // the client went away
+                }
+            });
+            t.setDaemon(true);
+            t.start();
+            Future<Link> f = connect(stub.uri(), new Dialling() {}, "127.0.0.2", "127.0.0.1");
+            assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(f.cause()).isNull();
+            assertThat(stub.requests).hasSize(1);
+        }
+    }
+
+    @Test
+    void whenNoAddressServesTheWordsAreOfTheOneThatSaysMost() throws Exception {
+        int port;
+        try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = s.getLocalPort();
+        }
+        Future<Link> f = connect(URI.create("ws://x:" + port), new Dialling() {}, "2001:db8::1", "127.0.0.1");
+        assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(f.cause())
+                .hasMessage("cannot reach the gateway at gateway.example:" + port
+                        + ": connection refused (2 addresses tried)");
+    }
+
+    /** Who lays the way to the gateway hears of all addresses first, and of each socket. */
+    @Test
+    void theWayIsLaidBeforeTheGatewayIsDialled() throws Exception {
+        CompletableFuture<List<InetSocketAddress>> told = new CompletableFuture<>();
+        CompletableFuture<Void> laid = new CompletableFuture<>();
+        CompletableFuture<Channel> opened = new CompletableFuture<>();
+        Dialling way = new Dialling() {
+            @Override
+            public CompletableFuture<Void> beforeDial(List<InetSocketAddress> addresses) {
+                told.complete(addresses);
+                return laid;
+            }
+
+            @Override
+            public void socketOpened(SocketChannel socket) {
+                assertThat(socket.isActive()).isFalse();
+                opened.complete(socket);
+            }
+        };
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
+            Future<Link> f = connect(stub.uri(), way, "127.0.0.1", "::1");
+            int port = stub.uri().getPort();
+            assertThat(told.get(60, TimeUnit.SECONDS))
+                    .containsExactly(new InetSocketAddress("127.0.0.1", port), new InetSocketAddress("::1", port));
+            LOOP.next().submit(() -> {}).get(60, TimeUnit.SECONDS);
+            assertThat(opened.isDone()).isFalse();
+            laid.completeExceptionally(new IllegalStateException("cannot lay it"));
+            assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(f.getNow().channel()).isSameAs(opened.get(60, TimeUnit.SECONDS));
+        }
+    }
+
+    /** The name moved to another address: the one that served last is still the first when it is among them. */
+    @Test
+    void whereTheLastLinkLedIsTriedFirst() throws Exception {
+        CompletableFuture<List<InetSocketAddress>> second = new CompletableFuture<>();
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(drain()))) {
+            OffLoopNames names = new OffLoopNames(
+                    name -> new InetAddress[] {InetAddress.getByName("127.0.0.2"), InetAddress.getByName("127.0.0.1")});
+            URI named = URI.create("ws://gateway.example:" + stub.uri().getPort());
+            LinkConnector connector = new LinkConnector(named, null, "the.token", null, names);
+            assertThat(connector
+                            .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events))
+                            .await(60, TimeUnit.SECONDS))
+                    .isTrue();
+            connector.connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(new Events()), new Dialling() {
+                @Override
+                public CompletableFuture<Void> beforeDial(List<InetSocketAddress> addresses) {
+                    second.complete(addresses);
+                    return CompletableFuture.completedFuture(null);
+                }
+            });
+            assertThat(second.get(60, TimeUnit.SECONDS).stream()
+                            .map(a -> a.getAddress().getHostAddress()))
+                    .containsExactly("127.0.0.1", "127.0.0.2");
+        }
+    }
+
     @Test
     void aLookUpThatTakesTooLongHasFailed() throws Exception {
         CompletableFuture<InetAddress> never = new CompletableFuture<>();
-        OffLoopNames stuck = new OffLoopNames(name -> never.join(), Duration.ofMillis(50));
+        OffLoopNames stuck = new OffLoopNames(name -> new InetAddress[] {never.join()}, Duration.ofMillis(50));
         Future<Link> f = new LinkConnector(URI.create("wss://gateway.example"), null, "the.token", null, stuck)
                 .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events));
         assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
@@ -224,7 +356,7 @@ class LinkConnectorTest {
             port = s.getLocalPort();
         }
         assertThat(failure(URI.create("ws://127.0.0.1:" + port), null))
-                .hasMessage("cannot reach the gateway at 127.0.0.1:" + port + ": Connection refused");
+                .hasMessage("cannot reach the gateway at 127.0.0.1:" + port + ": connection refused");
     }
 
     @ParameterizedTest

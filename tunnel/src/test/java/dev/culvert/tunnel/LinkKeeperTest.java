@@ -103,14 +103,13 @@ class LinkKeeperTest {
         try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             closed = s.getLocalPort();
         }
-        try (GatewayStub refusing = new GatewayStub(
-                        null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")));
+        try (GatewayStub refusing = new GatewayStub(null, GatewayStub.refusal("no"));
                 GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(new byte[0]))) {
             List<URI> gateways = List.of(URI.create("ws://127.0.0.1:" + closed), refusing.uri(), stub.uri());
             keeper = new LinkKeeper(
                     loop.next(), LinkConnector.all(gateways, null, "t", null), LinkSettings.DEFAULT, events);
             keeper.start();
-            assertThat(events.next()).contains("Connection refused");
+            assertThat(events.next()).contains("connection refused");
             assertThat(events.next())
                     .as("not up to the listener while there are others")
                     .startsWith("waiting: ");
@@ -126,8 +125,7 @@ class LinkKeeperTest {
 
     @Test
     void whenNoGatewayWorksThePausesGrow() throws Exception {
-        try (GatewayStub refusing =
-                new GatewayStub(null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")))) {
+        try (GatewayStub refusing = new GatewayStub(null, GatewayStub.refusal("no"))) {
             keeper = new LinkKeeper(
                     loop.next(),
                     LinkConnector.all(List.of(refusing.uri(), refusing.uri()), null, "t", null),
@@ -147,7 +145,7 @@ class LinkKeeperTest {
         }
         start(URI.create("ws://127.0.0.1:" + port));
         for (int i = 0; i < 4; i++) {
-            assertThat(events.next()).contains("Connection refused");
+            assertThat(events.next()).contains("connection refused");
             long most = Math.min(LinkKeeper.BACKOFF_BASE.toMillis() << i, LinkKeeper.BACKOFF_MAX.toMillis());
             assertThat(events.waits.get(i)).as("attempt %d", i).isBetween(most / 4, most);
         }
@@ -155,8 +153,7 @@ class LinkKeeperTest {
 
     @Test
     void aRefusedTokenIsTheListenersToDecide() throws Exception {
-        try (GatewayStub stub =
-                new GatewayStub(null, GatewayStub.response(GatewayStub.page("403 Forbidden", "text/plain", "no")))) {
+        try (GatewayStub stub = new GatewayStub(null, GatewayStub.refusal("no"))) {
             start(stub.uri());
             assertThat(events.next()).isEqualTo("refused 403");
             assertThat(events.seen.poll(1, TimeUnit.SECONDS)).isNull();
