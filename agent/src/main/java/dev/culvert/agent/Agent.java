@@ -10,13 +10,18 @@ import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkKeeper;
 import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.OpenRequest.Restriction;
 import dev.culvert.tunnel.Reason;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import java.lang.ref.WeakReference;
 import java.net.InetAddress;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +37,7 @@ public final class Agent implements AutoCloseable {
     private final EventLoopGroup loops = EventLoops.create(1, "agent");
     private final EventLoop loop = loops.next();
     private final NameResolver resolver;
+    private final OwnAddresses own = new OwnAddresses();
     private final LinkKeeper keeper;
     private final CompletableFuture<LinkRefusedException> refused = new CompletableFuture<>();
     private final boolean echo;
@@ -40,12 +46,12 @@ public final class Agent implements AutoCloseable {
 
     /** @param connectors made from the token's gateways, pin and text */
     public Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings) {
-        this(token, connectors, settings, new NameResolver());
+        this(token, connectors, settings, InetAddress::getAllByName);
     }
 
-    /** @param resolver closed with the agent */
-    Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings, NameResolver resolver) {
-        this.resolver = resolver;
+    /** @param lookup what is asked for the addresses of names */
+    Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings, NameResolver.Lookup lookup) {
+        this.resolver = new NameResolver(loop, lookup);
         this.token = token;
         this.echo = EchoSessions.isAvailable();
         this.keeper = new LinkKeeper(loop, connectors, settings, new Flows());
@@ -70,22 +76,26 @@ public final class Agent implements AutoCloseable {
         });
         keeper.stop("the agent was stopped");
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+        own.close();
     }
 
     final class Flows implements LinkKeeper.Listener {
         private @Nullable DestinationGuard guard;
-        private TcpDialer tcp = new TcpDialer(loop);
-        private UdpMappings udp = new UdpMappings(loop);
-        private EchoSessions echoes = new EchoSessions(loop);
+
+        // The process's, not a link's: what a link that has just broken leaves behind counts too.
+        private final SocketBudget budget = new SocketBudget();
+        private final TcpDialer tcp = new TcpDialer(loop, budget);
+        private final UdpMappings udp = new UdpMappings(loop, budget);
+        private final EchoSessions echoes = new EchoSessions(loop, budget);
+
+        /** Equal restrictions of flows that wait are one object; a policy makes few that differ. */
+        private final Map<Restriction, WeakReference<Restriction>> restrictions = new WeakHashMap<>();
 
         @Override
         public void linkUp(FlowMultiplexer link) {
             everUp = true;
             current = link;
-            guard = new DestinationGuard(token.routes(), link.link().remoteAddress());
-            tcp = new TcpDialer(loop);
-            udp = new UdpMappings(loop);
-            echoes = new EchoSessions(loop);
+            guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
             List<String> routes = token.routes().stream().map(Object::toString).toList();
             String version = Agent.class.getPackage().getImplementationVersion();
             link.announce(new Announcement.Agent(instance, version, routes, echo));
@@ -96,56 +106,72 @@ public final class Agent implements AutoCloseable {
         public void onOpen(IncomingFlow flow) {
             Destination d = flow.request().destination();
             InetAddress address = d.address();
-            if (address != null) {
-                open(flow, address);
-                return;
-            }
-            String name = Objects.requireNonNull(d.name());
-            String client = flow.request().clientName();
-            boolean queued = resolver.resolve(client, name, loop, (found, why, words) -> {
-                if (!flow.isPending()) {
-                    return;
-                }
-                if (found == null) {
-                    flow.refuse(why, words);
-                    return;
-                }
-                InetAddress first = firstPermitted(flow, found);
-                if (first == null) {
-                    flow.refuse(
-                            Reason.PROHIBITED, "'" + name + "' resolves to no address that is granted and served here");
-                } else {
-                    open(flow, first);
-                }
-            });
-            if (!queued) {
-                flow.refuse(Reason.OVERLOADED, "too many names wait to be resolved at the agent");
-            }
-        }
-
-        private @Nullable InetAddress firstPermitted(IncomingFlow flow, InetAddress[] addresses) {
-            for (InetAddress a : addresses) {
-                if (permits(flow, a)) {
-                    return a;
-                }
-            }
-            return null;
-        }
-
-        private boolean permits(IncomingFlow flow, InetAddress address) {
-            return guard != null && guard.permits(address, flow.request().restriction());
-        }
-
-        private void open(IncomingFlow flow, InetAddress address) {
-            Destination d = flow.request().destination();
-            if (!permits(flow, address)) {
+            if (address == null) {
+                openName(flow, Objects.requireNonNull(d.name()));
+            } else if (permits(address, flow.request().restriction())) {
+                open(flow, List.of(address));
+            } else {
                 flow.refuse(Reason.PROHIBITED, "agent '" + token.name() + "' does not serve " + d);
-                return;
             }
-            switch (d.protocol()) {
-                case Destination.TCP -> tcp.dial(flow, address);
-                case Destination.UDP -> udp.open(flow, address);
-                default -> echoes.open(flow, address);
+        }
+
+        private void openName(IncomingFlow flow, String name) {
+            Restriction restriction = shared(flow.takeRestriction());
+            // No grant names it: its addresses alone decide, and a client that may reach none learns nothing of it.
+            boolean discreet = restriction != null && restriction.only() != null;
+            NameResolver.Question question = resolver.resolve(
+                    flow.request().clientName(),
+                    name,
+                    restriction == null ? 0 : restriction.bytes(),
+                    discreet,
+                    guard != null && restriction != null && !guard.permitsAny(restriction),
+                    new NameResolver.Asker() {
+                        @Override
+                        public boolean found(InetAddress[] addresses) {
+                            List<InetAddress> permitted = Arrays.stream(addresses)
+                                    .filter(a -> permits(a, restriction))
+                                    .toList();
+                            if (permitted.isEmpty()) {
+                                return false;
+                            }
+                            open(flow, permitted);
+                            return true;
+                        }
+
+                        @Override
+                        public void refused(Reason why, String words) {
+                            flow.refuse(why, words);
+                        }
+                    });
+            if (question == null) {
+                flow.refuse(Reason.OVERLOADED, "too many names wait to be resolved at the agent");
+            } else {
+                flow.onAbandoned(question::giveUp);
+            }
+        }
+
+        private @Nullable Restriction shared(@Nullable Restriction restriction) {
+            if (restriction == null) {
+                return null;
+            }
+            WeakReference<Restriction> known = restrictions.get(restriction);
+            Restriction shared = known == null ? null : known.get();
+            if (shared == null) {
+                restrictions.put(restriction, new WeakReference<>(restriction));
+            }
+            return shared == null ? restriction : shared;
+        }
+
+        private boolean permits(InetAddress address, @Nullable Restriction restriction) {
+            return guard != null && guard.permits(address, restriction);
+        }
+
+        /** @param permitted at least one */
+        private void open(IncomingFlow flow, List<InetAddress> permitted) {
+            switch (flow.request().destination().protocol()) {
+                case Destination.TCP -> tcp.dial(flow, permitted);
+                case Destination.UDP -> udp.open(flow, permitted.get(0));
+                default -> echoes.open(flow, permitted.get(0));
             }
         }
 

@@ -2,6 +2,7 @@ package dev.culvert.agent;
 
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.tunnel.AddressRanges;
 import dev.culvert.tunnel.OpenRequest.AddressRange;
 import dev.culvert.tunnel.OpenRequest.Restriction;
 import java.net.InetAddress;
@@ -12,15 +13,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The agent's own check of an address that it is about to dial: the address must lie in a prefix that the agent's token
- * holds, and loopback, link-local, multicast, metadata addresses and the gateway's own only where a prefix names them
- * explicitly. For names it is asked about what they resolved to.
+ * holds, loopback, link-local, multicast, metadata addresses and the gateway's own only where a prefix names them
+ * explicitly, and addresses of the agent's own machine only where a prefix names them or their network. For names it is
+ * asked about what they resolved to. Event loop only.
  */
 final class DestinationGuard {
     private final List<IpPrefix> routes;
     private final SensitiveAddresses sensitive;
+    private final OwnAddresses own;
 
-    DestinationGuard(List<IpPrefix> routes, SocketAddress gateway) {
+    DestinationGuard(List<IpPrefix> routes, SocketAddress gateway, OwnAddresses own) {
         this.routes = routes;
+        this.own = own;
         this.sensitive = SensitiveAddresses.with(
                 gateway instanceof InetSocketAddress inet && inet.getAddress() != null
                         ? List.of(inet.getAddress())
@@ -29,30 +33,56 @@ final class DestinationGuard {
 
     /** @param restriction what the gateway says a name must be resolved to; null when it has judged the destination itself */
     boolean permits(InetAddress address, @Nullable Restriction restriction) {
+        return isServed(address)
+                && (restriction == null
+                        || restriction.except().containing(address).isEmpty()
+                                && (restriction.only() == null || isGranted(restriction.only(), address)));
+    }
+
+    /** Whether there is any address that {@link #permits} would let pass; if not, a name need not be looked up. */
+    boolean permitsAny(Restriction restriction) {
+        return restriction.only() == null
+                || restriction.only().toList().stream()
+                        .map(DestinationGuard::prefix)
+                        .anyMatch(p -> p != null && routes.stream().anyMatch(p::overlaps));
+    }
+
+    /** Whether the agent's token opens the address: what is neither served nor granted nobody is told of. */
+    private boolean isServed(InetAddress address) {
         if (!sensitive.permits(routes, address)) {
             return false;
         }
-        return restriction == null
-                || !holds(restriction.except(), address, false)
-                        && (restriction.only() == null || holds(restriction.only(), address, true));
+        // What is sensitive has been named by a prefix inside its range, and that is explicit enough.
+        return sensitive.contains(address) || isOpenedAsOwn(address);
     }
 
-    /** @param grants ranges that grant do not open sensitive addresses unless they name them; those that deny hold for all */
-    private boolean holds(List<AddressRange> ranges, InetAddress address, boolean grants) {
-        for (AddressRange range : ranges) {
-            IpPrefix prefix;
-            try {
-                prefix = IpPrefix.of(range.network(), range.length());
-            } catch (IllegalArgumentException e) {
-                if (grants) {
-                    continue; // host bits set: no gateway of ours says that, and it allows nothing
-                }
-                return true;
+    private boolean isOpenedAsOwn(InetAddress address) {
+        int longest = -1;
+        for (IpPrefix route : routes) {
+            if (route.contains(address)) {
+                longest = Math.max(longest, route.length());
             }
-            if (grants ? sensitive.permits(prefix, address) : prefix.contains(address)) {
+        }
+        return longest == address.getAddress().length * 8 || longest >= own.leastPrefix(address);
+    }
+
+    private boolean isGranted(AddressRanges only, InetAddress address) {
+        // A range that grants does not open sensitive addresses unless it names them.
+        for (AddressRange range : only.containing(address)) {
+            IpPrefix prefix = prefix(range);
+            if (prefix != null && sensitive.permits(prefix, address)) {
                 return true;
             }
         }
         return false;
+    }
+
+    /** Null when bits beyond its length are set: no gateway of ours says that, and it allows nothing. */
+    private static @Nullable IpPrefix prefix(AddressRange range) {
+        try {
+            return IpPrefix.of(range.network(), range.length());
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
     }
 }

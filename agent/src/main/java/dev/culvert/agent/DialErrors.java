@@ -13,8 +13,80 @@ import java.util.Locale;
 
 /** From what the operating system or the network says of a failed dial to what the client's application shall see. */
 final class DialErrors {
-    /** Linux errno values, asm-generic/errno.h, that a failed dial or send can have. */
-    private static final int[] ERRNOS = {111, 110, 113, 112, 101, 100, 1, 13, 22, 23, 24, 99, 12, 105, 104, 103};
+    // Linux, asm-generic/errno.h: what a failed dial or send can have.
+    private static final int EPERM = 1;
+    private static final int ENOMEM = 12;
+    private static final int EACCES = 13;
+    private static final int EINVAL = 22;
+    private static final int ENFILE = 23;
+    private static final int EMFILE = 24;
+    private static final int EADDRNOTAVAIL = 99;
+    private static final int ENETDOWN = 100;
+    private static final int ENETUNREACH = 101;
+    private static final int ECONNABORTED = 103;
+    private static final int ECONNRESET = 104;
+    private static final int ENOBUFS = 105;
+    private static final int ETIMEDOUT = 110;
+    private static final int ECONNREFUSED = 111;
+    private static final int EHOSTDOWN = 112;
+    private static final int EHOSTUNREACH = 113;
+
+    private static final int[] ERRNOS = {
+        EPERM,
+        ENOMEM,
+        EACCES,
+        EINVAL,
+        ENFILE,
+        EMFILE,
+        EADDRNOTAVAIL,
+        ENETDOWN,
+        ENETUNREACH,
+        ECONNABORTED,
+        ECONNRESET,
+        ENOBUFS,
+        ETIMEDOUT,
+        ECONNREFUSED,
+        EHOSTDOWN,
+        EHOSTUNREACH
+    };
+
+    /** What the JDK's own sockets say, and the number that it means. */
+    private static final String[] ENGLISH = {
+        "refused",
+        "timed out",
+        "network is unreachable",
+        "network unreachable",
+        "no route to host",
+        "host is down",
+        "permission denied",
+        "not permitted",
+        "too many open files",
+        "cannot assign requested address",
+        "no buffer space",
+        "cannot allocate memory",
+        "connection reset",
+        "network is down"
+    };
+
+    private static final int[] ENGLISH_ERRNOS = {
+        ECONNREFUSED,
+        ETIMEDOUT,
+        ENETUNREACH,
+        ENETUNREACH,
+        EHOSTUNREACH,
+        EHOSTDOWN,
+        EACCES,
+        EPERM,
+        EMFILE,
+        EADDRNOTAVAIL,
+        ENOBUFS,
+        ENOMEM,
+        ECONNRESET,
+        ENETDOWN
+    };
+
+    /** Causes of causes that are looked at: Netty wraps what the system says once or twice. */
+    private static final int DEPTH = 8;
 
     /**
      * What Netty's native library calls each: strerror's words, which are in the language of the process. Its exceptions
@@ -43,58 +115,83 @@ final class DialErrors {
         return words;
     }
 
-    /** {@link Reason#UNSPECIFIED} when it says nothing about the destination. */
-    static Reason reason(Throwable cause) {
+    /** {@link Reason#UNSPECIFIED} when neither it nor its causes say anything about the destination. */
+    static Reason reason(Throwable failure) {
+        Reason reason = byErrno(errno(failure));
+        // Of whatever else connect(2) has said there is nothing left but the exception's class.
+        return reason == Reason.UNSPECIFIED && failure instanceof ConnectException ? Reason.HOST_UNREACHABLE : reason;
+    }
+
+    /** Whether the process, or the whole system, is out of descriptors. */
+    static boolean isOutOfDescriptors(Throwable failure) {
+        int errno = errno(failure);
+        return errno == EMFILE || errno == ENFILE;
+    }
+
+    /** The last cause in words. */
+    static String words(Throwable failure) {
+        String words = failure.getClass().getSimpleName();
+        Throwable cause = failure;
+        for (int i = 0; cause != null && i < DEPTH; i++) {
+            words = cause.getMessage() == null ? words : cause.getMessage();
+            cause = cause.getCause();
+        }
+        return words;
+    }
+
+    /** What the system said, 0 when that is not known. */
+    private static int errno(Throwable failure) {
+        Throwable cause = failure;
+        int errno = 0;
+        for (int i = 0; errno == 0 && cause != null && i < DEPTH; i++) {
+            errno = ofItself(cause);
+            cause = cause.getCause();
+        }
+        return errno;
+    }
+
+    private static int ofItself(Throwable cause) {
         if (cause instanceof ConnectTimeoutException || cause instanceof SocketTimeoutException) {
-            return Reason.TIMED_OUT;
+            return ETIMEDOUT;
         }
         if (cause instanceof PortUnreachableException) {
-            return Reason.CONNECTION_REFUSED;
+            return ECONNREFUSED;
         }
         if (cause instanceof Errors.NativeIoException e) {
-            return byErrno(-e.expectedErr());
+            return -e.expectedErr();
         }
-        String text = String.valueOf(cause.getMessage());
+        String text = cause.getMessage();
+        if (text == null) {
+            // Netty's epoll transport says ENETUNREACH so, without a word; EHOSTUNREACH has its words.
+            return cause instanceof NoRouteToHostException ? ENETUNREACH : 0;
+        }
         for (int i = 0; i < WORDS.length; i++) {
             if (text.contains(WORDS[i])) {
-                return byErrno(ERRNOS[i]);
+                return ERRNOS[i];
             }
         }
-        return byEnglish(text.toLowerCase(Locale.ROOT), cause);
+        return byEnglish(text.toLowerCase(Locale.ROOT));
     }
 
     /** The JDK's sockets, on systems without epoll. */
-    private static Reason byEnglish(String text, Throwable cause) {
-        if (text.contains("refused")) {
-            return Reason.CONNECTION_REFUSED;
+    private static int byEnglish(String text) {
+        for (int i = 0; i < ENGLISH.length; i++) {
+            if (text.contains(ENGLISH[i])) {
+                return ENGLISH_ERRNOS[i];
+            }
         }
-        if (text.contains("timed out")) {
-            return Reason.TIMED_OUT;
-        }
-        if (text.contains("network is unreachable") || text.contains("network unreachable")) {
-            return Reason.NETWORK_UNREACHABLE;
-        }
-        if (text.contains("no route to host") || cause instanceof NoRouteToHostException) {
-            return Reason.HOST_UNREACHABLE;
-        }
-        if (text.contains("permission denied") || text.contains("not permitted")) {
-            return Reason.PROHIBITED; // a firewall's REJECT --reject-with icmp-admin-prohibited, or a local rule
-        }
-        if (text.contains("too many open files") || text.contains("cannot assign requested address")) {
-            return Reason.OVERLOADED;
-        }
-        return cause instanceof ConnectException ? Reason.HOST_UNREACHABLE : Reason.UNSPECIFIED;
+        return 0;
     }
 
     static Reason byErrno(int errno) {
         return switch (errno) {
-            case 111 -> Reason.CONNECTION_REFUSED; // ECONNREFUSED
-            case 110 -> Reason.TIMED_OUT; // ETIMEDOUT
-            case 113, 112 -> Reason.HOST_UNREACHABLE; // EHOSTUNREACH, EHOSTDOWN
-            case 101, 100, 22 -> Reason.NETWORK_UNREACHABLE; // ENETUNREACH, ENETDOWN, EINVAL (a prohibited source)
-            case 1, 13 -> Reason.PROHIBITED; // EPERM, EACCES
-            case 23, 24, 99, 12, 105 -> Reason.OVERLOADED; // ENFILE, EMFILE, EADDRNOTAVAIL, ENOMEM, ENOBUFS
-            case 104, 103 -> Reason.RESET; // ECONNRESET, ECONNABORTED
+            case ECONNREFUSED -> Reason.CONNECTION_REFUSED;
+            case ETIMEDOUT -> Reason.TIMED_OUT;
+            case EHOSTUNREACH, EHOSTDOWN -> Reason.HOST_UNREACHABLE;
+            case ENETUNREACH, ENETDOWN, EINVAL -> Reason.NETWORK_UNREACHABLE; // EINVAL: a prohibited source
+            case EPERM, EACCES -> Reason.PROHIBITED; // a firewall, here or on the way
+            case ENFILE, EMFILE, EADDRNOTAVAIL, ENOMEM, ENOBUFS -> Reason.OVERLOADED;
+            case ECONNRESET, ECONNABORTED -> Reason.RESET;
             default -> Reason.UNSPECIFIED;
         };
     }

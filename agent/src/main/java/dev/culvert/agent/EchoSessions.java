@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.HopLimitedSender;
+import dev.culvert.tun.DatagramSender;
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tun.PingSockets;
@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * ICMP echo flows, each with a ping socket of its own: the kernel chooses its identifier and sorts the replies. A
- * datagram of such a flow is the u16 sequence number and the echo's data. One link's; event loop only.
+ * datagram of such a flow is the u16 sequence number and the echo's data. Event loop only.
  */
 final class EchoSessions {
     private static final Logger log = LoggerFactory.getLogger(EchoSessions.class);
@@ -45,9 +45,6 @@ final class EchoSessions {
     /** How often idle sessions are looked for. */
     private static final Duration SWEEP = Duration.ofSeconds(5);
 
-    /** Sockets: pinging a /22 at once. */
-    static final int MAX_SESSIONS = 1024;
-
     private static final int ECHO_REQUEST_V4 = 8;
     private static final int ECHO_REPLY_V4 = 0;
     private static final int ECHO_REQUEST_V6 = 128;
@@ -56,17 +53,14 @@ final class EchoSessions {
     private static final int MAX_ECHO = 65_535;
 
     private final EventLoop loop;
+    private final SocketBudget budget;
     private final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
-    private final @Nullable HopLimitedSender limited = HopLimitedSender.isAvailable() ? new HopLimitedSender() : null;
-    private int sessions;
+    private final @Nullable DatagramSender sender = DatagramSender.isAvailable() ? new DatagramSender() : null;
     private boolean complained;
 
-    EchoSessions(EventLoop loop) {
+    EchoSessions(EventLoop loop, SocketBudget budget) {
         this.loop = loop;
-    }
-
-    int openCount() {
-        return sessions;
+        this.budget = budget;
     }
 
     /** Whether pings can be sent at all; says in the log why not. */
@@ -84,8 +78,9 @@ final class EchoSessions {
     }
 
     void open(IncomingFlow flow, InetAddress address) {
-        if (sessions >= MAX_SESSIONS) {
-            flow.refuse(Reason.OVERLOADED, MAX_SESSIONS + " pings at the agent");
+        String client = flow.request().clientName();
+        if (!budget.take(client, SocketBudget.Kind.PING)) {
+            flow.refuse(Reason.OVERLOADED, "too many pings at the agent");
             return;
         }
         boolean ipv6 = address.getAddress().length == 16;
@@ -93,34 +88,41 @@ final class EchoSessions {
         try {
             socket = PingSockets.open(ipv6);
         } catch (PingUnavailableException e) {
-            if (!complained) {
-                complained = true;
-                log.warn("cannot ping {}: {}", address.getHostAddress(), e.getMessage());
-            }
-            flow.refuse(Reason.UNSUPPORTED, String.valueOf(e.getMessage()));
+            budget.give(client, SocketBudget.Kind.PING);
+            refuse(flow, e);
             return;
         }
-        Session session = new Session(ipv6, address, socket);
+        Session session = new Session(client, ipv6, address, socket);
         socket.config().setOption(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(MAX_ECHO));
         socket.pipeline().addLast(session.new Replies());
         IcmpErrorQueue.enable(socket, ipv6);
         loop.register(socket).addListener(f -> {
             LinkFlow linkFlow = f.isSuccess() ? flow.accept(session.new Requests()) : null;
             if (linkFlow == null) {
-                if (socket.isRegistered()) {
-                    socket.close();
-                } else {
-                    socket.unsafe().closeForcibly();
-                }
+                session.close();
                 flow.refuse(Reason.OVERLOADED, "the agent could not open a ping socket");
                 return;
             }
-            sessions++;
             session.start(linkFlow);
         });
     }
 
-    private final class Session {
+    private void refuse(IncomingFlow flow, PingUnavailableException why) {
+        String words = String.valueOf(why.getMessage());
+        if (why.isShortage()) {
+            budget.failed(why);
+            flow.refuse(Reason.OVERLOADED, words); // silence, as for all that is short
+            return;
+        }
+        if (!complained) {
+            complained = true;
+            log.warn("cannot ping: {}", words);
+        }
+        flow.refuse(Reason.UNSUPPORTED, words);
+    }
+
+    private final class Session implements SocketBudget.Idle {
+        private final String client;
         private final boolean ipv6;
         private final InetSocketAddress remote;
         private final Channel socket;
@@ -128,15 +130,46 @@ final class EchoSessions {
         private long lastUsedNanos = loop.ticker().nanoTime();
         private boolean unreachable; // since the last reply
         private @Nullable ScheduledFuture<?> idle;
+        private boolean closed;
 
-        Session(boolean ipv6, InetAddress address, Channel socket) {
+        Session(String client, boolean ipv6, InetAddress address, Channel socket) {
+            this.client = client;
             this.ipv6 = ipv6;
             this.remote = new InetSocketAddress(address, 0);
             this.socket = socket;
         }
 
+        @Override
+        public long lastUsedNanos() {
+            return lastUsedNanos;
+        }
+
+        @Override
+        public void makeRoom() {
+            end(Reason.IDLE);
+            close();
+        }
+
+        void close() {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            if (idle != null) {
+                idle.cancel(false);
+            }
+            if (socket.isRegistered()) {
+                socket.close();
+            } else {
+                socket.unsafe().closeForcibly();
+            }
+            budget.closed(client, SocketBudget.Kind.PING, this);
+            budget.give(client, SocketBudget.Kind.PING);
+        }
+
         void start(LinkFlow flow) {
             this.flow = flow;
+            budget.opened(client, SocketBudget.Kind.PING, this);
             idle = loop.scheduleWithFixedDelay(
                     () -> {
                         Duration limit = unreachable ? IDLE_UNREACHABLE : IDLE;
@@ -175,8 +208,8 @@ final class EchoSessions {
                     echo.writeByte(ipv6 ? ECHO_REQUEST_V6 : ECHO_REQUEST_V4).writeByte(0);
                     echo.writeShort(0).writeShort(0); // checksum and identifier are the kernel's
                     echo.writeShort(sequence).writeBytes(in);
-                    if (hopLimit != 0 && limited != null) {
-                        sendLimited(limited, echo, hopLimit);
+                    if (hopLimit != 0 && sender != null) {
+                        sendLimited(sender, echo, hopLimit);
                         return;
                     }
                     socket.writeAndFlush(new DatagramPacket(echo, remote)).addListener(f -> {
@@ -191,11 +224,7 @@ final class EchoSessions {
 
             @Override
             public void channelInactive(ChannelHandlerContext ctx) {
-                sessions--;
-                if (idle != null) {
-                    idle.cancel(false);
-                }
-                socket.close();
+                close();
             }
 
             @Override
@@ -205,7 +234,7 @@ final class EchoSessions {
         }
 
         /** Takes {@code echo}. An error about an earlier one makes a send fail, so it is tried twice. */
-        private void sendLimited(HopLimitedSender sender, ByteBuf echo, int hopLimit) {
+        private void sendLimited(DatagramSender sender, ByteBuf echo, int hopLimit) {
             try {
                 for (boolean again = false; ; again = true) {
                     try {

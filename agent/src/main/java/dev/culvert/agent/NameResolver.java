@@ -1,136 +1,292 @@
 package dev.culvert.agent;
 
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.Quota;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** Looks names up as any program on this host does (hosts file, DNS, mDNS: whatever the system is set up for). */
+/**
+ * Looks names up as any program on this host does (hosts file, DNS, mDNS: whatever the system is set up for). The system's
+ * resolver blocks, for up to half a minute when a name's servers are silent, and cannot be interrupted. So a client has a few
+ * threads at most, the clients take turns, and flows of one client that ask for the same name share one look-up. Event loop
+ * only.
+ */
 final class NameResolver {
-    /** The system's resolver blocks; so many look-ups may wait for a slow server at once. */
-    private static final int THREADS = 16;
+    /** Look-ups at one time. They wait for the network, and a thread that does nothing costs a stack of some 100 KiB. */
+    static final int THREADS = 64;
 
-    /** Beyond it flows are refused: a server that is down must not pile up flows. */
-    private static final int MAX_WAITING = 1024;
+    /** Of these for one client: its names whose servers are silent hold up nobody but itself. */
+    static final int THREADS_PER_CLIENT = 4;
 
-    /** Of these for one client: its slow names must not stop the others'. */
-    private static final int MAX_PER_CLIENT = 256;
+    /** Of {@link #THREADS} the last ones, for clients that have none: it takes many clients, not a few, to take all. */
+    static final int THREADS_FOR_THE_FIRST = 16;
+
+    /** Bytes of flows that wait for names, of all clients: some thousands, or 200 with the longest restrictions. */
+    static final long MAX_WAITING = 8 << 20;
+
+    /** Of these for one client. */
+    static final long MAX_WAITING_PER_CLIENT = 1 << 20;
+
+    /** What a flow that waits costs beside its name and its restriction: flow, look-up, timer. Measured: 900 bytes. */
+    static final int COST = 1024;
 
     /** As long as a dial may take; a resolver that asks three servers twice takes longer, and nobody waits that long. */
     static final Duration DEADLINE = Duration.ofSeconds(10);
 
-    private final ThreadPoolExecutor threads =
-            new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(MAX_WAITING), r -> {
+    /**
+     * When a client hears that a name which no grant names leads nowhere: as long after it has asked, whether the name does
+     * not exist or has addresses that the client may not reach. Longer than most answers take.
+     */
+    static final Duration DISCREET = Duration.ofSeconds(1);
+
+    private static final Duration THREAD_IDLE = Duration.ofSeconds(30);
+
+    private final EventLoop loop;
+    private final Lookup lookup;
+    private final Quota<String> waiting = new Quota<>(MAX_WAITING, MAX_WAITING_PER_CLIENT);
+    private final ThreadPoolExecutor threads = new ThreadPoolExecutor(
+            0, THREADS, THREAD_IDLE.toSeconds(), TimeUnit.SECONDS, new SynchronousQueue<>(), r -> {
                 Thread t = new Thread(r, "resolver");
                 t.setDaemon(true);
                 return t;
             });
 
-    private final ConcurrentHashMap<String, Integer> waitingByClient = new ConcurrentHashMap<>();
-    private final Lookup lookup;
+    /** Those who wait or have a look-up running; whose turn is next comes first. */
+    private final LinkedHashMap<String, Client> clients = new LinkedHashMap<>();
 
-    NameResolver() {
-        this(InetAddress::getAllByName);
-    }
-
-    NameResolver(Lookup lookup) {
-        this.lookup = lookup;
-        threads.allowCoreThreadTimeOut(true);
-    }
+    private int running;
 
     /** Asks the system; blocks. */
     interface Lookup {
         InetAddress[] all(String name) throws UnknownHostException;
     }
 
-    /** What became of a look-up; on the loop. */
-    interface Answer {
+    /** Who wants to know. */
+    interface Asker {
         /**
-         * @param found the addresses, null when there are none
-         * @param why what went wrong, and in words
+         * The name's addresses; on the loop.
+         *
+         * @return whether the asker may use any of them
          */
-        void answer(InetAddress @Nullable [] found, Reason why, String words);
+        boolean found(InetAddress[] addresses);
+
+        /** There are none, or none that the asker may use; on the loop. */
+        void refused(Reason why, String words);
+    }
+
+    /** One client's look-ups. */
+    private static final class Client {
+        final String name;
+        final LinkedHashMap<String, Asking> waiting = new LinkedHashMap<>();
+        final Map<String, Asking> running = new LinkedHashMap<>();
+
+        Client(String name) {
+            this.name = name;
+        }
+    }
+
+    /** One look-up, and who of a client waits for it. */
+    private static final class Asking {
+        final List<Question> questions = new ArrayList<>(1);
+    }
+
+    NameResolver(EventLoop loop, Lookup lookup) {
+        this.loop = loop;
+        this.lookup = lookup;
     }
 
     /**
-     * Calls {@code done} on {@code loop}, once, with the addresses, or with null when the name does not resolve within
-     * {@link #DEADLINE}.
+     * Looks a name up for a flow.
      *
-     * @return false when too many look-ups wait already, of this client or of all
+     * @param bytes what the flow keeps of its restriction meanwhile
+     * @param discreet whether the asker must not learn if the name exists, unless it may reach it
+     * @param vain whether the asker could not use any address: then nobody is asked, and it hears what a discreet one would
+     * @return what can be given up; null when too much waits already, of this client or of all
      */
-    boolean resolve(String client, String name, EventLoop loop, Answer done) {
-        if (waitingByClient.merge(client, 1, Integer::sum) > MAX_PER_CLIENT) {
-            leave(client);
-            return false;
+    @Nullable
+    Question resolve(String client, String name, int bytes, boolean discreet, boolean vain, Asker asker) {
+        long cost = COST + 2L * name.length() + bytes;
+        if (!waiting.take(client, cost)) {
+            return null;
         }
-        Pending pending = new Pending(loop, done, "the agent cannot resolve '" + name + "'");
+        if (vain) {
+            Question question = new Question(new Client(client), name, new Asking(), cost, true, asker);
+            question.answer(new InetAddress[0]);
+            return question;
+        }
+        Client c = clients.computeIfAbsent(client, Client::new);
+        Asking asking = c.running.get(name);
+        if (asking == null) {
+            asking = c.waiting.computeIfAbsent(name, n -> new Asking());
+        }
+        Question question = new Question(c, name, asking, cost, discreet, asker);
+        asking.questions.add(question);
+        startWhatMay();
+        return question;
+    }
+
+    /** Bytes that flows which wait for names take, by {@link #COST}. */
+    long waiting() {
+        return waiting.total();
+    }
+
+    private void startWhatMay() {
+        for (Client next = next(); next != null; next = next()) {
+            clients.remove(next.name);
+            clients.put(next.name, next); // behind all others now
+            Map.Entry<String, Asking> first = next.waiting.entrySet().iterator().next();
+            next.waiting.remove(first.getKey());
+            start(next, first.getKey(), first.getValue());
+        }
+    }
+
+    private @Nullable Client next() {
+        if (running >= THREADS) {
+            return null;
+        }
+        int most = running >= THREADS - THREADS_FOR_THE_FIRST ? 1 : THREADS_PER_CLIENT;
+        for (Client c : clients.values()) {
+            if (!c.waiting.isEmpty() && c.running.size() < most) {
+                return c;
+            }
+        }
+        return null;
+    }
+
+    private void start(Client client, String name, Asking asking) {
+        client.running.put(name, asking);
+        running++;
         try {
             threads.execute(() -> {
+                InetAddress[] found;
                 try {
-                    if (!pending.isDone()) {
-                        pending.answer(lookup.all(name), Reason.UNSPECIFIED, "");
-                    }
+                    found = lookup.all(name);
                 } catch (UnknownHostException | RuntimeException e) {
-                    pending.answer(null, Reason.NAME_NOT_FOUND, pending.words);
-                } finally {
-                    leave(client);
+                    found = new InetAddress[0];
+                }
+                InetAddress[] answer = found;
+                try {
+                    loop.execute(() -> finished(client, name, asking, answer));
+                } catch (RejectedExecutionException e) {
+                    // The agent has been closed: nobody waits for it.
                 }
             });
         } catch (RejectedExecutionException e) {
-            leave(client);
-            return false;
+            finished(client, name, asking, new InetAddress[0]); // closed
         }
-        pending.startDeadline();
-        return true;
     }
 
-    private void leave(String client) {
-        waitingByClient.computeIfPresent(client, (c, n) -> n == 1 ? null : n - 1);
+    private void finished(Client client, String name, Asking asking, InetAddress[] found) {
+        client.running.remove(name);
+        running--;
+        for (Question question : List.copyOf(asking.questions)) {
+            question.answer(found);
+        }
+        forgetIfIdle(client);
+        startWhatMay();
+    }
+
+    private void forgetIfIdle(Client client) {
+        if (client.waiting.isEmpty() && client.running.isEmpty()) {
+            clients.remove(client.name, client);
+        }
     }
 
     void close() {
         threads.shutdownNow();
     }
 
-    /** One look-up: the first of answer and deadline counts. */
-    private static final class Pending {
-        private final EventLoop loop;
-        private final Answer answer;
-        final String words;
-        private final AtomicBoolean done = new AtomicBoolean();
+    /** One flow that waits. */
+    final class Question {
+        private final Client client;
+        private final String name;
+        private final Asking asking;
+        private final long cost;
+        private final boolean discreet;
+        private final Asker asker;
+        private final long askedNanos = loop.ticker().nanoTime();
+        private ScheduledFuture<?> deadline;
+        private boolean ended;
 
-        Pending(EventLoop loop, Answer answer, String words) {
-            this.loop = loop;
-            this.answer = answer;
-            this.words = words;
+        Question(Client client, String name, Asking asking, long cost, boolean discreet, Asker asker) {
+            this.client = client;
+            this.name = name;
+            this.asking = asking;
+            this.cost = cost;
+            this.discreet = discreet;
+            this.asker = asker;
+            this.deadline = loop.schedule(this::tooLate, DEADLINE.toNanos(), TimeUnit.NANOSECONDS);
         }
 
-        boolean isDone() {
-            return done.get();
+        /** The flow no longer wants to know. */
+        void giveUp() {
+            if (ended) {
+                return;
+            }
+            ended = true;
+            deadline.cancel(false); // which lets go of the flow, too
+            waiting.give(client.name, cost);
+            stopAsking();
         }
 
-        void startDeadline() {
-            loop.schedule(
-                    () -> answer(null, Reason.TIMED_OUT, words + " within " + DEADLINE.toSeconds() + " s"),
-                    DEADLINE.toMillis(),
-                    TimeUnit.MILLISECONDS);
+        private void stopAsking() {
+            asking.questions.remove(this);
+            if (asking.questions.isEmpty() && client.waiting.remove(name, asking)) {
+                forgetIfIdle(client);
+            }
         }
 
-        void answer(InetAddress @Nullable [] found, Reason why, String words) {
-            if (done.compareAndSet(false, true)) {
-                try {
-                    loop.execute(() -> answer.answer(found, why, words));
-                } catch (RejectedExecutionException e) {
-                    // The agent has been closed: nobody waits for it.
-                }
+        private void answer(InetAddress[] found) {
+            if (ended) {
+                return;
+            }
+            if (found.length > 0 && asker.found(found)) {
+                giveUp();
+            } else if (!discreet) {
+                giveUp();
+                asker.refused(
+                        found.length == 0 ? Reason.NAME_NOT_FOUND : Reason.PROHIBITED,
+                        found.length == 0
+                                ? "the agent cannot resolve '" + name + "'"
+                                : "'" + name + "' resolves to no address that is granted and served here");
+            } else {
+                stopAsking();
+                deadline.cancel(false);
+                long since = loop.ticker().nanoTime() - askedNanos;
+                deadline =
+                        loop.schedule(this::tellNothing, Math.max(0, DISCREET.toNanos() - since), TimeUnit.NANOSECONDS);
+            }
+        }
+
+        private void tooLate() {
+            if (discreet) {
+                tellNothing();
+            } else if (!ended) {
+                giveUp();
+                asker.refused(
+                        Reason.TIMED_OUT,
+                        "the agent cannot resolve '" + name + "' within " + DEADLINE.toSeconds() + " s");
+            }
+        }
+
+        private void tellNothing() {
+            if (!ended) {
+                giveUp();
+                asker.refused(
+                        Reason.NAME_NOT_FOUND,
+                        "the agent finds no address of '" + name + "' that this client may reach");
             }
         }
     }

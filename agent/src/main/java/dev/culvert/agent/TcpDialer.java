@@ -5,23 +5,31 @@ import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.Relay;
+import dev.culvert.tunnel.dial.AddressRace;
+import dev.culvert.tunnel.limit.Quota;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.DefaultChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.local.LocalChannel;
+import io.netty.util.concurrent.Future;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** TCP flows: dials, and joins flow and socket. One link's; event loop only. */
+/**
+ * TCP flows: dials, and joins flow and socket. Of a name with several addresses each that is permitted gets its turn
+ * ({@link AddressRace}). Event loop only.
+ */
 final class TcpDialer {
     private static final Logger log = LoggerFactory.getLogger(TcpDialer.class);
 
@@ -38,79 +46,56 @@ final class TcpDialer {
     private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(128 << 10, 256 << 10);
 
     private final EventLoop loop;
-    private final Map<String, Integer> dialsByClient = new HashMap<>();
-    private int dials;
+    private final SocketBudget budget;
+    private final Quota<String> dials = new Quota<>(MAX_DIALS, MAX_DIALS_PER_CLIENT);
     private int open;
 
-    TcpDialer(EventLoop loop) {
+    TcpDialer(EventLoop loop, SocketBudget budget) {
         this.loop = loop;
+        this.budget = budget;
     }
 
     int openCount() {
         return open;
     }
 
-    void dial(IncomingFlow flow, InetAddress address) {
+    /** Flows whose dial is under way. */
+    long dialCount() {
+        return dials.total();
+    }
+
+    /** @param permitted addresses that may be dialled, in the order of preference; at least one */
+    void dial(IncomingFlow flow, List<InetAddress> permitted) {
         String client = flow.request().clientName();
-        if (dials >= MAX_DIALS || dialsByClient.getOrDefault(client, 0) >= MAX_DIALS_PER_CLIENT) {
+        if (!dials.take(client, 1)) {
             flow.refuse(Reason.OVERLOADED, "too many dials under way at the agent");
             return;
         }
-        dials++;
-        dialsByClient.merge(client, 1, Integer::sum);
-        ChannelFuture dial = new Bootstrap()
-                .group(loop)
-                .channel(EventLoops.socketChannel())
-                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
-                .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
-                .option(ChannelOption.AUTO_READ, false)
-                .option(ChannelOption.TCP_NODELAY, true)
-                .option(ChannelOption.SO_KEEPALIVE, true)
-                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
-                .option(ChannelOption.RECVBUF_ALLOCATOR, EventLoops.bulkReads())
-                .handler(new Silent())
-                .connect(new InetSocketAddress(
-                        address, flow.request().destination().port()));
-        flow.onAbandoned(() -> {
-            dial.cancel(false);
-            if (dial.channel().isRegistered()) {
-                dial.channel().close();
+        int port = flow.request().destination().port();
+        List<InetSocketAddress> addresses = AddressRace.interleave(permitted).stream()
+                .map(a -> new InetSocketAddress(a, port))
+                .toList();
+        Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(client));
+        flow.onAbandoned(() -> race.cancel(false));
+        race.addListener(f -> {
+            dials.give(client, 1);
+            if (race.isSuccess()) {
+                join(flow, race.getNow());
+            } else if (!race.isCancelled()) {
+                refuse(flow, race.cause());
             }
         });
-        dial.addListener(f -> {
-            if (loop.inEventLoop()) {
-                dialled(flow, client, dial);
-            } else { // no descriptor was to be had, so no loop either
-                loop.execute(() -> dialled(flow, client, dial));
-            }
-        });
-    }
-
-    /** Dials under way. */
-    int dialCount() {
-        return dials;
-    }
-
-    private void dialled(IncomingFlow flow, String client, ChannelFuture dial) {
-        dials--;
-        dialsByClient.computeIfPresent(client, (c, n) -> n == 1 ? null : n - 1);
-        Throwable cause = dial.cause();
-        if (cause != null) {
-            refuse(flow, cause);
-        } else {
-            join(flow, dial.channel());
-        }
     }
 
     private void refuse(IncomingFlow flow, Throwable cause) {
-        Reason reason = reason(cause);
+        Reason reason = cause instanceof NoSocketException ? Reason.OVERLOADED : DialErrors.reason(cause);
+        if (reason == Reason.UNSPECIFIED) {
+            reason = Reason.HOST_UNREACHABLE;
+        } else if (reason == Reason.OVERLOADED && !(cause instanceof NoSocketException)) {
+            budget.failed(cause);
+        }
         log.debug("{}: {}", flow.request().destination(), cause.toString());
         flow.refuse(reason, flow.request().destination() + ": " + reason.words());
-    }
-
-    private static Reason reason(Throwable cause) {
-        Reason reason = DialErrors.reason(cause);
-        return reason == Reason.UNSPECIFIED ? Reason.HOST_UNREACHABLE : reason;
     }
 
     private void join(IncomingFlow flow, Channel socket) {
@@ -121,6 +106,7 @@ final class TcpDialer {
         }
         linkFlow.closeReason(Reason.RESET); // when the relay ends it early, the host has reset the connection
         open++;
+        socket.pipeline().addLast(new WhyItBroke(linkFlow));
         Relay.join(linkFlow, socket, (up, down, cause) -> {
             open--;
             if (log.isDebugEnabled()) {
@@ -134,6 +120,72 @@ final class TcpDialer {
         });
     }
 
+    /** One flow's dials; each takes a socket of the client's, and keeps it until the channel is closed. */
+    private final class Dial implements AddressRace.Dial<Channel> {
+        private final String client;
+
+        Dial(String client) {
+            this.client = client;
+        }
+
+        @Override
+        public ChannelFuture connect(InetSocketAddress address) {
+            if (!budget.take(client, SocketBudget.Kind.TCP)) {
+                return new DefaultChannelPromise(new LocalChannel(), loop).setFailure(new NoSocketException());
+            }
+            ChannelFuture dial = new Bootstrap()
+                    .group(loop)
+                    .channel(EventLoops.socketChannel())
+                    .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 0) // the race has a deadline
+                    .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+                    .option(ChannelOption.AUTO_READ, false)
+                    .option(ChannelOption.TCP_NODELAY, true)
+                    .option(ChannelOption.SO_KEEPALIVE, true)
+                    .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+                    .option(ChannelOption.RECVBUF_ALLOCATOR, EventLoops.bulkReads())
+                    .handler(new Silent())
+                    .connect(address);
+            Channel channel = dial.channel();
+            if (channel.isOpen()) {
+                channel.closeFuture().addListener(f -> budget.give(client, SocketBudget.Kind.TCP));
+            } else { // not even a socket; its future speaks up on a thread of Netty's
+                budget.give(client, SocketBudget.Kind.TCP);
+            }
+            return dial;
+        }
+
+        @Override
+        public Future<Channel> finish(Channel connected) {
+            return loop.newSucceededFuture(connected);
+        }
+
+        /** Who has said something rather than nothing is believed first. */
+        @Override
+        public int weight(Throwable failure) {
+            return switch (DialErrors.reason(failure)) {
+                case CONNECTION_REFUSED, RESET -> 4;
+                case PROHIBITED -> 3;
+                case HOST_UNREACHABLE -> 2;
+                case NETWORK_UNREACHABLE -> 1;
+                default -> 0;
+            };
+        }
+    }
+
+    /** The client's sockets are all in use; without a stack trace, for it is made once for each flow. */
+    private static final class NoSocketException extends ConnectException {
+        private static final long serialVersionUID = 1L;
+
+        NoSocketException() {
+            super("no socket left for this client");
+        }
+
+        @Override
+        public Throwable fillInStackTrace() {
+            return this;
+        }
+    }
+
     /** Netty wants a handler; the relay's does the work. */
     private static final class Silent extends ChannelInboundHandlerAdapter {
         @Override
@@ -143,6 +195,26 @@ final class TcpDialer {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.fireExceptionCaught(cause);
+        }
+    }
+
+    /** What the system says of a connection that breaks is what the client hears. */
+    private static final class WhyItBroke extends ChannelInboundHandlerAdapter {
+        private final LinkFlow flow;
+
+        WhyItBroke(LinkFlow flow) {
+            this.flow = flow;
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            Reason reason = DialErrors.reason(cause);
+            if (reason == Reason.TIMED_OUT
+                    || reason == Reason.HOST_UNREACHABLE
+                    || reason == Reason.NETWORK_UNREACHABLE) {
+                flow.closeReason(reason);
+            }
             ctx.fireExceptionCaught(cause);
         }
     }

@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.HopLimitedSender;
+import dev.culvert.tun.DatagramSender;
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tunnel.DatagramError;
@@ -32,7 +32,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One UDP socket and the flows that share it, each to one remote endpoint. Event loop only. */
-final class UdpMapping extends ChannelInboundHandlerAdapter {
+final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBudget.Idle {
     /** RFC 4787 4.3: at least two minutes, five recommended. */
     static final Duration IDLE = Duration.ofMinutes(5);
 
@@ -56,8 +56,14 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
     /** Receive buffer of each socket: 40 ms of 200 Mbit/s. */
     private static final int SOCKET_BUFFER = 1 << 20;
 
-    /** Largest datagram (RFC 768: 65,535 less headers), read whole. */
-    private static final int MAX_DATAGRAM = 65_507;
+    /**
+     * No datagram is longer, so none is cut: UDP has at most 65,507 bytes over IPv4 and 65,527 over IPv6 (RFC 768 and 8200; the
+     * kernel has no jumbograms).
+     */
+    private static final int READ_BUFFER = 64 << 10;
+
+    /** Heap that one flow costs: its channel, its pipeline, three table entries. */
+    static final int FLOW_BYTES = 2 << 10;
 
     /** A smaller datagram is copied into a buffer of its size: it may wait for the link, and must not pin the whole one. */
     private static final int COPY_BELOW = 32 << 10;
@@ -70,6 +76,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
     private final ArrayList<Peer> unflushed = new ArrayList<>(2);
     private final IcmpErrorQueue.Sink errorSink = this::error;
     private @Nullable ScheduledFuture<?> sweep;
+    private long lastUsedNanos;
     private boolean closed;
     private boolean wrote;
     private boolean read;
@@ -82,7 +89,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         // Registered and bound at once, being on the loop; Bootstrap would bind in a later turn.
         socket.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
         socket.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER);
-        socket.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(MAX_DATAGRAM + 1).maxMessagesPerRead(64));
+        socket.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(READ_BUFFER).maxMessagesPerRead(64));
         socket.config().setWriteBufferWaterMark(new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER));
         if (all.errors != null) {
             IcmpErrorQueue.enable(socket, false);
@@ -91,6 +98,20 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         socket.pipeline().addLast(this);
         all.loop.register(socket);
         socket.bind(new InetSocketAddress(0));
+        lastUsedNanos = all.loop.ticker().nanoTime();
+    }
+
+    @Override
+    public long lastUsedNanos() {
+        return lastUsedNanos;
+    }
+
+    @Override
+    public void makeRoom() {
+        for (Peer peer : peers.values().toArray(Peer[]::new)) {
+            peer.end(Reason.IDLE);
+        }
+        close();
     }
 
     void add(IncomingFlow flow, InetSocketAddress remote) {
@@ -109,12 +130,16 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
             flow.refuse(Reason.OVERLOADED, "the agent is closing this UDP socket");
             return;
         }
+        if (!all.budget.takeMemory(key.clientName(), FLOW_BYTES)) {
+            flow.refuse(Reason.OVERLOADED, "too many UDP flows at the agent");
+            closeIfUnused();
+            return;
+        }
         Peer peer = new Peer(remote);
         LinkFlow linkFlow = flow.accept(peer);
         if (linkFlow == null) {
-            if (peers.isEmpty()) {
-                close();
-            }
+            all.budget.giveMemory(key.clientName(), FLOW_BYTES);
+            closeIfUnused();
             return;
         }
         peer.flow = linkFlow;
@@ -162,6 +187,11 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
                 }
             }
         }
+        all.budget.giveMemory(key.clientName(), FLOW_BYTES);
+        closeIfUnused();
+    }
+
+    private void closeIfUnused() {
         if (peers.isEmpty()) {
             close();
         }
@@ -274,13 +304,18 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
             this.remote = remote;
         }
 
+        private void used() {
+            lastUsedNanos = all.loop.ticker().nanoTime();
+            UdpMapping.this.lastUsedNanos = lastUsedNanos;
+        }
+
         void toClient(Object datagram) {
             LinkFlow f = flow;
             if (f == null) {
                 ReferenceCountUtil.release(datagram);
                 return;
             }
-            lastUsedNanos = all.loop.ticker().nanoTime();
+            used();
             unreachable = false;
             if (!queued) {
                 queued = true;
@@ -309,7 +344,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
 
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
-            lastUsedNanos = all.loop.ticker().nanoTime();
+            used();
             if (msg instanceof PortedDatagram d) {
                 if (d.port() == 0) {
                     d.release();
@@ -318,10 +353,10 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
                 send(d.content(), new InetSocketAddress(remote.getAddress(), d.port()));
             } else if (msg instanceof HopLimitedDatagram d) {
                 InetSocketAddress to = d.port() == 0 ? remote : new InetSocketAddress(remote.getAddress(), d.port());
-                if (d.hopLimit() == 0 || all.limited == null) {
+                if (d.hopLimit() == 0 || all.sender == null) {
                     send(d.content(), to);
                 } else {
-                    sendLimited(all.limited, d.content(), to, d.hopLimit());
+                    sendAtOnce(all.sender, d.content(), to, d.hopLimit());
                 }
             } else if (msg instanceof ByteBuf content) {
                 send(content, remote);
@@ -331,10 +366,10 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         }
 
         /** Takes {@code content}. An error about an earlier datagram makes a send fail, so it is tried twice. */
-        private void sendLimited(HopLimitedSender sender, ByteBuf content, InetSocketAddress to, int hopLimit) {
+        private void sendAtOnce(DatagramSender sender, ByteBuf content, InetSocketAddress to, int hopLimit) {
             if (wrote) {
                 wrote = false;
-                socket.flush(); // what was sent before goes before, with the usual hop limit
+                socket.flush(); // what was sent before goes before
             }
             try {
                 for (boolean again = false; ; again = true) {
@@ -357,6 +392,14 @@ final class UdpMapping extends ChannelInboundHandlerAdapter {
         }
 
         private void send(ByteBuf content, InetSocketAddress to) {
+            if (!content.isReadable() && all.sender != null) {
+                sendAtOnce(
+                        all.sender,
+                        content,
+                        to,
+                        DatagramSender.DEFAULT); // Netty loses an empty one, or another instead
+                return;
+            }
             if (!socket.isWritable()) {
                 all.dropped++;
                 content.release(); // a full socket loses datagrams, as a full wire does

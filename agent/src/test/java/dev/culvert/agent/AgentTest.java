@@ -21,6 +21,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The agent's sockets, asked through a real gateway; the LAN is loopback. */
 @NullUnmarked
@@ -179,6 +182,56 @@ final class AgentTest {
             TestFlow bad6 = lan.open(UDP, "::1", dead);
             bad6.send("anyone?");
             assertThat(bad6.next()).isEqualTo("icmp 1/4 from 0:0:0:0:0:0:0:1 about anyone?");
+        }
+    }
+
+    /** An empty datagram is a datagram, and takes no other's place. */
+    @ParameterizedTest
+    @ValueSource(strings = {"127.0.0.1", "::1"})
+    void emptyDatagrams(String host) throws Exception {
+        try (DatagramSocket peer = udp(host)) {
+            TestFlow flow = lan.open(UDP, host, peer.getLocalPort());
+            assertThat(flow.refused()).isNull();
+            flow.send("");
+            DatagramPacket asked = receive(peer);
+            assertThat(text(asked)).isEmpty();
+            for (String text : List.of("", "a", "", "", "b", "")) {
+                reply(peer, asked, text);
+            }
+            for (String text : List.of("", "a", "", "", "b", "")) {
+                assertThat(flow.next()).isEqualTo(text);
+            }
+            flow.sendAll("x", "", "y", "z", "", "");
+            for (String text : List.of("x", "", "y", "z", "", "")) {
+                assertThat(text(receive(peer))).isEqualTo(text);
+            }
+            assertThat(flow.hasEnded()).isFalse();
+        }
+    }
+
+    /** The longest that UDP has, and what is near it, in both families and both directions: whole, never cut. */
+    @ParameterizedTest
+    @CsvSource({"127.0.0.1, 65507", "::1, 65527"})
+    void longestDatagrams(String host, int longest) throws Exception {
+        try (DatagramSocket peer = udp(host);
+                DatagramSocket other = udp(host)) {
+            TestFlow flow = lan.open(UDP, host, peer.getLocalPort());
+            flow.send("hello");
+            DatagramPacket asked = receive(peer);
+            for (int length : new int[] {65_506, 65_507, 65_508, 65_509, 65_526, 65_527}) {
+                if (length <= longest) {
+                    String text = "x".repeat(length - 1) + "!";
+                    flow.send(text);
+                    assertThat(text(receive(peer))).isEqualTo(text);
+                    reply(peer, asked, text);
+                    assertThat(flow.next()).isEqualTo(text);
+                    reply(other, asked, text);
+                    assertThat(flow.next()).isEqualTo("from " + other.getLocalPort() + ": " + text);
+                }
+            }
+            flow.send("x".repeat(longest + 1)); // no datagram of this family: lost, and the flow lives on
+            flow.send("after");
+            assertThat(text(receive(peer))).isEqualTo("after");
         }
     }
 

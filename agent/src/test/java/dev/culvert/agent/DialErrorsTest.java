@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.tun.IcmpError;
 import dev.culvert.tunnel.Reason;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.unix.Errors;
@@ -47,5 +48,44 @@ final class DialErrorsTest {
     void timeOut() {
         assertThat(DialErrors.reason(new ConnectTimeoutException("connection timed out")))
                 .isEqualTo(Reason.TIMED_OUT);
+    }
+
+    /** What Netty really throws, for what the kernel says before anything is sent; not what it is believed to throw. */
+    @Test
+    void networkUnreachableOfNettyHasNoWords() {
+        NoRouteToHostException netty = new NoRouteToHostException();
+        NoRouteToHostException annotated = new NoRouteToHostException(netty.getMessage() + ": /10.0.0.1:80");
+        annotated.initCause(netty);
+        assertThat(DialErrors.reason(annotated)).isEqualTo(Reason.NETWORK_UNREACHABLE);
+        assertThat(DialErrors.reason(new NoRouteToHostException("No route to host")))
+                .isEqualTo(Reason.HOST_UNREACHABLE);
+    }
+
+    /** No descriptors, no memory, no port: the cause is inside of what Netty throws, and it is a shortage of ours. */
+    @ParameterizedTest
+    @CsvSource({"24, true", "23, true", "12, false", "105, false", "99, false"})
+    void shortages(int errno, boolean descriptors) {
+        Throwable cause = new ChannelException(new Errors.NativeIoException("newSocketStream", -errno, false));
+        assertThat(DialErrors.reason(cause)).isEqualTo(Reason.OVERLOADED);
+        assertThat(DialErrors.isOutOfDescriptors(cause)).isEqualTo(descriptors);
+        Throwable wrapped = new IllegalStateException("Unable to create Channel from class X", cause);
+        assertThat(DialErrors.reason(wrapped)).isEqualTo(Reason.OVERLOADED);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, PROHIBITED",
+        "13, PROHIBITED",
+        "100, NETWORK_UNREACHABLE",
+        "101, NETWORK_UNREACHABLE",
+        "112, HOST_UNREACHABLE",
+        "113, HOST_UNREACHABLE",
+        "110, TIMED_OUT",
+        "104, RESET",
+        "111, CONNECTION_REFUSED"
+    })
+    void byNumber(int errno, Reason expected) {
+        assertThat(DialErrors.reason(new Errors.NativeIoException("sendmsg", -errno, false)))
+                .isEqualTo(expected);
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.agent.TestLan.TestFlow;
 import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.Reason;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -91,7 +92,7 @@ final class NameRebindingTest {
             answers("near.example", "127.0.0.2");
             answers("mixed.example", "127.0.0.2 169.254.169.254 127.0.0.1");
             int port = server.getLocalPort();
-            assertThat(lan.open(TCP, "near.example", port).refused()).isEqualTo(Reason.PROHIBITED);
+            assertThat(lan.open(TCP, "near.example", port).refused()).isEqualTo(Reason.NAME_NOT_FOUND);
             assertThat(lan.open(TCP, "good.example", port).refused()).isNull();
             assertThat(lan.open(TCP, "mixed.example", port).refused()).isNull();
             for (int i = 0; i < 2; i++) {
@@ -117,7 +118,7 @@ final class NameRebindingTest {
                 assertThat(accepted.getLocalAddress().getHostAddress()).isEqualTo("127.0.0.1");
             }
             assertThat(asked).containsEntry("rebind.example", 1);
-            assertThat(lan.open(TCP, "rebind.example", port).refused()).isEqualTo(Reason.PROHIBITED);
+            assertThat(lan.open(TCP, "rebind.example", port).refused()).isEqualTo(Reason.NAME_NOT_FOUND);
         }
     }
 
@@ -138,7 +139,55 @@ final class NameRebindingTest {
             assertThat(lan.open(TCP, "b.evil.example", server.getLocalPort()).refused())
                     .isEqualTo(Reason.PROHIBITED);
             assertThat(lan.open(TCP, "b.example", server.getLocalPort()).refused())
-                    .isEqualTo(Reason.PROHIBITED);
+                    .isEqualTo(Reason.NAME_NOT_FOUND);
+        }
+    }
+
+    /** No grant names them, so whether they exist is none of the client's business: reason, words and time are the same. */
+    @Test
+    void aNameThatIsNotGrantedIsNotSaidToExist() throws Exception {
+        try (TestLan lan = new TestLan(dir, this::lookup, EVERYTHING, "office:127.0.0.1/32")) {
+            answers("exists.example", "127.0.0.2");
+            answers("sensible.example", "169.254.169.254");
+            FlowException none = lan.open(TCP, "absent.example", 80).failure();
+            assertThat(none.reason()).isEqualTo(Reason.NAME_NOT_FOUND);
+            for (String name : List.of("exists.example", "sensible.example")) {
+                FlowException there = lan.open(TCP, name, 80).failure();
+                assertThat(there.reason()).isEqualTo(none.reason());
+                assertThat(there.getMessage().replace(name, "absent.example")).isEqualTo(none.getMessage());
+                assertThat(asked).containsKey(name);
+            }
+        }
+    }
+
+    /** The agent serves nothing of what is granted: no name server hears of the name. */
+    @Test
+    void nobodyIsAskedInVain() throws Exception {
+        try (TestLan lan = new TestLan(
+                dir, this::lookup, List.of("127.0.0.0/30"), "office:192.0.2.0/24", "office:127.0.0.1/32:9/tcp")) {
+            answers("exists.example", "192.0.2.1");
+            assertThat(lan.open(TCP, "exists.example", 80).refused()).isEqualTo(Reason.NAME_NOT_FOUND);
+            assertThat(asked).isEmpty();
+            assertThat(lan.open(TCP, "exists.example", 9).refused()).isEqualTo(Reason.NAME_NOT_FOUND);
+            assertThat(asked).containsKey("exists.example");
+        }
+    }
+
+    /** RFC 8305: the first address refuses, the second is not permitted, the third has the server. */
+    @Test
+    void allPermittedAddressesGetTheirTurn() throws Exception {
+        try (TestLan lan = new TestLan(dir, this::lookup, List.of("127.0.0.0/30"), "office:*.lan.example");
+                ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.3"));
+                ServerSocket forbidden = new ServerSocket()) {
+            int port = server.getLocalPort();
+            forbidden.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.9"), port));
+            answers("nas.lan.example", "127.0.0.1 127.0.0.9 127.0.0.3");
+            assertThat(lan.open(TCP, "nas.lan.example", port).refused()).isNull();
+            try (Socket accepted = server.accept()) {
+                assertThat(accepted.getLocalAddress().getHostAddress()).isEqualTo("127.0.0.3");
+            }
+            answers("gone.lan.example", "127.0.0.1 127.0.0.9 127.0.0.2");
+            assertThat(lan.open(TCP, "gone.lan.example", port).refused()).isEqualTo(Reason.CONNECTION_REFUSED);
         }
     }
 }

@@ -103,7 +103,7 @@ final class TestLan implements AutoCloseable {
                 agentToken,
                 List.of(new LinkConnector(uri, pin, state.signer().sign(agentToken))),
                 LinkSettings.DEFAULT,
-                new NameResolver(lookup));
+                lookup);
         agent.start();
         String client = state.signer()
                 .sign(ClientToken.of(
@@ -141,18 +141,24 @@ final class TestLan implements AutoCloseable {
     /** A client's end of a flow. */
     static final class TestFlow extends ChannelInboundHandlerAdapter {
         private LinkFlow flow;
-        private final CompletableFuture<Reason> refused = new CompletableFuture<>();
+        private final CompletableFuture<FlowException> refused = new CompletableFuture<>();
         private final CompletableFuture<Reason> ended = new CompletableFuture<>();
         final BlockingQueue<String> in = new LinkedBlockingQueue<>();
 
         private TestFlow start(LinkFlow f) {
             flow = f;
-            f.opened().addListener(o -> refused.complete(o.isSuccess() ? null : ((FlowException) o.cause()).reason()));
+            f.opened().addListener(o -> refused.complete((FlowException) o.cause()));
             return this;
         }
 
         /** Null when it was opened. */
         Reason refused() throws Exception {
+            FlowException failure = failure();
+            return failure == null ? null : failure.reason();
+        }
+
+        /** Null when it was opened. */
+        FlowException failure() throws Exception {
             return refused.get(PATIENCE, TimeUnit.SECONDS);
         }
 
@@ -167,6 +173,16 @@ final class TestLan implements AutoCloseable {
         void send(String text) throws Exception {
             assertThat(refused()).isNull();
             send(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
+        }
+
+        /** In one turn, flushed at the end. */
+        void sendAll(String... texts) {
+            flow.eventLoop().execute(() -> {
+                for (String text : texts) {
+                    flow.write(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
+                }
+                flow.flush();
+            });
         }
 
         void send(Object message) {

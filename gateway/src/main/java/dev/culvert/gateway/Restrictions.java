@@ -1,7 +1,7 @@
 package dev.culvert.gateway;
 
 import dev.culvert.token.IpPrefix;
-import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.AddressRanges;
 import dev.culvert.tunnel.OpenRequest.AddressRange;
 import dev.culvert.tunnel.OpenRequest.Restriction;
 import java.util.List;
@@ -30,7 +30,7 @@ final class Restrictions {
 
     /** Whether both lists fit into an OPEN. */
     static boolean fit(@Nullable List<IpPrefix> only, List<IpPrefix> except) {
-        return (only == null || only.size() <= OpenRequest.MAX_RANGES) && except.size() <= OpenRequest.MAX_RANGES;
+        return (only == null || only.size() <= AddressRanges.MAX) && except.size() <= AddressRanges.MAX;
     }
 
     /** Whether {@code now} certainly allows whatever {@code before} allowed. */
@@ -45,14 +45,14 @@ final class Restrictions {
         if (!inside(now.except(), before.except())) {
             return false;
         }
-        List<AddressRange> only = now.only();
-        List<AddressRange> onlyBefore = before.only();
+        AddressRanges only = now.only();
+        AddressRanges onlyBefore = before.only();
         return only == null || onlyBefore != null && inside(onlyBefore, only);
     }
 
-    private static boolean inside(List<AddressRange> inner, List<AddressRange> outer) {
-        List<IpPrefix> out = outer.stream().map(Restrictions::prefix).toList();
-        return inner.stream()
+    private static boolean inside(AddressRanges inner, AddressRanges outer) {
+        List<IpPrefix> out = outer.toList().stream().map(Restrictions::prefix).toList();
+        return inner.toList().stream()
                 .map(Restrictions::prefix)
                 .allMatch(p -> out.stream().anyMatch(o -> o.covers(p)));
     }

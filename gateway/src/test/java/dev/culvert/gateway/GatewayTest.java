@@ -137,10 +137,12 @@ final class GatewayTest {
             assertThat(client.open(TestNetwork.open(Destination.ofName(Destination.TCP, "www.lan", 80), "office"))
                             .refused())
                     .isNull();
-            assertThat(agent.opens.take().restriction().only()).singleElement().satisfies(p -> {
-                assertThat(p.network()).isEqualTo(InetAddress.getByName("10.0.0.0"));
-                assertThat(p.length()).isEqualTo(24);
-            });
+            assertThat(agent.opens.take().restriction().only().toList())
+                    .singleElement()
+                    .satisfies(p -> {
+                        assertThat(p.network()).isEqualTo(InetAddress.getByName("10.0.0.0"));
+                        assertThat(p.length()).isEqualTo(24);
+                    });
         }
     }
 

@@ -118,10 +118,13 @@ public final class PingSockets {
     private static PingUnavailableException unavailable(boolean ipv6, int errno) {
         String operation = "open an " + (ipv6 ? "ICMPv6" : "ICMP") + " echo socket: " + LinuxTun.text(errno);
         if (errno != LibC.EACCES && errno != LibC.EPERM) {
-            return new PingUnavailableException(operation
-                    + (errno == LibC.EAFNOSUPPORT || errno == LibC.EPROTONOSUPPORT
-                            ? "; this kernel has it switched off, enable the protocol"
-                            : "; check the limit of open files (ulimit -n)"));
+            boolean missing = errno == LibC.EAFNOSUPPORT || errno == LibC.EPROTONOSUPPORT;
+            return new PingUnavailableException(
+                    operation
+                            + (missing
+                                    ? "; this kernel has it switched off, enable the protocol"
+                                    : "; check the limit of open files (ulimit -n)"),
+                    !missing);
         }
         String range;
         try {

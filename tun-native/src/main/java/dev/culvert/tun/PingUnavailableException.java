@@ -6,7 +6,19 @@ import java.io.IOException;
 public final class PingUnavailableException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    private final boolean shortage;
+
     PingUnavailableException(String message) {
+        this(message, false);
+    }
+
+    PingUnavailableException(String message, boolean shortage) {
         super(message);
+        this.shortage = shortage;
+    }
+
+    /** Whether the system is short of something for the moment: descriptors, memory. */
+    public boolean isShortage() {
+        return shortage;
     }
 }

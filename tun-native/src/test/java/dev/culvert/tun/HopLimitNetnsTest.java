@@ -99,7 +99,7 @@ final class HopLimitNetnsTest {
         InetSocketAddress to = new InetSocketAddress(InetAddress.getByName(host), kind.equals("udp") ? 33434 : 0);
         boolean ipv6 = host.contains(":");
         EpollDatagramChannel channel = socket(kind, ipv6);
-        HopLimitedSender sender = new HopLimitedSender();
+        DatagramSender sender = new DatagramSender();
         List<Integer> limits = new ArrayList<>();
         for (int hopLimit : new int[] {1, 0, 7, 0, 255, 2, 0}) {
             ByteBuf datagram = datagram(kind, ipv6, hopLimit);
@@ -138,7 +138,7 @@ final class HopLimitNetnsTest {
         EpollDatagramChannel channel = socket(kind, ipv6);
         assertThat(IcmpErrorQueue.enable(channel, ipv6)).isTrue();
         ByteBuf datagram = datagram(kind, ipv6, 5);
-        assertThat(onLoop(channel, () -> new HopLimitedSender().send(channel, datagram, to, 3)))
+        assertThat(onLoop(channel, () -> new DatagramSender().send(channel, datagram, to, 3)))
                 .isTrue();
         datagram.release();
         tun.writeAndFlush(error(sent(ipv6, to.getAddress()), type, code, mtu)).sync();

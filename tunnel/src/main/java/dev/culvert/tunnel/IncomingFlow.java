@@ -15,7 +15,7 @@ public final class IncomingFlow {
 
     private final FlowMultiplexer mux;
     private final int id;
-    private final OpenRequest request;
+    private OpenRequest request;
     private @Nullable Runnable abandoned;
     private boolean answered;
 
@@ -27,6 +27,17 @@ public final class IncomingFlow {
 
     public OpenRequest request() {
         return request;
+    }
+
+    /**
+     * What a name must be resolved to, once: it is not kept, for it may be long, and flows may wait or live for long.
+     *
+     * @return null when there is none, or it has been taken
+     */
+    public OpenRequest.@Nullable Restriction takeRestriction() {
+        OpenRequest.Restriction restriction = request.restriction();
+        request = request.unrestricted();
+        return restriction;
     }
 
     public FlowMultiplexer link() {
@@ -53,7 +64,7 @@ public final class IncomingFlow {
             return null;
         }
         answered = true;
-        return mux.accepted(id, request, handler);
+        return mux.accepted(id, request.unrestricted(), handler);
     }
 
     /** @param text for people, may be empty */

@@ -5,8 +5,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Collection;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -46,10 +45,14 @@ public record OpenRequest(
      * @param only the only ones; null for any. Given when no grant names the name, but some name addresses
      * @param except never these, even if they are among {@code only}
      */
-    public record Restriction(@Nullable List<AddressRange> only, List<AddressRange> except) {
-        public Restriction {
-            only = only == null ? null : List.copyOf(only);
-            except = List.copyOf(except);
+    public record Restriction(@Nullable AddressRanges only, AddressRanges except) {
+        public Restriction(@Nullable Collection<AddressRange> only, Collection<AddressRange> except) {
+            this(only == null ? null : AddressRanges.of(only), AddressRanges.of(except));
+        }
+
+        /** Bytes that both lists take. */
+        public int bytes() {
+            return except.bytes() + (only == null ? 0 : only.bytes());
         }
     }
 
@@ -65,8 +68,12 @@ public record OpenRequest(
     private static final int ATTR_RTT = 6;
     private static final int ATTR_EXCEPT = 7;
 
-    /** Most ranges in each list of a restriction: as many as a token can grant, and small enough for one frame. */
-    public static final int MAX_RANGES = 1024;
+    /** The same without its restriction: for what is kept when that has been applied. */
+    OpenRequest unrestricted() {
+        return restriction == null
+                ? this
+                : new OpenRequest(destination, agent, client, source, credit, rttMicros, null);
+    }
 
     /** The client's name without the number of its link; empty when unknown. */
     public String clientName() {
@@ -114,16 +121,9 @@ public record OpenRequest(
         }
     }
 
-    private static void ranges(ByteBuf out, int type, List<AddressRange> ranges) {
-        int length = 0;
-        for (AddressRange r : ranges) {
-            length += 2 + r.network().getAddress().length;
-        }
-        out.writeByte(type).writeShort(length);
-        for (AddressRange r : ranges) {
-            byte[] a = r.network().getAddress();
-            out.writeByte(a.length).writeByte(r.length()).writeBytes(a);
-        }
+    private static void ranges(ByteBuf out, int type, AddressRanges ranges) {
+        out.writeByte(type).writeShort(ranges.bytes());
+        ranges.write(out);
     }
 
     private static void attribute(ByteBuf out, int type, byte[] value) {
@@ -153,8 +153,8 @@ public record OpenRequest(
             InetSocketAddress source = null;
             long credit = 0;
             long rtt = 0;
-            List<AddressRange> only = null;
-            List<AddressRange> except = List.of();
+            AddressRanges only = null;
+            AddressRanges except = AddressRanges.NONE;
             while (in.isReadable()) {
                 int type = in.readUnsignedByte();
                 int length = in.readUnsignedShort();
@@ -166,8 +166,8 @@ public record OpenRequest(
                         source = new InetSocketAddress(address(value, length - 2), value.readUnsignedShort());
                     case ATTR_CREDIT -> credit = value.readUnsignedInt();
                     case ATTR_RTT -> rtt = value.readUnsignedInt();
-                    case ATTR_ALLOWED -> only = ranges(value);
-                    case ATTR_EXCEPT -> except = ranges(value);
+                    case ATTR_ALLOWED -> only = AddressRanges.read(value);
+                    case ATTR_EXCEPT -> except = AddressRanges.read(value);
                     default -> {} // of a later version
                 }
             }
@@ -181,21 +181,6 @@ public record OpenRequest(
         } catch (IllegalArgumentException e) {
             throw new ProtocolException("OPEN: " + e.getMessage());
         }
-    }
-
-    private static List<AddressRange> ranges(ByteBuf value) throws ProtocolException {
-        List<AddressRange> prefixes = new ArrayList<>();
-        while (value.isReadable()) {
-            int addressLength = value.readUnsignedByte();
-            int length = value.readUnsignedByte();
-            InetAddress network = address(value, addressLength);
-            // Of the address, not of the bytes: an IPv4-mapped one has become IPv4.
-            if (length > network.getAddress().length * 8 || prefixes.size() == MAX_RANGES) {
-                throw new ProtocolException("OPEN with a malformed list of address ranges");
-            }
-            prefixes.add(new AddressRange(network, length));
-        }
-        return List.copyOf(prefixes);
     }
 
     private static InetAddress address(ByteBuf in, int length) throws ProtocolException {

@@ -179,7 +179,7 @@ class LinkFuzzTest {
 
     private static List<OpenRequest.AddressRange> ranges(Random random) throws Exception {
         List<OpenRequest.AddressRange> out = new ArrayList<>();
-        for (int k = random.nextInt(random.nextInt(20) == 0 ? OpenRequest.MAX_RANGES : 5); k > 0; k--) {
+        for (int k = random.nextInt(random.nextInt(20) == 0 ? AddressRanges.MAX : 5); k > 0; k--) {
             InetAddress a = address(random);
             out.add(new OpenRequest.AddressRange(a, random.nextInt(a.getAddress().length * 8 + 1)));
         }

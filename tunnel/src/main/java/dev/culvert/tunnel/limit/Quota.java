@@ -83,6 +83,11 @@ public final class Quota<K> {
         return total;
     }
 
+    /** What all together may still take. */
+    public synchronized long left() {
+        return all - total;
+    }
+
     /** What one has. */
     public synchronized long of(K holder) {
         Held held = holders.get(holder);

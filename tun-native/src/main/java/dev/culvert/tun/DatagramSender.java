@@ -12,20 +12,21 @@ import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 
 /**
- * Sends single datagrams with a hop limit of their own (ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS) from an unconnected
- * datagram socket, UDP or {@link PingSockets}. At once and past the channel's outbound buffer: what is in that leaves later,
- * and with the usual hop limit. Whoever minds the order flushes first.
+ * Sends single datagrams that the channel's own write cannot, from an unconnected datagram socket, UDP or
+ * {@link PingSockets}: those with a hop limit of their own (ip(7), IP_TTL; ipv6(7), IPV6_UNICAST_HOPS), and empty ones, which
+ * Netty 4.2 takes for sent, and then counts wrongly which of several it has sent. At once and past the channel's outbound
+ * buffer: what is in that leaves later. Whoever minds the order flushes first.
  *
  * <p>Holds one native word; use it on the event loop of the channels only.
  */
-public final class HopLimitedSender {
+public final class DatagramSender {
     private static final int SOL_IP = 0;
     private static final int IP_TTL = 2;
     private static final int SOL_IPV6 = 41;
     private static final int IPV6_UNICAST_HOPS = 16;
 
-    /** Gives the socket the system's default back. */
-    private static final int DEFAULT = -1;
+    /** The system's default. */
+    public static final int DEFAULT = -1;
 
     private final Memory value = new Memory(Integer.BYTES);
 
@@ -38,7 +39,7 @@ public final class HopLimitedSender {
      * Sends one datagram.
      *
      * @param datagram stays the caller's; of a ping an echo request, as {@link PingSockets} says
-     * @param hopLimit 1 to 255
+     * @param hopLimit 1 to 255, or {@link #DEFAULT}
      * @return false when the socket is full and the datagram lost, or the channel is of another kind
      * @throws IOException what sendto(2) says; also an ICMP error about an earlier datagram ({@link IcmpErrorQueue})
      */
@@ -57,7 +58,9 @@ public final class HopLimitedSender {
         }
         boolean ipv4 = to.getAddress() instanceof Inet4Address;
         int fd = epoll.fd().intValue();
-        set(fd, ipv4, hopLimit);
+        if (hopLimit != DEFAULT) {
+            set(fd, ipv4, hopLimit);
+        }
         try {
             int bytes = direct.readableBytes();
             // What Netty's own channel calls; it gives its descriptor's class away as the base class only.
@@ -71,7 +74,9 @@ public final class HopLimitedSender {
                                     to.getPort())
                     == bytes;
         } finally {
-            set(fd, ipv4, DEFAULT);
+            if (hopLimit != DEFAULT) {
+                set(fd, ipv4, DEFAULT);
+            }
             if (direct != datagram) {
                 direct.release();
             }
