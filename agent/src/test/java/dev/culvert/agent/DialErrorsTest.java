@@ -10,12 +10,19 @@ import io.netty.channel.epoll.Epoll;
 import io.netty.channel.unix.Errors;
 import java.net.NoRouteToHostException;
 import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 @NullUnmarked
 final class DialErrorsTest {
+    /** Loads Netty's library, without which its Errors cannot be. */
+    @BeforeAll
+    static void load() {
+        assertThat(Epoll.isAvailable()).isTrue();
+    }
+
     @ParameterizedTest
     @CsvSource({
         "false, 3, 3, true",
@@ -38,7 +45,6 @@ final class DialErrorsTest {
     @ParameterizedTest
     @CsvSource({"101, NETWORK_UNREACHABLE", "113, HOST_UNREACHABLE", "111, CONNECTION_REFUSED", "13, PROHIBITED"})
     void wordsOfTheSystem(int errno, Reason expected) {
-        assertThat(Epoll.isAvailable()).isTrue();
         String text = new Errors.NativeIoException("connect", -errno, false).getMessage();
         assertThat(DialErrors.reason(new NoRouteToHostException(text + ": /10.0.0.1:80")))
                 .isEqualTo(expected);
