@@ -4,6 +4,10 @@
   probe.py connect HOST PORT      connects; prints CONNECTED or the errno's name, and the milliseconds it took
   probe.py udp HOST PORT [N]      sends one datagram (of N bytes); prints the echo (or whether it is the same) or the
                                   errno's name, and the milliseconds it took
+  probe.py lengths HOST PORT N... sends a datagram of each length, 0 too, thrice if it is lost; prints SAME, OTHER or the
+                                  errno's name of the echo for each
+  probe.py idle HOST PORT N       N sockets, a datagram and its echo each, thrice if it is lost; prints how many were
+                                  echoed, and keeps the sockets until stdin ends
   probe.py icmp HOST PORT [N]     sends one datagram (of N bytes) that must not be fragmented; prints the ICMP error that
                                   comes back: type/code, who sent it, the MTU that it names
   probe.py digest HOST PORT MSS   reads to EOF, offering segments of MSS bytes at most; prints its own port and the SHA-256
@@ -139,6 +143,36 @@ def udp(host, port, size=0):
         except OSError as e:
             result = name(e)
     say(result, int((time.monotonic() - start) * 1000))
+
+
+def echoed(s, data):
+    for attempt in range(3):
+        try:
+            s.send(data)
+            return "SAME" if s.recv(65536) == data else "OTHER"
+        except OSError as e:
+            result = name(e)
+    return result
+
+
+def lengths(host, port, *sizes):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        s.settimeout(5)
+        s.connect((host, int(port)))
+        say(*[echoed(s, random.Random(int(n)).randbytes(int(n))) for n in sizes])
+
+
+def idle(host, port, n):
+    sockets = [socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(n))]
+    same = 0
+    for s in sockets:
+        s.settimeout(5)
+        s.connect((host, int(port)))
+        same += echoed(s, b"hello") == "SAME"
+    say(same)
+    sys.stdin.read()
 
 
 def datagrams(host, port):
