@@ -39,7 +39,7 @@ final class NameResolver {
     /** Of these for one client. */
     static final long MAX_WAITING_PER_CLIENT = 1 << 20;
 
-    /** What a flow that waits costs beside its name and its restriction: flow, look-up, timer. Measured: 900 bytes. */
+    /** What a flow that waits costs beside its name and its restriction: flow, look-up, timer. */
     static final int COST = 1024;
 
     /** As long as a dial may take; a resolver that asks three servers twice takes longer, and nobody waits that long. */
