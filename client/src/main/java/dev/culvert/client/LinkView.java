@@ -19,6 +19,13 @@ final class LinkView {
      */
     static final Duration PATIENCE = Duration.ofSeconds(10);
 
+    /** Heap of a flow with all that belongs to it, from the stack to the link, measured (FlowMemoryTest) and rounded up. */
+    static final int FLOW_BYTES = 8 << 10;
+
+    /** Flows that fit half of the heap: 16,384 in the 256 MiB of the launcher. */
+    static final int MAX_FLOWS =
+            (int) Math.min(FlowMultiplexer.MAX_FLOWS, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
+
     private @Nullable FlowMultiplexer link;
     private RouteTable routes = RouteTable.EMPTY;
     private long downSinceNanos;
@@ -62,7 +69,7 @@ final class LinkView {
         if (agent == null) {
             throw new FlowException(Reason.NETWORK_UNREACHABLE, "no agent serves " + destination);
         }
-        if (!l.canOpen()) {
+        if (!l.canOpen() || l.flowCount() >= MAX_FLOWS) {
             throw new FlowException(Reason.OVERLOADED, "too many flows");
         }
         return l.open(new OpenRequest(destination, agent, null, source, 0, 0, null), handler);

@@ -29,6 +29,9 @@ public final class Relay {
         void relayEnded(long bytesAtoB, long bytesBtoA, @Nullable Throwable cause);
     }
 
+    /** Data that is less than this part of the buffer it lies in is copied: so much more than is counted may be held. */
+    private static final int PINNED_FRACTION = 4;
+
     private final Side a;
     private final Side b;
     private final Listener listener;
@@ -122,8 +125,23 @@ public final class Relay {
                 ReferenceCountUtil.release(msg);
                 return;
             }
-            bytesIn += ((ByteBuf) msg).readableBytes();
-            p.channel.write(msg, p.channel.voidPromise());
+            ByteBuf data = (ByteBuf) msg;
+            bytesIn += data.readableBytes();
+            p.channel.write(pinsMore(data) ? copy(data) : data, p.channel.voidPromise());
+        }
+
+        /** A byte of a link's record would hold all 16 KiB of it for as long as the other side does not take that byte. */
+        private static boolean pinsMore(ByteBuf data) {
+            ByteBuf whole = data.unwrap();
+            return whole != null && data.readableBytes() < whole.capacity() / PINNED_FRACTION;
+        }
+
+        private static ByteBuf copy(ByteBuf data) {
+            try {
+                return data.alloc().directBuffer(data.readableBytes()).writeBytes(data);
+            } finally {
+                data.release();
+            }
         }
 
         @Override

@@ -13,6 +13,9 @@ interface FlowPort {
 
     StackConfig config();
 
+    /** Whether this is one of the addresses that the stack has as a router. */
+    boolean isOwn(long high, long low);
+
     IpOutput output();
 
     IcmpErrors errors();

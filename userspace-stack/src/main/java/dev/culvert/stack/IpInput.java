@@ -40,6 +40,11 @@ final class IpInput {
         if (!parse(buffer, start + VirtioNetHeader.LENGTH, available)) {
             return;
         }
+        if (port.isOwn(packet.sourceHigh(), packet.sourceLow())) {
+            // RFC 1812 section 5.3.8: what claims to come from this router was not sent by it.
+            port.counters().increment(IpCounter.DROPPED_MARTIAN);
+            return;
+        }
         if (packet.hopLimit() <= 1) {
             port.counters().increment(IpCounter.DROPPED_TTL);
             port.errors().hopLimitExceeded(buffer.slice(packet.header(), packet.end() - packet.header()));

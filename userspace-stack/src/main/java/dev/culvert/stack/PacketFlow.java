@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  */
 abstract class PacketFlow extends AbstractChannel {
     private static final ChannelMetadata METADATA = new ChannelMetadata(false);
+    /** What a queued message costs besides its bytes: the objects around it. */
+    private static final int MESSAGE_OVERHEAD = 256;
 
     final ExpiryList.Node<PacketFlow> idle = new ExpiryList.Node<>(this);
 
@@ -88,13 +90,19 @@ abstract class PacketFlow extends AbstractChannel {
             queue = new ArrayDeque<>(4);
         }
         if (queue.size() >= owner.port().config().maxQueuedDatagrams()
-                || queuedBytes + bytes > owner.port().config().maxQueuedBytes()) {
+                || queuedBytes + bytes > owner.port().config().maxQueuedBytes()
+                || !owner.isAffordable(bytes + MESSAGE_OVERHEAD)) {
             message.release();
             owner.countQueueFull();
             return;
         }
         queue.add(message);
+        count(bytes, 1);
+    }
+
+    private void count(int bytes, int messages) {
         queuedBytes += bytes;
+        owner.queued(bytes + messages * MESSAGE_OVERHEAD);
     }
 
     /** The batch of packets in which messages were delivered is over. */
@@ -122,7 +130,7 @@ abstract class PacketFlow extends AbstractChannel {
         // A read is answered by what is there now; what the reader does in between must not keep the loop here forever.
         int left = queue.size();
         while (left-- > 0 && open && (message = queue.poll()) != null) {
-            queuedBytes -= message.content().readableBytes();
+            count(-message.content().readableBytes(), -1);
             pipeline().fireChannelRead(message);
         }
         if (queue.isEmpty()) {
@@ -177,9 +185,9 @@ abstract class PacketFlow extends AbstractChannel {
         open = false;
         owner.closed(this);
         if (queue != null) {
+            count(-queuedBytes, -queue.size());
             queue.forEach(ByteBufHolder::release);
             queue = null;
-            queuedBytes = 0;
         }
     }
 

@@ -23,6 +23,7 @@ final class PacketFlows<F extends PacketFlow> {
     private final IpCounter opened;
     private final IpCounter closedIdle;
     private final IpCounter evicted;
+    private long queued;
 
     /**
      * No flows yet.
@@ -98,6 +99,15 @@ final class PacketFlows<F extends PacketFlow> {
 
     void forget(long a, long b, long c, long d, long e) {
         table.remove(a, b, c, d, e);
+    }
+
+    /** Whether so much more may wait for readers, all flows of this kind together. */
+    boolean isAffordable(int cost) {
+        return queued + cost <= port.config().maxQueuedOfAll();
+    }
+
+    void queued(int cost) {
+        queued += cost;
     }
 
     void countQueueFull() {

@@ -75,12 +75,20 @@ public final class StackConfig {
         return values.maxQueuedBytes;
     }
 
+    /**
+     * Bytes of such datagrams, and of the objects around them, of all UDP flows together, and of all echo flows (default 16
+     * MiB each).
+     */
+    public long maxQueuedOfAll() {
+        return values.maxQueuedOfAll;
+    }
+
     /** What reassembly may hold (default 4 MiB, 1,024 datagrams, 256 of one source, 60 s). */
     public Reassembler.Limits reassembly() {
         return values.reassembly;
     }
 
-    /** ICMP errors a second (default 1,000, as Linux's icmp_msgs_per_sec). */
+    /** ICMP errors a second (default 1,000, as Linux's icmp_msgs_per_sec), and as many that are passed on for others. */
     public int icmpErrorsPerSecond() {
         return values.icmpErrorsPerSecond;
     }
@@ -122,6 +130,7 @@ public final class StackConfig {
         private Duration echoIdle = Duration.ofSeconds(60);
         private int maxQueuedDatagrams = 256;
         private int maxQueuedBytes = 256 << 10;
+        private long maxQueuedOfAll = 16L << 20;
         private Reassembler.Limits reassembly = new Reassembler.Limits(
                 4L << 20, 1024, 256, Duration.ofSeconds(60).toNanos());
         private int icmpErrorsPerSecond = 1000;
@@ -165,10 +174,14 @@ public final class StackConfig {
             return this;
         }
 
-        /** See {@link StackConfig#maxQueuedDatagrams} and {@link StackConfig#maxQueuedBytes}. */
-        public Builder queue(int datagrams, int bytes) {
+        /**
+         * See {@link StackConfig#maxQueuedDatagrams}, {@link StackConfig#maxQueuedBytes}, {@link
+         * StackConfig#maxQueuedOfAll}.
+         */
+        public Builder queue(int datagrams, int bytes, long bytesOfAll) {
             maxQueuedDatagrams = datagrams;
             maxQueuedBytes = bytes;
+            maxQueuedOfAll = bytesOfAll;
             return this;
         }
 
@@ -210,6 +223,7 @@ public final class StackConfig {
             range("echoIdle (ms)", echoIdle.toMillis(), 1, 86_400_000);
             range("maxQueuedDatagrams", maxQueuedDatagrams, 1, 1 << 20);
             range("maxQueuedBytes", maxQueuedBytes, 65_535, 1 << 30);
+            range("maxQueuedOfAll", maxQueuedOfAll, maxQueuedBytes, 1L << 32);
             range("reassembly bytes", reassembly.bytes(), 128 << 10, 1L << 32);
             range("reassembly datagrams", reassembly.datagrams(), 1, 1 << 20);
             range("reassembly datagramsPerSource", reassembly.datagramsPerSource(), 1, 1 << 20);
@@ -232,6 +246,7 @@ public final class StackConfig {
             copy.echoIdle = echoIdle;
             copy.maxQueuedDatagrams = maxQueuedDatagrams;
             copy.maxQueuedBytes = maxQueuedBytes;
+            copy.maxQueuedOfAll = maxQueuedOfAll;
             copy.reassembly = reassembly;
             copy.icmpErrorsPerSecond = icmpErrorsPerSecond;
             copy.icmpErrorBurst = icmpErrorBurst;

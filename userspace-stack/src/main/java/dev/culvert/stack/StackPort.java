@@ -1,6 +1,7 @@
 package dev.culvert.stack;
 
 import dev.culvert.stack.ip.IcmpErrors;
+import dev.culvert.stack.ip.IpAddresses;
 import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.IpCounters;
 import dev.culvert.stack.ip.IpOutput;
@@ -13,6 +14,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
@@ -36,6 +38,10 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
     private final IcmpErrors errors;
     private final RecentProbes probes = new RecentProbes();
     private final LongConsumer sweeper;
+    // An InetAddress gives its bytes only as a copy. 0 is no packet's source.
+    private final long own4;
+    private final long own6High;
+    private final long own6Low;
     private final Runnable flushTask = this::flushNow;
     private final ArrayList<PacketFlow> touched = new ArrayList<>();
     private ArrayList<PacketFlow> blocked = new ArrayList<>();
@@ -66,6 +72,11 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
                 config.icmpErrorBurst(),
                 config.router4(),
                 config.router6());
+        InetAddress router4 = config.router4();
+        InetAddress router6 = config.router6();
+        this.own4 = router4 == null ? 0 : IpAddresses.low(router4);
+        this.own6High = router6 == null ? 0 : IpAddresses.high(router6);
+        this.own6Low = router6 == null ? 0 : IpAddresses.low(router6);
         this.lastSweep = nanoTime() - SWEEP_INTERVAL;
     }
 
@@ -77,6 +88,11 @@ final class StackPort implements FlowPort, PacketSink, PacketOutput {
     @Override
     public StackConfig config() {
         return config;
+    }
+
+    @Override
+    public boolean isOwn(long high, long low) {
+        return high == own6High && low == own6Low || high == 0 && low == own4;
     }
 
     @Override

@@ -11,6 +11,11 @@ import io.netty.buffer.ByteBufAllocator;
 
 /** Receives UDP (RFC 768): checks a datagram, finds or opens its flow, and cuts super-packets into datagrams. */
 final class UdpInput {
+    /**
+     * Datagrams of one super-packet: what kernels make at most (UDP_MAX_SEGMENTS). A header that says a size of 1 would make
+     * 65,527 of one packet.
+     */
+    private static final int MAX_SEGMENTS = 128;
     /** Payloads up to here are copied out; more than an MTU's worth is cheaper to share. */
     private static final int COPIED_PAYLOAD = 2048;
     /** Buffers from here on are worth freeing early. */
@@ -57,7 +62,7 @@ final class UdpInput {
                 || length > available
                 || sourcePort == 0
                 || destinationPort == 0
-                || many && gsoSize == 0) {
+                || many && (available - Udp.HEADER_LENGTH) > gsoSize * MAX_SEGMENTS) {
             port.counters().increment(IpCounter.DROPPED_UDP_MALFORMED);
             return;
         }
@@ -72,7 +77,7 @@ final class UdpInput {
         }
         int payload = header + Udp.HEADER_LENGTH;
         int end = header + length;
-        int step = many ? gsoSize : Math.max(1, end - payload);
+        int step = Math.max(1, many ? gsoSize : end - payload);
         // At least once: an empty datagram is a datagram.
         do {
             int size = Math.min(step, end - payload);

@@ -187,7 +187,7 @@ class UdpFlowTest {
 
     @Test
     void aReaderThatDoesNotReadIsGivenAQueueWithABound() {
-        StackConfig.Builder config = StackConfig.builder().queue(4, 65_535);
+        StackConfig.Builder config = StackConfig.builder().queue(4, 65_535, 1 << 20);
         try (StackFixture f = new StackFixture(config)) {
             f.autoRead = false;
             for (int i = 0; i < 6; i++) {

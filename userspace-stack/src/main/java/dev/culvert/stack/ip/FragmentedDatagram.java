@@ -86,20 +86,27 @@ final class FragmentedDatagram {
             condemn();
             return IpCounter.DROPPED_FRAGMENT_TOO_MANY;
         }
-        insert(at, start, end, buffer.retainedSlice(packet.payload, end - start));
+        insert(at, start, end, keep(buffer, packet.payload, end - start));
         ecnSeen |= 1 << packet.ecn;
         received += end - start;
-        held += end - start + Reassembler.FRAGMENT_OVERHEAD;
+        held += end - start + Reassembler.FRAGMENT_OVERHEAD + (start == 0 ? packet.end - packet.header : 0);
         if (!packet.moreFragments) {
             totalEnd = end;
         }
         if (start == 0) {
-            first = buffer.retainedSlice(packet.header, packet.end - packet.header);
+            first = keep(buffer, packet.header, packet.end - packet.header);
             firstPayload = packet.payload - packet.header;
             firstNextHeaderField = packet.version == 6 ? packet.nextHeaderField - packet.header : 0;
             firstFragmentHeader = packet.fragmentHeader - packet.header;
         }
         return null;
+    }
+
+    /** A short fragment in a long buffer (the link may pad) is copied: what is held is what is counted, give or take half. */
+    private static ByteBuf keep(ByteBuf buffer, int index, int length) {
+        return length < buffer.capacity() / 2
+                ? buffer.alloc().directBuffer(length).writeBytes(buffer, index, length)
+                : buffer.retainedSlice(index, length);
     }
 
     boolean isComplete() {

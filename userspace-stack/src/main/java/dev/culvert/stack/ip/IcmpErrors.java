@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sends ICMP errors to the source of a packet, never about an ICMP error, about a fragment other than the first, or about a
  * packet to or from an address that is not one host's (RFC 1122 section 3.2.2, RFC 4443 section 2.4 (e)); all together at a
- * limited rate (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
+ * limited rate (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)). What is passed on for others has a rate of its own, so
+ * that whoever floods us with it does not silence what this stack has to say.
  *
  * <p>What a host says of itself comes from the packet's destination, for this stack is every host beyond the link. What a
  * router says comes from that router where it is known ({@link #relay}), else from the stack's own addresses, and where it
@@ -25,15 +26,16 @@ public final class IcmpErrors {
     private final IpOutput output;
     private final IpCounters counters;
     private final Ticker ticker;
-    private final TokenBucket limit;
+    private final TokenBucket own;
+    private final TokenBucket relayed;
     private final @Nullable InetAddress router4;
     private final @Nullable InetAddress router6;
 
     /**
      * Errors that leave through {@code output}.
      *
-     * @param perSecond errors a second
-     * @param burst errors at once
+     * @param perSecond errors a second, of the stack itself, and as many that are passed on
+     * @param burst errors at once, likewise
      * @param router4 the stack's own IPv4 address, as a router; null for none
      * @param router6 its IPv6 address
      */
@@ -48,7 +50,8 @@ public final class IcmpErrors {
         this.output = output;
         this.counters = counters;
         this.ticker = ticker;
-        this.limit = new TokenBucket(perSecond, burst, ticker.nanoTime());
+        this.own = new TokenBucket(perSecond, burst, ticker.nanoTime());
+        this.relayed = new TokenBucket(perSecond, burst, ticker.nanoTime());
         this.router4 = router4;
         this.router6 = router6;
     }
@@ -70,29 +73,33 @@ public final class IcmpErrors {
         if (reason == Refusal.CONNECTION_REFUSED) {
             send(original, type, code, 0);
         } else {
-            relay(original, type, code, 0, null);
+            say(original, type, code, 0, null, own);
         }
     }
 
     /** The packet's hop limit ends here (RFC 1812 section 5.3.1, RFC 4443 section 3.3); for {@code original} see above. */
     public void hopLimitExceeded(ByteBuf original) {
         boolean ipv4 = Ipv4.version(original, original.readerIndex()) == 4;
-        relay(original, ipv4 ? Icmp.V4_TIME_EXCEEDED : Icmp.V6_TIME_EXCEEDED, Icmp.CODE_HOP_LIMIT, 0, null);
+        say(original, ipv4 ? Icmp.V4_TIME_EXCEEDED : Icmp.V6_TIME_EXCEEDED, Icmp.CODE_HOP_LIMIT, 0, null, own);
     }
 
     /**
-     * Sends an error about {@code original}, for which see {@link #unreachable}, in a router's name.
+     * Passes on what a router says about {@code original}, for which see {@link #unreachable}.
      *
      * @param router the address that the error comes from, null for the stack's own; one of the other family, or that no
      *     packet may come from, counts as null
      */
     public void relay(ByteBuf original, int type, int code, int rest, @Nullable InetAddress router) {
+        say(original, type, code, rest, router, relayed);
+    }
+
+    private void say(ByteBuf original, int type, int code, int rest, @Nullable InetAddress router, TokenBucket limit) {
         boolean ipv4 = original.isReadable() && Ipv4.version(original, original.readerIndex()) == 4;
         InetAddress source = isSource(router, ipv4) ? router : ipv4 ? router4 : router6;
         if (source == null) {
-            send(original, type, code, rest);
+            send(original, type, code, rest, limit);
         } else {
-            send(original, type, code, rest, IpAddresses.high(source), IpAddresses.low(source));
+            send(original, type, code, rest, IpAddresses.high(source), IpAddresses.low(source), limit);
         }
     }
 
@@ -104,17 +111,21 @@ public final class IcmpErrors {
 
     /** Sends an error of any type about {@code original}, for which see {@link #unreachable}, in the destination's name. */
     public void send(ByteBuf original, int type, int code, int rest) {
+        send(original, type, code, rest, own);
+    }
+
+    private void send(ByteBuf original, int type, int code, int rest, TokenBucket limit) {
         int header = original.readerIndex();
         int length = original.readableBytes();
         if (length >= Ipv4.HEADER_LENGTH && Ipv4.version(original, header) == 4) {
-            send(original, type, code, rest, 0, IpAddresses.ofIpv4(Ipv4.destination(original, header)));
+            send(original, type, code, rest, 0, IpAddresses.ofIpv4(Ipv4.destination(original, header)), limit);
         } else if (length >= Ipv6.HEADER_LENGTH) {
             long high = Ipv6.destinationHigh(original, header);
-            send(original, type, code, rest, high, Ipv6.destinationLow(original, header));
+            send(original, type, code, rest, high, Ipv6.destinationLow(original, header), limit);
         }
     }
 
-    private void send(ByteBuf original, int type, int code, int rest, long fromHigh, long fromLow) {
+    private void send(ByteBuf original, int type, int code, int rest, long fromHigh, long fromLow, TokenBucket limit) {
         int header = original.readerIndex();
         int length = original.readableBytes();
         int version = length == 0 ? 0 : Ipv4.version(original, header);

@@ -22,6 +22,8 @@ public enum IpCounter {
     DROPPED_LAND,
     /** Multicast or broadcast destination: chatter meant for the link, not for us. */
     DROPPED_MULTICAST,
+    /** An IPv4 option that is malformed, or that RFC 7126 has dropped: source routes, record route and their like. */
+    DROPPED_OPTION,
     /** An IPv6 extension header that is malformed, too long, out of place, or asks to be discarded. */
     DROPPED_EXTENSION,
     /** No upper-layer protocol that we speak; answered by an ICMP error where allowed. */

@@ -4,13 +4,15 @@ import dev.culvert.stack.wire.Icmp;
 import dev.culvert.stack.wire.IpProtocol;
 import dev.culvert.stack.wire.Ipv4;
 import dev.culvert.stack.wire.Ipv6;
+import dev.culvert.stack.wire.Tcp;
+import dev.culvert.stack.wire.Udp;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Decides whether bytes are an IP packet that may be handled, and where its upper layer begins. Checks, in this order:
- * version, lengths, IPv4 header checksum, TTL, multicast (dropped quietly), martians, extension headers. IPv4 options are
- * skipped unread: source routes and the like have no meaning for a host that is every destination.
+ * version, lengths, IPv4 header checksum, TTL, multicast (dropped quietly), martians, IPv4 options ({@link Ipv4Options}) or
+ * extension headers.
  */
 public final class IpParser {
     /** Extension headers in one packet; RFC 8200 section 4.1 lists seven kinds, of which one may come twice. */
@@ -75,7 +77,13 @@ public final class IpParser {
             into.moreFragments = Ipv4.moreFragments(buffer, header);
             into.identification = Ipv4.identification(buffer, header);
         }
-        return checkAddresses(into);
+        IpCounter refused = checkAddresses(into);
+        if (refused == null
+                && headerLength > Ipv4.HEADER_LENGTH
+                && !Ipv4Options.accept(buffer, header + Ipv4.HEADER_LENGTH, into.payload, into)) {
+            return IpCounter.DROPPED_OPTION;
+        }
+        return refused;
     }
 
     private static @Nullable IpCounter parseIpv6(ByteBuf buffer, int header, int available, IpPacket into) {
@@ -195,6 +203,29 @@ public final class IpParser {
             into.protocol = buffer.getUnsignedByte(at);
             into.payload = at + length;
         }
+    }
+
+    /**
+     * Whether a first fragment of IPv6 holds all headers up to and with that of the upper layer. What the headers say is
+     * judged when the datagram is whole.
+     */
+    static boolean holdsHeaderChain(ByteBuf buffer, IpPacket packet) {
+        int type = packet.protocol;
+        int at = packet.payload;
+        while (type == IpProtocol.HOP_BY_HOP || type == IpProtocol.DESTINATION_OPTIONS || type == IpProtocol.ROUTING) {
+            if (at + 8 > packet.end) {
+                return false;
+            }
+            type = buffer.getUnsignedByte(at);
+            at += (buffer.getUnsignedByte(at + 1) + 1) * 8;
+        }
+        int upper = switch (type) {
+            case IpProtocol.TCP -> Tcp.HEADER_LENGTH;
+            case IpProtocol.UDP -> Udp.HEADER_LENGTH;
+            case IpProtocol.ICMPV6 -> Icmp.HEADER_LENGTH;
+            default -> 0;
+        };
+        return at + upper <= packet.end;
     }
 
     /** Options by the two high bits of their type (RFC 8200 section 4.2): we know none that we would have to act on. */

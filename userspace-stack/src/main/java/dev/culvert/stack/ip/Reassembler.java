@@ -162,6 +162,15 @@ public final class Reassembler {
             }
             return false;
         }
+        if (ipv6 && packet.fragmentOffset == 0 && !IpParser.holdsHeaderChain(buffer, packet)) {
+            // RFC 8200 section 4.5, RFC 7112: filters could not judge it, and no kernel sends it. The pointer is 0.
+            errors.send(
+                    buffer.slice(packet.header, packet.end - packet.header),
+                    Icmp.V6_PARAMETER_PROBLEM,
+                    Icmp.V6_CODE_HEADER_CHAIN,
+                    0);
+            return false;
+        }
         // The header of the whole counts towards IPv4's total length; towards IPv6's payload length, the extension
         // headers.
         int prefix = ipv6 ? packet.fragmentHeader - packet.header - 40 : packet.payload - packet.header;

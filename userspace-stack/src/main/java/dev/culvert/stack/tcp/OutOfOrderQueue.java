@@ -50,6 +50,11 @@ final class OutOfOrderQueue {
         return bytes;
     }
 
+    /** In how many pieces. */
+    int segments() {
+        return segments;
+    }
+
     boolean isFull() {
         return segments >= MAX_SEGMENTS;
     }
@@ -173,6 +178,7 @@ final class OutOfOrderQueue {
         }
         head = null;
         segments = 0;
+        bytes = 0;
         recentCount = 0;
     }
 }

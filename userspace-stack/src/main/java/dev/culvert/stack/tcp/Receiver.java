@@ -11,10 +11,19 @@ import org.jspecify.annotations.Nullable;
  * and what came out of order. Field names are those of RFC 9293 section 3.3.1.
  */
 final class Receiver {
-    /** Queued payloads smaller than 1/4 of the packet buffer are copied, lest 60 bytes keep 64 KiB alive. */
-    private static final int COPY_BREAK_FRACTION = 4;
+    /** Queued payloads smaller than 1/2 of the packet buffer are copied, lest 60 bytes keep 64 KiB alive. */
+    private static final int COPY_BREAK_FRACTION = 2;
     /** Copies gather in chunks of this size, so that a million one-byte segments are not a million buffers. */
     private static final int COPY_CHUNK = 4096;
+
+    /**
+     * What a buffer costs of the budget besides its bytes: the objects around it, so that many tiny segments cannot hold
+     * much more memory than the budget.
+     */
+    static final int BUFFER_OVERHEAD = 256;
+
+    /** What a connection that has nothing waiting may be sent though the budget is used up: a super-packet. */
+    private static final int PASSING_WINDOW = 64 << 10;
 
     /** Results of {@link #trim}: acceptable as it is. */
     static final int WHOLE = 0;
@@ -45,6 +54,9 @@ final class Receiver {
 
     private int buffer;
     private int queuedBytes;
+    /** What is queued costs this much of the budget of all: whole buffers, and what is around them. */
+    private int queuedCost;
+
     private boolean finKnown;
     private int finSequence;
     private @Nullable ArrayDeque<ByteBuf> queue;
@@ -52,8 +64,10 @@ final class Receiver {
     private @Nullable ByteBuf chunk;
 
     private @Nullable OutOfOrderQueue outOfOrder;
-    /** What of the budget of all is taken by it. */
+    /** Its bytes, as they were counted last. */
     private int earlyBytes;
+    /** What of the budget of all is taken by it. */
+    private int earlyCost;
 
     /** A round: from when the peer is told of an edge until it has sent up to that. A round trip, or more. */
     private boolean inRound;
@@ -138,7 +152,25 @@ final class Receiver {
 
     private long free() {
         long free = Math.max(0, buffer - queuedBytes);
-        return Math.max(0, Math.min(free, endpoint.receiveBudgetLeft()));
+        long affordable = endpoint.receiveBudgetLeft() - cost();
+        if (cost() == 0) {
+            // It is read, so what comes passes through; others who do not read must not slow it down.
+            affordable = Math.max(affordable, PASSING_WINDOW);
+        }
+        return Math.max(0, Math.min(free, affordable));
+    }
+
+    private int cost() {
+        return queuedCost + earlyCost;
+    }
+
+    /**
+     * Whether so much more may be kept. No connection holds more than it leaves of the budget to others: windows that were
+     * promised to all of them cannot be taken back, but what nobody reads need not be taken. It is not acknowledged then,
+     * and comes again.
+     */
+    private boolean isAffordable(int cost) {
+        return cost() + cost <= endpoint.receiveBudgetLeft();
     }
 
     /**
@@ -186,12 +218,17 @@ final class Receiver {
     /**
      * Takes payload that was trimmed to the window.
      *
-     * @return false if it was out of order, so that the peer must hear of it at once
+     * @return false if it was out of order, or there was no room for it, so that the peer must hear of it at once
      */
-    boolean accept(ByteBuf packet, Segment segment, @Nullable TcpFlow flow) {
+    boolean accept(ByteBuf packet, Segment segment, TcpFlow flow) {
         int length = segment.payloadLength;
         if (segment.sequence != next) {
             keepOutOfOrder(packet, segment);
+            return false;
+        }
+        boolean passesThrough = flow.discardsInput() || queuedBytes == 0 && flow.wantsInput();
+        if (!passesThrough && !fitsChunk(length) && !isAffordable(length + BUFFER_OVERHEAD)) {
+            endpoint.counters.count(Counter.DROPPED_QUEUE_FULL);
             return false;
         }
         next += length;
@@ -219,7 +256,7 @@ final class Receiver {
             early = new OutOfOrderQueue();
             outOfOrder = early;
         }
-        if (early.isFull() || endpoint.receiveBudgetLeft() < segment.payloadLength) {
+        if (early.isFull() || !isAffordable(segment.payloadLength + BUFFER_OVERHEAD)) {
             endpoint.counters.count(Counter.DROPPED_QUEUE_FULL);
             return;
         }
@@ -231,8 +268,10 @@ final class Receiver {
     private void countEarly() {
         OutOfOrderQueue early = outOfOrder;
         int bytes = early == null ? 0 : early.bytes();
-        endpoint.receiveQueued(bytes - earlyBytes);
+        int cost = early == null ? 0 : bytes + early.segments() * BUFFER_OVERHEAD;
+        endpoint.receiveQueued(bytes - earlyBytes, cost - earlyCost);
         earlyBytes = bytes;
+        earlyCost = cost;
     }
 
     /** The peer's FIN has this sequence number; it counts when everything before it is here. */
@@ -281,9 +320,9 @@ final class Receiver {
 
     private void enqueue(ByteBuf packet, int index, int length) {
         ByteBuf tail = chunk;
-        if (tail != null && length <= tail.writableBytes()) {
+        if (tail != null && fitsChunk(length)) {
             tail.writeBytes(packet, index, length);
-            count(length);
+            count(length, 0);
             return;
         }
         if (isSmall(packet, length)) {
@@ -295,6 +334,10 @@ final class Receiver {
             chunk = null;
             add(packet.retainedSlice(index, length));
         }
+    }
+
+    private boolean fitsChunk(int length) {
+        return chunk != null && length <= chunk.writableBytes();
     }
 
     private ByteBuf keep(ByteBuf packet, int index, int length) {
@@ -315,12 +358,17 @@ final class Receiver {
             queue = waiting;
         }
         waiting.add(data);
-        count(data.readableBytes());
+        count(data.readableBytes(), cost(data));
     }
 
-    private void count(int bytes) {
+    private static int cost(ByteBuf data) {
+        return data.capacity() + BUFFER_OVERHEAD;
+    }
+
+    private void count(int bytes, int cost) {
         queuedBytes += bytes;
-        endpoint.receiveQueued(bytes);
+        queuedCost += cost;
+        endpoint.receiveQueued(bytes, cost);
     }
 
     /** The next queued buffer, which the caller owns from now on. */
@@ -338,7 +386,7 @@ final class Receiver {
         if (data == chunk) {
             chunk = null;
         }
-        count(-data.readableBytes());
+        count(-data.readableBytes(), -cost(data));
         takenInRound += data.readableBytes();
         return data;
     }
@@ -369,7 +417,7 @@ final class Receiver {
             queue = null;
         }
         chunk = null;
-        count(-queuedBytes);
+        count(-queuedBytes, -queuedCost);
         clearOutOfOrder();
     }
 

@@ -129,7 +129,9 @@ final class Sender {
             return 0;
         }
         int usable = Math.min(Math.min(window, congestionWindow()), endpoint.config.sendQueueMax()) + mss;
-        return usable - queue.size();
+        int size = queue.size();
+        long affordable = Math.max(mss, Math.min(usable, endpoint.sendBudgetLeft()));
+        return (int) affordable - size;
     }
 
     /** Nobody waits for this connection any more: from now on the peer's answers to probes keep it no longer alive. */
@@ -139,7 +141,14 @@ final class Sender {
 
     /** Takes ownership; the bytes go out with the next {@link #output}. */
     void append(ByteBuf data) {
+        endpoint.sendQueued(data.readableBytes());
         queue.append(data);
+    }
+
+    /** Nothing will be sent any more. */
+    void clear() {
+        endpoint.sendQueued(-queue.size());
+        queue.clear();
     }
 
     /** Whether an acknowledgement number is plausible: RFC 5961 section 5.2. */
@@ -214,7 +223,9 @@ final class Sender {
         int bytes = ack - una;
         int flight = inFlight();
         sampleRoundTrip(segment, ack, now);
+        int before = queue.size();
         queue.releaseBefore(Sequence.min(ack, queue.end()));
+        endpoint.sendQueued(queue.size() - before);
         una = ack;
         next = Sequence.max(next, una);
         scoreboard.advance(una);

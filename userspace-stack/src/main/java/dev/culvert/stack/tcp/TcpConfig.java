@@ -35,9 +35,21 @@ public final class TcpConfig {
         return values.receiveBufferMax;
     }
 
-    /** What all receive queues together may hold, in bytes (default 256 MiB); beyond it windows stay shut. */
+    /**
+     * What all receive queues together may hold, in bytes, whole buffers and the objects around them included (default 256
+     * MiB). No connection holds more than it leaves to others; beyond that its window stays shut, unless it has nothing waiting, and what comes all the
+     * same is dropped, to come again.
+     */
     public long receiveBudget() {
         return values.receiveBudget;
+    }
+
+    /**
+     * What all send queues together may hold, in bytes (default 256 MiB). No connection holds more than it leaves to others,
+     * but for one segment, which each may have.
+     */
+    public long sendBudget() {
+        return values.sendBudget;
     }
 
     /** What a flow's send queue may hold whatever window the peer offers, in bytes (default 4 MiB). */
@@ -130,6 +142,7 @@ public final class TcpConfig {
         private int receiveBufferStart = 256 << 10;
         private int receiveBufferMax = 8 << 20;
         private long receiveBudget = 256L << 20;
+        private long sendBudget = 256L << 20;
         private int sendQueueMax = 4 << 20;
         private int maxFlows = 65_536;
         private int maxPending = 8_192;
@@ -162,6 +175,11 @@ public final class TcpConfig {
 
         public Builder receiveBudget(long bytes) {
             receiveBudget = bytes;
+            return this;
+        }
+
+        public Builder sendBudget(long bytes) {
+            sendBudget = bytes;
             return this;
         }
 
@@ -228,6 +246,7 @@ public final class TcpConfig {
             range("receiveBufferStart", receiveBufferStart, 2048, 1 << 29);
             range("receiveBufferMax", receiveBufferMax, receiveBufferStart, 1 << 29);
             range("receiveBudget", receiveBudget, receiveBufferMax, Long.MAX_VALUE);
+            range("sendBudget", sendBudget, 65_536, Long.MAX_VALUE);
             range("sendQueueMax", sendQueueMax, 65_536, 1 << 29);
             range("maxFlows", maxFlows, 1, 1 << 24);
             range("maxPending", maxPending, 1, 1 << 24);
@@ -250,6 +269,7 @@ public final class TcpConfig {
             copy.receiveBufferStart = receiveBufferStart;
             copy.receiveBufferMax = receiveBufferMax;
             copy.receiveBudget = receiveBudget;
+            copy.sendBudget = sendBudget;
             copy.sendQueueMax = sendQueueMax;
             copy.maxFlows = maxFlows;
             copy.maxPending = maxPending;

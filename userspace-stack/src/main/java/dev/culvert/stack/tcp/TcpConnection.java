@@ -35,6 +35,12 @@ final class TcpConnection extends FlowEntry {
     /** RFC 5961 section 7 asks for a limit; it is per connection, for a shared one is a side channel (CVE-2016-5696). */
     private static final long CHALLENGE_SPACING = TimeUnit.MILLISECONDS.toNanos(100);
 
+    /**
+     * The least MTU that an ICMP error makes us believe, as kernels have it: an IPv4 link that carries less hardly exists, and
+     * a forger would have headers outweigh the data (RFC 5927 section 7). RFC 791 has hosts take 576 bytes.
+     */
+    static final int MIN_PATH_MTU_IPV4 = 552;
+
     private final TcpEndpoint endpoint;
     final Receiver receiver;
     final Sender sender;
@@ -420,8 +426,13 @@ final class TcpConnection extends FlowEntry {
         if (!isIpv4() && mtu < Ipv6.MIN_MTU) {
             return;
         }
+        // Not stated is no reason to guess: the next error says it, or the retransmission timer backs off.
+        if (mtu == 0) {
+            return;
+        }
         int headers = isIpv4() ? Ipv4.HEADER_LENGTH : Ipv6.HEADER_LENGTH;
-        int smaller = mtu - headers - Tcp.HEADER_LENGTH - (timestamps.enabled ? Timestamps.OPTION_LENGTH : 0);
+        int believed = isIpv4() ? Math.max(mtu, MIN_PATH_MTU_IPV4) : mtu;
+        int smaller = believed - headers - Tcp.HEADER_LENGTH - (timestamps.enabled ? Timestamps.OPTION_LENGTH : 0);
         if (state != State.SYN_RECEIVED && smaller >= Handshake.MIN_MSS) {
             sender.reduceMss(smaller, endpoint.now());
         }
@@ -533,7 +544,7 @@ final class TcpConnection extends FlowEntry {
         ackPending = false;
         endpoint.timers.remove(retransmissionTimer);
         endpoint.timers.remove(lifeTimer);
-        sender.queue.clear();
+        sender.clear();
     }
 
     private String flowName() {

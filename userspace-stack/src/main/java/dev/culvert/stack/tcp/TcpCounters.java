@@ -56,7 +56,9 @@ public final class TcpCounters {
         /** Gauge: connections in TIME-WAIT. */
         TIME_WAIT,
         /** Gauge: received bytes that the applications have not read yet, those out of order included. */
-        RECEIVE_QUEUED
+        RECEIVE_QUEUED,
+        /** Gauge: bytes that the peers have not acknowledged yet, those not sent included. */
+        SEND_QUEUED
     }
 
     private static final VarHandle CELL = MethodHandles.arrayElementVarHandle(long[].class);

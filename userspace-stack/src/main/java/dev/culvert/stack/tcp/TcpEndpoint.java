@@ -49,7 +49,8 @@ public final class TcpEndpoint {
     /** The open channels, in a list that runs through them. */
     private @Nullable TcpFlow flows;
 
-    private long receiveQueued;
+    private long receiveCost;
+    private long sendQueued;
     private boolean batch;
     private long batchTime;
     private boolean closed;
@@ -373,18 +374,28 @@ public final class TcpEndpoint {
         }
     }
 
-    void receiveQueued(int bytes) {
-        receiveQueued += bytes;
+    /** So many more bytes are queued, or fewer, and cost so much of the budget, buffers and objects included. */
+    void receiveQueued(int bytes, int cost) {
+        receiveCost += cost;
         counters.add(Counter.RECEIVE_QUEUED, bytes);
     }
 
     long receiveBudgetLeft() {
-        return config.receiveBudget() - receiveQueued;
+        return config.receiveBudget() - receiveCost;
     }
 
     /** Whether buffers may still grow. */
     boolean receiveBudgetIsAmple() {
-        return receiveQueued < config.receiveBudget() / 2;
+        return receiveCost < config.receiveBudget() / 2;
+    }
+
+    void sendQueued(int bytes) {
+        sendQueued += bytes;
+        counters.add(Counter.SEND_QUEUED, bytes);
+    }
+
+    long sendBudgetLeft() {
+        return config.sendBudget() - sendQueued;
     }
 
     /** A four-tuple that stands for no connection. */

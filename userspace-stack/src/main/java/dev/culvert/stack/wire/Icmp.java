@@ -65,6 +65,8 @@ public final class Icmp {
     public static final int V6_CODE_NEXT_HEADER = 1;
     /** ICMPv6 parameter problem: unrecognised IPv6 option. */
     public static final int V6_CODE_OPTION = 2;
+    /** ICMPv6 parameter problem: first fragment without the whole header chain (RFC 7112). */
+    public static final int V6_CODE_HEADER_CHAIN = 3;
     /** ICMPv6 unreachable: port. */
     public static final int V6_CODE_PORT = 4;
 

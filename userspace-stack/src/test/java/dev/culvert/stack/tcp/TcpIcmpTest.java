@@ -141,8 +141,9 @@ class TcpIcmpTest {
         }
     }
 
+    /** Less than 552 is believed to be that much, as kernels do (RFC 5927 section 7: or one error makes headers outweigh data). */
     @ParameterizedTest
-    @CsvSource({"4,1280,1240", "4,88,48", "6,1280,1220", "6,1400,1340"})
+    @CsvSource({"4,1280,1240", "4,552,512", "4,551,512", "4,88,512", "4,1,512", "6,1280,1220", "6,1400,1340"})
     void packetTooBigMakesSegmentsSmaller_1191_8201(int version, int mtu, int expected) {
         try (Wire wire = wire(version)) {
             Wire.Conn c = wire.connect();
@@ -159,7 +160,7 @@ class TcpIcmpTest {
 
     /** Below what every path carries, not below what is sent anyway, or not stated (RFC 1191 section 5: an old router). */
     @ParameterizedTest
-    @CsvSource({"4,0", "4,68", "4,87", "4,1500", "4,9000", "6,0", "6,1279", "6,1500"})
+    @CsvSource({"4,0", "4,1500", "4,9000", "6,0", "6,1279", "6,1500"})
     void packetTooBigAdjustsNothingBelowTheMinimumOrAboveWhatIs(int version, int mtu) {
         try (Wire wire = wire(version)) {
             Wire.Conn c = wire.connect();

@@ -34,7 +34,7 @@ final class Wire implements PacketOutput, TcpListener, AutoCloseable {
     static final int PEER_ISN = 1000;
 
     /** Of this bench only, so that at its end nothing may be left. */
-    private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
+    final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
 
     final EmbeddedChannel channel = new EmbeddedChannel();
     final TcpEndpoint endpoint;
@@ -258,6 +258,7 @@ final class Wire implements PacketOutput, TcpListener, AutoCloseable {
         assertThat(count(TcpCounters.Counter.OPEN)).as("open").isZero();
         assertThat(count(TcpCounters.Counter.PENDING)).as("pending").isZero();
         assertThat(count(TcpCounters.Counter.RECEIVE_QUEUED)).as("queued").isZero();
+        assertThat(count(TcpCounters.Counter.SEND_QUEUED)).as("to be sent").isZero();
     }
 
     @Override
