@@ -7,7 +7,7 @@ import dev.culvert.stack.StackConfig;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.token.IpPrefix;
-import dev.culvert.token.Route;
+import dev.culvert.token.TokenGrants;
 import dev.culvert.tun.TunChannel;
 import dev.culvert.tun.TunDevice;
 import dev.culvert.tun.TunStats;
@@ -28,11 +28,9 @@ import io.netty.channel.WriteBufferWaterMark;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -76,8 +74,8 @@ final class ClientSession implements AutoCloseable {
     private final @Nullable HostRoutes host;
     private final LinkKeeper keeper;
     private final Voice voice;
-    private final List<Route> wanted;
-    private final boolean full;
+    private final RouteTable.Wanted wanted;
+    private final TokenGrants grants;
     private final LinkView view = new LinkView();
     private final FlowCounts counts = new FlowCounts();
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
@@ -86,7 +84,7 @@ final class ClientSession implements AutoCloseable {
     // Event loop only.
     private String trouble = "connecting";
     private boolean everUp;
-    private Map<String, Integer> agents = new LinkedHashMap<>();
+    private final AgentNews news = new AgentNews();
     private @Nullable InetAddress gateway;
     private volatile Set<IpPrefix> installed = Set.of();
     private volatile boolean closing;
@@ -95,6 +93,7 @@ final class ClientSession implements AutoCloseable {
      * @param device an open TUN, owned from here on
      * @param router what the stack calls itself in ICMP errors
      * @param host changes the host's routes; null when somebody else does
+     * @param grants of the client's own token
      */
     ClientSession(
             TunDevice device,
@@ -102,14 +101,14 @@ final class ClientSession implements AutoCloseable {
             List<LinkConnector> connectors,
             LinkSettings settings,
             RouterAddresses router,
-            List<Route> wanted,
-            boolean full,
+            TokenGrants grants,
+            RouteTable.Wanted wanted,
             Voice voice)
             throws IOException {
         this.host = host;
         this.voice = voice;
+        this.grants = grants;
         this.wanted = wanted;
-        this.full = full;
         this.tun = new TunChannel(device);
         // Packets are flushed once a turn; until then they wait here, and what finds it full must wait for another
         // turn.
@@ -153,7 +152,7 @@ final class ClientSession implements AutoCloseable {
                                 link != null,
                                 trouble,
                                 link == null ? 0 : link.link().rttMicros(),
-                                new TreeMap<>(agents),
+                                news.agents(),
                                 installed,
                                 counts.tcp,
                                 counts.udp,
@@ -227,23 +226,10 @@ final class ClientSession implements AutoCloseable {
         @Override
         public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
             Announcement.Reachable reachable = Announcement.decode(payload, Announcement.Reachable.class);
-            Map<String, Integer> now = new LinkedHashMap<>();
-            for (Announcement.ReachableAgent agent : reachable.agents()) {
-                now.put(agent.name(), agent.instances());
-                Integer before = agents.get(agent.name());
-                if (agent.instances() == 0 && (before == null || before > 0)) {
-                    voice.say("agent '" + agent.name() + "' is not connected");
-                } else if (agent.instances() > 0 && (before == null || before == 0)) {
-                    voice.say(
-                            "agent '" + agent.name() + "' is connected, serving " + String.join(", ", agent.routes()));
-                }
-            }
-            if (now.isEmpty() && agents.isEmpty()) {
-                voice.say("no agent of this token has connected to the gateway yet");
-            }
-            agents = now;
-            RouteTable table = RouteTable.of(reachable.agents(), wanted, full);
-            table.problems().forEach(voice::say);
+            Announced announced = Announced.of(reachable);
+            news.of(announced).forEach(voice::say);
+            RouteTable table = RouteTable.of(announced, grants, wanted);
+            news.problems(table.problems()).forEach(voice::say);
             view.routes(table);
             InetAddress at = gateway;
             if (host != null && at != null) {

@@ -4,6 +4,7 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenGrants;
 import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tun.TunConfig;
@@ -131,13 +132,20 @@ final class UpCommand implements Callable<Integer> {
         }
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
+        checkAgents(wanted, TokenGrants.of(token));
         List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
         StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"));
         try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
             if (!noHostChanges) {
                 repair(journal, status);
             }
-            return run(config, connectors, token, wanted.isEmpty() ? token.routes() : wanted, journal, status);
+            return run(
+                    config,
+                    connectors,
+                    token,
+                    new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
+                    journal,
+                    status);
         } finally {
             if (stop != null) {
                 stop.done();
@@ -151,6 +159,18 @@ final class UpCommand implements Callable<Integer> {
                     spec.commandLine(),
                     option + " " + address.getHostAddress() + ": is of the other address family; give an "
                             + (bytes == 4 ? "IPv4" : "IPv6") + " address");
+        }
+    }
+
+    /** A slip of the fingers is told of at once, not when the gateway has been reached. */
+    private void checkAgents(List<Route> wanted, TokenGrants grants) {
+        for (Route route : wanted) {
+            if (route.agent() != null && !grants.mentions(route.agent())) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--route " + route + ": this token grants nothing through an agent '" + route.agent()
+                                + "'; 'token show' says which agents it names");
+            }
         }
     }
 
@@ -173,7 +193,7 @@ final class UpCommand implements Callable<Integer> {
             TunConfig config,
             List<LinkConnector> connectors,
             ClientToken token,
-            List<Route> wanted,
+            RouteTable.Wanted wanted,
             UndoJournal journal,
             StatusLine status)
             throws Exception {
@@ -187,7 +207,7 @@ final class UpCommand implements Callable<Integer> {
                 host.configure(mtu, config.txQueueLength(), address4, address6, router);
             }
             session = new ClientSession(
-                    device, host, connectors, LinkSettings.DEFAULT, router, wanted, full, status::say);
+                    device, host, connectors, LinkSettings.DEFAULT, router, TokenGrants.of(token), wanted, status::say);
         } catch (Exception e) {
             device.close();
             if (host != null) {

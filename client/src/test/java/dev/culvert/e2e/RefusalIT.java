@@ -27,10 +27,14 @@ final class RefusalIT {
         LanServices.start(lab);
         lab.startGateway();
         agent = lab.startOffice();
-        // One host of the office and an address that nobody has, and no more: the rest of its subnet is routed here and
-        // not granted.
+        // One host of the office and an address that nobody has; of its router one port, so that the others are routed
+        // here
+        // and not granted.
         lab.startClient(
-                lab.clientToken("laptop", "office:" + Lab.OFFICE_HOST + ",office:" + NOBODY + ",office:[fd77::2/128]"),
+                lab.clientToken(
+                        "laptop",
+                        "office:" + Lab.OFFICE_HOST + ",office:" + NOBODY
+                                + ",office:[fd77::2/128],office:192.168.77.1:9/tcp,office:[fd77::1/128]:9/tcp"),
                 "--route",
                 "192.168.77.0/24=office,fd77::/64=office");
     }

@@ -3,6 +3,7 @@ package dev.culvert.token;
 import dev.culvert.command.Printable;
 import java.net.Inet4Address;
 import java.net.InetAddress;
+import java.util.List;
 
 /**
  * A range of IPv4 or IPv6 addresses in CIDR form (RFC 4632, RFC 4291 section 2.3). Immutable.
@@ -128,6 +129,24 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
     /** True if some address lies in both ranges. */
     public boolean overlaps(IpPrefix other) {
         return covers(other) || other.covers(this);
+    }
+
+    /**
+     * The two ranges of one bit more that make this one up, the lower first. Of {@code ::fffe:0:0/95} only the lower: the
+     * upper holds the addresses that are IPv4 (RFC 4291 section 2.5.5.2), and no range of IPv6 does.
+     *
+     * @throws IllegalStateException if the range holds one address only
+     */
+    public List<IpPrefix> halves() {
+        byte[] b = network.getAddress();
+        if (length == b.length * 8) {
+            throw new IllegalStateException(this + " has no halves");
+        }
+        IpPrefix lower = new IpPrefix(network, length + 1);
+        b[length / 8] |= (byte) (0x80 >> length % 8);
+        return v6 && isMapped(bits(b, 0), bits(b, 8))
+                ? List.of(lower)
+                : List.of(lower, new IpPrefix(IpLiteral.fromBytes(b), length + 1));
     }
 
     private boolean matches(long h, long l, int bits) {

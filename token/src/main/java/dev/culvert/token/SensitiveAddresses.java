@@ -4,6 +4,8 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 
 /**
  * Addresses that a wide grant never opens, because whoever reaches them speaks as the machine itself: loopback, link-local,
@@ -41,6 +43,9 @@ public final class SensitiveAddresses {
 
     private final PrefixTable<Boolean> ranges = new PrefixTable<>();
 
+    /** The same in order, to find those that lie in a prefix. */
+    private final NavigableSet<IpPrefix> inOrder = new TreeSet<>();
+
     private SensitiveAddresses(Collection<InetAddress> own) {
         for (String text : IPV4) {
             IpPrefix prefix = IpPrefix.parse(text);
@@ -63,6 +68,7 @@ public final class SensitiveAddresses {
         for (InetAddress address : own) {
             ranges.put(IpPrefix.of(address), Boolean.TRUE);
         }
+        ranges.forEach((range, yes) -> inOrder.add(range));
     }
 
     /** The well-known ranges. */
@@ -145,6 +151,30 @@ public final class SensitiveAddresses {
         }
         out.sort(null);
         return List.copyOf(out);
+    }
+
+    /**
+     * The parts of a prefix in which no address is sensitive, in order: itself if none is, else up to some hundreds. What a
+     * wide prefix {@linkplain #permits(IpPrefix, InetAddress) permits}, as prefixes.
+     */
+    public List<IpPrefix> outside(IpPrefix prefix) {
+        List<IpPrefix> out = new ArrayList<>();
+        outside(prefix, out);
+        return List.copyOf(out);
+    }
+
+    /** Recursion is bounded by the address length. */
+    private void outside(IpPrefix prefix, List<IpPrefix> out) {
+        if (ranges.covers(prefix)) {
+            return;
+        }
+        // Of the ranges that lie in it, if there are any, the first follows it in the order.
+        IpPrefix next = inOrder.ceiling(prefix);
+        if (next == null || !prefix.covers(next)) {
+            out.add(prefix);
+        } else {
+            prefix.halves().forEach(half -> outside(half, out));
+        }
     }
 
     private List<IpPrefix> only(List<IpPrefix> prefixes, boolean explicit) {
