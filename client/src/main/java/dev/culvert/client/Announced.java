@@ -1,8 +1,9 @@
 package dev.culvert.client;
 
+import dev.culvert.command.Printable;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.IpPrefix;
-import dev.culvert.token.Quote;
+
 import dev.culvert.tunnel.Announcement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -40,7 +41,7 @@ record Announced(Map<String, Agent> agents, List<String> problems) {
         int leftOut = 0;
         for (Announcement.ReachableAgent agent : said.agents()) {
             if (!HolderName.isValid(agent.name())) {
-                first = first != null ? first : "'" + Quote.shorten(agent.name()) + "' is no agent's name";
+                first = first != null ? first : "'" + Printable.shorten(agent.name()) + "' is no agent's name";
                 leftOut++;
                 continue;
             }
