@@ -6,7 +6,7 @@
 ARCHIVE_PATIENCE_SECONDS=30
 
 # make_archive LOG: an archive beside lib/. Fails without harm: the programs run without it. The JVM ignores one of another
-# version or of other jars; launch.sh (is_fresh) leaves one aside that is older than a jar, for an AOT cache is not checked so.
+# version or of other jars; launch.sh (are_fresh) leaves it aside when a jar is not the one that it was made of.
 make_archive() {
   local log=$1 found java jar version work rc=0
   found=$(newest_java) || return 1
@@ -30,6 +30,24 @@ make_archive() {
   rm -rf "$work"
   return $rc
 }
+
+# unpack_natives: the native libraries of this kind of machine out of the jars, into native/ beside lib/: not into /tmp at each
+# start.
+unpack_natives() {
+  local native="$CULVERT_LIB/../native" work jar machine
+  machine=$(uname -m)
+  work=$(mktemp -d) || return 1
+  rm -rf "$native"
+  mkdir "$native"
+  for jar in "$CULVERT_LIB"/{netty-*,jna-*}.jar; do
+    (cd "$work" && jar xf "$jar" META-INF/native "com/sun/jna/linux-${machine/_/-}") || { rm -rf "$work" "$native"; return 1; }
+  done
+  find "$work" -name "*.so" \( -path "*/com/sun/jna/*" -o -name "*_$(netty_machine "$machine").so" \) -exec cp {} "$native" \;
+  rm -rf "$work"
+}
+
+# netty_machine MACHINE: as Netty writes it.
+netty_machine() { case $1 in aarch64) echo aarch_64 ;; *) echo "$1" ;; esac; }
 
 # train DIRECTORY: runs the programs as they are run in earnest, on the loopback address, and leaves lists of what they loaded.
 train() (

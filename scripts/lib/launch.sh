@@ -6,19 +6,57 @@ CULVERT_ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd
 CULVERT_LIB=${CULVERT_LIB:-$CULVERT_ROOT/target/culvert/lib}
 OLDEST_JAVA=17
 
-# newest_java: prints "VERSION PATH" of the newest java, 17 or later. Reads each JDK's release file: starting them costs.
+# newest_java: prints "VERSION PATH" of the newest java, 17 or later; else says on standard error what is wrong. Reads each JDK's
+# release file: starting them costs.
 newest_java() {
-  local home version best=0 path=
-  for home in "${CULVERT_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/* /opt/jdk* \
+  local home version best=0 path='' passed=''
+  if [ -n "${CULVERT_JAVA_HOME:-}" ]; then
+    # Somebody who names one means it.
+    version=$(java_version "$CULVERT_JAVA_HOME")
+    if [ "$version" -lt "$OLDEST_JAVA" ]; then
+      echo "CULVERT_JAVA_HOME is $CULVERT_JAVA_HOME, where there is no Java $OLDEST_JAVA or later; correct it (it holds bin/java and release) or unset it" >&2
+      return 1
+    fi
+    echo "$version $CULVERT_JAVA_HOME/bin/java"
+    return
+  fi
+  for home in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/* /opt/jdk* \
       "${HOME:-/nonexistent}"/.sdkman/candidates/java/* "${HOME:-/nonexistent}"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home \
       "$(dirname "$(dirname "$(readlink -f "$(command -v java || echo /nonexistent/bin/java)")")")"; do
-    [ -x "$home/bin/java" ] && [ -r "$home/release" ] || continue
-    version=$(sed -n 's/^JAVA_VERSION="\(1\.\)\{0,1\}\([0-9]*\).*/\2/p' "$home/release")
-    if [ "${version:-0}" -gt "$best" ]; then best=$version path=$home/bin/java; fi
-    # Somebody who names one means it.
-    [ "$home" != "${CULVERT_JAVA_HOME:-}" ] || break
+    version=$(java_version "$home")
+    [ "$version" -gt "$best" ] && [ "$version" -ge "$OLDEST_JAVA" ] || continue
+    if [ "$EUID" = 0 ] && ! only_root_writes "$home/bin/java"; then passed=$home; continue; fi
+    best=$version path=$home/bin/java
   done
-  [ "$best" -ge "$OLDEST_JAVA" ] && echo "$best $path"
+  [ "$best" = 0 ] || { echo "$best $path"; return; }
+  echo "no Java $OLDEST_JAVA or later found${passed:+ (but $passed, which others than root can change)}; install one (Debian: apt-get install openjdk-17-jre-headless) or set CULVERT_JAVA_HOME" >&2
+  return 1
+}
+
+# java_version HOME: prints its version; 0 when there is none.
+java_version() {
+  local key value
+  if [ -x "$1/bin/java" ] && [ -r "$1/release" ]; then
+    while IFS='=' read -r key value || [ -n "$key" ]; do
+      if [ "$key" = JAVA_VERSION ]; then
+        value=${value//\"/} value=${value#1.} value=${value%%[!0-9]*}
+        echo "${value:-0}"
+        return
+      fi
+    done <"$1/release"
+  fi
+  echo 0
+}
+
+# only_root_writes FILE: whether nobody but root could have put something else there: root runs no program of another's.
+only_root_writes() {
+  local path owner mode
+  path=$(readlink -f "$1") || return 1
+  local parts=("$path")
+  while [ "$path" != / ]; do path=$(dirname "$path"); parts+=("$path"); done
+  while read -r owner mode; do
+    [ "$owner" = 0 ] && (((8#$mode & 8#022) == 0)) || return 1
+  done < <(stat -c '%u %a' "${parts[@]}")
 }
 
 # class_path PROGRAM: prints what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
@@ -33,11 +71,32 @@ class_path() {
   echo "${path[*]}"
 }
 
-# is_fresh ARCHIVE: whether no jar is newer. JDK 25 runs classes out of an AOT cache that was made of other jars.
-is_fresh() {
-  local jar
-  [ -s "$1" ] || return 1
-  for jar in "$CULVERT_LIB"/*.jar; do [ ! "$jar" -nt "$1" ] || return 1; done
+# jar_times: name, size and time of each jar, which is what the JVM compares with those that an archive was made of; not so an
+# AOT cache of JDK 25, which runs classes of other jars.
+jar_times() { (cd "$CULVERT_LIB" && stat -c '%n %s %Y' ./*.jar) 2>/dev/null; }
+
+# seal_archives: writes down which jars the archives were just made of.
+seal_archives() {
+  (cd "$CULVERT_LIB" && sha256sum ./*.jar) >"$CULVERT_LIB/../archives.sums"
+  jar_times >"$CULVERT_LIB/../archives.jars"
+}
+
+# are_fresh: whether the archives were made of these very jars. A copy of the installation (cp -r) has them with new times: they
+# are given the old ones again, by who may.
+are_fresh() {
+  local made now name size time
+  [ -r "$CULVERT_LIB/../archives.jars" ] || return 1
+  made=$(<"$CULVERT_LIB/../archives.jars")
+  now=$(jar_times)
+  [ "$now" != "$made" ] || return 0
+  # Other names or sizes are other jars.
+  [ "$(cut -d' ' -f1,2 <<<"$now")" = "$(cut -d' ' -f1,2 <<<"$made")" ] || return 1
+  if [ "$EUID" != 0 ] && [ ! -O "$CULVERT_LIB" ]; then
+    [ ! -t 2 ] || echo "culvert: this installation was copied and starts slower than it could, until root or its owner has run one of its programs" >&2
+    return 1
+  fi
+  (cd "$CULVERT_LIB" && sha256sum --status -c ../archives.sums) 2>/dev/null || return 1
+  while read -r name size time; do touch -d "@$time" "$CULVERT_LIB/$name" 2>/dev/null || return 1; done <<<"$made"
 }
 
 # launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
@@ -46,10 +105,12 @@ launch() {
   shift 2
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
-  found=$(newest_java) || { echo "$program: no Java $OLDEST_JAVA or later found; install one (Debian: apt-get install openjdk-17-jre-headless) or set CULVERT_JAVA_HOME" >&2; exit 1; }
+  found=$(newest_java 2>&1) || { echo "$program: $found" >&2; exit 1; }
   java=${found#* } found=${found%% *}
   [ -e "$CULVERT_LIB/$program-0.1.0-SNAPSHOT.jar" ] || { echo "$program: not built yet; run $CULVERT_ROOT/scripts/build" >&2; exit 1; }
   options+=(-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable
+    # No file in /tmp for jps to look at: where it is full the JVM complains.
+    -XX:+PerfDisableSharedMem
     -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8
     # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
     --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
@@ -65,12 +126,18 @@ launch() {
   [ "$found" -lt 22 ] || options+=(-XX:TrimNativeHeapInterval=5000)
   [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
-  [ ! -t 1 ] || options+=(-Dculvert.terminal=true)
+  [ ! -t 1 ] || [ "${TERM:-dumb}" = dumb ] || options+=(-Dculvert.terminal=true)
+  # A JVM knows no letters beyond ASCII, in paths and arguments, where the locale has none.
+  case $(locale charmap 2>/dev/null) in '' | ANSI* | US-ASCII) export LC_ALL=C.UTF-8 ;; esac
+  # Native libraries lie unpacked here; without, JNA and Netty unpack them into the temporary directory, which may be full, or
+  # mounted noexec.
+  local native="$CULVERT_LIB/../native"
+  [ ! -d "$native" ] || options+=(-Djava.library.path="$native" -Djna.boot.library.path="$native")
   # One that does not fit (another JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
   local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot"
-  if is_fresh "$cache"; then
+  if [ -s "$cache" ] && are_fresh; then
     options+=(-XX:AOTCache="$cache")
-  elif is_fresh "$archive" && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
+  elif [ -s "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]] && are_fresh; then
     options+=(-XX:SharedArchiveFile="$archive")
   fi
   # shellcheck disable=SC2086

@@ -45,7 +45,8 @@ public final class AgentCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
         AgentToken token = (AgentToken) holder.token();
-        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
+        List<LinkConnector> connectors =
+                LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
         Shutdown stop = new Shutdown(SHUTDOWN);
         try (Agent agent = new Agent(token, connectors, LinkSettings.DEFAULT)) {
             agent.start();

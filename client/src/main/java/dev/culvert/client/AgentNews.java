@@ -17,7 +17,7 @@ final class AgentNews {
 
     private final Map<String, Integer> agents = new TreeMap<>();
     private Set<String> problems = Set.of();
-    private boolean anything;
+    private boolean told;
 
     /** What has changed since the last announcement. */
     List<String> of(Announced announced) {
@@ -46,10 +46,13 @@ final class AgentNews {
         if (untold > 0) {
             lines.add(untold + " more agents have come or gone; 'client list' shows all");
         }
-        if (agents.isEmpty() && (anything || before.isEmpty())) {
-            lines.add("no agent of this token has connected to the gateway yet");
+        if (agents.isEmpty() && (!told || !before.isEmpty())) {
+            lines.add(
+                    announced.barred()
+                            ? "the gateway's policy allows you nothing now; ask whoever keeps it"
+                            : "no agent of this token has connected to the gateway yet");
         }
-        anything = !agents.isEmpty();
+        told = true;
         return lines;
     }
 

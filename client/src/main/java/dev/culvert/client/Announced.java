@@ -3,7 +3,6 @@ package dev.culvert.client;
 import dev.culvert.command.Printable;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.IpPrefix;
-
 import dev.culvert.tunnel.Announcement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,11 +15,10 @@ import java.util.TreeSet;
  * are left out. Whether it may be used is {@link RouteTable}'s to say.
  *
  * @param agents by name
+ * @param barred whether there will be none, because the gateway's policy allows this client nothing
  * @param problems one line for people, or none
  */
-record Announced(Map<String, Agent> agents, List<String> problems) {
-    static final Announced NOTHING = new Announced(Map.of(), List.of());
-
+record Announced(Map<String, Agent> agents, boolean barred, List<String> problems) {
     /** Agents that a client hears of: as many as a token can hold grants. */
     static final int MAX_AGENTS = 1_024;
 
@@ -70,6 +68,6 @@ record Announced(Map<String, Agent> agents, List<String> problems) {
             problems.add(
                     "of what the gateway announced " + leftOut + " entries are left out, the first because " + first);
         }
-        return new Announced(agents, List.copyOf(problems));
+        return new Announced(agents, said.barred(), List.copyOf(problems));
     }
 }

@@ -122,7 +122,8 @@ final class ClientSession implements AutoCloseable {
                                 .build(),
                         new Flows()));
         if (!loop.register(tun).awaitUninterruptibly().isSuccess()) {
-            throw new IOException("cannot read packets from " + device.name() + ": " + loop);
+            throw new IOException("cannot read packets from " + device.name()
+                    + "; its descriptor cannot be watched: run this again, and tell us the kernel");
         }
         tun.closeFuture()
                 .addListener(f -> failed.complete(new IOException("the interface " + device.name() + " is gone")));
@@ -143,7 +144,8 @@ final class ClientSession implements AutoCloseable {
         return routed;
     }
 
-    Status status() {
+    /** @throws InterruptedException when the process is told to end meanwhile */
+    Status status() throws InterruptedException {
         try {
             return loop.submit(() -> {
                         FlowMultiplexer link = view.link();
@@ -162,9 +164,6 @@ final class ClientSession implements AutoCloseable {
                                 t.bytesOut());
                     })
                     .get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
         } catch (java.util.concurrent.ExecutionException e) {
             throw new IllegalStateException(e);
         }

@@ -5,7 +5,9 @@ import dev.culvert.token.cli.HolderStateOption;
 import dev.culvert.tun.UndoFailure;
 import dev.culvert.tun.UndoJournal;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -31,6 +33,13 @@ final class DownCommand implements Callable<Integer> {
                 return end(journal);
             }
             int steps = journal.pending().size();
+            OptionalLong other = steps == 0 ? new RunningClients(Path.of("/proc")).find() : OptionalLong.empty();
+            if (other.isPresent()) {
+                System.err.println("client: process " + other.getAsLong()
+                        + " is a client that is up here, but not with the state in " + state.path("client")
+                        + "; run this as its user (with sudo, if that was with sudo) and with its --state");
+                return CommandLine.ExitCode.SOFTWARE;
+            }
             List<UndoFailure> failures = journal.replay();
             for (UndoFailure f : failures) {
                 System.err.println("client: could not take back " + Printable.line(f.step() + ": " + f.reason()));
@@ -44,17 +53,24 @@ final class DownCommand implements Callable<Integer> {
         }
     }
 
-    private static int end(UndoJournal journal) throws InterruptedException {
+    private static int end(UndoJournal journal) throws IOException, InterruptedException {
         ProcessHandle owner = journal.ownerProcess().orElse(null);
         if (owner == null) {
             return CommandLine.ExitCode.OK;
         }
-        owner.destroy();
+        if (!owner.destroy() && journal.ownerAlive()) {
+            System.err.println("client: process " + owner.pid()
+                    + " is another user's and cannot be told to end; run this with sudo");
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        // One that was stopped (Ctrl-Z) hears of it only when it goes on.
+        new ProcessBuilder("sh", "-c", "kill -CONT " + owner.pid() + " 2>/dev/null").start();
         long until = System.nanoTime() + PATIENCE_MILLIS * 1_000_000;
-        while (owner.isAlive() && System.nanoTime() < until) {
+        // Not owner.isAlive(): that is true of a zombie, which has ended.
+        while (journal.ownerAlive() && System.nanoTime() < until) {
             Thread.sleep(50);
         }
-        if (owner.isAlive()) {
+        if (journal.ownerAlive()) {
             System.err.println(
                     "client: process " + owner.pid() + " was told to end and has not after " + PATIENCE_MILLIS / 1000
                             + " s; kill it with 'kill -9 " + owner.pid() + "', then run 'client down' again");

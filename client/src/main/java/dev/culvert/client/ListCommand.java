@@ -57,7 +57,8 @@ final class ListCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
-        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
+        List<LinkConnector> connectors =
+                LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.existingKeys(token));
         Announcement.Reachable reachable = ask(connectors);
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -128,8 +129,10 @@ final class ListCommand implements Callable<Integer> {
 
     static void print(Announcement.Reachable reachable, PrintWriter out) {
         if (reachable.agents().isEmpty()) {
-            out.println(
-                    Printable.line("nothing: no agent that '" + reachable.client() + "' may use has connected yet"));
+            out.println(Printable.line(
+                    reachable.barred()
+                            ? "nothing: the gateway's policy allows '" + reachable.client() + "' nothing now"
+                            : "nothing: no agent that '" + reachable.client() + "' may use has connected yet"));
         }
         for (Announcement.ReachableAgent agent : reachable.agents()) {
             out.println("agent " + Printable.shorten(agent.name()) + ": "

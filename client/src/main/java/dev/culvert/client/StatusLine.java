@@ -2,26 +2,41 @@ package dev.culvert.client;
 
 import dev.culvert.command.Printable;
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
+import java.util.function.IntSupplier;
 
 /**
  * What {@code client up} shows while it runs: one line that lives at the foot of a terminal, and lines of events above
  * it; on anything but a terminal the events only. Any thread.
  */
 final class StatusLine {
+    private static final String ERASE = "\r\033[K";
+
+    /** A terminal that becomes narrower between two looks then cuts the line, rather than begin another. */
+    private static final String NO_WRAP = "\033[?7l";
+
+    private static final String WRAP = "\033[?7h";
+
     private final PrintStream out;
     private final boolean terminal;
+    private final IntSupplier columns;
     private final long startNanos = System.nanoTime();
     private String line = "";
     private long lastNanos = startNanos;
     private long lastUp;
     private long lastDown;
 
-    StatusLine(PrintStream out, boolean terminal) {
+    /**
+     * @param terminal whether {@code out} is one
+     * @param columns how many it has now
+     */
+    StatusLine(PrintStream out, boolean terminal, IntSupplier columns) {
         this.out = out;
         this.terminal = terminal;
+        this.columns = columns;
     }
 
     synchronized void say(String event) {
@@ -36,31 +51,72 @@ final class StatusLine {
         }
         long now = System.nanoTime();
         double seconds = Math.max(0.001, (now - lastNanos) / 1e9);
-        String agents = s.agents().entrySet().stream()
-                .map((Map.Entry<String, Integer> e) ->
-                        Printable.shorten(e.getKey()) + (e.getValue() > 0 ? "" : " (down)"))
-                .collect(Collectors.joining(" "));
         erase();
-        line = String.format(
-                Locale.ROOT,
-                "%s %s | %s | %d tcp %d udp %d ping | up %s down %s | total %s / %s",
-                s.linked() ? "up" : "DOWN",
-                clock((now - startNanos) / 1_000_000_000L),
-                s.linked()
-                        ? String.format(Locale.ROOT, "%.1f ms %s", s.rttMicros() / 1000.0, agents)
-                                .strip()
-                        : s.trouble(),
-                s.tcp(),
-                s.udp(),
-                s.echo(),
-                rate((s.bytesUp() - lastUp) * 8 / seconds),
-                rate((s.bytesDown() - lastDown) * 8 / seconds),
-                bytes(s.bytesUp()),
-                bytes(s.bytesDown()));
+        line = fit(parts(s, (now - startNanos) / 1_000_000_000L, seconds), columns.getAsInt() - 1);
         lastNanos = now;
         lastUp = s.bytesUp();
         lastDown = s.bytesDown();
         redraw();
+    }
+
+    /** The parts of the line; the first ones matter most. */
+    private List<String> parts(ClientSession.Status s, long upSeconds, double seconds) {
+        List<String> parts = new ArrayList<>();
+        parts.add((s.linked() ? "up " : "DOWN ") + clock(upSeconds));
+        if (!s.linked()) {
+            parts.add(Printable.line(s.trouble()));
+            return parts;
+        }
+        StringBuilder link = new StringBuilder(String.format(Locale.ROOT, "%.1f ms", s.rttMicros() / 1000.0));
+        for (Map.Entry<String, Integer> agent : s.agents().entrySet()) {
+            link.append(' ').append(Printable.shorten(agent.getKey())).append(agent.getValue() > 0 ? "" : " (down)");
+        }
+        parts.add(link.toString());
+        parts.add(String.format(Locale.ROOT, "%d tcp %d udp %d ping", s.tcp(), s.udp(), s.echo()));
+        parts.add("up " + rate((s.bytesUp() - lastUp) * 8 / seconds) + " down "
+                + rate((s.bytesDown() - lastDown) * 8 / seconds));
+        parts.add("total " + bytes(s.bytesUp()) + " / " + bytes(s.bytesDown()));
+        return parts;
+    }
+
+    /** As many of the parts as have room; one that alone is too long is cut. */
+    static String fit(List<String> parts, int room) {
+        StringBuilder out = new StringBuilder();
+        for (String part : parts) {
+            String next = out.isEmpty() ? part : " | " + part;
+            int left = room - width(out);
+            if (width(next) > left) {
+                // What is left says whether the link is up, and through whom, or why not.
+                return parts.indexOf(part) < 2 ? out + cut(next, left) : out.toString();
+            }
+            out.append(next);
+        }
+        return out.toString();
+    }
+
+    private static String cut(String text, int room) {
+        if (room < 1) {
+            return "";
+        }
+        int end = 0;
+        for (int used = 1; end < text.length(); ) {
+            int c = text.codePointAt(end);
+            used += width(c);
+            if (used > room) {
+                break;
+            }
+            end += Character.charCount(c);
+        }
+        return text.substring(0, end) + "…";
+    }
+
+    private static int width(CharSequence text) {
+        return text.codePoints().map(StatusLine::width).sum();
+    }
+
+    /** Columns of a letter; from here on scripts have wide ones, and too short a line does no harm. */
+    private static int width(int c) {
+        return c >= 0x1100 && c != '…' ? 2 : 1;
     }
 
     synchronized void end() {
@@ -71,13 +127,13 @@ final class StatusLine {
 
     private void erase() {
         if (terminal && !line.isEmpty()) {
-            out.print("\r\033[K");
+            out.print(ERASE);
         }
     }
 
     private void redraw() {
         if (terminal && !line.isEmpty()) {
-            out.print(Printable.line(line));
+            out.print(NO_WRAP + line + WRAP);
         }
         out.flush();
     }

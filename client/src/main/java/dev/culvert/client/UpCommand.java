@@ -7,6 +7,7 @@ import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.token.cli.Shutdown;
+import dev.culvert.tun.Terminal;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;
 import dev.culvert.tun.UndoFailure;
@@ -133,16 +134,12 @@ final class UpCommand implements Callable<Integer> {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
         checkAgents(wanted, TokenGrants.of(token));
-        List<LinkConnector> connectors = LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), holder.keys());
-        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"));
+        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Terminal::columns);
         try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
-            if (!noHostChanges) {
-                repair(journal, status);
-            }
+            repair(journal, status);
             return run(
                     config,
-                    connectors,
-                    token,
+                    holder,
                     new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
                     journal,
                     status);
@@ -178,11 +175,13 @@ final class UpCommand implements Callable<Integer> {
         if (journal.ownerAlive()) {
             throw new IOException("the client is up already in another process; end it with 'client down'");
         }
-        if (!journal.pending().isEmpty()) {
+        if (!noHostChanges && !journal.pending().isEmpty()) {
             status.say("an earlier run did not end in order: taking back its "
                     + journal.pending().size() + " changes");
             complain(journal.replay(), status);
         }
+        // Who keeps the journal is whom 'client down' ends, also when nothing is changed.
+        journal.record(List.of());
     }
 
     private static void complain(List<UndoFailure> failures, StatusLine status) {
@@ -191,12 +190,12 @@ final class UpCommand implements Callable<Integer> {
 
     private Integer run(
             TunConfig config,
-            List<LinkConnector> connectors,
-            ClientToken token,
+            HolderOptions.Holder holder,
             RouteTable.Wanted wanted,
             UndoJournal journal,
             StatusLine status)
             throws Exception {
+        ClientToken token = (ClientToken) holder.token();
         RouterAddresses router = RouterAddresses.of(address4, address6);
         TunDevice device = TunDevice.open(config);
         HostRoutes host = null;
@@ -206,6 +205,9 @@ final class UpCommand implements Callable<Integer> {
                 host = new HostRoutes(journal, device.name(), status::say);
                 host.configure(mtu, config.txQueueLength(), address4, address6, router);
             }
+            // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
+            List<LinkConnector> connectors =
+                    LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
             session = new ClientSession(
                     device, host, connectors, LinkSettings.DEFAULT, router, TokenGrants.of(token), wanted, status::say);
         } catch (Exception e) {

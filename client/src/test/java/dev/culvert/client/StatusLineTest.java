@@ -14,6 +14,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 final class StatusLineTest {
+    private int columns = 200;
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
 
@@ -28,7 +29,7 @@ final class StatusLineTest {
 
     @Test
     void offATerminalThereAreEventsOnly() {
-        StatusLine line = new StatusLine(out, false);
+        StatusLine line = new StatusLine(out, false, () -> columns);
         line.show(status(true));
         line.say("connected");
         line.end();
@@ -37,13 +38,13 @@ final class StatusLineTest {
 
     @Test
     void onATerminalTheLineStaysBelowTheEvents() {
-        StatusLine line = new StatusLine(out, true);
+        StatusLine line = new StatusLine(out, true, () -> columns);
         line.show(status(true));
         assertThat(written()).contains("2.3 ms office | 3 tcp 2 udp 1 ping").contains("total 5.0 MB / 2.00 GB");
         int mark = written().length();
         line.say("event");
         String after = written().substring(mark);
-        assertThat(after).startsWith("\r\033[Kclient: event").endsWith("2.00 GB");
+        assertThat(after).startsWith("\r\033[Kclient: event").endsWith("2.00 GB\033[?7h");
         line.end();
         assertThat(written()).endsWith("\r\033[K");
     }
@@ -51,11 +52,11 @@ final class StatusLineTest {
     @Test
     void whatPeersSayMovesNoCursorAndBeginsNoLine() {
         String evil = "office\r\nclient: all is well\u001b]0;x\u0007\u009b2J\u202e";
-        StatusLine line = new StatusLine(out, true);
+        StatusLine line = new StatusLine(out, true, () -> columns);
         line.say("agent '" + evil + "' is connected");
         line.show(new ClientSession.Status(true, "", 1, Map.of(evil, 1), Set.of(), 0, 0, 0, 0, 0, 0));
         line.show(new ClientSession.Status(false, evil, 1, Map.of(), Set.of(), 0, 0, 0, 0, 0, 0));
-        assertThat(written().replace("\r\033[K", "").replace(System.lineSeparator(), "~"))
+        assertThat(written().replaceAll("\r\033\\[K|\033\\[\\?7[lh]", "").replace(System.lineSeparator(), "~"))
                 .doesNotContainPattern("\\p{C}")
                 .doesNotContain("~client: all is well")
                 .contains("office\\u000d\\u000aclient: all is well\\u001b]0;x\\u0007\\u009b2J\\u202e");
@@ -80,8 +81,37 @@ final class StatusLineTest {
     }
 
     @Test
+    void theLineHasRoomInAnyTerminal() {
+        Map<String, Integer> agents = new java.util.TreeMap<>();
+        for (int i = 0; i < 40; i++) {
+            agents.put("agent-with-a-long-name-" + i, i % 2);
+        }
+        ClientSession.Status many =
+                new ClientSession.Status(true, "", 2_300, agents, Set.of(), 3, 2, 1, 0, 5_000_000, 2_000_000_000L);
+        ClientSession.Status lost = new ClientSession.Status(
+                false, "cannot reach 北京 " + "x".repeat(300), 0, agents, Set.of(), 0, 0, 0, 0, 0, 0);
+        StatusLine line = new StatusLine(out, true, () -> columns);
+        for (ClientSession.Status status : List.of(status(true), many, lost)) {
+            for (columns = 1; columns < 200; columns++) {
+                bytes.reset();
+                line.show(status);
+                String shown = written().replaceAll("\r\033\\[K|\033\\[\\?7[lh]", "");
+                assertThat(shown.codePoints().map(c -> c > 0x3000 ? 2 : 1).sum())
+                        .as("%s in %d", shown, columns)
+                        .isLessThanOrEqualTo(Math.max(columns - 1, 0));
+            }
+        }
+        columns = 80;
+        bytes.reset();
+        line.show(status(true));
+        assertThat(written())
+                .contains("2.3 ms office | 3 tcp 2 udp 1 ping | up 0 kbit/s down 0 kbit/s")
+                .doesNotContain("total");
+    }
+
+    @Test
     void aLostLinkIsShownWithItsReason() {
-        new StatusLine(out, true).show(status(false));
+        new StatusLine(out, true, () -> columns).show(status(false));
         assertThat(written()).contains("DOWN").contains("gateway is gone").doesNotContain("2.3 ms");
     }
 

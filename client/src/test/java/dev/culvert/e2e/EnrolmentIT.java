@@ -27,6 +27,17 @@ final class EnrolmentIT {
                         + "/small || true");
     }
 
+    private static String[] list(Path token) {
+        return new String[] {
+            lab.script("client"),
+            "list",
+            "--token-file",
+            token.toString(),
+            "--state",
+            lab.directory().resolve("client-state").toString()
+        };
+    }
+
     @Test
     void aCopiedTokenIsOfNoUseAndARevokedOneNeither() throws Exception {
         LanServices.start(lab);
@@ -53,7 +64,10 @@ final class EnrolmentIT {
                 lab.directory().resolve("agent-state").toString());
         agent.awaitOutput("connected to", Lab.START);
         Path clientToken = lab.clientToken("laptop", "office:192.168.77.0/24", "--enrol");
+        // Who asks first must not become the holder: perhaps it is another user than who will be up.
+        assertThat(lab.run(lab.client, Lab.START, list(clientToken)).output()).contains("the first 'up' makes it");
         Program client = lab.startClient(clientToken);
+        assertThat(lab.run(lab.client, Lab.START, list(clientToken)).output()).contains("agent office: connected");
         assertThat(fetch()).isEqualTo("200");
 
         // A copy of the token on another machine.

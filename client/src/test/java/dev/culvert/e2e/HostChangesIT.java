@@ -85,6 +85,37 @@ final class HostChangesIT {
     }
 
     @Test
+    void downEndsAClientThatWasStopped() throws Exception {
+        Program client = lab.startClient(token);
+        Lab.must("kill", "-STOP", Long.toString(client.pid()));
+        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        assertThat(down.exit()).as(down.output()).isZero();
+        assertThat(client.exitWithin(HALF_A_MINUTE)).isEqualTo(143);
+        assertThat(client.output()).doesNotContain("InterruptedException");
+        assertThat(lab.network(lab.client)).isEqualTo(before);
+    }
+
+    @Test
+    void downOfAnotherUserSaysThatTheClientIsNotHis() throws Exception {
+        readableByNobody();
+        Program client = lab.startClient(token);
+        Outcome down = lab.run(lab.client, HALF_A_MINUTE, downAsNobody());
+        assertThat(down.exit()).as(down.output()).isEqualTo(1);
+        assertThat(down.output()).contains("process " + client.pid()).contains("sudo");
+        assertThat(client.isAlive()).isTrue();
+        assertThat(client.terminate()).isEqualTo(143);
+        assertThat(lab.run(lab.client, HALF_A_MINUTE, downAsNobody()).exit()).isZero();
+    }
+
+    private static String[] downAsNobody() {
+        return asNobody(
+                lab.script("client"),
+                "down",
+                "--state",
+                lab.directory().resolve("nobody").toString());
+    }
+
+    @Test
     void downWithoutAnythingUpSaysSo() throws Exception {
         Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
         assertThat(down.exit()).as(down.output()).isZero();
@@ -166,7 +197,9 @@ final class HostChangesIT {
                     "mount --bind " + node + " /dev/net/tun && exec " + String.join(" ", unprivileged));
             client.awaitOutput("agent 'office' is connected", Lab.START);
             assertWorks();
-            assertThat(client.terminate()).isEqualTo(143);
+            Outcome down = lab.run(lab.client, HALF_A_MINUTE, downAsNobody());
+            assertThat(down.exit()).as(down.output()).isZero();
+            assertThat(client.exitWithin(HALF_A_MINUTE)).isEqualTo(143);
         } finally {
             lab.must(lab.client, "ip", "tuntap", "del", "dev", "cvu0", "mode", "tun");
         }

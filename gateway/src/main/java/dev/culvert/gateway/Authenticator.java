@@ -142,7 +142,8 @@ final class Authenticator {
             return first.equals(key)
                     ? new Accepted(token, key)
                     : new Refused(
-                            "the token is already enrolled by another key: somebody used it before you;"
+                            "the token is already enrolled by another key: somebody used it before you, unless that was you, as another user or"
+                                    + " with another --state;"
                                     + " have it revoked, and ask for a new one",
                             true,
                             token);

@@ -136,6 +136,15 @@ final class ClientRights {
                 && (policy == null || !policy.through(agent).isEmpty());
     }
 
+    /** Whether the policy allows nothing of what the token grants, whatever agents there are. */
+    boolean isBarred() {
+        return policy != null
+                && (policy.isEmpty()
+                        || !token.mentionsAny()
+                                && token.agents().stream()
+                                        .allMatch(agent -> policy.through(agent).isEmpty()));
+    }
+
     /** Of what an agent serves, what the client may reach on some port; in order. A few steps for each prefix. */
     List<IpPrefix> routes(String agent, List<IpPrefix> served) {
         List<IpPrefix> granted = token.prefixesFor(agent);

@@ -186,7 +186,8 @@ final class LinkRegistry {
                 list.add(reachable(client, e.getKey(), e.getValue()));
             }
         }
-        byte[] json = Announcement.encode(new Announcement.Reachable(client.name, list));
+        boolean barred = list.isEmpty() && client.rights().isBarred();
+        byte[] json = Announcement.encode(new Announcement.Reachable(client.name, list, barred));
         if (json.length > Frame.MAX_PAYLOAD) {
             int all = list.size();
             while (json.length > Frame.MAX_PAYLOAD) {

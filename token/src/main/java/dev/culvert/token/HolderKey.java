@@ -46,8 +46,27 @@ public final class HolderKey {
      * @throws StateException if the key cannot be read, written, or is not here
      */
     public static @Nullable HolderKey forToken(Path directory, Token token) throws StateException {
+        return token.binding() instanceof TokenBinding.Enrolment
+                ? loadOrMake(directory, token.id())
+                : existing(directory, token);
+    }
+
+    /**
+     * The key that a token needs, as {@link #forToken} has it, but none is made: for who only asks, and must not bind the
+     * token to a key that is not the one of its later use.
+     *
+     * @throws StateException if the key cannot be read, or is not here
+     */
+    public static @Nullable HolderKey existing(Path directory, Token token) throws StateException {
         if (token.binding() instanceof TokenBinding.Enrolment) {
-            return loadOrMake(directory, token.id());
+            StateFiles files = new StateFiles(directory);
+            String name = file(token.id());
+            if (!files.exists(name)) {
+                throw new StateException("the token of '" + token.name() + "' has no key in " + directory
+                        + " yet; the first 'up' makes it: run that first, and this as the same user (with sudo, if that was"
+                        + " with sudo) and with the same --state");
+            }
+            return load(files, name);
         }
         if (!(token.binding() instanceof TokenBinding.Key key)) {
             return null;

@@ -4,8 +4,10 @@ import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.FileLockInterruptionException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -255,6 +257,8 @@ final class StateFiles {
             return change.run();
         } catch (StateException e) {
             throw e;
+        } catch (ClosedByInterruptException | FileLockInterruptionException e) {
+            throw new StateException(file + " is not waited for: the program was told to end", e);
         } catch (IOException e) {
             throw new StateException(
                     file + " cannot be locked (" + reason(e) + "): run as the owner of " + directory

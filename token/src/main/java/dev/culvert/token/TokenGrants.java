@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The grants that one client's token holds, compiled. What no grant allows is denied; a gateway with a policy file asks
@@ -114,6 +115,16 @@ public final class TokenGrants {
     /** True if some grant speaks of this agent, by name or as {@code *}. */
     public boolean mentions(String agent) {
         return !rules(agent).isEmpty();
+    }
+
+    /** The agents that grants name; {@code *} is not among them. */
+    public Set<String> agents() {
+        return Set.copyOf(byAgent.keySet());
+    }
+
+    /** True if some grant speaks of every agent. */
+    public boolean mentionsAny() {
+        return !anyAgent.isEmpty();
     }
 
     /** The addresses that only explicit grants open. */

@@ -164,7 +164,8 @@ final class LinuxTun implements UnixTunDevice {
         String remedy;
         switch (errno) {
             case LibC.EPERM:
-                remedy = "run as root (CAP_NET_ADMIN), or make it beforehand with: ip tuntap add dev " + name
+                remedy = "run as root (CAP_NET_ADMIN), or make it beforehand with: ip tuntap add dev "
+                        + name.replace("%d", "0")
                         + " mode tun user \"$USER\"";
                 break;
             case LibC.EBUSY:

@@ -12,4 +12,13 @@ package dev.culvert.tun;
 public record TunOffloads(boolean vnetHeader, boolean checksum, boolean tso4, boolean tso6, boolean uso) {
     /** A device of plain IP packets. */
     public static final TunOffloads NONE = new TunOffloads(false, false, false, false, false);
+
+    /** In words, for a log. */
+    @Override
+    public String toString() {
+        if (!checksum) {
+            return "no offload";
+        }
+        return "offload of checksums" + (tso4 || tso6 ? " and of segmentation: TCP" : "") + (uso ? " and UDP" : "");
+    }
 }

@@ -7,12 +7,34 @@ import java.io.InputStream;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Payloads of ANNOUNCE frames: JSON, so that later versions can add members (members not known are skipped). */
 public final class Announcement {
-    private static final JsonMapper JSON = JsonMapper.builder()
+    /** The JSON of ours is three deep; what a later version adds may be deeper, but not so deep as to cost a stack. */
+    private static final int MAX_DEPTH = 32;
+
+    /** Digits of a number: all 64-bit ones fit, and nobody has to multiply longer ones. */
+    private static final int MAX_DIGITS = 32;
+
+    /** Names of agents, clients and services: what a policy allows, and more. */
+    static final int MAX_NAME = 255;
+
+    /** A list of ports in words: 256 ranges fit. */
+    static final int MAX_PORTS = 8_192;
+
+    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(MAX_DEPTH)
+                            .maxNumberLength(MAX_DIGITS)
+                            .build())
+                    // Of two members of one name, two readers might believe one each.
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES) // left out by an older peer: false, 0
             .build();
@@ -34,12 +56,21 @@ public final class Announcement {
         }
     }
 
-    /** Gateway to client: the agents that its grants mention, connected or not. */
+    /**
+     * Gateway to client: the agents that its grants mention, connected or not.
+     *
+     * @param barred whether the gateway's policy allows this client nothing of what its token grants
+     */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Reachable(String client, List<ReachableAgent> agents) {
+    public record Reachable(String client, List<ReachableAgent> agents, boolean barred) {
         public Reachable {
-            require(client, "client");
+            require(client, "client", MAX_NAME);
             agents = List.copyOf(require(agents, "agents"));
+        }
+
+        /** For a client that the policy allows something. */
+        public Reachable(String client, List<ReachableAgent> agents) {
+            this(client, agents, false);
         }
     }
 
@@ -52,7 +83,10 @@ public final class Announcement {
      */
     public record ReachableAgent(String name, int instances, List<String> routes, List<ReachableService> services) {
         public ReachableAgent {
-            require(name, "name");
+            require(name, "name", MAX_NAME);
+            if (instances < 0) {
+                throw new IllegalArgumentException("member \"instances\" is negative");
+            }
             routes = List.copyOf(require(routes, "routes"));
             services = orNone(services);
         }
@@ -71,9 +105,9 @@ public final class Announcement {
      */
     public record ReachableService(String name, List<String> targets, String ports) {
         public ReachableService {
-            require(name, "name");
+            require(name, "name", MAX_NAME);
             targets = List.copyOf(require(targets, "targets"));
-            require(ports, "ports");
+            require(ports, "ports", MAX_PORTS);
         }
     }
 
@@ -88,6 +122,12 @@ public final class Announcement {
             throw new IllegalArgumentException("member \"" + member + "\" is missing");
         }
         return value;
+    }
+
+    private static void require(@Nullable String value, String member, int max) {
+        if (require(value, member).length() > max) {
+            throw new IllegalArgumentException("member \"" + member + "\" is longer than " + max + " characters");
+        }
     }
 
     public static byte[] encode(Object announcement) {

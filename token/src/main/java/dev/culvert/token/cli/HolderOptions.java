@@ -30,27 +30,37 @@ public final class HolderOptions {
      * @param jwt the token's text
      * @param token what it says; not verified
      * @param pin hash of the gateways' certificate authority; null where they have certificates of the public web PKI
-     * @param keys the Ed25519 key pair that the token is bound to; null for a bearer token
      */
-    public record Holder(
-            String jwt,
-            Token token,
-            byte @Nullable [] pin,
-            @Nullable KeyPair keys) {}
+    public record Holder(String jwt, Token token, byte @Nullable [] pin) {}
 
     /**
-     * Reads the token and its key, which is made if it is to be enrolled and was not yet. Warns on standard error.
+     * Reads the token. Warns on standard error.
      *
      * @param kind of which the token must be; also the program's name
      */
-    public Holder read(Token.Kind kind) throws SecretException, TokenException, StateException {
+    public Holder read(Token.Kind kind) throws SecretException, TokenException {
         String jwt = token.resolve(
                 System.getenv(), System.in, line -> System.err.println(kind + ": warning: " + Printable.line(line)));
         Token read = TokenReader.read(jwt, kind);
         String pin = read.pin();
-        HolderKey key = HolderKey.forToken(directory(kind), read);
-        return new Holder(
-                jwt, read, pin == null ? null : Base64.getUrlDecoder().decode(pin), key == null ? null : key.pair());
+        return new Holder(jwt, read, pin == null ? null : Base64.getUrlDecoder().decode(pin));
+    }
+
+    /**
+     * The Ed25519 key pair that a token is bound to, made if it is to be enrolled and was not yet: call it when nothing but
+     * the gateway is missing. Null for a bearer token.
+     */
+    public @Nullable KeyPair keys(Token token) throws StateException {
+        return pair(HolderKey.forToken(directory(token.kind()), token));
+    }
+
+    /** The same, but none is made. */
+    public @Nullable KeyPair existingKeys(Token token) throws StateException {
+        return pair(HolderKey.existing(directory(token.kind()), token));
+    }
+
+    private static @Nullable KeyPair pair(@Nullable HolderKey key) {
+        return key == null ? null : key.pair();
     }
 
     /** The program's own directory. */

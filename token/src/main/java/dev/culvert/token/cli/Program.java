@@ -27,7 +27,9 @@ public final class Program {
         line.setUsageHelpAutoWidth(true);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((e, where, parsed) -> {
-            complain(where, e);
+            if (!Shutdown.isRequested()) {
+                complain(where, e);
+            }
             return CommandLine.ExitCode.SOFTWARE;
         });
         line.setParameterExceptionHandler((e, args) -> {

@@ -12,6 +12,8 @@ import java.util.concurrent.TimeUnit;
  * the JVM is shutting down.
  */
 public final class Shutdown {
+    private static volatile boolean requested;
+
     private final CountDownLatch done = new CountDownLatch(1);
 
     /**
@@ -24,6 +26,7 @@ public final class Shutdown {
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
+                            requested = true;
                             main.interrupt();
                             try {
                                 done.await(limit.toMillis(), TimeUnit.MILLISECONDS);
@@ -41,6 +44,11 @@ public final class Shutdown {
      */
     public void await() throws InterruptedException {
         done.await();
+    }
+
+    /** Whether the process was told to end: what fails from then on is of no interest to anybody. */
+    static boolean isRequested() {
+        return requested;
     }
 
     /** All is done: the process may end. */

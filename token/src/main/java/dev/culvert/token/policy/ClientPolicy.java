@@ -51,6 +51,13 @@ public final class ClientPolicy {
         return new Reach(snapshot, pairs);
     }
 
+    /** True if no grant lets the client reach anything, through any agent. */
+    public boolean isEmpty() {
+        return tables.stream()
+                .flatMap(table -> table.values().stream())
+                .allMatch(pair -> pair.grantRules().isEmpty());
+    }
+
     /** What it may use at most. */
     public ClientLimits limits() {
         return limits;
