@@ -3,15 +3,20 @@ package dev.culvert.gateway;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.PrefixTable;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -27,19 +32,39 @@ final class AgentLink extends SwitchedLink {
     /** Announcements on one link: an instance announces once, and again when its routes change. */
     static final int MAX_ANNOUNCEMENTS = 1_000;
 
+    /** Changes of its routes take effect so often at most, the newest: each client that may use it is told. */
+    static final long CHANGE_MILLIS = 1_000;
+
+    /** OPENs that may wait for the agent, in all and of one client: what it has not read in about a second. */
+    static final int MAX_OPENS_WAITING = 8_192;
+
+    static final int MAX_OPENS_WAITING_PER_CLIENT = 4_096;
+
+    /** Prefixes that are listed when it says what it serves. */
+    private static final int MAX_LOGGED = 20;
+
     /** It goes into logs. */
     private static final Pattern INSTANCE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
 
-    private final List<IpPrefix> granted;
+    private final PrefixTable<Boolean> granted = new PrefixTable<>();
+    private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
     private volatile List<IpPrefix> routes = List.of();
+    private volatile PrefixTable<Boolean> served = new PrefixTable<>();
     private volatile boolean draining;
+    private volatile boolean superseded;
     private volatile @Nullable String instance;
     private int announcements;
+    private @Nullable List<IpPrefix> nextRoutes;
+    private long changedNanos;
     private int nextId;
+
+    /** How often its instance came on another link; null when never. Guarded by the registry's list of instances. */
+    @Nullable
+    RateLimit takeovers;
 
     AgentLink(LinkRegistry registry, AgentToken token, AuditRecord.Holder holder) {
         super(registry, token, holder);
-        this.granted = token.routes();
+        token.routes().forEach(r -> granted.put(r, Boolean.TRUE));
     }
 
     /** Prefixes that it announced and its token holds. From any thread. */
@@ -49,12 +74,7 @@ final class AgentLink extends SwitchedLink {
 
     /** Whether it announced a prefix that holds the address. From any thread. */
     boolean serves(InetAddress address) {
-        for (IpPrefix prefix : routes) {
-            if (prefix.contains(address)) {
-                return true;
-            }
-        }
-        return false;
+        return served.lookup(address) != null;
     }
 
     /** Which of the agent's processes it is; null before it has announced itself. From any thread. */
@@ -63,9 +83,25 @@ final class AgentLink extends SwitchedLink {
         return instance;
     }
 
-    /** It finishes its flows and takes no new ones. From any thread. */
-    boolean isDraining() {
-        return draining;
+    /** Whether new flows may come to it: not when it finishes its own, or has a newer link. From any thread. */
+    boolean takesFlows() {
+        return !draining && !superseded;
+    }
+
+    /** Whether both links are of one process, as far as can be told: of one name, one key, and what it calls itself. */
+    boolean isSameInstance(AgentLink other) {
+        String mine = instance;
+        return mine != null
+                && mine.equals(other.instance)
+                && !superseded
+                && !other.superseded
+                && Objects.equals(holder.key(), other.holder.key());
+    }
+
+    /** Its instance has a newer link: this one is dead, most likely, and nobody has noticed yet. From any thread. */
+    void supersede() {
+        superseded = true;
+        run(() -> link().close(1001, "this instance has connected again"));
     }
 
     @Override
@@ -116,7 +152,7 @@ final class AgentLink extends SwitchedLink {
         if (said.routes().size() > MAX_ROUTES) {
             throw new ProtocolException("ANNOUNCE with " + said.routes().size() + " routes, most is " + MAX_ROUTES);
         }
-        List<IpPrefix> served = new ArrayList<>();
+        List<IpPrefix> allowed = new ArrayList<>();
         int ignored = 0;
         for (String text : said.routes()) {
             IpPrefix prefix;
@@ -125,26 +161,49 @@ final class AgentLink extends SwitchedLink {
             } catch (IllegalArgumentException e) {
                 throw new ProtocolException("ANNOUNCE with a route that is none: " + e.getMessage());
             }
-            if (granted.stream().anyMatch(g -> g.covers(prefix))) {
-                served.add(prefix);
+            if (granted.covers(prefix)) {
+                allowed.add(prefix);
             } else {
                 ignored++;
             }
         }
-        if (announcements > 1 && served.equals(routes)) {
-            return;
-        }
-        instance = said.instance();
-        routes = List.copyOf(served);
         if (ignored > 0) {
             log.warn("{} announces {} routes that its token does not hold; ignored", this, ignored);
         }
-        log.info("{} serves {} (instance {})", this, served, said.instance());
-        if (announcements > 1) {
-            registry.changed(name);
-        } else {
+        if (announcements == 1) {
+            instance = said.instance();
+            serve(List.copyOf(allowed));
             registry.add(this);
+            return;
         }
+        boolean waits = nextRoutes != null;
+        nextRoutes = List.copyOf(allowed);
+        if (!waits) {
+            long wait = changedNanos + TimeUnit.MILLISECONDS.toNanos(CHANGE_MILLIS) - System.nanoTime();
+            loop().schedule(this::change, Math.max(0, wait), TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void change() {
+        List<IpPrefix> next = nextRoutes;
+        nextRoutes = null;
+        if (next != null && isUp() && !next.equals(routes)) {
+            serve(next);
+            registry.changed(name);
+        }
+    }
+
+    private void serve(List<IpPrefix> prefixes) {
+        PrefixTable<Boolean> table = new PrefixTable<>();
+        prefixes.forEach(p -> table.put(p, Boolean.TRUE));
+        routes = prefixes;
+        served = table;
+        changedNanos = System.nanoTime();
+        log.info(
+                "{} serves {} (instance {})",
+                this,
+                prefixes.size() <= MAX_LOGGED ? prefixes : prefixes.size() + " networks",
+                instance);
     }
 
     @Override
@@ -152,21 +211,45 @@ final class AgentLink extends SwitchedLink {
         throw new ProtocolException("OPEN from an agent: agents answer flows, clients open them");
     }
 
-    /** Passes an authorised OPEN on; on this link's loop, before any other frame of the flow. */
+    /** Takes an authorised OPEN; on this link's loop, before any other frame of the flow. */
     void open(FlowHalf half, FlowHalf clientHalf, OpenRequest request) {
-        if (!isUp() || flowCount >= ClientLink.MAX_FLOWS || !takesControl()) {
+        ClientLink client = (ClientLink) clientHalf.owner;
+        if (!isUp() || flowCount >= ClientLink.MAX_FLOWS || !mayWait(client)) {
             half.close();
-            ClientLink client = (ClientLink) clientHalf.owner;
             Reason reason = isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
-            client.run(() -> client.agentCannot(clientHalf, half, reason));
+            tell(client, () -> client.agentCannot(clientHalf, half, reason));
             return;
         }
         do {
             nextId = (nextId + 1) & 0x7fff_ffff;
         } while (nextId == 0 || has(nextId | Frame.SERVER_OPENED));
         add(half, nextId | Frame.SERVER_OPENED);
-        ByteBuf b = link().channel().alloc().directBuffer(128);
-        request.encode(b);
-        link().writer().control(Frame.OPEN, 0, half.id, b);
+        half.openWaits = true;
+        // Its restriction, which may be long, is shared with other flows until the agent reads it.
+        writer().late(() -> {
+            opensWaiting.give(client.name, 1);
+            half.openWaits = false;
+            if (!half.closed) {
+                ByteBuf b = link().channel().alloc().directBuffer(128);
+                request.encode(b);
+                writer().control(Frame.OPEN, 0, half.id, b);
+            }
+        });
+    }
+
+    private boolean mayWait(ClientLink client) {
+        if (!registry.agentFlows.takeShare(name, 1)) {
+            return false;
+        }
+        if (!writer().takesControl() || !opensWaiting.take(client.name, 1)) {
+            registry.agentFlows.give(name, 1);
+            return false;
+        }
+        return true;
+    }
+
+    @Override
+    void forgotten(FlowHalf half) {
+        registry.agentFlows.give(name, 1);
     }
 }

@@ -1,49 +1,39 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.limit.Quota;
 import io.netty.util.internal.PlatformDependent;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What waits at the gateway for links that do not take it, over all links. Each link alone is bounded by the credit that
- * its peers granted; many slow ones together are bounded here, so that they cost themselves flows and not the others
- * their memory. From any thread.
+ * What waits at the gateway for peers that do not take it, in bytes: over all links of a holder, and over all holders. Many
+ * slow ones together are bounded here, so that they cost themselves flows and not the others their memory: none has more
+ * than is left for all others. From any thread.
  */
 final class Backlog {
-    /** What one link may always have waiting: its share cannot be taken by others. */
-    static final long ALWAYS = 4L << 20;
+    private final Quota<String> held;
 
-    /** Most payload waiting for one link: a peer whose windows add up to more than any of ours do is not ours. */
-    static final long MAX_PER_LINK = 512L << 20;
-
-    private final AtomicLong total = new AtomicLong();
-    private final long limit;
-
-    /** Half of the memory that Netty's buffers may take: the other half is for what is read and written just now. */
+    /**
+     * Half of the memory that Netty's buffers may take: the other half is for what is read and written just now. But not
+     * more than the heap has: the objects of small buffers are there, and take a quarter of what is counted for them.
+     */
     Backlog() {
-        this(PlatformDependent.maxDirectMemory() / 2);
+        this(Math.min(
+                PlatformDependent.maxDirectMemory() / 2, Runtime.getRuntime().maxMemory()));
     }
 
     Backlog(long limit) {
-        this.limit = limit;
+        held = new Quota<>(limit, limit);
     }
 
-    void add(long bytes) {
-        total.addAndGet(bytes);
+    /** Takes so much for a holder, if there is room. */
+    boolean take(String holder, long bytes) {
+        return held.takeShare(holder, bytes);
+    }
+
+    void give(String holder, long bytes) {
+        held.give(holder, bytes);
     }
 
     long total() {
-        return total.get();
-    }
-
-    /**
-     * Whether a link with so much waiting may take more.
-     *
-     * @param links how many share the memory
-     */
-    boolean allows(long waiting, int links) {
-        if (waiting <= ALWAYS) {
-            return true;
-        }
-        return waiting <= MAX_PER_LINK && (total.get() <= limit || waiting <= limit / Math.max(1, links));
+        return held.total();
     }
 }

@@ -5,18 +5,21 @@ import java.util.concurrent.TimeUnit;
 
 /** One link's part of what waits at the gateway. On the link's event loop. */
 final class BacklogShare {
-    /** How stale the account of waiting bytes may be before it is brought up to date. */
-    private static final long STEP = 256L << 10;
+    /** What is taken of the backlog at once, so that it is asked seldom; a frame may wait before anything is taken. */
+    static final long STEP = 256L << 10;
 
-    private static final long ACCOUNT_MILLIS = 100;
+    private static final long SETTLE_MILLIS = 100;
 
     /** Frames below this are copied when others wait: else each would pin the record of up to 64 KiB that it came in. */
     private static final int SMALL_FRAME = 2_048;
 
+    /** From so many waiting bytes on they are. */
+    private static final long COPY_FROM = 64L << 10;
+
     private final SwitchedLink link;
     private final Backlog backlog;
-    private long accounted;
-    private boolean accounting;
+    private long taken;
+    private boolean settling;
 
     BacklogShare(SwitchedLink link, Backlog backlog) {
         this.link = link;
@@ -26,34 +29,45 @@ final class BacklogShare {
     /** Whether more may wait for the link. */
     boolean hasRoom() {
         long waiting = link.heldBytes();
-        if (Math.abs(waiting - accounted) > STEP) {
-            account();
+        if (waiting <= taken || waiting <= SMALL_FRAME) {
+            return true;
         }
-        return waiting <= Backlog.ALWAYS || backlog.allows(waiting, link.registry.linkCount());
+        if (!link.isUp()) {
+            return true; // nothing waits any more
+        }
+        long more = (waiting - taken + STEP - 1) / STEP * STEP;
+        if (!backlog.take(link.holderKey, more)) {
+            return false;
+        }
+        taken += more;
+        settleSoon();
+        return true;
     }
 
-    /** Tells the backlog how much waits here, now and until nothing does. */
-    private void account() {
-        long waiting = link.isUp() ? link.heldBytes() : 0;
-        backlog.add(waiting - accounted);
-        accounted = waiting;
-        if (waiting > 0 && !accounting) {
-            accounting = true;
-            link.loop()
-                    .schedule(
-                            () -> {
-                                accounting = false;
-                                account();
-                            },
-                            ACCOUNT_MILLIS,
-                            TimeUnit.MILLISECONDS);
+    private void settleSoon() {
+        if (!settling) {
+            settling = true;
+            link.loop().schedule(this::settle, SETTLE_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** Gives back what is not needed any more, now and until nothing is. */
+    private void settle() {
+        settling = false;
+        long needed = (link.heldBytes() + STEP - 1) / STEP * STEP;
+        if (taken > needed) {
+            backlog.give(link.holderKey, taken - needed);
+            taken = needed;
+        }
+        if (taken > 0) {
+            settleSoon();
         }
     }
 
     /** The payload, or a copy that pins less; the payload is released then. */
     ByteBuf compact(ByteBuf payload) {
         int n = payload.readableBytes();
-        if (n >= SMALL_FRAME || link.queuedBytes() < STEP) {
+        if (n >= SMALL_FRAME || link.queuedBytes() < COPY_FROM) {
             return payload;
         }
         ByteBuf copy = link.link().channel().alloc().directBuffer(n).writeBytes(payload);
@@ -63,7 +77,7 @@ final class BacklogShare {
 
     /** Nothing waits any more. */
     void clear() {
-        backlog.add(-accounted);
-        accounted = 0;
+        backlog.give(link.holderKey, taken);
+        taken = 0;
     }
 }

@@ -8,16 +8,19 @@ import dev.culvert.token.policy.BitRate;
 import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.FlowMultiplexer;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.OpenRequest.Restriction;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,11 +29,19 @@ import org.slf4j.LoggerFactory;
 final class ClientLink extends SwitchedLink {
     private static final Logger log = LoggerFactory.getLogger(ClientLink.class);
 
-    /** Most flows of one client: a port scan of one host, and the client's own cap. */
-    static final int MAX_FLOWS = 131_072;
+    /** Most flows on one link: the ends' own cap. */
+    static final int MAX_FLOWS = FlowMultiplexer.MAX_FLOWS;
 
     /** Agents that come or go within this are told of together: after a restart thousands come at once. */
     private static final long ANNOUNCE_DELAY_MILLIS = 50;
+
+    /** It is told so often at most, of the newest: its programs lay routes then. */
+    private static final long ANNOUNCE_EACH_MILLIS = 1_000;
+
+    /** New questions about names, each of which goes through all rules: so many at once, so many a second. */
+    private static final int QUESTIONS = 256;
+
+    private static final int QUESTIONS_PER_SECOND = 64;
 
     /** How long flows are judged again in one turn of the loop, which has frames to switch meanwhile. */
     private static final long REJUDGE_SLICE_NANOS = 1_000_000;
@@ -39,7 +50,10 @@ final class ClientLink extends SwitchedLink {
     private volatile ClientRights rights;
     private @Nullable ClientUsage usage;
     private @Nullable Rejudging rejudging;
-    private boolean announcing;
+    private final RateLimit questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND);
+    private final AtomicBoolean announcing = new AtomicBoolean();
+    private boolean announcementWaits;
+    private long announcedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
 
     ClientLink(LinkRegistry registry, ClientToken token, AuditRecord.Holder holder) {
         super(registry, token, holder);
@@ -73,8 +87,12 @@ final class ClientLink extends SwitchedLink {
     @Override
     void down(String why) {
         registry.remove(this);
-        registry.giveBackUsage(this);
         rejudging = null;
+    }
+
+    @Override
+    void gone() {
+        registry.giveBackUsage(this);
     }
 
     private void readPolicy() {
@@ -115,6 +133,7 @@ final class ClientLink extends SwitchedLink {
         private @Nullable Restriction lastNow;
         private @Nullable Restriction lastBefore;
         private boolean lastCovers;
+        private int ended;
 
         Rejudging(FlowHalf[] flows) {
             this.flows = flows;
@@ -129,12 +148,15 @@ final class ClientLink extends SwitchedLink {
                     judge(half);
                 }
                 if (System.nanoTime() - start > REJUDGE_SLICE_NANOS) {
-                    loop().execute(this);
+                    loop().schedule(this, 0, TimeUnit.NANOSECONDS); // after the sockets' turn
                     return;
                 }
             }
             if (rejudging == this) {
                 rejudging = null;
+            }
+            if (ended > 0) {
+                log.info("{}: {} of its flows are no longer allowed", ClientLink.this, ended);
             }
         }
 
@@ -144,10 +166,11 @@ final class ClientLink extends SwitchedLink {
             if (peer == null || before == null) {
                 return;
             }
-            Judgement now = rights.judge(peer.owner.name, half.destination);
+            Judgement now = rights.judge(peer.owner.name, half.destination, null);
             if (now.allowed() && covers(now.restriction(), before.restriction())) {
                 half.judgement = now.with(before.restriction()); // what the agent was told
             } else {
+                ended++;
                 prohibit(half, peer, now);
             }
         }
@@ -168,7 +191,7 @@ final class ClientLink extends SwitchedLink {
 
     private void prohibit(FlowHalf half, FlowHalf peer, Judgement why) {
         registry.counters.denied.increment();
-        log.info("{} no longer allowed: {} through '{}', by {}", this, half.destination, peer.owner.name, why.rule());
+        log.debug("{} no longer allowed: {} through '{}', by {}", this, half.destination, peer.owner.name, why.rule());
         if (half.opened) {
             resetBoth(half, Reason.PROHIBITED);
             return;
@@ -176,11 +199,12 @@ final class ClientLink extends SwitchedLink {
         half.record.endedBy(FlowRecord.GATEWAY, Reason.PROHIBITED);
         end(half);
         refuse(half.id, Reason.PROHIBITED, half.destination + " is no longer allowed");
-        peer.owner.run(() -> peer.owner.takeReset(peer, Reason.PROHIBITED));
+        toPeer(half, Reason.PROHIBITED);
     }
 
     @Override
     void forgotten(FlowHalf half) {
+        registry.clientFlows.give(name, 1);
         if (usage != null) {
             usage.ended();
         }
@@ -193,25 +217,30 @@ final class ClientLink extends SwitchedLink {
 
     /** Tells the client soon which agents it may use. From any thread. */
     void announceSoon() {
-        run(() -> {
-            if (!announcing && isUp()) {
-                announcing = true;
-                loop().schedule(
-                                () -> {
-                                    announcing = false;
-                                    announce();
-                                },
-                                ANNOUNCE_DELAY_MILLIS,
-                                TimeUnit.MILLISECONDS);
-            }
-        });
+        if (announcing.compareAndSet(false, true)) {
+            run(() -> {
+                long sinceLast = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - announcedNanos);
+                long wait = Math.max(ANNOUNCE_DELAY_MILLIS, ANNOUNCE_EACH_MILLIS - sinceLast);
+                loop().schedule(this::announce, wait, TimeUnit.MILLISECONDS);
+            });
+        }
     }
 
-    /** What is told is read now, on this link's loop: so the last that is told is the newest. */
+    /**
+     * What is told is read when it can be written, on this link's loop: so the last that is told is the newest, and nothing
+     * waits for a client that does not read.
+     */
     private void announce() {
-        if (isUp()) {
-            link().writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(registry.announcementFor(this)));
+        announcing.set(false);
+        if (announcementWaits || !isUp()) {
+            return;
         }
+        announcementWaits = true;
+        writer().late(() -> {
+            announcementWaits = false;
+            announcedNanos = System.nanoTime();
+            writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(registry.announcementFor(this)));
+        });
     }
 
     @Override
@@ -236,10 +265,16 @@ final class ClientLink extends SwitchedLink {
         FlowRecord record = new FlowRecord(registry.audit, holder, agentName, d, request.source());
         if (flowCount >= MAX_FLOWS) {
             record.refused(Reason.OVERLOADED);
-            refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows of this client");
+            refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        Judgement judgement = rights.judge(agentName, d);
+        Judgement judgement = rights.judge(agentName, d, questions);
+        if (judgement == Judgement.NOT_NOW) {
+            registry.counters.limited.increment();
+            record.refused(Reason.OVERLOADED);
+            refuse(flowId, Reason.OVERLOADED, judgement.rule());
+            return;
+        }
         if (!judgement.allowed()) {
             registry.counters.denied.increment();
             record.denied(judgement.rule());
@@ -255,6 +290,12 @@ final class ClientLink extends SwitchedLink {
             return;
         }
         String limit = usage == null ? null : usage.begin(rights.limits(), System.nanoTime());
+        if (limit == null && !registry.clientFlows.takeShare(name, 1)) {
+            limit = registry.clientFlows.of(name) + " flows of this client, and no room for more";
+            if (usage != null) {
+                usage.ended();
+            }
+        }
         if (limit != null) {
             registry.counters.limited.increment();
             record.refused(Reason.OVERLOADED);
@@ -280,7 +321,7 @@ final class ClientLink extends SwitchedLink {
                 request.credit(),
                 link().minRttMicros(),
                 judgement.restriction());
-        if (!agent.run(() -> agent.open(agentHalf, half, forwarded))) {
+        if (!tell(agent, () -> agent.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
             agentCannot(half, agentHalf, Reason.NO_AGENT);
         }
@@ -298,14 +339,15 @@ final class ClientLink extends SwitchedLink {
         if (d.protocol() != Destination.UDP || port == 0 || peer == null || opened == null) {
             return false;
         }
-        Judgement other = rights.judge(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port));
+        Judgement other =
+                rights.judge(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port), questions);
         return other.allowed() && Restrictions.covers(other.restriction(), opened.restriction());
     }
 
     private void refuse(int flowId, Reason reason, String text) {
-        ByteBuf b = Unpooled.buffer();
-        b.writeByte(reason.code()).writeCharSequence(text, StandardCharsets.UTF_8);
-        last(Frame.REFUSED, flowId, b);
+        byte[] words = text.getBytes(StandardCharsets.UTF_8);
+        ByteBuf b = Unpooled.buffer(1 + words.length).writeByte(reason.code()).writeBytes(words);
+        writer().control(Frame.REFUSED, 0, flowId, b);
     }
 
     /** The agent could not take the flow after all; on this link's loop. */

@@ -16,6 +16,7 @@ import dev.culvert.token.policy.Verdict;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.OpenRequest.Restriction;
+import dev.culvert.tunnel.limit.RateLimit;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -71,11 +72,15 @@ final class ClientRights {
         return new ClientRights(token, next);
     }
 
-    Judgement judge(String agent, Destination d) {
+    /**
+     * @param questions how often something may be asked about names that goes through all rules; null for as often as you
+     *     like. If not now, {@link Judgement#NOT_NOW} is the answer
+     */
+    Judgement judge(String agent, Destination d, @Nullable RateLimit questions) {
         Transport transport = transport(d);
         InetAddress address = d.address();
         if (address == null) {
-            return judgeName(agent, transport, String.valueOf(d.name()), d.port());
+            return judgeName(agent, transport, String.valueOf(d.name()), d.port(), questions);
         }
         if (!token.permits(agent, transport, address, d.port())) {
             return Judgement.NOT_IN_TOKEN;
@@ -85,7 +90,8 @@ final class ClientRights {
                 : Judgement.of(policy.through(agent).judge(transport, address, d.port()));
     }
 
-    private Judgement judgeName(String agent, Transport transport, String name, int port) {
+    private Judgement judgeName(
+            String agent, Transport transport, String name, int port, @Nullable RateLimit questions) {
         boolean tokenNames = token.permitsName(agent, transport, name, port);
         Verdict verdict = policy == null ? null : policy.through(agent).judgeName(transport, name, port);
         if (verdict != null && !verdict.allowed() && verdict.rule() != null) {
@@ -95,6 +101,9 @@ final class ClientRights {
         Question question = new Question(agent, transport, port, tokenNames, policyNames);
         Shared shared = cache.get(question);
         if (shared == null) {
+            if (questions != null && !questions.takes()) {
+                return Judgement.NOT_NOW;
+            }
             shared = prefixes(question);
             cache.put(question, shared);
         }
@@ -224,7 +233,7 @@ final class ClientRights {
             HostPattern host = (HostPattern) target;
             specimen = Destination.ofName(protocol, host.isWildcard() ? "x." + host.name() : host.name(), port);
         }
-        return judge(agent, specimen).allowed();
+        return judge(agent, specimen, null).allowed();
     }
 
     ClientLimits limits() {

@@ -31,8 +31,8 @@ final class FlowHalf {
     /** Payload bytes that the owner has sent. */
     long bytes;
 
-    /** Credit that could not be passed to the owner yet, because too many control frames wait for it. */
-    long owedCredit;
+    /** The owner's OPEN waits for its turn to be written: the owner has not heard of the flow. */
+    boolean openWaits;
 
     /** Where what the owner sends waits for the owner's bandwidth; null when it never had to. */
     @Nullable
@@ -62,6 +62,11 @@ final class FlowHalf {
     void close() {
         closed = true;
         record.closed(this);
+    }
+
+    /** Whether the owner is to be told when the flow ends. */
+    boolean isKnownToOwner() {
+        return !openWaits;
     }
 
     /** Drops what the owner has sent and its bandwidth has not let pass yet. */

@@ -279,6 +279,10 @@ public final class Gateway implements AutoCloseable {
         // A peer answers the Close and the connection ends; Link closes it after a second when not.
         linked.newCloseFuture().awaitUninterruptibly(CLOSE_MILLIS);
         connections.close().awaitUninterruptibly(CLOSE_MILLIS);
+        end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
+        while (System.nanoTime() - end < 0 && registry.linkCount() > 0) { // their flows still end, and are written down
+            LockSupport.parkNanos(DRAIN_POLL.toNanos());
+        }
         log.info("closed; {}", registry.counters);
         audit.add(new AuditRecord.Gateway(
                 audit.clock().instant(), false, Gateway.class.getPackage().getImplementationVersion()));

@@ -72,7 +72,7 @@ final class HeldUploads {
         @Override
         public void lost() {
             half.record.endedBy(link.kind(), Reason.LINK_LOST);
-            peer.owner.run(() -> peer.owner.takeReset(peer, Reason.LINK_LOST));
+            link.toPeer(half, Reason.LINK_LOST);
         }
     }
 }

@@ -27,6 +27,10 @@ record Judgement(boolean allowed, String rule, @Nullable Restriction restriction
             "more granted or denied prefixes than an agent can be told of; grant the name or join prefixes",
             null);
 
+    /** Too many new questions at once; it may be asked again. */
+    static final Judgement NOT_NOW =
+            new Judgement(false, "names on too many ports at once; try again in a moment", null);
+
     static Judgement of(Verdict verdict) {
         return new Judgement(verdict.allowed(), verdict.rule() == null ? "no grant of the policy" : verdict.by(), null);
     }

@@ -8,6 +8,9 @@ import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
+import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.limit.RateLimit;
+import io.netty.channel.EventLoop;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Clock;
@@ -32,6 +35,23 @@ final class LinkRegistry {
     /** Links of one holder: a person's devices, an agent's instances. More of them is a token that has leaked, or a loop. */
     static final int MAX_LINKS_PER_HOLDER = 256;
 
+    /** Flows of one client, over all its links: a port scan of one host, and as many more. */
+    static final int MAX_FLOWS_PER_CLIENT = 131_072;
+
+    /** What a flow takes of the heap, measured and rounded up: half of the heap is for flows. */
+    static final int FLOW_BYTES = 1_024;
+
+    /** Prefixes of one agent, over all its instances, that are told of: about what fits one frame. */
+    static final int MAX_ROUTES_PER_AGENT = 4_096;
+
+    /**
+     * An instance that comes back takes over from its older link. But two processes with one instance's id would cut each
+     * other off for ever: after so many in a row, and then one in so long, both stay.
+     */
+    private static final int TAKEOVERS = 8;
+
+    private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
+
     final Counters counters = new Counters();
     final Backlog backlog = new Backlog();
     final SensitiveAddresses sensitive;
@@ -39,6 +59,14 @@ final class LinkRegistry {
 
     /** By which tokens end. */
     final Clock clock;
+
+    /** Flows by their clients' names. */
+    final Quota<String> clientFlows;
+
+    /** The same flows by their agents' names. */
+    final Quota<String> agentFlows;
+
+    private final Map<EventLoop, Inbox> inboxes = new ConcurrentHashMap<>();
 
     private final Predicate<Token> revoked;
     private final AtomicInteger numbers = new AtomicInteger();
@@ -62,6 +90,12 @@ final class LinkRegistry {
     }
 
     LinkRegistry(SensitiveAddresses sensitive, Predicate<Token> revoked, AuditLog audit, Clock clock) {
+        this(sensitive, revoked, audit, clock, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
+    }
+
+    LinkRegistry(SensitiveAddresses sensitive, Predicate<Token> revoked, AuditLog audit, Clock clock, long maxFlows) {
+        this.clientFlows = new Quota<>(maxFlows, MAX_FLOWS_PER_CLIENT);
+        this.agentFlows = new Quota<>(maxFlows, maxFlows);
         this.sensitive = sensitive;
         this.revoked = revoked;
         this.audit = audit;
@@ -70,6 +104,11 @@ final class LinkRegistry {
 
     boolean isRevoked(Token token) {
         return revoked.test(token);
+    }
+
+    /** What other threads have for the links of a loop. */
+    Inbox inbox(EventLoop loop) {
+        return inboxes.computeIfAbsent(loop, Inbox::new);
     }
 
     /** A number for a new link, unique in this process. */
@@ -85,13 +124,13 @@ final class LinkRegistry {
     void linkUp(SwitchedLink link) {
         links.add(link);
         linkCount = links.size();
-        linksByHolder.merge(link.kind() + ' ' + link.name, 1, Integer::sum);
+        linksByHolder.merge(link.holderKey, 1, Integer::sum);
     }
 
     void linkDown(SwitchedLink link) {
         if (links.remove(link)) {
             linkCount = links.size();
-            linksByHolder.computeIfPresent(link.kind() + ' ' + link.name, (k, n) -> n == 1 ? null : n - 1);
+            linksByHolder.computeIfPresent(link.holderKey, (k, n) -> n == 1 ? null : n - 1);
         }
     }
 
@@ -137,9 +176,36 @@ final class LinkRegistry {
         clients.remove(client);
     }
 
+    /** An instance has announced itself. Is it here already on an older link, that is given up. */
     void add(AgentLink agent) {
-        agents.computeIfAbsent(agent.name, n -> new CopyOnWriteArrayList<>()).add(agent);
+        List<AgentLink> instances = agents.computeIfAbsent(agent.name, n -> new CopyOnWriteArrayList<>());
+        synchronized (instances) {
+            for (AgentLink other : instances) {
+                if (other.isSameInstance(agent)) {
+                    boolean older = other.holder.link() < agent.holder.link();
+                    takeOver(older ? agent : other, older ? other : agent);
+                }
+            }
+            instances.add(agent);
+        }
         changed(agent.name);
+    }
+
+    private void takeOver(AgentLink newer, AgentLink older) {
+        RateLimit limit = older.takeovers;
+        if (limit == null) {
+            limit = new RateLimit(TAKEOVERS, TAKEOVERS_PER_SECOND);
+        }
+        newer.takeovers = limit;
+        if (limit.takes()) {
+            older.supersede();
+        } else if (limit.takeRefused() == 1) {
+            log.warn(
+                    "{} and {} call themselves one instance, '{}', and keep coming back: both stay; was a running agent copied?",
+                    older,
+                    newer,
+                    newer.instance());
+        }
     }
 
     void remove(AgentLink agent) {
@@ -162,10 +228,17 @@ final class LinkRegistry {
     void changed(String agent) {
         lastRoutes.compute(agent, (name, before) -> {
             Set<IpPrefix> routes = new LinkedHashSet<>();
+            List<IpPrefix> last = List.of();
             for (AgentLink instance : agents.getOrDefault(name, List.of())) {
-                routes.addAll(instance.routes());
+                List<IpPrefix> its = instance.routes();
+                if (!its.equals(last) && routes.size() < MAX_ROUTES_PER_AGENT) {
+                    routes.addAll(its);
+                }
+                last = its;
             }
-            return routes.isEmpty() ? before : List.copyOf(routes);
+            return routes.isEmpty()
+                    ? before
+                    : routes.stream().limit(MAX_ROUTES_PER_AGENT).toList();
         });
         for (ClientLink client : clients) {
             if (client.rights().mentions(agent)) {
@@ -227,7 +300,7 @@ final class LinkRegistry {
         Object[] snapshot = instances.toArray(); // of a copy-on-write list: consistent while others come and go
         int n = 0;
         for (Object o : snapshot) {
-            if (!((AgentLink) o).isDraining()) {
+            if (((AgentLink) o).takesFlows()) {
                 snapshot[n++] = o;
             }
         }

@@ -1,14 +1,21 @@
 package dev.culvert.gateway;
 
 import dev.culvert.token.IpPrefix;
+import dev.culvert.token.PrefixTable;
 import dev.culvert.tunnel.AddressRanges;
 import dev.culvert.tunnel.OpenRequest.AddressRange;
 import dev.culvert.tunnel.OpenRequest.Restriction;
+import java.lang.ref.WeakReference;
 import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Restrictions of what names may be resolved to, made from prefixes and compared. */
 final class Restrictions {
+    /** Those in use: thousands of flows hold the same few, whatever ports and links they were asked for on. */
+    private static final Map<Restriction, WeakReference<Restriction>> SHARED = new WeakHashMap<>();
+
     private Restrictions() {}
 
     /**
@@ -19,7 +26,19 @@ final class Restrictions {
     static @Nullable Restriction of(@Nullable List<IpPrefix> only, List<IpPrefix> except) {
         return only == null && except.isEmpty()
                 ? null
-                : new Restriction(only == null ? null : ranges(only), ranges(except));
+                : shared(new Restriction(only == null ? null : ranges(only), ranges(except)));
+    }
+
+    private static Restriction shared(Restriction restriction) {
+        synchronized (SHARED) {
+            WeakReference<Restriction> known = SHARED.get(restriction);
+            Restriction same = known == null ? null : known.get();
+            if (same == null) {
+                SHARED.put(restriction, new WeakReference<>(restriction));
+                return restriction;
+            }
+            return same;
+        }
     }
 
     private static List<AddressRange> ranges(List<IpPrefix> prefixes) {
@@ -35,7 +54,7 @@ final class Restrictions {
 
     /** Whether {@code now} certainly allows whatever {@code before} allowed. */
     static boolean covers(@Nullable Restriction now, @Nullable Restriction before) {
-        if (now == null || now.equals(before)) {
+        if (now == null || now == before || now.equals(before)) {
             return true;
         }
         if (before == null) {
@@ -51,10 +70,9 @@ final class Restrictions {
     }
 
     private static boolean inside(AddressRanges inner, AddressRanges outer) {
-        List<IpPrefix> out = outer.toList().stream().map(Restrictions::prefix).toList();
-        return inner.toList().stream()
-                .map(Restrictions::prefix)
-                .allMatch(p -> out.stream().anyMatch(o -> o.covers(p)));
+        PrefixTable<Boolean> table = new PrefixTable<>();
+        outer.toList().forEach(o -> table.put(prefix(o), Boolean.TRUE));
+        return inner.toList().stream().map(Restrictions::prefix).allMatch(table::covers);
     }
 
     private static IpPrefix prefix(AddressRange range) {

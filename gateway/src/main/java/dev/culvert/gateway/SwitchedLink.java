@@ -10,12 +10,12 @@ import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.Outlet;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.IdTable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,14 +35,11 @@ abstract class SwitchedLink implements FrameReceiver {
     /** Most credit that one flow may hold: above the largest window that our own ends grant (64 MiB). */
     static final long MAX_FLOW_CREDIT = 128L << 20;
 
-    /**
-     * Control frames that may wait for a link before others' frames for it are held back: an eighth of what closes it, so
-     * that no other peer can bring that about.
-     */
-    static final int CONTROL_HOLD_BACK = 8_192;
+    /** How long flows of a link that is down are ended in one turn of the loop, which has others' frames to switch. */
+    private static final long END_SLICE_NANOS = 1_000_000;
 
-    /** A timer stands still while the machine does, and a token's end is a date: so we look at the clock this often. */
-    static final Duration CALENDAR_CHECK = Duration.ofSeconds(30);
+    /** How soon it goes on when the other loops have enough to do with what it has told them. */
+    private static final long END_PAUSE_MILLIS = 1;
 
     /** Of an agent's explanation of a refusal, what is passed on. */
     private static final int MAX_REFUSED = 1 + 512;
@@ -51,12 +48,17 @@ abstract class SwitchedLink implements FrameReceiver {
     final Token token;
     final String name;
     final AuditRecord.Holder holder;
-    private final FlowTable flows = new FlowTable();
-    private final OwedCredit owedCredit = new OwedCredit(this);
+
+    /** Whose memory, flows and links these are: the links of one kind and name share a holder. */
+    final String holderKey;
+
+    private final IdTable<FlowHalf> flows = new IdTable<>();
     private final BacklogShare backlog;
+    final Crossings crossings = new Crossings(this);
+    private @Nullable Inbox inbox;
     private @Nullable HeldUploads heldUploads;
     private volatile @Nullable Link link;
-    private @Nullable ScheduledFuture<?> expiry;
+    private final LinkExpiry expiry = new LinkExpiry(this);
     private long upNanos;
     private long flowsEver;
     volatile int flowCount;
@@ -66,6 +68,7 @@ abstract class SwitchedLink implements FrameReceiver {
         this.token = token;
         this.name = token.name();
         this.holder = holder;
+        this.holderKey = holder.kind() + ' ' + name;
         this.backlog = new BacklogShare(this, registry.backlog);
     }
 
@@ -76,7 +79,11 @@ abstract class SwitchedLink implements FrameReceiver {
 
     abstract void up();
 
+    /** The link is down: nothing new may come to it. Its flows end after this, some time each turn. */
     abstract void down(String why);
+
+    /** The last of its flows has ended. */
+    void gone() {}
 
     abstract void opened(int flowId, ByteBuf payload) throws ProtocolException;
 
@@ -118,9 +125,10 @@ abstract class SwitchedLink implements FrameReceiver {
 
     @Override
     public final void linkUp(Link link) {
+        inbox = registry.inbox(link.eventLoop());
         this.link = link;
         upNanos = System.nanoTime();
-        awaitExpiry();
+        expiry.start();
         registry.linkUp(this);
         log.info("{} connected", this);
         registry.audit.add(new AuditRecord.LinkUp(registry.audit.clock().instant(), holder));
@@ -131,42 +139,41 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    private void awaitExpiry() {
-        Duration left = Duration.between(registry.clock.instant(), token.expires());
-        if (left.isNegative() || left.isZero()) {
-            // In a turn of its own: the link may only just be coming up.
-            expiry = loop().schedule(
-                            () -> link().close(Link.CLOSE_TOKEN_ENDED, Authenticator.EXPIRED), 0, TimeUnit.NANOSECONDS);
-            return;
-        }
-        long nanos = left.compareTo(CALENDAR_CHECK) < 0 ? left.toNanos() : CALENDAR_CHECK.toNanos();
-        expiry = loop().schedule(this::awaitExpiry, nanos, TimeUnit.NANOSECONDS);
-    }
-
     @Override
     public final void linkDown(Link link, String why) {
-        if (expiry != null) {
-            expiry.cancel(false);
-        }
+        expiry.cancel();
         log.info("{} disconnected: {} ({} flows)", this, why, flows.size());
-        for (FlowHalf half : flows.all()) {
+        down(why);
+        long seconds = System.nanoTime() - upNanos;
+        endFlows(why, Duration.ofNanos(seconds));
+    }
+
+    private void endFlows(String why, Duration up) {
+        long start = System.nanoTime();
+        for (FlowHalf half = flows.removeAny(); half != null; half = flows.removeAny()) {
             half.record.endedBy(kind(), Reason.LINK_LOST);
             end(half);
             toPeer(half, Reason.LINK_LOST);
+            boolean full = crossings.isFull();
+            if (full || System.nanoTime() - start > END_SLICE_NANOS) {
+                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
+                loop().schedule(() -> endFlows(why, up), full ? END_PAUSE_MILLIS : 0, TimeUnit.MILLISECONDS);
+                return;
+            }
         }
         if (heldUploads != null) {
             heldUploads.close();
         }
-        owedCredit.clear();
         backlog.clear();
+        registry.audit.add(new AuditRecord.LinkDown(registry.audit.clock().instant(), holder, why, flowsEver, up));
+        gone();
         registry.linkDown(this);
-        registry.audit.add(new AuditRecord.LinkDown(
-                registry.audit.clock().instant(),
-                holder,
-                why,
-                flowsEver,
-                Duration.ofNanos(System.nanoTime() - upNanos)));
-        down(why);
+    }
+
+    /** Asked when many control frames wait for the peer. */
+    @Override
+    public final boolean mayHold(Link link) {
+        return backlog.hasRoom();
     }
 
     @Override
@@ -182,7 +189,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 case Frame.DRAIN -> draining();
                 default -> {
                     FlowHalf half = flows.get(flowId);
-                    if (half == null) {
+                    if (half == null || half.openWaits) {
                         registry.counters.unknownFlow.increment(); // usual just after a reset
                     } else {
                         passedOn = switchFrame(half, type, flags, payload);
@@ -205,26 +212,12 @@ abstract class SwitchedLink implements FrameReceiver {
         SwitchedLink other = peer.owner;
         switch (type) {
             case Frame.DATA -> {
-                int bytes = payload.readableBytes();
-                half.credit -= bytes;
-                if (!half.stream || !half.opened || half.finFromOwner || half.credit < 0) {
-                    throw violation(
-                            "DATA",
-                            half,
-                            !half.stream
-                                    ? ", which is not a stream"
-                                    : !half.opened
-                                            ? " before OPENED"
-                                            : half.finFromOwner ? " after its FIN" : " beyond its credit");
-                }
-                half.bytes += bytes;
-                if (bytes == 0) {
-                    return false; // says nothing, and no credit would bound how many of them wait
-                }
-                return pass(half, peer, Frame.DATA, flags, payload);
+                FrameRules.data(half, payload);
+                return payload.isReadable() // else it says nothing, and no credit would bound how many of them wait
+                        && pass(half, peer, Frame.DATA, flags, payload);
             }
             case Frame.DATAGRAM -> {
-                checkDatagram(half, flags, payload);
+                FrameRules.datagram(half, flags, payload);
                 if ((flags & Frame.FLAG_PORT) != 0
                         && !mayUsePort(half, payload.getUnsignedShort(payload.readerIndex()))) {
                     registry.counters.denied.increment();
@@ -234,36 +227,30 @@ abstract class SwitchedLink implements FrameReceiver {
                 return pass(half, peer, Frame.DATAGRAM, flags, payload);
             }
             case Frame.CREDIT -> {
-                long bytes = u32(payload, "CREDIT");
-                if (!half.stream || !half.opened) {
-                    throw violation("CREDIT", half, half.stream ? " before OPENED" : ", which is not a stream");
+                long bytes = FrameRules.credit(half, payload);
+                if (bytes > 0) {
+                    tell(other, () -> other.takeCredit(peer, bytes, this));
                 }
-                other.run(() -> other.takeCredit(peer, bytes, this));
             }
             case Frame.FIN -> {
-                if (!half.stream || !half.opened || half.finFromOwner) {
-                    throw violation(
-                            "FIN",
-                            half,
-                            !half.stream ? ", which is not a stream" : half.opened ? " twice" : " before OPENED");
-                }
+                FrameRules.fin(half);
                 half.finFromOwner = true;
                 endIfFinished(half);
                 pass(half, peer, Frame.FIN, 0, Unpooled.EMPTY_BUFFER);
             }
             case Frame.RESET -> {
-                Reason reason = reasonIn(payload);
+                Reason reason = FrameRules.reason(payload);
                 half.record.endedBy(kind(), reason);
                 end(half);
                 toPeer(half, reason);
             }
             case Frame.OPENED -> answeredOpened(half, peer, payload);
             case Frame.REFUSED -> {
-                answering("REFUSED", half);
-                half.record.endedBy(kind(), reasonIn(payload));
+                FrameRules.answer("REFUSED", half);
+                half.record.endedBy(kind(), FrameRules.reason(payload));
                 end(half);
                 payload.writerIndex(payload.readerIndex() + Math.min(payload.readableBytes(), MAX_REFUSED));
-                return other.handOver(() -> other.takeRefused(peer, payload));
+                return tell(other, () -> other.takeRefused(peer, payload), payload);
             }
             default -> registry.counters.unknownFrame.increment();
         }
@@ -295,59 +282,25 @@ abstract class SwitchedLink implements FrameReceiver {
             other.take(peer, type, flags, payload);
             return true;
         }
-        return other.handOver(() -> other.take(peer, type, flags, payload));
-    }
-
-    private static Reason reasonIn(ByteBuf payload) {
-        return payload.isReadable() ? Reason.of(payload.getUnsignedByte(payload.readerIndex())) : Reason.UNSPECIFIED;
-    }
-
-    private static ProtocolException violation(String frame, FlowHalf half, String what) {
-        return new ProtocolException(frame + " for flow " + Integer.toUnsignedString(half.id) + what);
-    }
-
-    private static void checkDatagram(FlowHalf half, int flags, ByteBuf payload) throws ProtocolException {
-        if (half.stream) {
-            throw violation("DATAGRAM", half, ", which is a stream");
-        }
-        if (payload.readableBytes() < Frame.datagramPrefix(flags)) {
-            throw violation("DATAGRAM", half, " that is shorter than its flags say");
-        }
-    }
-
-    /** OPENED and REFUSED come from the side that was asked, and once. */
-    private void answering(String frame, FlowHalf half) throws ProtocolException {
-        if (!accepts()) {
-            throw violation(frame, half, " from the side that opened it");
-        }
-        if (half.opened) {
-            throw violation(frame, half, ", which is open");
-        }
+        return crossings.hand(other, () -> other.take(peer, type, flags, payload), payload);
     }
 
     private void answeredOpened(FlowHalf half, FlowHalf peer, ByteBuf payload) throws ProtocolException {
-        answering("OPENED", half);
-        long credit = u32(payload, "OPENED");
+        FrameRules.answer("OPENED", half);
+        long credit = FrameRules.u32(payload, "OPENED");
         if (credit > MAX_FLOW_CREDIT) {
             throw new ProtocolException("OPENED grants " + credit + " bytes, most is " + MAX_FLOW_CREDIT);
         }
         half.opened = true;
         long rtt = link().minRttMicros();
-        peer.owner.run(() -> peer.owner.takeOpened(peer, credit, rtt));
-    }
-
-    private static long u32(ByteBuf payload, String frame) throws ProtocolException {
-        if (payload.readableBytes() < 4) {
-            throw new ProtocolException(frame + " whose payload is shorter than 4 bytes");
-        }
-        return payload.readUnsignedInt();
+        tell(peer.owner, () -> peer.owner.takeOpened(peer, credit, rtt));
     }
 
     // ---- halves; this link's loop ----
 
     final void add(FlowHalf half, int id) {
         half.attach(id, writer().outlet(id, null));
-        flows.add(half);
+        flows.put(id, half);
         flowsEver++;
         flowCount = flows.size();
     }
@@ -366,7 +319,7 @@ abstract class SwitchedLink implements FrameReceiver {
     private void remove(FlowHalf half) {
         if (!half.closed) {
             half.close();
-            flows.remove(half);
+            flows.remove(half.id);
             flowCount = flows.size();
             forgotten(half);
         }
@@ -377,7 +330,10 @@ abstract class SwitchedLink implements FrameReceiver {
 
     /** The flows as they are now. */
     final FlowHalf[] flows() {
-        return flows.all();
+        FlowHalf[] all = new FlowHalf[flows.size()];
+        int[] n = {0};
+        flows.forEach(half -> all[n[0]++] = half);
+        return all;
     }
 
     /** Forgets the flow once both directions have ended; its outlet still drains. */
@@ -387,33 +343,41 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    private static void toPeer(FlowHalf half, Reason reason) {
+    final void toPeer(FlowHalf half, Reason reason) {
         FlowHalf peer = half.peer;
         if (peer != null) {
-            peer.owner.run(() -> peer.owner.takeReset(peer, reason));
+            tell(peer.owner, () -> peer.owner.takeReset(peer, reason));
         }
+    }
+
+    final Inbox inbox() {
+        return Objects.requireNonNull(inbox, "link is not up yet");
     }
 
     /**
-     * Runs on this link's loop: now, when that is the caller's.
+     * Has something done on the loop of {@code other}, because of what this link's peer did: now, when that is this loop.
      *
-     * @return false when the loop has ended, as it does only when the gateway closes
+     * @return false when that loop has ended, as it does only when the gateway closes
      */
-    final boolean run(Runnable task) {
-        EventLoop loop = loop();
-        if (loop.inEventLoop()) {
+    final boolean tell(SwitchedLink other, Runnable task) {
+        return tell(other, task, null);
+    }
+
+    /** @param payload what {@code task} owns; still the caller's when this returns false */
+    private boolean tell(SwitchedLink other, Runnable task, @Nullable ByteBuf payload) {
+        if (other.loop().inEventLoop()) {
             task.run();
             return true;
         }
-        return handOver(task);
+        return crossings.hand(other, task, payload);
     }
 
-    private boolean handOver(Runnable task) {
-        try {
-            loop().execute(task);
-            return true;
-        } catch (RejectedExecutionException e) {
-            return false;
+    /** Runs on this link's loop, from any thread: now, when that is the caller's. */
+    final void run(Runnable task) {
+        if (loop().inEventLoop()) {
+            task.run();
+        } else {
+            inbox().add(new Inbox.Item(null, 0, task, null));
         }
     }
 
@@ -443,11 +407,6 @@ abstract class SwitchedLink implements FrameReceiver {
         return writer().queuedBytes() + (heldUploads == null ? 0 : heldUploads.queuedBytes());
     }
 
-    /** Whether frames that others cause may still be queued for this link's peer. */
-    final boolean takesControl() {
-        return writer().controlFrames() < CONTROL_HOLD_BACK;
-    }
-
     // ---- from the peer half, on this link's loop ----
 
     /** DATA, DATAGRAM or FIN. */
@@ -458,7 +417,7 @@ abstract class SwitchedLink implements FrameReceiver {
         }
         registry.counters.bytes.add(payload.readableBytes());
         queue(half, half.outlet(), type, flags, payload);
-        if (type == Frame.FIN) {
+        if (type == Frame.FIN && !half.closed) {
             half.finToOwner = true;
             endIfFinished(half);
         }
@@ -466,11 +425,9 @@ abstract class SwitchedLink implements FrameReceiver {
 
     /** Queues DATA, DATAGRAM or FIN of a flow of this link in one of the flow's two outlets here, if there is room. */
     private void queue(FlowHalf half, Outlet outlet, int type, int flags, ByteBuf payload) {
-        if (type == Frame.FIN) {
-            outlet.add(Frame.FIN, 0, payload, false);
-        } else if (type == Frame.DATA) {
+        if (type != Frame.DATAGRAM) {
             if (backlog.hasRoom()) {
-                outlet.add(Frame.DATA, flags, backlog.compact(payload), true);
+                outlet.add(type, flags, type == Frame.FIN ? payload : backlog.compact(payload), type != Frame.FIN);
             } else {
                 payload.release();
                 registry.counters.overloaded.increment();
@@ -494,7 +451,7 @@ abstract class SwitchedLink implements FrameReceiver {
             granter.run(() -> granter.link().close(1002, "CREDIT beyond " + MAX_FLOW_CREDIT + " bytes for one flow"));
             return;
         }
-        owedCredit.grant(half, bytes);
+        half.outlet().grant(bytes);
     }
 
     private void takeOpened(FlowHalf half, long credit, long rttMicros) {
@@ -514,7 +471,11 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         end(half);
-        last(Frame.REFUSED, half.id, payload);
+        if (!writer().takesControl()) {
+            payload.writerIndex(
+                    Math.min(payload.writerIndex(), payload.readerIndex() + 1)); // the reason, without a text
+        }
+        writer().control(Frame.REFUSED, 0, half.id, payload);
     }
 
     final void takeReset(FlowHalf half, Reason reason) {
@@ -523,21 +484,8 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         end(half);
-        if (isUp()) {
-            last(Frame.RESET, half.id, Unpooled.buffer(1).writeByte(reason.code()));
-        }
-    }
-
-    /**
-     * The last frame of a flow. An agent that goes may end a hundred thousand flows of one client in one turn of the loop:
-     * beyond a number of control frames they queue as data does, where no count closes the link.
-     */
-    final void last(int type, int id, ByteBuf payload) {
-        if (takesControl()) {
-            writer().control(type, 0, id, payload);
-        } else {
-            Outlet outlet = writer().outlet(id, null);
-            outlet.add(type, 0, payload, false);
+        if (isUp() && half.isKnownToOwner()) {
+            writer().control(Frame.RESET, half.id, reason);
         }
     }
 

@@ -215,7 +215,7 @@ final class GatewayTest {
                 return null;
             });
             await().until(() ->
-                    net.gateway.registry().links().stream().anyMatch(l -> l instanceof AgentLink a && a.isDraining()));
+                    net.gateway.registry().links().stream().anyMatch(l -> l instanceof AgentLink a && !a.takesFlows()));
             for (int i = 1; i <= 10; i++) {
                 assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", i), "office"))
                                 .refused())

@@ -69,7 +69,7 @@ final class LinkExpiryTest {
         EmbeddedChannel channel = link(Duration.ofHours(12));
         awake(channel, Duration.ofMinutes(1));
         calendar.now = BEGIN.plus(Duration.ofHours(13));
-        awake(channel, SwitchedLink.CALENDAR_CHECK);
+        awake(channel, LinkExpiry.CALENDAR_CHECK);
         assertThat(registry.linkCount()).isZero();
         channel.finishAndReleaseAll();
     }

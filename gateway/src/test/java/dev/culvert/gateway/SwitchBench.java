@@ -10,21 +10,21 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenTerms;
+import dev.culvert.token.policy.PolicyException;
+import dev.culvert.token.policy.PolicyParser;
+import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.ProtocolException;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
-import io.netty.channel.embedded.EmbeddedChannel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,7 +38,8 @@ import java.util.function.IntUnaryOperator;
 /**
  * Two clients and two agents at a switch, all links embedded channels with hand-made peers. Every byte of payload that a peer
  * sends names whose flow it belongs to: a client's own letter, or, from an agent, the letter of the client that opened the
- * flow. So each payload that comes out can be told to be right.
+ * flow. So each payload that comes out can be told to be right. Beside them an honest client and an honest agent have a flow
+ * that goes on all the time.
  */
 final class SwitchBench implements AutoCloseable {
     /** Frames with payload that crossed the switch, and links that were closed for what they sent. */
@@ -47,6 +48,15 @@ final class SwitchBench implements AutoCloseable {
     /** Flow ids that peers use; few, so that they meet. Agents answer flows whose ids the gateway has chosen. */
     private static final int IDS = 5;
 
+    /** Few, so that they are all in use now and then. */
+    private static final int MAX_FLOWS = 24;
+
+    /** What may be in force, one after the other. */
+    private static final List<String> POLICIES = List.of(
+            "grants: [{who: \"*\", agents: \"*\", to: 0.0.0.0/0, ports: \"*\"}]",
+            "deny: [{to: 10.0.0.2/31}]\ngrants: [{who: \"*\", agents: \"*\", to: 0.0.0.0/0, ports: \"*\"}]",
+            "grants: [{who: \"*\", agents: kept, to: 0.0.0.0/0, ports: \"*\"}]");
+
     /** Said for a flow that the sender knows nothing of: nobody may ever receive it. */
     private static final byte STRAY = '!';
 
@@ -54,14 +64,24 @@ final class SwitchBench implements AutoCloseable {
     private static final int PEERS = 4;
 
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
-    private final LinkRegistry registry =
-            new LinkRegistry(SensitiveAddresses.standard(), token -> false, AuditLog.none());
+    private final LinkRegistry registry = new LinkRegistry(
+            SensitiveAddresses.standard(), token -> false, AuditLog.none(), Clock.systemUTC(), MAX_FLOWS);
     private final Peer[] peers = new Peer[PEERS];
     private long links;
+    private final EmbeddedPeer honestClient;
+    private final EmbeddedPeer honestAgent;
+    private final int honestFlow;
     private int delivered;
     private int closed;
 
     SwitchBench() {
+        honestAgent = new EmbeddedPeer(agent("kept"), allocator);
+        honestAgent.announce("kept", "10.0.0.0/8");
+        honestClient = new EmbeddedPeer(client("honest", "kept"), allocator);
+        honestClient.send(Frame.OPEN, 0, 1, open(Destination.TCP, 1, 80, "kept", 1 << 20));
+        honestFlow = honestAgent.take(Frame.OPEN).get(0).flowId();
+        honestAgent.send(
+                Frame.OPENED, 0, honestFlow, Unpooled.buffer().writeInt(1 << 20).writeInt(0));
         for (int i = 0; i < PEERS; i++) {
             peers[i] = new Peer(i);
         }
@@ -72,75 +92,24 @@ final class SwitchBench implements AutoCloseable {
     }
 
     /** One peer's link, and what that peer knows. */
-    private final class Peer {
+    private final class Peer extends EmbeddedPeer {
         private final int index;
-        private final EmbeddedChannel channel = new EmbeddedChannel();
-        private final SwitchedLink link;
 
         /** An agent's: flow id to the letter of the client that opened it. */
         private final Map<Integer, Byte> owners = new HashMap<>();
 
+        private boolean reading = true;
+
         Peer(int index) {
+            super(index >= CLIENTS.length ? agent("office") : client(CLIENTS[index], "office"), allocator);
             this.index = index;
-            link = isAgent() ? agent() : client();
-            channel.config().setAllocator(allocator);
-            channel.pipeline().addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, LinkSettings.DEFAULT, link));
             if (isAgent()) {
-                String announcement = "{\"instance\":\"i" + index + "\",\"routes\":[\"10.0.0.0/8\"]}";
-                send(Frame.ANNOUNCE, 0, 0, Unpooled.copiedBuffer(announcement, StandardCharsets.UTF_8));
+                announce("i" + index, "10.0.0.0/8");
             }
         }
 
         boolean isAgent() {
             return index >= CLIENTS.length;
-        }
-
-        /** Both agents are instances of one: a client's flows go to either. */
-        private SwitchedLink agent() {
-            return new AgentLink(
-                    registry,
-                    AgentToken.of(terms("office"), List.of(IpPrefix.parse("10.0.0.0/8"))),
-                    holder("agent", "office"));
-        }
-
-        private SwitchedLink client() {
-            return new ClientLink(
-                    registry,
-                    ClientToken.of(terms(CLIENTS[index]), List.of(Grant.parse("office:10.0.0.0/24"))),
-                    holder("client", CLIENTS[index]));
-        }
-
-        private static TokenTerms terms(String name) {
-            Instant now = Instant.now();
-            return TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
-        }
-
-        private AuditRecord.Holder holder(String kind, String name) {
-            return new AuditRecord.Holder(++links, kind, name, "token", null, "192.0.2.1");
-        }
-
-        /** Sends one frame as one masked message (RFC 6455 section 5.2), the key being 0. Takes {@code payload}. */
-        void send(int type, int flags, int flowId, ByteBuf payload) {
-            int n = Frame.HEADER_LENGTH + payload.readableBytes();
-            ByteBuf message = allocator.directBuffer(16 + n);
-            message.writeByte(0x82);
-            if (n < 126) {
-                message.writeByte(0x80 | n);
-            } else {
-                message.writeByte(0x80 | 126).writeShort(n);
-            }
-            message.writeInt(0);
-            message.writeByte(type)
-                    .writeByte(flags)
-                    .writeShort(0)
-                    .writeInt(flowId)
-                    .writeBytes(payload);
-            payload.release();
-            if (channel.isOpen()) {
-                channel.writeInbound(message);
-            } else {
-                message.release();
-            }
         }
 
         /** Whose bytes this peer's payload on the flow has to be. */
@@ -150,36 +119,21 @@ final class SwitchBench implements AutoCloseable {
 
         /** Takes what the gateway has sent and checks each frame. */
         void receive() {
-            channel.runPendingTasks();
-            channel.checkException();
-            ByteBuf all = Unpooled.buffer();
-            for (ByteBuf b = channel.readOutbound(); b != null; b = channel.readOutbound()) {
-                all.writeBytes(b);
-                b.release();
-            }
-            while (all.isReadable()) {
-                int opcode = all.readUnsignedByte();
-                int length = all.readUnsignedByte();
-                length = length < 126 ? length : length == 126 ? all.readUnsignedShort() : (int) all.readLong();
-                ByteBuf message = all.readSlice(length);
-                if (opcode == 0x82) {
-                    frame(message);
-                }
-            }
-        }
-
-        private void frame(ByteBuf message) {
-            int type = message.readUnsignedByte();
-            int flags = message.readUnsignedByte();
-            message.skipBytes(2);
-            int flowId = message.readInt();
-            switch (type) {
-                case Frame.OPEN -> opened(flowId, message);
-                case Frame.DATA -> assertOwn(flowId, message, 0);
-                case Frame.DATAGRAM -> assertOwn(flowId, message, Frame.datagramPrefix(flags & Frame.FLAG_PORT));
-                case Frame.RESET -> owners.remove(flowId);
-                default -> {
-                    // Says nothing that belongs to anybody.
+            for (Received f : take()) {
+                switch (f.type()) {
+                    case Frame.OPEN -> opened(f.flowId(), f.payload());
+                    case Frame.DATA -> assertOwn(f.flowId(), f.payload(), 0);
+                    case Frame.DATAGRAM ->
+                        assertOwn(f.flowId(), f.payload(), Frame.datagramPrefix(f.flags() & Frame.FLAG_PORT));
+                    case Frame.RESET -> {
+                        assertThat(isAgent() && !owners.containsKey(f.flowId()))
+                                .as("RESET of a flow that the agent has not heard of")
+                                .isFalse();
+                        owners.remove(f.flowId());
+                    }
+                    default -> {
+                        // Says nothing that belongs to anybody.
+                    }
                 }
             }
         }
@@ -211,6 +165,28 @@ final class SwitchBench implements AutoCloseable {
         }
     }
 
+    /** Both agents are instances of one: a client's flows go to either. */
+    private AgentLink agent(String name) {
+        return new AgentLink(
+                registry, AgentToken.of(terms(name), List.of(IpPrefix.parse("10.0.0.0/8"))), holder("agent", name));
+    }
+
+    private ClientLink client(String name, String agent) {
+        return new ClientLink(
+                registry,
+                ClientToken.of(terms(name), List.of(Grant.parse(agent + ":10.0.0.0/24"))),
+                holder("client", name));
+    }
+
+    private static TokenTerms terms(String name) {
+        Instant now = Instant.now();
+        return TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
+    }
+
+    private AuditRecord.Holder holder(String kind, String name) {
+        return new AuditRecord.Holder(++links, kind, name, "token", null, "192.0.2.1");
+    }
+
     private static byte letterOf(int client) {
         return (byte) CLIENTS[client].charAt(0);
     }
@@ -223,7 +199,7 @@ final class SwitchBench implements AutoCloseable {
      */
     boolean step(IntUnaryOperator choice) {
         int who = choice.applyAsInt(PEERS);
-        int what = choice.applyAsInt(24);
+        int what = choice.applyAsInt(32);
         if (who < 0 || what < 0) {
             return false;
         }
@@ -252,12 +228,21 @@ final class SwitchBench implements AutoCloseable {
             case 20 -> peer.send(n, n, id, letters(peer, id, n)); // any type and flags, PING, PONG and DRAIN among them
             case 21 -> peer.channel.advanceTimeBy(n * 10L, TimeUnit.MILLISECONDS);
             case 22 -> replace(who);
-            default -> peer.channel.close();
+            case 24, 25, 26 -> {
+                peer.reading = n % 3 == 0;
+                peer.reads(peer.reading);
+            }
+            case 27 -> peer.send(Frame.CREDIT, 0, id, Unpooled.buffer().writeInt(0));
+            case 28 -> registry.policy(policy(POLICIES.get(n % POLICIES.size())));
+            case 29 -> peer.announce("i" + index(who, n), "10.0." + n + ".0/24", "10.0.0.0/8");
+            case 30 -> takeOver(who, n);
+            case 31 -> peer.advance(n * 100L);
+            default -> peer.end();
         }
         peer.channel.runScheduledPendingTasks();
         List<Boolean> openAfter = isOpen();
         for (int i = 0; i < PEERS; i++) {
-            if (i != who) {
+            if (i != who && !(what == 30 && peer.isAgent()) && !(what == 29 && peer.isAgent())) {
                 assertThat(openAfter.get(i))
                         .as("peer " + i + " after what peer " + who + " did")
                         .isEqualTo(openBefore.get(i));
@@ -285,24 +270,55 @@ final class SwitchBench implements AutoCloseable {
     }
 
     private static void open(Peer peer, int id, int n) {
+        int[] protocols = {Destination.TCP, Destination.UDP, Destination.ICMP};
+        // One port is an agent's that does not exist.
+        peer.send(
+                Frame.OPEN,
+                0,
+                id,
+                open(protocols[n % 3], n, 1 + n, n == 39 ? "nowhere" : "office", n % 3 == 0 ? n * 1_000 : 0));
+    }
+
+    /** Some of the addresses are granted. */
+    private static ByteBuf open(int protocol, int n, int port, String agent, long credit) {
         ByteBuf b = Unpooled.buffer();
         try {
-            // Some of the addresses are granted, and one port is an agent's that does not exist.
             InetAddress host = InetAddress.getByAddress(new byte[] {10, 0, (byte) (n % 8 == 7 ? 1 : 0), (byte) n});
-            int[] protocols = {Destination.TCP, Destination.UDP, Destination.ICMP};
             new OpenRequest(
-                            Destination.of(protocols[n % 3], host, 1 + n),
-                            n == 39 ? "nowhere" : "office",
+                            Destination.of(protocol, host, port),
+                            agent,
                             null,
-                            new InetSocketAddress("10.9.9.9", 1 + n),
-                            n % 3 == 0 ? n * 1_000 : 0,
+                            new InetSocketAddress("10.9.9.9", port),
+                            credit,
                             0,
                             null)
                     .encode(b);
         } catch (UnknownHostException e) {
             throw new IllegalStateException("an address of 4 bytes", e);
         }
-        peer.send(Frame.OPEN, 0, id, b);
+        return b;
+    }
+
+    private static PolicySnapshot policy(String text) {
+        try {
+            return PolicyParser.parse(text).at(Instant.now(), SensitiveAddresses.standard());
+        } catch (PolicyException e) {
+            throw new IllegalStateException(text, e);
+        }
+    }
+
+    /** An agent's instance comes back on a new link before its old one has ended; or another claims to be it. */
+    private void takeOver(int who, int n) {
+        if (!peers[who].isAgent()) {
+            return;
+        }
+        EmbeddedPeer again = new EmbeddedPeer(agent("office"), allocator);
+        again.announce("i" + index(who, n), "10.0.0.0/8");
+        again.end();
+    }
+
+    private static int index(int who, int n) {
+        return n % 4 == 0 ? CLIENTS.length + n / 4 % 2 : who;
     }
 
     private static void datagram(Peer peer, int id, int n) {
@@ -321,31 +337,40 @@ final class SwitchBench implements AutoCloseable {
     }
 
     private void replace(int who) {
-        peers[who].channel.close();
-        peers[who].receive();
-        peers[who].channel.finishAndReleaseAll();
+        peers[who].end();
         peers[who] = new Peer(who);
     }
 
-    /** Takes what everybody was sent. */
+    /** Takes what everybody was sent, and sees that the honest ones are not harmed. */
     void check() {
         for (Peer p : peers) {
             p.receive();
         }
+        honestClient.send(Frame.DATA, 0, 1, Unpooled.buffer().writeByte('h'));
+        assertThat(honestAgent.take(Frame.DATA))
+                .singleElement()
+                .satisfies(f -> assertThat(f.payload()).isEqualTo(Unpooled.wrappedBuffer(new byte[] {'h'})));
+        honestAgent.send(Frame.DATA, 0, honestFlow, Unpooled.buffer().writeByte('H'));
+        assertThat(honestClient.take(Frame.DATA)).hasSize(1);
+        for (int i = 0; i < CLIENTS.length; i++) {
+            assertThat(registry.clientFlows.of(CLIENTS[i])).isEqualTo(peers[i].link.flowCount);
+        }
+        assertThat(registry.agentFlows.of("office")).isEqualTo(peers[2].link.flowCount + peers[3].link.flowCount);
     }
 
     @Override
     public void close() {
         check();
         for (Peer p : peers) {
-            p.channel.close();
+            p.end();
         }
-        check();
-        for (Peer p : peers) {
-            p.channel.finishAndReleaseAll();
-        }
+        honestClient.end();
+        honestAgent.end();
         assertThat(registry.linkCount()).isZero();
         assertThat(registry.clientCount() + registry.agentCount()).isZero();
+        assertThat(registry.clientFlows.total()).as("flows left").isZero();
+        assertThat(registry.agentFlows.total()).as("flows left").isZero();
+        assertThat(registry.backlog.total()).as("backlog left").isZero();
         assertThat(allocator.metric().usedDirectMemory())
                 .as("direct memory left")
                 .isZero();

@@ -49,6 +49,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.NullUnmarked;
@@ -79,6 +80,7 @@ final class TestNetwork implements AutoCloseable {
     final StateDirectory state;
     final Gateway gateway;
     final EventLoopGroup loops = EventLoops.create(2, "peers");
+    private final AtomicInteger instances = new AtomicInteger();
     private final boolean tls;
 
     /** What the audit log says; all of it once the gateway is closed. */
@@ -177,11 +179,16 @@ final class TestNetwork implements AutoCloseable {
         }
     }
 
+    /** The first is instance i1, and so on. */
     Peer agent(String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
+        return agentInstance("i" + instances.incrementAndGet(), name, onOpen, routes);
+    }
+
+    Peer agentInstance(String instance, String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
         int before = gateway.registry().agentCount();
         Peer peer = connect(agentToken(name, routes), onOpen);
         peer.call(() -> {
-            peer.mux.announce(new Announcement.Agent("i1", null, List.of(routes), true));
+            peer.mux.announce(new Announcement.Agent(instance, null, List.of(routes), true));
             return null;
         });
         Awaitility.await().until(() -> gateway.registry().agentCount() > before);
@@ -192,7 +199,7 @@ final class TestNetwork implements AutoCloseable {
     Raw rawAgent(String name, String route) throws Exception {
         int before = agentsAtGateway();
         Raw raw = raw(agentToken(name, route));
-        String json = "{\"instance\":\"x\",\"routes\":[\"" + route + "\"]}";
+        String json = "{\"instance\":\"x" + instances.incrementAndGet() + "\",\"routes\":[\"" + route + "\"]}";
         raw.send(Frame.ANNOUNCE, 0, 0, Unpooled.copiedBuffer(json, StandardCharsets.UTF_8));
         Awaitility.await().until(() -> agentsAtGateway() > before);
         return raw;

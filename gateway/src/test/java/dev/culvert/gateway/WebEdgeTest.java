@@ -251,16 +251,4 @@ final class WebEdgeTest {
         }
         await().until(() -> talk(secure, crlf("GET / HTTP/1.1|Host: x||"), null).startsWith("HTTP/1.1 400"));
     }
-
-    @Test
-    void manySlowLinksShareTheMemory() {
-        Backlog backlog = new Backlog(100L << 20);
-        backlog.add(101L << 20);
-        assertThat(backlog.allows(3L << 20, 1000)).isTrue();
-        assertThat(backlog.allows(20L << 20, 10)).isFalse();
-        assertThat(backlog.allows(9L << 20, 10)).isTrue();
-        backlog.add(-50L << 20);
-        assertThat(backlog.allows(20L << 20, 10)).isTrue();
-        assertThat(backlog.allows(Backlog.MAX_PER_LINK + 1, 1)).isFalse();
-    }
 }

@@ -27,8 +27,23 @@ public final class FairWriter {
     /** Most bytes written before other work on the loop gets its turn: as many as one turn of reading brings. */
     static final int MAX_PER_TURN = 256 << 10;
 
-    /** Most control frames waiting: a peer that makes us queue more (PONG, RESET, REFUSED) without reading is cut off. */
-    static final int MAX_CONTROL = 65_536;
+    /**
+     * Most bytes of control frames waiting: a peer that makes us queue more (PONG, REFUSED, RESET) without reading is cut
+     * off. Twice what it takes to reset all flows that a link can carry.
+     */
+    static final int MAX_CONTROL = 4 << 20;
+
+    /** From so many bytes on we start nothing that would make more control frames wait: an eighth of what ends the link. */
+    static final int CONTROL_HOLD_BACK = MAX_CONTROL / 8;
+
+    /** How often in between the {@link Holder} is asked. */
+    private static final int CONTROL_STEP = 64 << 10;
+
+    /** What a buffer costs beside its bytes. */
+    private static final int BUFFER_OVERHEAD = 256;
+
+    /** A few control frames, or what is usual in one turn. */
+    private static final int CONTROL_BUFFER = 256;
 
     /** Frames smaller than this are gathered even when they could be passed on in place: a record costs more than a copy. */
     private static final int IN_PLACE = 2_048;
@@ -39,10 +54,17 @@ public final class FairWriter {
     private final Channel channel;
     private final boolean masked;
     private final boolean zeroKey;
-    private final Runnable overrun;
+    private final Holder holder;
 
-    private final ArrayDeque<ByteBuf> control = new ArrayDeque<>();
+    /** Control frames, ready to be written, one behind another in buffers of about a record. */
+    private final ArrayDeque<ByteBuf> control = new ArrayDeque<>(2);
+
+    private @Nullable ByteBuf controlTail;
     private int controlBytes;
+    private int controlAllowed = CONTROL_STEP;
+    private boolean overrun;
+
+    private final ArrayDeque<Runnable> late = new ArrayDeque<>(2);
 
     private final FairQueue queue = new FairQueue(this::schedule);
     private @Nullable Pacer pacer;
@@ -57,27 +79,35 @@ public final class FairWriter {
     private final KernelQueue kernel;
     private boolean draining;
 
+    /** Whose memory it is that control frames wait in. */
+    interface Holder {
+        /** Whether so many bytes of them may wait; asked now and then while they become more. */
+        boolean mayHold(int controlBytes);
+
+        /** They may not: what waits, and all that would be added, is of no use any more. In a turn of its own. */
+        void overrun();
+    }
+
     /**
      * @param masked whether RFC 6455 wants our frames masked (we are the WebSocket client)
      * @param zeroKey mask with key 0, which changes nothing: only inside TLS (see docs/decisions)
-     * @param overrun called when {@link #MAX_CONTROL} control frames wait
      */
-    FairWriter(ChannelHandlerContext ctx, boolean masked, boolean zeroKey, Runnable overrun) {
-        this(ctx, masked, zeroKey, overrun, KernelQueue.of(ctx.channel()), new SocketDepth());
+    FairWriter(ChannelHandlerContext ctx, boolean masked, boolean zeroKey, Holder holder) {
+        this(ctx, masked, zeroKey, holder, KernelQueue.of(ctx.channel()), new SocketDepth());
     }
 
     FairWriter(
             ChannelHandlerContext ctx,
             boolean masked,
             boolean zeroKey,
-            Runnable overrun,
+            Holder holder,
             KernelQueue kernel,
             SocketDepth depth) {
         this.ctx = ctx;
         this.channel = ctx.channel();
         this.masked = masked;
         this.zeroKey = zeroKey;
-        this.overrun = overrun;
+        this.holder = holder;
         this.kernel = kernel;
         this.depth = depth;
     }
@@ -107,14 +137,17 @@ public final class FairWriter {
         return queue.queuedBytes();
     }
 
-    /** Memory that waits over all flows: payload and, so that many small frames count as what they are, their overhead. */
+    /**
+     * Memory that waits: payload of all flows and, so that many small frames count as what they are, their overhead, and
+     * control frames.
+     */
     public long heldBytes() {
-        return queue.heldBytes();
+        return queue.heldBytes() + controlBytes;
     }
 
-    /** Control frames waiting; the link is closed when {@link #MAX_CONTROL} do. */
-    public int controlFrames() {
-        return control.size();
+    /** Whether few enough control frames wait that more may be caused by somebody who cannot make the peer read them. */
+    public boolean takesControl() {
+        return controlBytes < CONTROL_HOLD_BACK;
     }
 
     public long framesOut() {
@@ -128,43 +161,76 @@ public final class FairWriter {
 
     /** Queues a control frame whose payload is one byte. */
     public void control(int type, int flowId, Reason reason) {
-        ByteBuf b = header(type, 0, flowId, 1);
-        b.writeByte(reason.code());
-        queueControl(b);
+        ByteBuf b = begin(type, 0, flowId, 1);
+        if (b != null) {
+            b.writeByte(reason.code());
+            end(b, 1);
+        }
     }
 
     /** Queues a control frame whose payload is one u32. */
     public void controlInt(int type, int flowId, long value) {
-        ByteBuf b = header(type, 0, flowId, 4);
-        b.writeInt((int) value);
-        queueControl(b);
+        ByteBuf b = begin(type, 0, flowId, 4);
+        if (b != null) {
+            b.writeInt((int) value);
+            end(b, 4);
+        }
     }
 
     /** Queues a control frame, ahead of all data. {@code payload} (ownership passes) is copied. */
     public void control(int type, int flags, int flowId, ByteBuf payload) {
-        ByteBuf b = header(type, flags, flowId, payload.readableBytes());
-        b.writeBytes(payload);
+        int n = payload.readableBytes();
+        ByteBuf b = begin(type, flags, flowId, n);
+        if (b != null) {
+            b.writeBytes(payload);
+            end(b, n);
+        }
         payload.release();
-        queueControl(b);
     }
 
-    private ByteBuf header(int type, int flags, int flowId, int payloadBytes) {
-        ByteBuf b = ctx.alloc().directBuffer(Frame.HEADER_LENGTH + payloadBytes);
+    /**
+     * Has {@code frame} queue its control frame when that can be written, which may be never. So what is told is the newest,
+     * and what waits for a peer that does not read is small. The caller bounds how many there are.
+     */
+    public void late(Runnable frame) {
+        if (!queue.isClosed()) {
+            late.add(frame);
+            schedule();
+        }
+    }
+
+    /** Where to write the payload of a control frame; null when there is no use for it. */
+    private @Nullable ByteBuf begin(int type, int flags, int flowId, int payloadBytes) {
+        if (queue.isClosed() || overrun) {
+            return null;
+        }
+        int n = Frame.HEADER_LENGTH + payloadBytes;
+        int whole = wsHeaderLength(n) + n;
+        ByteBuf b = controlTail;
+        if (b == null || whole > room(b)) {
+            b = ctx.alloc().directBuffer(Math.max(CONTROL_BUFFER, whole), RECORD + Frame.MAX_PAYLOAD);
+            control.add(b);
+            controlTail = b;
+            controlBytes += BUFFER_OVERHEAD;
+        }
+        controlBytes += whole;
+        appendWebSocketHeader(b, n);
         return writeFrameHeader(b, type, flags, flowId);
     }
 
-    private void queueControl(ByteBuf frame) {
-        if (queue.isClosed()) {
-            frame.release();
-            return;
+    /** The payload is written. */
+    private void end(ByteBuf b, int payloadBytes) {
+        int n = Frame.HEADER_LENGTH + payloadBytes;
+        mask(b, b.writerIndex() - n, n);
+        framesOut++;
+        if (controlBytes > controlAllowed) {
+            if (controlBytes > MAX_CONTROL || !holder.mayHold(controlBytes)) {
+                overrun = true; // not from here: whoever adds a frame does not expect the link to end meanwhile
+                ctx.executor().execute(holder::overrun);
+                return;
+            }
+            controlAllowed = controlBytes + CONTROL_STEP;
         }
-        if (control.size() >= MAX_CONTROL) {
-            frame.release();
-            overrun.run();
-            return;
-        }
-        control.add(frame);
-        controlBytes += frame.readableBytes();
         schedule();
     }
 
@@ -217,7 +283,11 @@ public final class FairWriter {
         // After a full turn, or when something was added during the last flush, while schedule() was held off.
         if (!draining
                 && channel.isWritable()
-                && (turn >= MAX_PER_TURN || !control.isEmpty() || queue.hasFlows() && !waitsForBandwidth())) {
+                && (turn >= MAX_PER_TURN
+                        || !control.isEmpty()
+                        || !late.isEmpty()
+                        || queue.owesCredit()
+                        || queue.hasFlows() && !waitsForBandwidth())) {
             schedule();
         }
     }
@@ -246,7 +316,8 @@ public final class FairWriter {
     /** Drops everything that waits. */
     void close() {
         queue.close();
-        for (ByteBuf b = control.poll(); b != null; b = control.poll()) {
+        late.clear();
+        for (ByteBuf b = nextControl(); b != null; b = nextControl()) {
             b.release();
         }
         if (pacer != null) {
@@ -256,22 +327,10 @@ public final class FairWriter {
     }
 
     private @Nullable ByteBuf nextRecord() {
-        ByteBuf record = null;
-        for (ByteBuf frame = control.peek(); frame != null; frame = control.peek()) {
-            int n = frame.readableBytes();
-            if (record == null) {
-                record = newRecord(n);
-            } else if (wsHeaderLength(n) + n > room(record)) {
-                return record;
-            }
-            control.poll();
-            controlBytes -= n;
-            framesOut++;
-            appendWebSocketHeader(record, n);
-            int at = record.writerIndex();
-            record.writeBytes(frame);
-            mask(record, at, n);
-            frame.release();
+        makeControl();
+        ByteBuf record = nextControl();
+        if (record != null && queue.hasFlows()) {
+            record.ensureWritable((int) Math.max(0, Math.min(room(record), queue.queuedBytes() + 4L * MAX_WS_HEADER)));
         }
         for (Outlet o = queue.next(); o != null; o = queue.next()) {
             if (pacer != null && !pacer.mayTake()) {
@@ -304,6 +363,33 @@ public final class FairWriter {
             taken(o, n);
         }
         return record;
+    }
+
+    /** What is said late is said now: until it fills the next record. */
+    private void makeControl() {
+        while (control.size() < 2) {
+            Outlet o;
+            Runnable frame;
+            if ((frame = late.poll()) != null) {
+                frame.run();
+            } else if ((o = queue.nextOwing()) != null) {
+                controlInt(Frame.CREDIT, o.flowId, o.takeOwed());
+            } else {
+                return;
+            }
+        }
+    }
+
+    private @Nullable ByteBuf nextControl() {
+        ByteBuf b = control.poll();
+        if (b != null) {
+            controlBytes -= b.readableBytes() + BUFFER_OVERHEAD;
+            controlAllowed = Math.max(CONTROL_STEP, controlBytes + CONTROL_STEP);
+            if (b == controlTail) {
+                controlTail = null;
+            }
+        }
+        return b;
     }
 
     /** Writes the headers into the bytes before the payload, or returns null when there is no room. */
@@ -340,7 +426,7 @@ public final class FairWriter {
 
     private ByteBuf newRecord(int frameBytes) {
         ByteBufAllocator alloc = ctx.alloc();
-        long waiting = frameBytes + controlBytes + queue.queuedBytes() + 64;
+        long waiting = frameBytes + queue.queuedBytes() + 64;
         int capacity = (int) Math.min(RECORD, waiting + 4L * MAX_WS_HEADER);
         return alloc.directBuffer(Math.max(capacity, frameBytes + MAX_WS_HEADER), RECORD + Frame.MAX_PAYLOAD);
     }

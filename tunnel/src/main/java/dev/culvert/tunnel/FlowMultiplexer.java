@@ -1,9 +1,11 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.tunnel.limit.IdTable;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandler;
-import io.netty.util.collection.IntObjectHashMap;
 import java.util.ArrayList;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -19,13 +21,17 @@ public final class FlowMultiplexer implements FrameReceiver {
     /** Most flows on one link: a full port scan of a host, and as many more. */
     public static final int MAX_FLOWS = 131_072;
 
+    /** How long flows of a link that is down are ended in one turn of the loop. */
+    private static final long END_SLICE_NANOS = 1_000_000;
+
     private final FlowListener listener;
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
-    private final IntObjectHashMap<Object> flows = new IntObjectHashMap<>(); // LinkFlow or IncomingFlow
+    private final IdTable<Object> flows = new IdTable<>(); // LinkFlow or IncomingFlow
     private final ArrayList<LinkFlow> touched = new ArrayList<>();
     private @Nullable Link link;
     private int nextId = 1;
     private boolean draining;
+    private byte @Nullable [] toAnnounce; // the newest that could not be written yet
     private long unknownFrames;
     private long droppedDatagrams;
 
@@ -85,9 +91,15 @@ public final class FlowMultiplexer implements FrameReceiver {
             throw new IllegalArgumentException("cannot announce: " + json.length + " bytes of JSON, most is "
                     + Frame.MAX_PAYLOAD + "; join routes into larger prefixes");
         }
-        ByteBuf b = link().channel().alloc().buffer(json.length);
-        b.writeBytes(json);
-        link().writer().control(Frame.ANNOUNCE, 0, 0, b);
+        boolean waits = toAnnounce != null;
+        toAnnounce = json;
+        if (!waits) {
+            link().writer().late(() -> {
+                byte[] newest = Objects.requireNonNull(toAnnounce);
+                toAnnounce = null;
+                link().writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(newest));
+            });
+        }
     }
 
     /**
@@ -95,16 +107,19 @@ public final class FlowMultiplexer implements FrameReceiver {
      * the answer has come. A datagram flow may be written to at once.
      *
      * @param handler added to the flow's pipeline
-     * @throws IllegalStateException when the link is down or {@link #MAX_FLOWS} exist: ask {@link #canOpen()} first
+     * @throws IllegalStateException when the link is down, {@link #MAX_FLOWS} exist, or the other side does not read: ask
+     *     {@link #canOpen()} first
      */
     public LinkFlow open(OpenRequest request, ChannelHandler handler) {
         if (!canOpen()) {
-            throw new IllegalStateException(
-                    "cannot open a flow: " + (isUp() ? MAX_FLOWS + " exist" : "the link is down"));
+            throw new IllegalStateException("cannot open a flow: "
+                    + (!isUp()
+                            ? "the link is down"
+                            : flows.size() < MAX_FLOWS ? "the other side does not read" : MAX_FLOWS + " exist"));
         }
         int id = freeId();
         LinkFlow flow = new LinkFlow(this, id, request, false);
-        flows.put(key(id), flow);
+        flows.put(id, flow);
         flow.pipeline().addLast(handler);
         ByteBuf b = link().channel().alloc().directBuffer(128);
         new OpenRequest(
@@ -123,21 +138,21 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     public boolean canOpen() {
-        return isUp() && flows.size() < MAX_FLOWS;
+        return isUp() && flows.size() < MAX_FLOWS && link().writer().takesControl();
     }
 
     private int freeId() {
         int side = link().role() == Link.Role.WEBSOCKET_SERVER ? Frame.SERVER_OPENED : 0;
         do {
             nextId = (nextId + 1) & 0x7fff_ffff;
-        } while (nextId == 0 || flows.containsKey(key(nextId | side)));
+        } while (nextId == 0 || flows.contains(nextId | side));
         return nextId | side;
     }
 
     @Nullable
     LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler) {
         LinkFlow flow = new LinkFlow(this, id, request, true);
-        flows.put(key(id), flow);
+        flows.put(id, flow);
         flow.pipeline().addLast(handler);
         // OPENED goes first: whatever the handler writes when it becomes active comes after it.
         ByteBuf b = link().channel().alloc().directBuffer(8);
@@ -149,7 +164,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     void refused(int id, ByteBuf payload) {
-        flows.remove(key(id));
+        flows.remove(id);
         if (isUp()) {
             link().writer().control(Frame.REFUSED, 0, id, payload);
         } else {
@@ -157,16 +172,8 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
-    /**
-     * Ids are counted up, and IntObjectHashMap uses keys as they are: they would lie in one run, through all of which each
-     * removal goes. Multiplying by an odd number (2^32 divided by the golden ratio) scatters them, each to its own key.
-     */
-    private static int key(int id) {
-        return id * 0x9E3779B9;
-    }
-
     void forget(LinkFlow flow) {
-        flows.remove(key(flow.flowId()));
+        flows.remove(flow.flowId());
     }
 
     // ---- FrameReceiver ----
@@ -181,7 +188,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) throws ProtocolException {
         boolean passedOn = false;
         try {
-            Object flow = flowId == 0 ? null : flows.get(key(flowId));
+            Object flow = flowId == 0 ? null : flows.get(flowId);
             switch (type) {
                 case Frame.OPEN -> open(link, flowId, payload);
                 case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
@@ -212,7 +219,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             throw new ProtocolException(
                     "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not the sender's to choose");
         }
-        if (flows.containsKey(key(flowId))) {
+        if (flows.contains(flowId)) {
             throw new ProtocolException("OPEN of flow " + Integer.toUnsignedString(flowId) + ", which exists");
         }
         IncomingFlow flow = new IncomingFlow(this, flowId, OpenRequest.decode(payload));
@@ -220,13 +227,13 @@ public final class FlowMultiplexer implements FrameReceiver {
             flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        flows.put(key(flowId), flow);
+        flows.put(flowId, flow);
         listener.onOpen(flow);
     }
 
     private void pending(IncomingFlow flow, int type, int flowId) {
         if (type == Frame.RESET) {
-            flows.remove(key(flowId));
+            flows.remove(flowId);
             flow.abandon();
         } else {
             // A stream's opener waits for OPENED. Datagrams may come early; until the agent is ready they are lost,
@@ -300,15 +307,25 @@ public final class FlowMultiplexer implements FrameReceiver {
     public void linkDown(Link link, String why) {
         log.debug("link down: {}", why);
         batchComplete(link);
-        for (Object flow : flows.values().toArray()) {
+        endFlows(why);
+        listener.linkDown(this, why);
+    }
+
+    /** A hundred thousand flows, and what each means to a relay, a socket, a stack, would hold everybody else up for long. */
+    private void endFlows(String why) {
+        long start = System.nanoTime();
+        for (Object flow = flows.removeAny(); flow != null; flow = flows.removeAny()) {
             if (flow instanceof LinkFlow f) {
                 f.linkLost(why);
             } else if (flow instanceof IncomingFlow f) {
                 f.abandon();
             }
+            if (System.nanoTime() - start > END_SLICE_NANOS) {
+                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
+                link().eventLoop().schedule(() -> endFlows(why), 0, TimeUnit.NANOSECONDS);
+                return;
+            }
         }
-        flows.clear();
-        listener.linkDown(this, why);
     }
 
     /** Path round trip for window growth: our link's and what the other side said of its own. */

@@ -19,6 +19,11 @@ public interface FrameReceiver {
     /** All frames of one read have been delivered. */
     void batchComplete(Link link);
 
+    /** Whether more control frames may wait for the link's peer, which does not read; if not the link is closed. */
+    default boolean mayHold(Link link) {
+        return true;
+    }
+
     /** The link is gone, once; {@code why} is one line for people. */
     void linkDown(Link link, String why);
 }

@@ -58,6 +58,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private @Nullable FairWriter writer;
     private @Nullable WebSocketDecoder decoder;
     private @Nullable ScheduledFuture<?> heartbeat;
+    private boolean pongs; // written and not flushed
     private boolean closing;
     private boolean down;
     private @Nullable String downReason;
@@ -191,7 +192,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
         this.ctx = ctx;
-        writer = new FairWriter(ctx, role == Role.WEBSOCKET_CLIENT, secure, this::overrun);
+        writer = new FairWriter(ctx, role == Role.WEBSOCKET_CLIENT, secure, new Waiting());
         decoder = new WebSocketDecoder(ctx.alloc(), role == Role.WEBSOCKET_SERVER, new Incoming(ctx));
         if (ctx.channel().isActive()) {
             up(ctx);
@@ -250,8 +251,17 @@ public final class Link extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private void overrun() {
-        close(1008, "peer does not read: " + FairWriter.MAX_CONTROL + " control frames wait for it");
+    /** What waits for a peer that does not read. */
+    private final class Waiting implements FairWriter.Holder {
+        @Override
+        public boolean mayHold(int controlBytes) {
+            return receiver.mayHold(Link.this);
+        }
+
+        @Override
+        public void overrun() {
+            close(1008, "peer does not read: too much waits for it");
+        }
     }
 
     @Override
@@ -285,6 +295,10 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (pongs) {
+            pongs = false;
+            ctx.flush();
+        }
         if (!down) {
             receiver.batchComplete(this);
         }
@@ -377,7 +391,8 @@ public final class Link extends ChannelInboundHandlerAdapter {
             body.readBytes(echo);
             ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
             writeControl(pong, WebSocketDecoder.OP_PONG, 0, echo, echo.length);
-            ctx.writeAndFlush(pong, ctx.voidPromise());
+            ctx.write(pong, ctx.voidPromise());
+            pongs = true;
         }
 
         @Override

@@ -166,6 +166,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     void receiveCredit(long bytes) throws ProtocolException {
+        if (bytes == 0) {
+            return;
+        }
         sendCredit += bytes;
         if (sendCredit > 0x7fff_ffffL) {
             throw new ProtocolException("CREDIT adds up to " + sendCredit + " bytes for flow "
@@ -254,9 +257,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
                 inbound == null || inbound.isEmpty(),
                 eventLoop().ticker().nanoTime(),
                 mux.pathRttNanos(otherRttMicros));
-        if (credit > 0) {
-            mux.link().writer().controlInt(Frame.CREDIT, flowId, credit);
-        }
+        outlet.grant(credit);
     }
 
     void receiveFin() throws ProtocolException {

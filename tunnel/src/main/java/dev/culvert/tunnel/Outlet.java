@@ -47,15 +47,31 @@ public final class Outlet {
     private int queuedBytes;
     private boolean closed;
 
-    // The queue's own: places in its two lines, and deficit.
+    /** Credit that the peer is to be told of: not an event but a state, so one number, however often it is granted. */
+    private int owed;
+
+    // The queue's own: places in its lines, and deficit.
+    @Nullable
+    Outlet prevNew;
+
     @Nullable
     Outlet nextNew;
 
     @Nullable
+    Outlet prevOld;
+
+    @Nullable
     Outlet nextOld;
+
+    @Nullable
+    Outlet prevOwing;
+
+    @Nullable
+    Outlet nextOwing;
 
     boolean isNew;
     boolean isOld;
+    boolean owing;
     int deficit;
 
     Outlet(int flowId, FairQueue queue, @Nullable Listener listener) {
@@ -150,10 +166,32 @@ public final class Outlet {
         return true;
     }
 
+    /**
+     * Tells the link's peer in a CREDIT frame that it may send so many bytes more in this flow, as soon as one can be
+     * written, together with what else has been granted until then.
+     */
+    public void grant(long bytes) {
+        if (bytes <= 0 || closed || queue.isClosed()) {
+            return;
+        }
+        owed = (int)
+                Math.min(owed + bytes, Integer.MAX_VALUE); // more only of a peer that sends what it was not told of
+        if (!owing) {
+            queue.owes(this);
+        }
+    }
+
+    int takeOwed() {
+        int n = owed;
+        owed = 0;
+        return n;
+    }
+
     /** Drops what waits and refuses more. */
     public void close() {
         closed = true;
         clear();
+        queue.forget(this);
     }
 
     private void clear() {

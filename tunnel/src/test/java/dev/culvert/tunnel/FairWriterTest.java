@@ -197,6 +197,66 @@ class FairWriterTest {
         assertThat(writer.framesOut()).isGreaterThanOrEqualTo(10);
     }
 
+    /** However often credit is granted, one number waits for each flow; and what is granted meanwhile is added to it. */
+    @Test
+    void creditThatWaitsIsOneNumberForEachFlow() {
+        peer.gate.shut();
+        Outlet one = writer.outlet(1, null);
+        Outlet two = writer.outlet(2, null);
+        Outlet gone = writer.outlet(3, null);
+        long before = writer.heldBytes();
+        for (int i = 0; i < 100_000; i++) {
+            one.grant(10);
+            one.grant(0);
+            gone.grant(1);
+        }
+        two.grant(Integer.MAX_VALUE);
+        two.grant(Integer.MAX_VALUE);
+        writer.outlet(4, null).grant(0);
+        gone.close();
+        gone.grant(5);
+        assertThat(writer.heldBytes()).isEqualTo(before);
+        peer.gate.open();
+        List<RawPeer.Message> frames = peer.takeFrames();
+        assertThat(frames).allMatch(m -> m.type() == Frame.CREDIT);
+        assertThat(frames.stream()
+                        .map(m -> List.of(m.flowId(), m.payload().getInt(0)))
+                        .toList())
+                .containsExactly(List.of(1, 1_000_000), List.of(2, Integer.MAX_VALUE));
+        one.grant(7);
+        assertThat(peer.takeFrames())
+                .singleElement()
+                .satisfies(m -> assertThat(m.payload().getInt(0)).isEqualTo(7));
+    }
+
+    /** What says itself late is asked when it can be written: after what waits, before credit and data. */
+    @Test
+    void whatIsSaidLateIsAskedWhenItCanBeWritten() {
+        peer.gate.shut();
+        Outlet o = writer.outlet(1, null);
+        fill(o, 1, 100);
+        o.grant(1);
+        int[] asked = {0};
+        writer.late(() -> {
+            asked[0]++;
+            writer.control(Frame.DRAIN, 0);
+        });
+        writer.late(() -> asked[0]++); // has nothing to say any more
+        writer.control(Frame.RESET, 9, Reason.IDLE);
+        peer.channel.runPendingTasks();
+        assertThat(asked[0]).isZero();
+        peer.gate.open();
+        assertThat(peer.takeFrames().stream().map(RawPeer.Message::type))
+                .containsExactly(Frame.RESET, Frame.DRAIN, Frame.CREDIT, Frame.DATA);
+        assertThat(asked[0]).isEqualTo(2);
+        peer.gate.shut();
+        writer.late(() -> asked[0]++);
+        peer.link.close(1000, "bye");
+        writer.late(() -> asked[0]++);
+        peer.channel.runPendingTasks();
+        assertThat(asked[0]).isEqualTo(2);
+    }
+
     /** What a peer that sends one byte a frame can make us hold is bounded by its credit, not multiplied by it. */
     @Test
     void smallDataFramesThatWaitAreGathered() {

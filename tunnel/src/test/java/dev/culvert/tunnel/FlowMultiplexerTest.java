@@ -192,7 +192,7 @@ class FlowMultiplexerTest {
             pair.server.link.drain("restart\u0007 soon");
             pair.client.mux.announce(new Announcement.Agent("i-1", "0.1", List.of("10.0.0.0/8"), true));
             pair.pump();
-            assertThat(pair.client.drains).containsExactly("restart? soon");
+            assertThat(pair.client.drains).containsExactly("restart\u0007 soon");
             assertThat(pair.client.mux.isDraining()).isTrue();
             assertThat(pair.server.announced).singleElement().asString().contains("\"10.0.0.0/8\"");
             assertThat(pair.client.ups).isEqualTo(1);
@@ -231,14 +231,86 @@ class FlowMultiplexerTest {
     @Test
     void aPeerThatMakesUsQueueControlFramesAndDoesNotReadIsCutOff() {
         peer.gate.shut();
-        ByteBuf pings = Unpooled.buffer();
-        ByteBuf ping = peer.message(0x82, RawPeer.frame(Frame.PING, 0, 0, new byte[8]));
-        for (int i = 0; i <= FairWriter.MAX_CONTROL; i++) {
-            pings.writeBytes(ping.duplicate());
-        }
-        peer.send(pings);
+        int pong = 2 + Frame.HEADER_LENGTH + 8;
+        pings(FairWriter.MAX_CONTROL / pong - 30_000);
+        assertThat(peer.link.isDown()).isFalse();
+        pings(30_000);
         assertThat(peer.link.isDown()).isTrue();
         peer.advance(1_000);
         assertThat(peer.channel.isOpen()).isFalse();
+    }
+
+    private void pings(int n) {
+        ByteBuf pings = Unpooled.buffer();
+        ByteBuf ping = peer.message(0x82, RawPeer.frame(Frame.PING, 0, 0, new byte[8]));
+        for (int i = 0; i < n; i++) {
+            pings.writeBytes(ping.duplicate());
+        }
+        peer.send(pings);
+    }
+
+    /** What an agent's answers take is counted in bytes: refusals with long texts are as much as many without. */
+    @Test
+    void longRefusalsCountAsWhatTheyAre() {
+        peer.gate.shut();
+        int sent = 0;
+        byte[] open = open(tcp());
+        while (!peer.link.isDown()) {
+            peer.sendFrame(Frame.OPEN, 0, ++sent, open);
+            incoming.remove().refuse(Reason.PROHIBITED, "x".repeat(200));
+            peer.channel.runPendingTasks();
+        }
+        assertThat(sent).isBetween(FairWriter.MAX_CONTROL / 230, FairWriter.MAX_CONTROL / 200);
+    }
+
+    @Test
+    void whoOpensFlowsStopsWhileTheOtherSideDoesNotRead() {
+        peer.gate.shut();
+        int flows = 0;
+        while (mux.canOpen()) {
+            mux.open(LinkPair.request(tcp()), new FlowRecorder());
+            flows++;
+        }
+        assertThat(flows).isBetween(1_000, 20_000);
+        assertThatThrownBy(() -> mux.open(LinkPair.request(tcp()), new FlowRecorder()))
+                .hasMessageContaining("the other side does not read");
+        assertThat(peer.link.isDown()).isFalse();
+        peer.gate.open();
+        peer.channel.runPendingTasks();
+        assertThat(mux.canOpen()).isTrue();
+    }
+
+    @Test
+    void ofAnnouncementsOnlyTheNewestWaits() {
+        peer.gate.shut();
+        for (int i = 0; i < 10_000; i++) {
+            mux.announce(new Announcement.Agent("i" + i, null, List.of("10.0.0.0/8"), false));
+        }
+        assertThat(peer.link.writer().heldBytes()).isLessThan(1_000);
+        peer.gate.open();
+        assertThat(peer.takeFrames()).singleElement().satisfies(m -> {
+            assertThat(m.type()).isEqualTo(Frame.ANNOUNCE);
+            assertThat(m.payload().toString(java.nio.charset.StandardCharsets.UTF_8))
+                    .contains("i9999");
+        });
+    }
+
+    /** In slices, so that other links of the loop have their turn meanwhile; and each of them once. */
+    @Test
+    void manyFlowsEndWithTheirLink() {
+        byte[] open = open(tcp());
+        ByteBuf many = Unpooled.buffer();
+        int flows = 8_000; // more than one turn
+        for (int i = 1; i <= flows; i++) {
+            many.writeBytes(peer.message(0x82, RawPeer.frame(Frame.OPEN, 0, i, open)));
+        }
+        peer.send(many);
+        int[] abandoned = {0};
+        incoming.forEach(f -> f.onAbandoned(() -> abandoned[0]++));
+        peer.link.close(1000, "bye");
+        for (int i = 0; mux.flowCount() > 0 && i < flows; i++) {
+            peer.advance(1);
+        }
+        assertThat(abandoned[0]).isEqualTo(flows);
     }
 }

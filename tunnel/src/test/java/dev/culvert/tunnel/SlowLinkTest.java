@@ -68,7 +68,21 @@ class SlowLinkTest {
         }
         assertThat(depth.isShallow()).isTrue();
         EventLoops.limitDepth(channel, depth.bytes());
-        writer = new FairWriter(channel.pipeline().firstContext(), false, true, () -> {}, kernel, depth);
+        writer = new FairWriter(
+                channel.pipeline().firstContext(),
+                false,
+                true,
+                new FairWriter.Holder() {
+                    @Override
+                    public boolean mayHold(int controlBytes) {
+                        return true;
+                    }
+
+                    @Override
+                    public void overrun() {}
+                },
+                kernel,
+                depth);
     }
 
     @AfterEach

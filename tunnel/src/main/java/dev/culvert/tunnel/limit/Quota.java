@@ -42,9 +42,22 @@ public final class Quota<K> {
      * @return whether it was taken; then it must be {@linkplain #give given} back, once
      */
     public synchronized boolean take(K holder, long amount) {
+        return take(holder, amount, each);
+    }
+
+    /**
+     * Like {@link #take}, but no holder gets more than is then left for all others (the dynamic threshold of Choudhury and
+     * Hahne, IEEE/ACM Transactions on Networking 6(2), 1998): one alone gets half of all, each of ten gets an eleventh,
+     * and an eleventh is left for the next.
+     */
+    public synchronized boolean takeShare(K holder, long amount) {
+        return take(holder, amount, Math.min(each, all - total - amount));
+    }
+
+    private boolean take(K holder, long amount, long most) {
         Held held = holders.get(holder);
         long before = held == null ? 0 : held.amount;
-        if (amount > all - total || amount > each - before) {
+        if (amount > all - total || amount > most - before) {
             return false;
         }
         if (amount > 0) {

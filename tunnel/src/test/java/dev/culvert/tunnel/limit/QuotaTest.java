@@ -45,4 +45,27 @@ class QuotaTest {
         quota.give("a", 2);
         assertThatThrownBy(() -> quota.give("a", 2)).isInstanceOf(IllegalStateException.class);
     }
+
+    /** Whoever comes later finds as much as the largest has; nobody can take all. */
+    @Test
+    void noShareIsLargerThanWhatIsLeft() {
+        Quota<String> shared = new Quota<>(1_200, 400);
+        int taken = 0;
+        while (shared.takeShare("a", 1)) {
+            taken++;
+        }
+        assertThat(taken).isEqualTo(400); // each
+        for (String holder : new String[] {"b", "c", "d"}) {
+            while (shared.takeShare(holder, 1)) {
+                taken++;
+            }
+        }
+        assertThat(shared.of("b")).isEqualTo(400);
+        assertThat(shared.of("c")).isEqualTo(200);
+        assertThat(shared.of("d")).isEqualTo(100);
+        assertThat(shared.takeShare("b", 1)).isFalse();
+        assertThat(shared.takeShare("e", 50)).isTrue();
+        assertThat(shared.takeShare("f", 51)).isFalse();
+        assertThat(shared.takeShare("f", Long.MAX_VALUE)).isFalse();
+    }
 }
