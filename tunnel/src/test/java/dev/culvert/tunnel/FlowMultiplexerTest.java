@@ -192,7 +192,7 @@ class FlowMultiplexerTest {
             pair.server.link.drain("restart\u0007 soon");
             pair.client.mux.announce(new Announcement.Agent("i-1", "0.1", List.of("10.0.0.0/8"), true));
             pair.pump();
-            assertThat(pair.client.drains).containsExactly("restart\u0007 soon");
+            assertThat(pair.client.drains).containsExactly("restart\\u0007 soon");
             assertThat(pair.client.mux.isDraining()).isTrue();
             assertThat(pair.server.announced).singleElement().asString().contains("\"10.0.0.0/8\"");
             assertThat(pair.client.ups).isEqualTo(1);
