@@ -77,14 +77,14 @@ final class ArchitectureTest {
     }
 
     @Test
-    void agentKnowsTunnelAndTokenAndOfTheDeviceLayerIcmpOnly() {
+    void agentKnowsTunnelAndTokenAndOfTheDeviceLayerDatagramsOnly() {
         knowsOnly("agent", "tunnel", "token", "tun", "command").check(house);
         noClasses()
                 .that()
                 .resideInAPackage("dev.culvert.agent..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("dev.culvert.tun..")
-                        .and(not(nameMatching("dev\\.culvert\\.tun\\.(Ping|Icmp|HopLimited).*"))))
+                        .and(not(nameMatching("dev\\.culvert\\.tun\\.(Ping|Icmp|Datagram).*"))))
                 .check(house);
     }
 

@@ -102,6 +102,7 @@ final class StatusLineTest {
             }
         }
         columns = 80;
+        line.show(status(true));
         bytes.reset();
         line.show(status(true));
         assertThat(written())
