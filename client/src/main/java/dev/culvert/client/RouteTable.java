@@ -184,6 +184,9 @@ final class RouteTable {
 
         private void ask(Route w) {
             String name = w.agent();
+            if (announced.agents().isEmpty()) {
+                return; // that nobody is there is said elsewhere
+            }
             if (name != null && !announced.agents().containsKey(name)) {
                 problems.add(wanted.label(w) + ": "
                         + (grants.mentions(name)
