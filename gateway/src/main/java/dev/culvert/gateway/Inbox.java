@@ -8,6 +8,8 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What other threads have for the links of one event loop. A loop runs whatever is executed on it before its sockets have
@@ -28,6 +30,8 @@ final class Inbox implements Runnable {
             }
         }
     }
+
+    private static final Logger log = LoggerFactory.getLogger(Inbox.class);
 
     private static final long SLICE_NANOS = 1_000_000;
 
@@ -81,6 +85,9 @@ final class Inbox implements Runnable {
         for (Item item = items.poll(); item != null; item = items.poll()) {
             try {
                 item.task.run();
+            } catch (RuntimeException e) {
+                // A bug; but what the others have to do here must not end with it.
+                log.error("something handed over to an event loop failed", e);
             } finally {
                 item.settle();
             }
