@@ -24,7 +24,7 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         subcommands = HolderKeyCommand.class,
         footerHeading =
-                "%nExit codes: 1 it failed (also: the gateway refuses the token), 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
+                "%nExit codes: 1 it failed (also: the gateway refuses the token), 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n",
         footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
 public final class AgentCommand implements Callable<Integer> {
     /** Closing the links takes less than this. */

@@ -71,8 +71,8 @@ final class EchoSessions {
         } catch (PingUnavailableException e) {
             log.warn("ping will not work through this agent: {}", e.getMessage());
             return false;
-        } catch (LinkageError | RuntimeException e) {
-            log.warn("ping will not work through this agent: {}", e.toString());
+        } catch (RuntimeException e) { // Netty wraps what the system says
+            log.warn("ping will not work through this agent: {}", DialErrors.words(e));
             return false;
         }
     }

@@ -16,6 +16,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.DefaultChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.local.LocalChannel;
 import io.netty.util.concurrent.Future;
 import java.net.ConnectException;
@@ -42,8 +43,25 @@ final class TcpDialer {
     /** Of these for one client, so that one client's black holes do not stop another's flows. */
     static final int MAX_DIALS_PER_CLIENT = 2048;
 
-    /** What a socket may have waiting for a slow LAN host, beside the kernel's own buffer. */
-    private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(128 << 10, 256 << 10);
+    /**
+     * What a socket may have waiting for a slow LAN host, beside the kernel's own buffer, which is megabytes and what keeps a
+     * fast one busy. A client can have thousands of flows to hosts that do not read, so this is as little as a turn brings.
+     */
+    private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(32 << 10, 64 << 10);
+
+    /**
+     * Keep-alive on the LAN (RFC 9293 section 3.8.4): a host that died is noticed within half a minute. The client's stack
+     * answers its application's own probes, so nobody but the agent would notice, and Linux's defaults take two hours and
+     * eleven minutes. What it costs an idle connection is two packets of the LAN in 15 s; what a host costs that sleeps for
+     * half a minute are its connections, as with most programs that set a keep-alive themselves.
+     */
+    private static final int KEEP_ALIVE_IDLE_SECONDS = 15;
+
+    /** Between probes that are not answered. */
+    private static final int KEEP_ALIVE_INTERVAL_SECONDS = 5;
+
+    /** So many unanswered probes are a dead host: one may be lost, and one asked for while ARP was not done. */
+    private static final int KEEP_ALIVE_PROBES = 3;
 
     private final EventLoop loop;
     private final SocketBudget budget;
@@ -133,7 +151,7 @@ final class TcpDialer {
             if (!budget.take(client, SocketBudget.Kind.TCP)) {
                 return new DefaultChannelPromise(new LocalChannel(), loop).setFailure(new NoSocketException());
             }
-            ChannelFuture dial = new Bootstrap()
+            Bootstrap bootstrap = new Bootstrap()
                     .group(loop)
                     .channel(EventLoops.socketChannel())
                     .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 0) // the race has a deadline
@@ -143,8 +161,14 @@ final class TcpDialer {
                     .option(ChannelOption.SO_KEEPALIVE, true)
                     .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
                     .option(ChannelOption.RECVBUF_ALLOCATOR, EventLoops.bulkReads())
-                    .handler(new Silent())
-                    .connect(address);
+                    .handler(new Silent());
+            if (EventLoops.isEpoll()) {
+                bootstrap
+                        .option(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_SECONDS)
+                        .option(EpollChannelOption.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_SECONDS)
+                        .option(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+            }
+            ChannelFuture dial = bootstrap.connect(address);
             Channel channel = dial.channel();
             if (channel.isOpen()) {
                 channel.closeFuture().addListener(f -> budget.give(client, SocketBudget.Kind.TCP));

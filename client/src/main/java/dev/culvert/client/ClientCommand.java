@@ -14,7 +14,8 @@ import picocli.CommandLine.Spec;
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
         subcommands = {UpCommand.class, ListCommand.class, DownCommand.class, HolderKeyCommand.class},
-        footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n")
+        footerHeading =
+                "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n")
 public final class ClientCommand implements Runnable {
     @Spec
     CommandSpec spec = CommandSpec.create();

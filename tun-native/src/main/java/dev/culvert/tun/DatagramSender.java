@@ -4,7 +4,6 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.unix.Socket;
 import java.io.IOException;
@@ -32,7 +31,7 @@ public final class DatagramSender {
 
     /** Whether this system can; elsewhere there is nothing to construct. */
     public static boolean isAvailable() {
-        return Epoll.isAvailable();
+        return NativeLibraries.areLoaded();
     }
 
     /**

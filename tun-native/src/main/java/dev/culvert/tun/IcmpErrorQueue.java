@@ -6,7 +6,6 @@ import com.sun.jna.Pointer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -93,7 +92,7 @@ public final class IcmpErrorQueue {
 
     /** Whether this system has error queues; elsewhere there is nothing to construct. */
     public static boolean isAvailable() {
-        return Epoll.isAvailable() && Native.POINTER_SIZE == 8;
+        return NativeLibraries.areLoaded() && Native.POINTER_SIZE == 8;
     }
 
     /**

@@ -3,7 +3,6 @@ package dev.culvert.tun;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
-import io.netty.channel.epoll.Epoll;
 import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -59,11 +58,10 @@ final class LinuxTun implements UnixTunDevice {
     }
 
     static LinuxTun open(TunConfig config) throws TunException {
-        if (!Epoll.isAvailable()) {
+        String problem = NativeLibraries.problem();
+        if (problem != null) {
             // Not only the channel needs the natives: the descriptor is closed through them.
-            throw new TunException("open tun " + config.name() + ": Netty's epoll library does not load: "
-                    + Epoll.unavailabilityCause() + "; have netty-transport-native-epoll for this machine in the class"
-                    + " path, and a java.io.tmpdir that is not mounted noexec");
+            throw new TunException("open tun " + config.name() + ": " + problem);
         }
         boolean given = config.existingFd().isPresent();
         int fd = given ? config.existingFd().getAsInt() : openCloneDevice(config.name());

@@ -4,7 +4,6 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -47,10 +46,9 @@ public final class PingSockets {
      * @throws PingUnavailableException if the process may neither
      */
     public static EpollDatagramChannel open(boolean ipv6) throws PingUnavailableException {
-        if (!Epoll.isAvailable()) {
-            throw new PingUnavailableException("open an echo socket: Netty's epoll library does not load: "
-                    + Epoll.unavailabilityCause()
-                    + "; have netty-transport-native-epoll for this machine in the class path");
+        String problem = NativeLibraries.problem();
+        if (problem != null) {
+            throw new PingUnavailableException("open an echo socket: " + problem);
         }
         int family = ipv6 ? LibC.AF_INET6 : LibC.AF_INET;
         int protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
