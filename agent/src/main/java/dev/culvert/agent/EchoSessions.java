@@ -10,6 +10,7 @@ import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -72,7 +73,7 @@ final class EchoSessions {
             log.warn("ping will not work through this agent: {}", e.getMessage());
             return false;
         } catch (RuntimeException e) { // Netty wraps what the system says
-            log.warn("ping will not work through this agent: {}", DialErrors.words(e));
+            log.warn("ping will not work through this agent: {}", NetworkError.words(e));
             return false;
         }
     }

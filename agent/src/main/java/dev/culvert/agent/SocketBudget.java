@@ -1,6 +1,7 @@
 package dev.culvert.agent;
 
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.util.HashMap;
@@ -240,7 +241,7 @@ final class SocketBudget {
                 longest.makeRoom();
             }
         }
-        warn(DialErrors.words(cause));
+        warn(NetworkError.words(cause));
     }
 
     private void warn(String why) {

@@ -100,13 +100,13 @@ final class TcpDialer {
             if (race.isSuccess()) {
                 join(flow, race.getNow());
             } else if (!race.isCancelled()) {
-                refuse(flow, race.cause());
+                refuse(flow, race.cause(), permitted.get(0));
             }
         });
     }
 
-    private void refuse(IncomingFlow flow, Throwable cause) {
-        Reason reason = cause instanceof NoSocketException ? Reason.OVERLOADED : DialErrors.reason(cause);
+    private void refuse(IncomingFlow flow, Throwable cause, InetAddress address) {
+        Reason reason = cause instanceof NoSocketException ? Reason.OVERLOADED : DialErrors.reason(cause, address);
         if (reason == Reason.UNSPECIFIED) {
             reason = Reason.HOST_UNREACHABLE;
         } else if (reason == Reason.OVERLOADED && !(cause instanceof NoSocketException)) {

@@ -29,7 +29,7 @@ final class AgentMachineIT {
     static void start() throws Exception {
         LanServices.start(lab);
         lab.startGateway();
-        lab.must(lab.office, "ip", "link", "add", "other", "type", "dummy");
+        lab.must(lab.office, "ip", "link", "add", "other", "type", "veth", "peer", "name", "end");
         lab.must(lab.office, "ip", "addr", "add", OTHER_NETWORK + "/24", "dev", "other");
         lab.must(lab.office, "ip", "link", "set", "other", "up");
         Path token = lab.agentToken(
