@@ -268,6 +268,11 @@ final class ClientLink extends SwitchedLink {
             refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
+        String limit = usage == null ? null : usage.asks(rights.limits(), System.nanoTime());
+        if (limit != null) { // before it is judged: who is denied is to be slowed most of all
+            limited(flowId, record, d, agentName, limit);
+            return;
+        }
         Judgement judgement = rights.judge(agentName, d, questions);
         if (judgement == Judgement.NOT_NOW) {
             registry.counters.limited.increment();
@@ -289,7 +294,7 @@ final class ClientLink extends SwitchedLink {
             refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
-        String limit = usage == null ? null : usage.begin(rights.limits(), System.nanoTime());
+        limit = usage == null ? null : usage.begin(rights.limits());
         if (limit == null && !registry.clientFlows.takeShare(name, 1)) {
             limit = registry.clientFlows.of(name) + " flows of this client, and no room for more";
             if (usage != null) {
@@ -297,12 +302,7 @@ final class ClientLink extends SwitchedLink {
             }
         }
         if (limit != null) {
-            registry.counters.limited.increment();
-            record.refused(Reason.OVERLOADED);
-            if (usage != null && usage.mayLog()) {
-                log.info("{} refused {} through '{}': {}", this, d, agentName, limit);
-            }
-            refuse(flowId, Reason.OVERLOADED, limit);
+            limited(flowId, record, d, agentName, limit);
             return;
         }
         record.takenBy(agent.holder, agent.instance());
@@ -325,6 +325,15 @@ final class ClientLink extends SwitchedLink {
             agentHalf.close(); // its loop has ended
             agentCannot(half, agentHalf, Reason.NO_AGENT);
         }
+    }
+
+    private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {
+        registry.counters.limited.increment();
+        record.refused(Reason.OVERLOADED);
+        if (usage != null && usage.mayLog()) {
+            log.info("{} refused {} through '{}': {}", this, d, agentName, limit);
+        }
+        refuse(flowId, Reason.OVERLOADED, limit);
     }
 
     /**

@@ -5,21 +5,21 @@ import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.tunnel.Bandwidth;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /** What one client uses now, over all links of its name, held against the limits of the policy. From any thread. */
 final class ClientUsage {
-    /** Refusals of one client that are logged: at once, and a second. */
+    /** Refusals of one client that are logged at once, before one a second. */
     private static final int LOG_LINES = 20;
 
-    private static final long NANOS_PER_SECOND = 1_000_000_000L;
+    /** Where no policy says another: more than programs ask for, and little work for a loop. */
+    private static final int NEW_FLOWS_PER_SECOND = 5_000;
+
+    /** So many at once: a scan of every port of a host, in TCP and UDP. */
+    private static final int NEW_FLOWS = 131_072;
 
     private final AtomicInteger flows = new AtomicInteger();
-
-    /** When the whole burst is free again, in nanoTime (generic cell rate algorithm); each new flow moves it on. */
-    private final AtomicLong full;
 
     /** Links that share this; guarded by the registry's map. */
     int links;
@@ -30,9 +30,11 @@ final class ClientUsage {
     private @Nullable Bandwidth up;
     private @Nullable Bandwidth down;
 
+    private @Nullable RateLimit newFlows;
+    private int newFlowsPerSecond;
+
     /** @param waits counts how often the client had to wait for its bandwidth */
-    ClientUsage(long nowNanos, LongAdder waits) {
-        full = new AtomicLong(nowNanos);
+    ClientUsage(LongAdder waits) {
         this.waits = waits;
     }
 
@@ -63,38 +65,47 @@ final class ClientUsage {
     }
 
     /**
+     * Counts an OPEN, whatever becomes of it.
+     *
+     * @return null when it may be judged, else the limit that is reached, in words
+     */
+    @Nullable
+    String asks(ClientLimits limits, long nowNanos) {
+        boolean own = limits.newFlowsPerSecond() != ClientLimits.UNLIMITED;
+        int perSecond = own ? limits.newFlowsPerSecond() : NEW_FLOWS_PER_SECOND;
+        if (rate(perSecond, own ? perSecond : NEW_FLOWS, nowNanos).takes(nowNanos)) {
+            return null;
+        }
+        return (own ? "the policy allows this client " : "a client may ask for ") + perSecond + " new flows a second";
+    }
+
+    private synchronized RateLimit rate(int perSecond, int burst, long nowNanos) {
+        RateLimit limit = newFlows;
+        if (limit == null || perSecond != newFlowsPerSecond) {
+            limit = new RateLimit(burst, perSecond, nowNanos);
+            newFlows = limit;
+            newFlowsPerSecond = perSecond;
+        }
+        return limit;
+    }
+
+    /**
      * Takes room for one more flow, to be given back with {@link #ended}.
      *
      * @return null when there is room, else the limit that is reached, in words
      */
     @Nullable
-    String begin(ClientLimits limits, long nowNanos) {
+    String begin(ClientLimits limits) {
         if (flows.incrementAndGet() > limits.flows()) {
             flows.decrementAndGet();
             return "the policy allows this client " + limits.flows() + " flows at once";
         }
-        if (!takes(limits.newFlowsPerSecond(), nowNanos)) {
-            flows.decrementAndGet();
-            return "the policy allows this client " + limits.newFlowsPerSecond() + " new flows a second";
-        }
         return null;
     }
 
-    private boolean takes(int perSecond, long now) {
-        if (perSecond == ClientLimits.UNLIMITED) {
-            return true;
-        }
-        long each = NANOS_PER_SECOND / perSecond;
-        while (true) {
-            long before = full.get();
-            long from = before - now > 0 ? before : now;
-            if (from + each - now > NANOS_PER_SECOND) {
-                return false;
-            }
-            if (full.compareAndSet(before, from + each)) {
-                return true;
-            }
-        }
+    /** Whether it may be forgotten: no link of the client is left, and coming back would win it no new flows. */
+    synchronized boolean isForgettable(long nowNanos) {
+        return links == 0 && (newFlows == null || newFlows.isFull(nowNanos));
     }
 
     void ended() {

@@ -65,5 +65,7 @@ final class LinkCutter {
                 String.join(", ", trust.keys().keySet()),
                 trust.audience(),
                 links);
+        audit.add(new AuditRecord.Keys(
+                audit.clock().instant(), trust.keys().keySet().stream().sorted().toList(), links));
     }
 }

@@ -57,6 +57,9 @@ final class LinkRegistry {
     final SensitiveAddresses sensitive;
     final AuditLog audit;
 
+    /** Clients whose usage is kept before it is looked who has none any more: some hundred bytes each. */
+    private static final int CLIENTS_REMEMBERED = 1_024;
+
     /** By which tokens end. */
     final Clock clock;
 
@@ -77,6 +80,7 @@ final class LinkRegistry {
     private final Set<SwitchedLink> links = ConcurrentHashMap.newKeySet();
     private final Map<String, Integer> linksByHolder = new ConcurrentHashMap<>();
     private final Map<String, ClientUsage> usage = new ConcurrentHashMap<>();
+    private volatile int forgetAt = CLIENTS_REMEMBERED;
     private volatile int linkCount;
     private volatile @Nullable PolicySnapshot policy;
 
@@ -158,14 +162,23 @@ final class LinkRegistry {
     /** What a client uses, shared by the links of its name; to be given back when the link goes. */
     ClientUsage usageOf(ClientLink client) {
         return usage.compute(client.name, (name, u) -> {
-            ClientUsage shared = u == null ? new ClientUsage(System.nanoTime(), counters.bandwidthWaits) : u;
+            ClientUsage shared = u == null ? new ClientUsage(counters.bandwidthWaits) : u;
             shared.links++;
             return shared;
         });
     }
 
     void giveBackUsage(ClientLink client) {
-        usage.computeIfPresent(client.name, (name, u) -> --u.links == 0 ? null : u);
+        usage.computeIfPresent(client.name, (name, u) -> {
+            u.links--;
+            return u;
+        });
+        // What one has asked for is remembered while it counts, so that connecting anew wins nothing.
+        if (usage.size() > forgetAt) {
+            long now = System.nanoTime();
+            usage.keySet().forEach(n -> usage.computeIfPresent(n, (name, u) -> u.isForgettable(now) ? null : u));
+            forgetAt = Math.max(CLIENTS_REMEMBERED, 2 * usage.size()); // so that looking costs little for each
+        }
     }
 
     void add(ClientLink client) {

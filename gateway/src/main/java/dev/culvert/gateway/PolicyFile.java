@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.FileError;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicyException;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** Reads policy files, with errors of one line that begin with file, line and column. Blocks: not on an event loop. */
 final class PolicyFile {
@@ -23,6 +25,15 @@ final class PolicyFile {
 
     private PolicyFile() {}
 
+    /** What the file says is wrong: it will be as long as it is the same, while one that cannot be read may be soon. */
+    static final class WrongException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        WrongException(String message, @Nullable Exception cause) {
+            super(message, cause);
+        }
+    }
+
     /**
      * Reads a file and checks it, without its tests.
      *
@@ -33,25 +44,32 @@ final class PolicyFile {
         try {
             long size = Files.size(path);
             if (size > MAX_BYTES) {
-                throw new IOException("it has " + size + " bytes, at most " + MAX_BYTES + " are read");
+                throw new WrongException(
+                        path + ": it has " + size + " bytes, at most " + MAX_BYTES + " are read", null);
             }
             return PolicyParser.parse(StandardCharsets.UTF_8
                     .newDecoder()
                     .decode(ByteBuffer.wrap(Files.readAllBytes(path)))
                     .toString());
+        } catch (WrongException e) {
+            throw e;
         } catch (NoSuchFileException e) {
             throw new IOException(path + ": there is no such file; write one as docs/policy.md shows, or name it", e);
         } catch (CharacterCodingException e) {
-            throw new IOException(path + ": it is not UTF-8; save it as such", e);
+            throw new WrongException(path + ": it is not UTF-8; save it as such", e);
         } catch (IOException e) {
-            throw new IOException(path + ": cannot be read: " + e.getMessage(), e);
+            throw new IOException(
+                    path + ": cannot be read (" + FileError.reason(e) + "); "
+                            + FileError.cure(e, "let whom the gateway runs as read it"),
+                    e);
         }
     }
 
     /**
      * Reads a file, checks it and runs its tests.
      *
-     * @throws IOException with one line for people, whatever is wrong
+     * @throws WrongException when it is wrong, with one line for people
+     * @throws IOException when it cannot be read, likewise
      */
     static Policy load(Path path, SensitiveAddresses sensitive) throws IOException {
         try {
@@ -60,7 +78,7 @@ final class PolicyFile {
             return policy;
         } catch (PolicyException e) {
             int more = e.errors().size() - 1;
-            throw new IOException(
+            throw new WrongException(
                     e.errors().get(0).in(path.toString())
                             + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
                     e);

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.FileStamp;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicySnapshot;
@@ -7,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -26,6 +28,7 @@ final class PolicyKeeper implements AutoCloseable {
     static final long TICK_MILLIS = 500;
 
     private final Path file;
+    private final Loader loader;
     private final LinkRegistry registry;
     private final Clock clock;
     private final ScheduledExecutorService thread;
@@ -36,9 +39,21 @@ final class PolicyKeeper implements AutoCloseable {
     private @Nullable Policy policy;
     private @Nullable PolicySnapshot snapshot;
     private Instant compiledAt = Instant.MIN;
+    private Instant loadedAt = Instant.MIN;
     private boolean missing;
+    private String complaint = "";
+
+    /** Reads the file. */
+    interface Loader {
+        Policy load() throws IOException;
+    }
 
     PolicyKeeper(Path file, LinkRegistry registry, Clock clock) {
+        this(file, registry, clock, () -> PolicyFile.load(file, registry.sensitive));
+    }
+
+    PolicyKeeper(Path file, LinkRegistry registry, Clock clock, Loader loader) {
+        this.loader = loader;
         this.file = file;
         this.registry = registry;
         this.clock = clock;
@@ -56,10 +71,13 @@ final class PolicyKeeper implements AutoCloseable {
      * @throws IOException with one line for people, when it is not in order
      */
     void start(boolean required) throws IOException {
-        loaded = FileStamp.of(file);
-        seen = loaded;
-        if (loaded != null || required) {
-            use(PolicyFile.load(file, registry.sensitive));
+        Instant at = Instant.now();
+        FileStamp now = FileStamp.of(file);
+        if (now != null || required) {
+            use(loader.load());
+            loaded = now;
+            seen = now;
+            loadedAt = at;
         } else {
             log.info("no policy file {}: the tokens' grants alone decide", file);
         }
@@ -75,11 +93,12 @@ final class PolicyKeeper implements AutoCloseable {
         try {
             thread.execute(() -> {
                 try {
-                    seen = FileStamp.of(file);
-                    if (seen == null && policy == null) {
+                    FileStamp now = FileStamp.of(file);
+                    if (now == null && policy == null) {
                         return; // as without the signal
                     }
-                    reload();
+                    complaint = ""; // who asks is answered, also with what was said before
+                    reload(now);
                 } catch (IOException | RuntimeException e) {
                     complain(e);
                 }
@@ -96,10 +115,15 @@ final class PolicyKeeper implements AutoCloseable {
                 log.warn("policy file {} is gone; the policy that it held stays in force", file);
             }
             missing = now == null;
-            if (now != null && now.equals(seen) && !now.equals(loaded)) {
-                reload();
-            }
+            FileStamp before = seen;
             seen = now;
+            if (now != null
+                    && now.equals(before)
+                    && (!now.equals(loaded) || now.isSettledSince(loadedAt, Instant.now()))) {
+                reload(now);
+            } else if (now != null && now.equals(loaded)) {
+                complaint = "";
+            }
             Instant time = clock.instant();
             PolicySnapshot current = snapshot;
             if (policy != null && current != null) {
@@ -114,14 +138,39 @@ final class PolicyKeeper implements AutoCloseable {
         }
     }
 
-    private void reload() throws IOException {
-        loaded = seen; // also when it is wrong: it is told once, and read again when it changes
-        use(PolicyFile.load(file, registry.sensitive));
+    /**
+     * Puts in force what the file says.
+     *
+     * @param now what it was before it is read; nothing is taken that has changed meanwhile
+     */
+    private void reload(@Nullable FileStamp now) throws IOException {
+        Instant at = Instant.now();
+        Policy next;
+        try {
+            next = loader.load();
+        } catch (PolicyFile.WrongException e) {
+            loaded = now; // it is told once, and read again when it changes
+            loadedAt = at;
+            throw e;
+        }
+        if (!Objects.equals(now, FileStamp.of(file))) {
+            return; // half of it may be older: it is read in the next tick
+        }
+        loaded = now; // now that it was read: one that could not be is tried again
+        loadedAt = at;
+        complaint = "";
+        if (!next.equals(policy)) {
+            use(next);
+        }
     }
 
     private void complain(Throwable e) {
-        log.warn(
-                "policy not loaded, {}: {}", policy == null ? "none is in force" : "the old one stays", e.getMessage());
+        String text = String.valueOf(e.getMessage());
+        if (!text.equals(complaint)) {
+            complaint = text;
+            log.warn("policy not loaded, {}: {}", policy == null ? "none is in force" : "the old one stays", text);
+            registry.audit.add(new AuditRecord.Policy(registry.audit.clock().instant(), file.toString(), text, 0, 0));
+        }
     }
 
     private void use(Policy next) {
@@ -138,6 +187,12 @@ final class PolicyKeeper implements AutoCloseable {
                     file,
                     next.grants().size(),
                     next.denies().size());
+            registry.audit.add(new AuditRecord.Policy(
+                    registry.audit.clock().instant(),
+                    file.toString(),
+                    null,
+                    next.grants().size(),
+                    next.denies().size()));
         }
     }
 

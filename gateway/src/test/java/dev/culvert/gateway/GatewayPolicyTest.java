@@ -268,17 +268,59 @@ final class GatewayPolicyTest {
 
     @Test
     void theRateIsThatOfTheClock() throws Exception {
-        ClientUsage usage = new ClientUsage(0, new java.util.concurrent.atomic.LongAdder());
+        ClientUsage usage = new ClientUsage(new java.util.concurrent.atomic.LongAdder());
         dev.culvert.token.policy.ClientLimits limits =
                 new dev.culvert.token.policy.ClientLimits(List.of(), 1_000, 10, null, null);
         int begun = 0;
         for (int i = 0; i < 50; i++) {
-            begun += usage.begin(limits, 0) == null ? 1 : 0;
+            begun += usage.asks(limits, 0) == null ? 1 : 0;
         }
         assertThat(begun).isEqualTo(10);
-        assertThat(usage.begin(limits, 99_999_999)).contains("10 new flows a second");
-        assertThat(usage.begin(limits, 100_000_000)).isNull();
-        assertThat(usage.flows()).isEqualTo(11);
+        assertThat(usage.asks(limits, 99_999_999)).contains("10 new flows a second");
+        assertThat(usage.asks(limits, 100_000_000)).isNull();
+    }
+
+    /** Out of descriptors, a server of files that is away, rights given later: nothing that the file shows when it is over. */
+    @Test
+    void whatCouldNotBeReadOnceIsReadAgain() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, false, 1)) {
+            Path file = Files.writeString(dir.resolve("p.yaml"), "grants: []");
+            int[] reads = {0};
+            int[] failures = {0};
+            try (PolicyKeeper keeper =
+                    new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC(), () -> {
+                        reads[0]++;
+                        if (failures[0] > 0) {
+                            failures[0]--;
+                            throw new java.io.IOException("Too many open files");
+                        }
+                        return PolicyFile.load(file, net.gateway.registry().sensitive);
+                    })) {
+                keeper.start(true);
+                Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
+                failures[0] = 3;
+                for (int i = 0; i < 10; i++) {
+                    keeper.tick();
+                }
+                assertThat(failures[0]).isZero();
+                assertThat(net.gateway.registry().policy().policy().grants()).hasSize(1);
+                reads[0] = 0;
+                Files.writeString(file, "grants: [nonsense]");
+                for (int i = 0; i < 10; i++) {
+                    keeper.tick();
+                }
+                assertThat(reads[0]).as("a wrong one is told once").isBetween(1, 2);
+            }
+        }
+    }
+
+    /** Else it would come into force again, two seconds after each change. */
+    @Test
+    void aPolicyReadTwiceIsTheSame() throws Exception {
+        String text = Files.readString(Path.of("../docs/policy.md"));
+        String yaml = text.substring(text.indexOf("```yaml") + 8, text.indexOf("```\n", text.indexOf("```yaml") + 8));
+        assertThat(dev.culvert.token.policy.PolicyParser.parse(yaml))
+                .isEqualTo(dev.culvert.token.policy.PolicyParser.parse(yaml));
     }
 
     /** The window of a grant closes: the flow ends, and none is opened until it opens again. */

@@ -2,6 +2,7 @@ package dev.culvert.token;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #current} may be called from any thread and never blocks. {@link #refresh} reads the disk: not on an event
  * loop, and from one thread at a time.
  *
- * @param <T> what the file holds; should be immutable
+ * @param <T> what the file holds; immutable, with equals
  */
 public final class ReloadingFile<T> {
     /** Reads and checks the whole file. */
@@ -23,6 +24,7 @@ public final class ReloadingFile<T> {
     private final Path file;
     private final Reader<T> reader;
     private @Nullable FileStamp stamp;
+    private Instant read;
     private volatile T current;
 
     /**
@@ -35,6 +37,7 @@ public final class ReloadingFile<T> {
         this.file = file;
         this.reader = reader;
         this.stamp = FileStamp.of(file);
+        this.read = Instant.now();
         this.current = reader.read();
     }
 
@@ -46,21 +49,26 @@ public final class ReloadingFile<T> {
     /**
      * Reads the file again if it has changed.
      *
-     * @return true if it was read
+     * @return true if it says something else than before
      * @throws IOException with one line for people, if it has changed and cannot be read, or is no longer there; the old
      *     value stays, and the next call tries again
      */
     public boolean refresh() throws IOException {
         FileStamp now = FileStamp.of(file);
-        if (now == null ? stamp == null : now.equals(stamp)) {
+        Instant at = Instant.now();
+        if (now == null ? stamp == null : now.equals(stamp) && !now.isSettledSince(read, at)) {
             return false;
         }
         if (now == null) {
             throw new StateException(file + " is gone; what it said stays in force: put it back");
         }
-        current = reader.read();
-        // Taken before reading: what changed meanwhile is seen next time.
+        T next = reader.read();
+        // Kept only once it was read, and taken before: what cannot be read now is tried again, what changed meanwhile
+        // is seen.
         stamp = now;
-        return true;
+        read = at;
+        boolean changed = !next.equals(current);
+        current = next;
+        return changed;
     }
 }

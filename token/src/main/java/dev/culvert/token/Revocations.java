@@ -134,6 +134,16 @@ public final class Revocations {
         private final Map<String, Entry> ids = new HashMap<>();
         private final Map<Token.Kind, Map<String, Entry>> names = new HashMap<>();
 
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Snapshot snapshot && entries.equals(snapshot.entries);
+        }
+
+        @Override
+        public int hashCode() {
+            return entries.hashCode();
+        }
+
         Snapshot(List<Entry> entries) {
             this.entries = List.copyOf(entries);
             for (Entry entry : entries) {

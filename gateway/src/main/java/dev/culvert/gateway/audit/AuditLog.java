@@ -1,87 +1,92 @@
 package dev.culvert.gateway.audit;
 
-import dev.culvert.command.Printable;
-import io.netty.util.internal.PlatformDependent;
-import java.io.ByteArrayOutputStream;
+import dev.culvert.command.FileError;
+import dev.culvert.command.LineFile;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
-import java.util.Queue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Takes records from any thread, never blocking it, and writes them on a thread of its own. When more come than can be
- * written, or the disk is full, records are lost and counted, and a line says how many as soon as one can be written.
+ * Takes records from any thread, never blocking it. What is said of flows goes into files of its own, of which each client
+ * gets no more than its share ({@link AuditShares}): nobody who may open flows, or be denied them, can make the others be
+ * forgotten, and least of all what became of links, tokens and policy.
  */
 public final class AuditLog implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(AuditLog.class);
-
     /** Records that may wait: some hundred bytes each, and two thirds of a second of a hundred thousand flows each. */
     private static final int QUEUE = 65_536;
 
-    /** How often the thread looks for records when it has none: nobody has to wake it, which would cost the loops. */
-    private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-    /** Bytes that are written at once. */
-    private static final int CHUNK = 128 << 10;
-
-    /** A full disk is complained of once in so long. */
-    private static final long COMPLAINT_NANOS = TimeUnit.MINUTES.toNanos(1);
-
-    /** How long {@link #close} waits for a disk that does not take what is left. */
-    private static final Duration CLOSE = Duration.ofSeconds(2);
-
-    private static final JsonMapper JSON = JsonMapper.builder().build();
-
-    private final @Nullable AuditSink sink;
-    private final Queue<AuditRecord> queue;
+    private final @Nullable AuditWriter events;
+    private final @Nullable AuditWriter flows;
+    private final AuditShares shares;
     private final Clock clock;
-    private final AtomicLong lost = new AtomicLong();
-    private final Thread writer;
-    private volatile boolean closed;
-    private volatile long closedNanos;
-    private long complained;
-    private boolean complaining;
 
-    AuditLog(@Nullable AuditSink sink, int capacity, Clock clock) {
-        this.sink = sink;
+    /** @param flowSink null for the same as {@code sink}; both null for a log that keeps nothing */
+    private AuditLog(@Nullable AuditSink sink, @Nullable AuditSink flowSink, int capacity, Clock clock) {
         this.clock = clock;
-        this.queue = PlatformDependent.newFixedMpscQueue(capacity);
-        this.writer = new Thread(this::write, "audit");
-        writer.setDaemon(true);
+        shares = new AuditShares(clock);
+        events = sink == null ? null : new AuditWriter(sink, capacity, clock, shares::tell);
+        flows = flowSink == null ? events : new AuditWriter(flowSink, capacity, clock, out -> {});
     }
 
     private AuditLog start() {
-        writer.start();
+        if (events != null) {
+            events.start();
+        }
+        if (flows != null && flows != events) {
+            flows.start();
+        }
         return this;
     }
 
     /** A log that keeps nothing. */
     public static AuditLog none() {
-        return new AuditLog(null, 2, Clock.systemUTC());
+        return new AuditLog(null, null, 2, Clock.systemUTC());
     }
 
     /**
-     * A log in a file, which is made readable by its owner only, and put aside when it has grown.
+     * A log in a file, and flows in one beside it, as {@link #flows} names it; they are made readable by their owner only,
+     * and put aside when they have grown.
      *
      * @throws IOException with one line for people
      */
     public static AuditLog to(Path file) throws IOException {
+        return new AuditLog(open(file), open(flows(file)), QUEUE, Clock.systemUTC()).start();
+    }
+
+    /** {@code audit-flows.jsonl} beside {@code audit.jsonl}. */
+    static Path flows(Path file) {
+        String name = Objects.toString(file.getFileName(), "");
+        int dot = name.lastIndexOf('.');
+        return file.resolveSibling(dot > 0 ? name.substring(0, dot) + "-flows" + name.substring(dot) : name + "-flows");
+    }
+
+    private static AuditSink open(Path file) throws IOException {
         try {
-            return start(new AuditFile(file), QUEUE, Clock.systemUTC());
+            LineFile lines = new LineFile(file);
+            return new AuditSink() {
+                @Override
+                public void write(ByteBuffer text) throws IOException {
+                    try {
+                        lines.write(text);
+                    } catch (IOException e) {
+                        throw new IOException(file + ": " + FileError.reason(e), e);
+                    }
+                }
+
+                @Override
+                public void close() throws IOException {
+                    lines.close();
+                }
+            };
         } catch (IOException e) {
             throw new IOException(
-                    "cannot write the audit log " + file + ": " + e + "; choose another file with --audit FILE", e);
+                    "cannot write the audit log " + file + " (" + FileError.reason(e)
+                            + "): choose another file with --audit FILE",
+                    e);
         }
     }
 
@@ -103,18 +108,19 @@ public final class AuditLog implements AutoCloseable {
     }
 
     static AuditLog start(AuditSink sink, int capacity, Clock clock) {
-        return new AuditLog(sink, capacity, clock).start();
+        return new AuditLog(sink, null, capacity, clock).start();
     }
 
     /** Whether records are kept: when not, nobody need make them. */
     public boolean isOn() {
-        return sink != null;
+        return events != null;
     }
 
     /** Takes a record. Never blocks. */
     public void add(AuditRecord record) {
-        if (sink != null && !queue.offer(record)) {
-            lost.incrementAndGet();
+        AuditWriter writer = record instanceof AuditRecord.Flow ? flows : events;
+        if (writer != null && shares.takes(record)) {
+            writer.add(record);
         }
     }
 
@@ -123,81 +129,15 @@ public final class AuditLog implements AutoCloseable {
         return clock;
     }
 
-    private void write() {
-        ByteArrayOutputStream chunk = new ByteArrayOutputStream(CHUNK);
-        while (true) {
-            boolean last = closed;
-            int lines = 0;
-            AuditRecord record;
-            long missing = lost.getAndSet(0);
-            if (missing > 0) {
-                append(chunk, new AuditRecord.Lost(clock.instant(), missing));
-            }
-            while (chunk.size() < CHUNK && (record = queue.poll()) != null) {
-                append(chunk, record);
-                lines++;
-            }
-            boolean written = chunk.size() == 0 || flush(chunk, lines + missing);
-            if (last && (chunk.size() == 0 || !written && System.nanoTime() - closedNanos > CLOSE.toNanos())) {
-                return;
-            }
-            if (chunk.size() == 0 || !written) {
-                LockSupport.parkNanos(POLL_NANOS);
-            }
-            chunk.reset();
-        }
-    }
-
-    private static void append(ByteArrayOutputStream chunk, AuditRecord record) {
-        chunk.writeBytes(
-                Printable.escape(JSON.writeValueAsString(record.line())).getBytes(StandardCharsets.UTF_8));
-        chunk.write('\n');
-    }
-
-    private boolean flush(ByteArrayOutputStream chunk, long lines) {
-        AuditSink to = sink;
-        if (to == null) {
-            return true;
-        }
-        try {
-            to.write(ByteBuffer.wrap(chunk.toByteArray()));
-            if (complaining) {
-                complaining = false;
-                log.info("the audit log can be written again");
-            }
-            return true;
-        } catch (IOException | RuntimeException e) {
-            lost.addAndGet(lines);
-            long now = System.nanoTime();
-            if (!complaining || now - complained > COMPLAINT_NANOS) {
-                complaining = true;
-                complained = now;
-                log.warn("the audit log cannot be written, lines are lost: {}; is the disk full?", e.toString());
-            }
-            return false;
-        }
-    }
-
-    /** Writes what is left, for two seconds at most. */
+    /** Writes what is left, for some seconds at most. */
     @Override
     public void close() {
-        if (sink == null) {
-            return;
+        if (flows != null && flows != events) {
+            flows.close();
         }
-        if (!closed) {
-            closedNanos = System.nanoTime();
-            closed = true;
-        }
-        LockSupport.unpark(writer);
-        try {
-            writer.join(CLOSE.toMillis());
-            if (!writer.isAlive()) {
-                sink.close();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (IOException e) {
-            log.warn("the audit log could not be closed: {}", e.toString());
+        if (events != null) {
+            shares.hurry();
+            events.close();
         }
     }
 }

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -220,6 +221,62 @@ public sealed interface AuditRecord {
         public Map<String, @Nullable Object> fields() {
             Map<String, @Nullable Object> out = new LinkedHashMap<>();
             out.put("revocation", revocation);
+            out.put("links", links);
+            return out;
+        }
+    }
+
+    /**
+     * Lines that a holder has caused and that were left out, since the last such line of it.
+     *
+     * @param what flows, denied flows or links
+     */
+    record Unreported(Instant time, String kind, String name, String what, long lines) implements AuditRecord {
+        @Override
+        public String event() {
+            return "unreported";
+        }
+
+        @Override
+        public Map<String, @Nullable Object> fields() {
+            Map<String, @Nullable Object> out = new LinkedHashMap<>();
+            out.put("kind", kind);
+            out.put("name", name);
+            out.put("what", what);
+            out.put("lines", lines);
+            return out;
+        }
+    }
+
+    /** A policy came into force, or a file was not taken. */
+    record Policy(Instant time, String file, @Nullable String refused, int grants, int denies) implements AuditRecord {
+        @Override
+        public String event() {
+            return refused == null ? "policy" : "policy-refused";
+        }
+
+        @Override
+        public Map<String, @Nullable Object> fields() {
+            Map<String, @Nullable Object> out = new LinkedHashMap<>();
+            out.put("file", file);
+            out.put("why", refused);
+            out.put("grants", refused == null ? grants : null);
+            out.put("denies", refused == null ? denies : null);
+            return out;
+        }
+    }
+
+    /** The keys whose tokens are accepted have changed, or the names of the gateway. */
+    record Keys(Instant time, List<String> keys, int links) implements AuditRecord {
+        @Override
+        public String event() {
+            return "keys";
+        }
+
+        @Override
+        public Map<String, @Nullable Object> fields() {
+            Map<String, @Nullable Object> out = new LinkedHashMap<>();
+            out.put("accepted", keys);
             out.put("links", links);
             return out;
         }

@@ -13,10 +13,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -142,7 +140,7 @@ final class AuditLogTest {
     }
 
     @Test
-    void aFullDiskLosesLinesAndSaysHowMany() {
+    void whatAFullDiskDoesNotTakeWaitsForItToBeBack() {
         Stuck sink = new Stuck();
         sink.failures = 3;
         sink.go.countDown();
@@ -151,7 +149,7 @@ final class AuditLogTest {
                 log.add(refused("x"));
             }
         }
-        assertThat(account(sink)).isEqualTo(10);
+        assertThat(sink.text.toString().lines()).hasSize(10);
     }
 
     /** Lines there and lines told as lost. */
@@ -180,48 +178,83 @@ final class AuditLogTest {
                 .hasMessageContaining("--audit");
     }
 
-    /** Lines of all lengths in small files: each is in one file, whole, in order; the oldest files go. */
+    private static AuditRecord.Flow flow(String client, boolean allowed) {
+        return new AuditRecord.Flow(
+                NOW,
+                client,
+                3,
+                null,
+                "tcp",
+                "10.0.0.1",
+                443,
+                "office",
+                allowed ? 4L : null,
+                null,
+                allowed,
+                "rule",
+                allowed ? "finished" : "prohibited",
+                allowed ? null : "gateway",
+                0,
+                0,
+                Duration.ZERO);
+    }
+
+    /** Nobody can make the rest of the log be forgotten: neither other clients' flows nor, least of all, what is no flow. */
     @Test
-    void filesArePutAsideWhenTheyHaveGrown() throws Exception {
-        long seed = System.nanoTime();
-        Random random = new Random(seed);
-        Path file = dir.resolve("a");
-        AuditFile out = new AuditFile(file, 1_000, 3);
-        List<String> sent = new ArrayList<>();
-        for (int i = 0; i < 200; i++) {
-            String line = i + " " + "x".repeat(random.nextInt(300)) + "\n";
-            sent.add(line);
-            out.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.US_ASCII)));
-            if (random.nextInt(10) == 0) {
-                out.close();
-                out = new AuditFile(file, 1_000, 3);
+    void oneClientGetsItsShareAndTheRestIsCounted() throws Exception {
+        Path file = dir.resolve("audit.jsonl");
+        int floods = 30_000;
+        try (AuditLog log = AuditLog.to(file)) {
+            log.add(refused("before"));
+            for (int i = 0; i < floods; i++) {
+                log.add(flow("evil", false));
+                log.add(flow("busy", true));
             }
+            log.add(flow("laptop", false));
         }
-        out.close();
-        StringBuilder kept = new StringBuilder();
-        for (String name : List.of("a.3", "a.2", "a.1", "a")) {
-            String text = Files.readString(dir.resolve(name));
-            assertThat(text)
-                    .as("seed %d, %s", seed, name)
-                    .isNotEmpty()
-                    .endsWith("\n")
-                    .hasSizeLessThanOrEqualTo(1_000);
-            kept.append(text);
+        List<Map<String, Object>> flows = lines(dir.resolve("audit-flows.jsonl"));
+        List<Map<String, Object>> others = lines(file);
+        assertThat(flows).allMatch(l -> l.get("event").equals("flow"));
+        assertThat(flows.stream().filter(l -> l.get("client").equals("laptop"))).hasSize(1);
+        assertThat(others.get(0)).containsEntry("why", "before");
+        assertThat(others).noneMatch(l -> l.get("event").equals("flow"));
+        for (String name : List.of("evil", "busy")) {
+            long told = flows.stream().filter(l -> l.get("client").equals(name)).count();
+            long left = others.stream()
+                    .filter(l -> name.equals(l.get("name")))
+                    .mapToLong(l -> ((Number) l.get("lines")).longValue())
+                    .sum();
+            assertThat(told + left).as(name).isEqualTo(floods);
+            assertThat(told).as(name).isBetween(1_000L, 20_000L);
         }
-        assertThat(String.join("", sent)).as("seed %d", seed).endsWith(kept.toString());
-        assertThat(dir.resolve("a.4")).doesNotExist();
     }
 
     @Test
-    void aLineThatACrashHasCutIsDropped() throws Exception {
-        Path file = dir.resolve("a");
-        Files.writeString(file, "{\"a\":1}\n{\"b\":");
-        AuditFile out = new AuditFile(file);
-        out.write(ByteBuffer.wrap("{\"c\":1}\n".getBytes(StandardCharsets.US_ASCII)));
-        out.close();
-        assertThat(file).hasContent("{\"a\":1}\n{\"c\":1}\n");
-        Files.writeString(file, "cut");
-        new AuditFile(file).close();
-        assertThat(file).isEmptyFile();
+    void linksThatComeAndGoAreCountedToo() throws Exception {
+        Path file = dir.resolve("audit.jsonl");
+        AuditRecord.Holder holder = new AuditRecord.Holder(3, "client", "evil", "id", null, "192.0.2.1:5");
+        try (AuditLog log = AuditLog.to(file)) {
+            for (int i = 0; i < 10_000; i++) {
+                log.add(new AuditRecord.LinkUp(NOW, holder));
+            }
+            log.add(new AuditRecord.LinkUp(
+                    NOW, new AuditRecord.Holder(4, "client", "laptop", "id", null, "192.0.2.2:5")));
+        }
+        List<Map<String, Object>> lines = lines(file);
+        assertThat(lines).hasSizeLessThan(5_000).anyMatch(l -> "laptop".equals(l.get("name")));
+        assertThat(lines.get(lines.size() - 1))
+                .containsEntry("event", "unreported")
+                .containsEntry("what", "links");
+    }
+
+    private static List<Map<String, Object>> lines(Path file) throws Exception {
+        return Files.readAllLines(file).stream().map(AuditLogTest::parse).toList();
+    }
+
+    @Test
+    void theFileOfFlowsHasAName() {
+        assertThat(AuditLog.flows(Path.of("/x/audit.jsonl"))).isEqualTo(Path.of("/x/audit-flows.jsonl"));
+        assertThat(AuditLog.flows(Path.of("log"))).isEqualTo(Path.of("log-flows"));
+        assertThat(AuditLog.flows(Path.of("/x.y/.log"))).isEqualTo(Path.of("/x.y/.log-flows"));
     }
 }

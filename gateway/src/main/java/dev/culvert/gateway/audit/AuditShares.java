@@ -1,0 +1,92 @@
+package dev.culvert.gateway.audit;
+
+import dev.culvert.tunnel.limit.RateLimit;
+import java.time.Clock;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * How many lines each holder of a token may cause: so many at once, then some a second, and a line that says how many more
+ * there were. The files hold 1.5 million lines of flows, and as many others: at these rates it takes one client four hours
+ * to fill them with flows, eight days with denied ones, and one holder weeks with its links.
+ */
+final class AuditShares {
+    /** Flows that were allowed: a scan of a host's well-known ports is told in full. */
+    private static final int FLOWS = 10_000;
+
+    private static final double FLOWS_PER_SECOND = 100;
+
+    /** Flows that were refused: who is denied a thousand times has said what there is to know. */
+    private static final int DENIALS = 1_000;
+
+    private static final double DENIALS_PER_SECOND = 2;
+
+    /** Links that come and go: 256 at once is what a holder may have. */
+    private static final int LINKS = 1_024;
+
+    private static final double LINKS_PER_SECOND = 1;
+
+    /** What was left out is told so often at most, for each holder. */
+    private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final Map<String, Share> shares = new ConcurrentHashMap<>();
+    private final Clock clock;
+    private long toldNanos = System.nanoTime();
+    private volatile boolean hurried;
+
+    AuditShares(Clock clock) {
+        this.clock = clock;
+    }
+
+    /** @param what what is counted, as the line says it */
+    private record Share(String kind, String name, String what, RateLimit limit) {}
+
+    /** Whether there is room for a line. From any thread. */
+    boolean takes(AuditRecord record) {
+        if (record instanceof AuditRecord.Flow flow) {
+            boolean denied = !flow.allowed() || flow.endedBy() != null && flow.agentLink() == null;
+            return denied
+                    ? takes("client", flow.client(), "denied flows", DENIALS, DENIALS_PER_SECOND)
+                    : takes("client", flow.client(), "flows", FLOWS, FLOWS_PER_SECOND);
+        }
+        AuditRecord.Holder holder = record instanceof AuditRecord.LinkUp up
+                ? up.holder()
+                : record instanceof AuditRecord.LinkDown down ? down.holder() : null;
+        return holder == null || takes(holder.kind(), holder.name(), "links", LINKS, LINKS_PER_SECOND);
+    }
+
+    private boolean takes(String kind, String name, String what, int burst, double perSecond) {
+        return shares.computeIfAbsent(
+                        what + ' ' + kind + ' ' + name,
+                        key -> new Share(kind, name, what, new RateLimit(burst, perSecond)))
+                .limit
+                .takes();
+    }
+
+    /** Says at the next {@link #tell} what there is to say: it is the last. */
+    void hurry() {
+        hurried = true;
+    }
+
+    /** Says what was left out, now and then, and forgets who has not been heard of for long. By one thread. */
+    void tell(Consumer<AuditRecord> out) {
+        long now = System.nanoTime();
+        if (!hurried && now - toldNanos < TELL_NANOS) {
+            return;
+        }
+        toldNanos = now;
+        for (Iterator<Share> all = shares.values().iterator(); all.hasNext(); ) {
+            Share share = all.next();
+            boolean idle = share.limit.isFull(now);
+            long more = share.limit.takeRefused();
+            if (more > 0) {
+                out.accept(new AuditRecord.Unreported(clock.instant(), share.kind, share.name, share.what, more));
+            } else if (idle) {
+                all.remove();
+            }
+        }
+    }
+}
