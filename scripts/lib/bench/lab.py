@@ -203,9 +203,9 @@ class Lab:
             self.run("gateway", self.script("token"), *arguments, "--state", keys, env={**os.environ, **self.environment})
 
         token("init", "--gateway", f"wss://10.81.1.1:{GATEWAY_PORT}")
-        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--out", self._file("agent.token"))
-        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--out", self._file("client.token"))
-        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self._file("far.token"))
+        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--force", "--out", self._file("agent.token"))
+        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--force", "--out", self._file("client.token"))
+        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--force", "--out", self._file("far.token"))
 
     def _file(self, name):
         return os.path.join(self.state, name)

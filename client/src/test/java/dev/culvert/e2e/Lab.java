@@ -315,14 +315,15 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     /** Makes an agent's token. */
     Path agentToken(String name, String gateway, String routes) throws Exception {
         Path file = directory.resolve("agent-" + name + ".token");
-        token("agent", "--name", name, "--gateway", gateway, "--routes", routes, "--out", file.toString());
+        token("agent", "--name", name, "--gateway", gateway, "--routes", routes, "--force", "--out", file.toString());
         return file;
     }
 
     /** Makes a client's token. */
     Path clientToken(String name, String allow, String... more) throws Exception {
         Path file = directory.resolve("client-" + name + ".token");
-        List<String> arguments = new ArrayList<>(List.of("--name", name, "--allow", allow, "--out", file.toString()));
+        List<String> arguments =
+                new ArrayList<>(List.of("--name", name, "--allow", allow, "--force", "--out", file.toString()));
         arguments.addAll(List.of(more));
         token("client", arguments.toArray(String[]::new));
         return file;

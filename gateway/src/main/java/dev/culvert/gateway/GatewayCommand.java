@@ -68,7 +68,7 @@ public final class GatewayCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description = {
                 "Write the audit log there, - for standard output, 'none' for nowhere.",
-                "Default: audit.jsonl in the state directory."
+                "Flows go into a file beside it, like audit-flows.jsonl. Default: audit.jsonl in the state directory."
             })
     @Nullable
     String audit;
@@ -152,7 +152,7 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         return "-".equals(audit)
                 ? AuditLog.to(System.out)
-                : AuditLog.to(audit != null ? Path.of(audit) : directory.path().resolve("audit.jsonl"));
+                : AuditLog.to(audit != null ? Path.of(audit) : directory.path().resolve(StateDirectory.AUDIT));
     }
 
     private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)

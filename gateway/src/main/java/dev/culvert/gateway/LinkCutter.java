@@ -44,7 +44,7 @@ final class LinkCutter {
             }
         }
         cut.forEach((entry, links) -> {
-            log.info("revoked: {}; links cut: {}", entry.fields(), links);
+            log.info("revoked: {}; links cut: {}", entry.words(), links);
             audit.add(new AuditRecord.TokenRevoked(audit.clock().instant(), entry.fields(), links));
         });
         known.clear();

@@ -98,6 +98,15 @@ public final class Revocations {
                     fields.containsKey("reason") ? JsonLines.text(fields, "reason") : "");
         }
 
+        /** What is revoked, in words. */
+        public String words() {
+            String what = id != null
+                    ? "token " + id
+                    : (kinds.size() == 1 ? kinds.iterator().next() + " tokens" : "tokens") + " of " + name
+                            + " made until " + issuedUntil;
+            return what + (reason.isEmpty() ? "" : " (" + reason + ")");
+        }
+
         /** What the file and {@code --json} say. */
         public Map<String, Object> fields() {
             Map<String, Object> out = new LinkedHashMap<>();

@@ -1,15 +1,23 @@
 package dev.culvert.token;
 
+import dev.culvert.command.LineFile;
+import dev.culvert.command.Printable;
+import java.io.IOException;
 import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Clock;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jose4j.json.JsonUtil;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * ca.crt         certificate of the authority, ten years
  * server.key     private key of the gateway
  * server.crt     certificate of the gateway and of the authority
+ * audit.jsonl    what was changed here, and what happened at the gateway
  * </pre>
  *
  * <p>Private halves are written before public ones and every file whole or not at all, so that an interrupted creation is
@@ -32,6 +41,9 @@ import org.jspecify.annotations.Nullable;
  * may block; they may be called from any thread, but not from an event loop.
  */
 public final class StateDirectory {
+    /** The audit log of the gateway, unless it is told to write elsewhere, and of the {@code token} command. */
+    public static final String AUDIT = "audit.jsonl";
+
     private final Path path;
     private final StateFiles files;
     private final Clock clock;
@@ -171,6 +183,27 @@ public final class StateDirectory {
     /** The tokens that were made here. */
     public IssuedTokens issued() {
         return new IssuedTokens(files, clock);
+    }
+
+    /**
+     * Adds a line to the audit log: what somebody has changed here.
+     *
+     * @param fields what there is to say, without secrets
+     * @throws StateException if it cannot be written; the change stands
+     */
+    public void audit(String event, Map<String, ?> fields) throws StateException {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("time", clock.instant().truncatedTo(ChronoUnit.MILLIS).toString());
+        line.put("event", event);
+        String caller = System.getenv("SUDO_USER");
+        line.put("by", caller != null ? caller : System.getProperty("user.name", ""));
+        line.putAll(fields);
+        String text = Printable.escape(JsonUtil.toJson(line)) + "\n";
+        try (LineFile log = new LineFile(path.resolve(AUDIT))) {
+            log.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+        } catch (IOException e) {
+            throw files.unwritable(AUDIT, e);
+        }
     }
 
     /** The certificate of the authority that signs the gateway's certificate. */

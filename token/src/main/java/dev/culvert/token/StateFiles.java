@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.command.FileError;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -9,24 +9,29 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.FileLockInterruptionException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileOwnerAttributeView;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -84,7 +89,7 @@ final class StateFiles {
                 }
                 try {
                     Files.createDirectory(directory, attributes(PRIVATE_DIRECTORY));
-                } catch (java.nio.file.FileAlreadyExistsException e) {
+                } catch (FileAlreadyExistsException e) {
                     if (!Files.isDirectory(directory)) {
                         throw e;
                     }
@@ -112,10 +117,12 @@ final class StateFiles {
         }
         try {
             Set<PosixFilePermission> mode = Files.getPosixFilePermissions(directory);
-            if (mode.contains(PosixFilePermission.OTHERS_WRITE)) {
-                throw new StateException("state directory " + directory
-                        + " can be changed by every user, who could put in own keys: chmod 700 " + directory);
+            if (mode.contains(PosixFilePermission.OTHERS_WRITE) || mode.contains(PosixFilePermission.GROUP_WRITE)) {
+                throw new StateException("state directory " + directory + " can be changed by "
+                        + (mode.contains(PosixFilePermission.OTHERS_WRITE) ? "every user" : "its group")
+                        + ", who could put in own keys: chmod 700 " + directory);
             }
+            requireOwner();
             if (!PRIVATE_DIRECTORY.containsAll(mode)) {
                 warnings.add("state directory " + directory + " is open to other users ("
                         + PosixFilePermissions.toString(mode) + "): chmod 700 " + directory);
@@ -125,7 +132,11 @@ final class StateFiles {
                     continue;
                 }
                 Path file = path(name);
-                Set<PosixFilePermission> fileMode = Files.getPosixFilePermissions(file);
+                Set<PosixFilePermission> fileMode = Files.getPosixFilePermissions(file, links());
+                if (fileMode.contains(PosixFilePermission.GROUP_WRITE)) {
+                    throw new StateException("private key " + file + " can be changed by its group ("
+                            + PosixFilePermissions.toString(fileMode) + "): chmod 600 " + file);
+                }
                 if (fileMode.contains(PosixFilePermission.OTHERS_READ)
                         || fileMode.contains(PosixFilePermission.OTHERS_WRITE)) {
                     throw new StateException("private key " + file + " is open to every user ("
@@ -145,13 +156,43 @@ final class StateFiles {
         }
     }
 
+    /** A directory of another user's is used by root only; and then none of that one's links is followed. */
+    private void requireOwner() throws IOException, StateException {
+        Integer me = uid(Path.of("/proc/self"));
+        Integer owner = uid(directory);
+        if (me != null && owner != null && me != 0 && owner != 0 && !me.equals(owner)) {
+            throw new StateException("state directory " + directory + " belongs to another user ("
+                    + Files.getOwner(directory).getName() + "): run as that one, or choose another with --state DIR");
+        }
+    }
+
+    /** How files of the directory are opened: links are followed only where nobody else can have made them. */
+    private LinkOption[] links() {
+        try {
+            Integer me = uid(Path.of("/proc/self"));
+            Integer owner = uid(directory);
+            return me == null || owner == null || owner == 0 || me.equals(owner)
+                    ? new LinkOption[0]
+                    : new LinkOption[] {LinkOption.NOFOLLOW_LINKS};
+        } catch (IOException e) {
+            return new LinkOption[] {LinkOption.NOFOLLOW_LINKS};
+        }
+    }
+
+    /** Who owns it; null where the system has no such numbers. */
+    static @Nullable Integer uid(Path file) throws IOException {
+        return file.getFileSystem().supportedFileAttributeViews().contains("unix") && Files.exists(file)
+                ? (Integer) Files.getAttribute(file, "unix:uid")
+                : null;
+    }
+
     String read(String name) throws StateException {
         return read(name, MAX_SIZE);
     }
 
     String read(String name, int maxSize) throws StateException {
         Path file = path(name);
-        try (var in = Files.newInputStream(file)) {
+        try (var in = Files.newInputStream(file, links())) {
             byte[] bytes = in.readNBytes(maxSize + 1);
             if (bytes.length > maxSize) {
                 throw new StateException(
@@ -172,11 +213,19 @@ final class StateFiles {
     StateException unreadable(String name, IOException e) {
         return e instanceof StateException known
                 ? known
-                : new StateException(path(name) + " cannot be read (" + reason(e) + "): run as its owner", e);
+                : new StateException(
+                        path(name) + " cannot be read (" + FileError.reason(e) + "): "
+                                + FileError.cure(e, "run as its owner"),
+                        e);
     }
 
     /** Writes the file whole or not at all, also through a crash: temporary file, sync, rename, sync of the directory. */
     void write(String name, String text, boolean secret) throws StateException {
+        write(name, text, secret, true);
+    }
+
+    /** @param replace whether a file that is there is replaced; else that is an error */
+    void write(String name, String text, boolean secret, boolean replace) throws StateException {
         Path file = path(name);
         try {
             Path temporary = Files.createTempFile(
@@ -189,8 +238,18 @@ final class StateFiles {
                     }
                     out.force(true);
                 }
-                adopt(temporary);
-                Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                adopt(temporary, Files.getOwner(directory));
+                if (replace) {
+                    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                } else {
+                    try {
+                        Files.createLink(file, temporary); // fails if there is one, which a rename does not
+                    } catch (FileAlreadyExistsException e) {
+                        throw e;
+                    } catch (IOException | UnsupportedOperationException e) { // a file system without links
+                        Files.move(temporary, file);
+                    }
+                }
             } finally {
                 Files.deleteIfExists(temporary);
             }
@@ -206,13 +265,15 @@ final class StateFiles {
 
     /** Opens a private file that is changed in place, under {@link #locked}. */
     FileChannel open(String name, Set<StandardOpenOption> options) throws IOException {
-        return FileChannel.open(path(name), options, attributes(PRIVATE_FILE));
+        Set<OpenOption> all = new HashSet<>(options);
+        all.add(LinkOption.NOFOLLOW_LINKS);
+        return FileChannel.open(path(name), all, attributes(PRIVATE_FILE));
     }
 
     StateException unwritable(String name, IOException cause) {
         return new StateException(
-                path(name) + " cannot be written (" + reason(cause) + "): run as the owner of " + directory
-                        + ", or choose another directory",
+                path(name) + " cannot be written (" + FileError.reason(cause) + "): "
+                        + FileError.cure(cause, "run as the owner of " + directory + ", or choose another directory"),
                 cause);
     }
 
@@ -220,12 +281,13 @@ final class StateFiles {
      * Gives a new file to the directory's owner, when root works in the directory of a service: that one must be able to
      * read it.
      */
-    private void adopt(Path file) throws IOException {
+    private void adopt(Path file, UserPrincipal owner) throws IOException {
         if (posix && adopts) {
-            UserPrincipal owner = Files.getOwner(directory);
-            if (!owner.equals(Files.getOwner(file))) {
+            if (!owner.equals(Files.getOwner(file, LinkOption.NOFOLLOW_LINKS))) {
                 try {
-                    Files.setOwner(file, owner);
+                    // Of the file itself: who owns the directory may have put a link to another in its place meanwhile.
+                    Files.getFileAttributeView(file, FileOwnerAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+                            .setOwner(owner);
                 } catch (FileSystemException e) {
                     log.debug("{} keeps its owner: {}", file, e.getMessage()); // only root may give files away
                 }
@@ -234,9 +296,7 @@ final class StateFiles {
     }
 
     static String reason(Exception e) {
-        return e instanceof AccessDeniedException
-                ? "permission denied"
-                : Printable.shorten(String.valueOf(e.getMessage()));
+        return FileError.reason(e);
     }
 
     /** Something that is done while no other thread or process changes the directory. */
@@ -248,9 +308,11 @@ final class StateFiles {
         Path file = path(".lock");
         PROCESS_LOCK.lock();
         try (FileChannel channel = FileChannel.open(
-                        file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), attributes(PRIVATE_FILE));
+                        file,
+                        Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+                        attributes(PRIVATE_FILE));
                 FileLock lock = channel.lock()) {
-            adopt(file);
+            adopt(file, Files.getOwner(directory));
             if (!lock.isValid()) {
                 throw new StateException(file + " cannot be locked: try again");
             }
@@ -261,8 +323,8 @@ final class StateFiles {
             throw new StateException(file + " is not waited for: the program was told to end", e);
         } catch (IOException e) {
             throw new StateException(
-                    file + " cannot be locked (" + reason(e) + "): run as the owner of " + directory
-                            + ", on a file system with locks",
+                    file + " cannot be locked (" + FileError.reason(e) + "): "
+                            + FileError.cure(e, "run as the owner of " + directory),
                     e);
         } finally {
             PROCESS_LOCK.unlock();

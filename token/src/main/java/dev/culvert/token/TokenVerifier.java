@@ -82,30 +82,18 @@ public final class TokenVerifier {
         }
     }
 
+    /**
+     * Verifies only that one of our keys signed a token, whenever and for whatever gateway: for who wants to revoke it.
+     *
+     * @throws TokenException if none did
+     */
+    public Token signed(String jwt) throws TokenException {
+        return signed(TokenCodec.split(jwt), trust.get());
+    }
+
     private Token verify(TokenCodec.Parts parts) throws TokenException {
         Trust current = trust.get();
-        VerificationKey key = current.key(parts.keyId());
-        if (key == null) {
-            throw new TokenException(
-                    Cause.UNKNOWN_KEY,
-                    "token is signed by key '" + Printable.shorten(parts.keyId())
-                            + "', which is not trusted here, or no longer: make a new one with the signing key of this"
-                            + " gateway, or add that key to signing.pub");
-        }
-        boolean genuine;
-        try {
-            JsonWebSignature jws = new JsonWebSignature();
-            jws.setAlgorithmConstraints(ED_DSA_ONLY);
-            jws.setCompactSerialization(parts.jwt());
-            jws.setKey(key.key());
-            genuine = jws.verifySignature();
-        } catch (JoseException e) {
-            throw new TokenException(Cause.BAD_SIGNATURE, badSignature(), e);
-        }
-        if (!genuine) {
-            throw new TokenException(Cause.BAD_SIGNATURE, badSignature());
-        }
-        Token token = TokenCodec.decode(parts);
+        Token token = signed(parts, current);
         if (!current.isAddressed(token.terms().audience())) {
             throw new TokenException(
                     Cause.WRONG_AUDIENCE,
@@ -128,6 +116,31 @@ public final class TokenVerifier {
                             + ": wait, or set the clock of the machine that is wrong");
         }
         return token;
+    }
+
+    private static Token signed(TokenCodec.Parts parts, Trust current) throws TokenException {
+        VerificationKey key = current.key(parts.keyId());
+        if (key == null) {
+            throw new TokenException(
+                    Cause.UNKNOWN_KEY,
+                    "token is signed by key '" + Printable.shorten(parts.keyId())
+                            + "', which is not trusted here, or no longer: make a new one with the signing key of this"
+                            + " gateway, or add that key to signing.pub");
+        }
+        boolean genuine;
+        try {
+            JsonWebSignature jws = new JsonWebSignature();
+            jws.setAlgorithmConstraints(ED_DSA_ONLY);
+            jws.setCompactSerialization(parts.jwt());
+            jws.setKey(key.key());
+            genuine = jws.verifySignature();
+        } catch (JoseException e) {
+            throw new TokenException(Cause.BAD_SIGNATURE, badSignature(), e);
+        }
+        if (!genuine) {
+            throw new TokenException(Cause.BAD_SIGNATURE, badSignature());
+        }
+        return TokenCodec.decode(parts);
     }
 
     private static String some(Collection<URI> urls) {

@@ -28,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -236,6 +237,62 @@ class StateDirectoryTest {
         assertThat(create().warnings()).singleElement().asString().contains("chmod 700 " + dir());
         Files.setPosixFilePermissions(dir(), PosixFilePermissions.fromString("rwxrwxrwx"));
         assertThatThrownBy(this::create).hasMessageContaining("every user");
+        Files.setPosixFilePermissions(dir(), PosixFilePermissions.fromString("rwxrwx---"));
+        assertThatThrownBy(this::create).hasMessageContaining("its group");
+    }
+
+    /** Root works in the directory of a service, which must not lead it to files of others' by a link. */
+    @Test
+    void rootFollowsNoLinksOfADirectorysOwner() throws Exception {
+        Assumptions.assumeTrue(System.getProperty("user.name").equals("root"));
+        create();
+        Path precious = Files.writeString(dir().resolveSibling("precious"), "secret");
+        Path made = dir().resolveSibling("made");
+        Files.setAttribute(dir(), "unix:uid", 65534);
+        for (String name : List.of(".lock", "signing.pub", "audit.jsonl", "revoked.jsonl")) {
+            for (Path target : List.of(precious, made)) {
+                Path file = dir().resolve(name);
+                byte[] before = Files.exists(file) ? Files.readAllBytes(file) : null;
+                Files.deleteIfExists(file);
+                Files.createSymbolicLink(file, target);
+                try {
+                    StateDirectory state = create();
+                    state.setGatewayUrls(List.of(URI.create("wss://" + name.replace(".", "x") + ".example")));
+                    state.revocations().revokeId("x", "");
+                    state.audit("x", Map.of());
+                } catch (StateException e) {
+                    assertThat(e).hasMessageNotContaining("secret");
+                }
+                assertThat(precious).as(name).hasContent("secret");
+                assertThat(Files.getAttribute(precious, "unix:uid")).as(name).isEqualTo(0);
+                assertThat(made).as(name).doesNotExist();
+                Files.deleteIfExists(file);
+                if (before != null) {
+                    Files.write(file, before);
+                }
+            }
+        }
+    }
+
+    @Test
+    void underSudoATokenFileBelongsToWhoCalled() throws Exception {
+        Assumptions.assumeTrue(System.getProperty("user.name").equals("root"));
+        Path home = Files.createDirectories(dir().resolveSibling("home"));
+        Path file = home.resolve("a.token");
+        SecretFile.write(file, "x", false, Map.of("SUDO_UID", "65534"));
+        assertThat(Files.getAttribute(file, "unix:uid")).as("root's directory").isEqualTo(0);
+        Files.setAttribute(home, "unix:uid", 65534);
+        SecretFile.write(home.resolve("b.token"), "x", false, Map.of("SUDO_UID", "65534"));
+        assertThat(Files.getAttribute(home.resolve("b.token"), "unix:uid")).isEqualTo(65534);
+        SecretFile.write(home.resolve("c.token"), "x", false, Map.of("SUDO_UID", "1000"));
+        assertThat(Files.getAttribute(home.resolve("c.token"), "unix:uid")).isEqualTo(0);
+        SecretFile.write(home.resolve("d.token"), "x", false, Map.of());
+        assertThat(Files.getAttribute(home.resolve("d.token"), "unix:uid")).isEqualTo(0);
+        assertThatThrownBy(() -> SecretFile.write(file, "y", false, Map.of())).hasMessageContaining("exists");
+        assertThat(file).hasContent("x");
+        try (var all = Files.list(home)) {
+            assertThat(all).as("no temporary files").hasSize(4);
+        }
     }
 
     @Test

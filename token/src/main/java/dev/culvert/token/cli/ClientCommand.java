@@ -57,7 +57,7 @@ final class ClientCommand extends Subcommand {
             paramLabel = "NAME",
             description = {
                 "Names at or below these belong to the networks behind the agents, like corp.example; repeatable.",
-                "They are for the client's resolver settings."
+                "They are kept in the token for the client's resolver settings; no client uses them yet."
             })
     List<String> domains = new ArrayList<>();
 
@@ -66,6 +66,9 @@ final class ClientCommand extends Subcommand {
 
     @Override
     public Integer call() throws Exception {
+        if (!domains.isEmpty()) {
+            say("note: --domains is kept in the token, but no client uses it yet: names are resolved as before");
+        }
         return options.mint(
                 this,
                 Token.Kind.CLIENT,

@@ -52,7 +52,16 @@ final class InitCommand extends Subcommand {
                 StateDirectory.openOrCreate(state.path(), root().clock, asks ? passphrase.choose(root()) : null);
         if (!gateways.isEmpty()) {
             try {
+                List<URI> before = directory.gatewayUrls();
                 directory.setGatewayUrls(gateways);
+                if (!before.equals(directory.gatewayUrls())) {
+                    audit(
+                            directory,
+                            "gateway-named",
+                            Map.of(
+                                    "gateways",
+                                    gateways.stream().map(URI::toString).toList()));
+                }
             } catch (IllegalArgumentException e) {
                 throw wrongUsage(e);
             }

@@ -143,6 +143,7 @@ final class KeyCommand implements Runnable {
                 keys.signer(what -> copy);
             }
             String fresh = keys.rotate(secret);
+            audit(directory, "key-rotated", Map.of("key", fresh));
             List<Use> uses = uses(directory, root());
             if (json) {
                 print(Map.of(
@@ -187,6 +188,7 @@ final class KeyCommand implements Runnable {
                         + ": make new tokens for them first, or give --force");
             }
             directory.keys().retire(keyId);
+            audit(directory, "key-retired", Map.of("key", keyId));
             if (json) {
                 print(Objects.requireNonNull(use).fields());
             } else {
@@ -229,6 +231,7 @@ final class KeyCommand implements Runnable {
                     .changePassphrase(
                             passphrase.source(root()),
                             remove ? null : what -> PassphraseOption.choose(root(), newFile, "New passphrase: "));
+            audit(directory, "key-passphrase", Map.of("encrypted", !remove));
             print(remove ? "the signing key is not encrypted any more" : "the signing key is encrypted");
             return 0;
         }

@@ -2,6 +2,7 @@ package dev.culvert.token.cli;
 
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.HolderName;
+import dev.culvert.token.IssuedTokens;
 import dev.culvert.token.Revocations;
 import dev.culvert.token.SecretFile;
 import dev.culvert.token.StateDirectory;
@@ -12,6 +13,8 @@ import dev.culvert.token.TokenTerms;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -71,6 +74,9 @@ final class MintOptions {
     @Nullable
     Path out;
 
+    @Option(names = "--force", description = "Overwrite the file of --out if there is one.")
+    boolean force;
+
     @Option(
             names = "--json",
             description = "Print one JSON object about the token; with the token in it unless --out takes that.")
@@ -111,6 +117,12 @@ final class MintOptions {
     /** Makes, signs, remembers and prints a token. */
     int mint(Subcommand command, Token.Kind kind, Duration usualLife, @Nullable QrCodeOption qr, Draft draft)
             throws IOException {
+        if (out != null && !force && Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(out + " exists: give --force to overwrite it, or choose another file");
+        }
+        if (out != null && Files.exists(out) && !Files.isRegularFile(out, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(out + " is no regular file: leave out --out for standard output");
+        }
         StateDirectory directory = command.open();
         List<URI> known = directory.gatewayUrls();
         List<URI> urls = gateways.isEmpty() ? known : gateways;
@@ -141,11 +153,37 @@ final class MintOptions {
             throw command.wrongUsage(e);
         }
         if (out != null) {
-            SecretFile.write(out, jwt + "\n");
+            SecretFile.write(out, jwt + "\n", force, command.root().env);
         }
+        TokenStates states = TokenStates.of(directory, command.root().clock.instant());
+        List<IssuedTokens.Entry> others = directory.issued().read().stream()
+                .filter(t -> t.kind() == kind && t.name().equals(name) && states.isInForce(t))
+                .toList();
         directory.issued().add(token);
+        command.audit(
+                directory,
+                "token-made",
+                Map.of(
+                        "kind",
+                        kind.toString(),
+                        "name",
+                        name,
+                        "token",
+                        token.id(),
+                        "expires",
+                        token.expires().toString(),
+                        "signedBy",
+                        token.keyId(),
+                        "binding",
+                        String.valueOf(TokenText.fields(token).get("binding"))));
         print(command, token, jwt, picture);
         hints(command, directory, token);
+        if (!others.isEmpty()) {
+            command.say("note: " + (others.size() == 1 ? "another token" : others.size() + " other tokens") + " of "
+                    + kind + " " + name + " still in force: token revoke --id "
+                    + others.get(0).id()
+                    + (others.size() == 1 ? " ends it" : " ends the oldest"));
+        }
         return 0;
     }
 

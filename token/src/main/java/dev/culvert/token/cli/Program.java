@@ -2,6 +2,8 @@ package dev.culvert.token.cli;
 
 import dev.culvert.command.Printable;
 import java.io.PrintWriter;
+import java.util.Arrays;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,13 +36,41 @@ public final class Program {
         });
         line.setParameterExceptionHandler((e, args) -> {
             CommandLine where = e.getCommandLine();
-            complain(where, e);
+            complain(where, withUnknown(e, args));
             where.getErr().println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
             where.getErr().flush();
             return CommandLine.ExitCode.USAGE;
         });
         setVersion(line);
         return line;
+    }
+
+    /**
+     * A misspelt option is what is wrong, not the required one that it leaves out; and what was meant is said.
+     *
+     * @param args the whole command line
+     */
+    private static CommandLine.ParameterException withUnknown(CommandLine.ParameterException e, String[] args) {
+        CommandLine where = e.getCommandLine();
+        CommandLine.UnmatchedArgumentException unknown = null;
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched) {
+            unknown = unmatched;
+        } else if (e instanceof CommandLine.MissingParameterException) {
+            List<String> options = Arrays.stream(args)
+                    .takeWhile(a -> !a.equals("--"))
+                    .filter(a -> a.startsWith("--"))
+                    .map(a -> a.replaceFirst("=.*", ""))
+                    .filter(a -> !where.getCommandSpec().optionsMap().containsKey(a))
+                    .limit(1)
+                    .toList();
+            unknown = options.isEmpty() ? null : new CommandLine.UnmatchedArgumentException(where, options);
+        }
+        if (unknown == null) {
+            return e;
+        }
+        List<String> meant = unknown.getSuggestions();
+        return new CommandLine.ParameterException(
+                where, unknown.getMessage() + (meant.isEmpty() ? "" : "; did you mean " + meant.get(0) + "?"));
     }
 
     private static void setVersion(CommandLine line) {

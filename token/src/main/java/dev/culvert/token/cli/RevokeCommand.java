@@ -1,13 +1,17 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.token.HolderName;
 import dev.culvert.token.IssuedTokens;
 import dev.culvert.token.Revocations;
+import dev.culvert.token.SecretSource;
 import dev.culvert.token.StateDirectory;
-import dev.culvert.token.StateException;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenException;
+import java.io.IOException;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Objects;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -26,8 +30,10 @@ import picocli.CommandLine.Parameters;
         footer = {
             "",
             "Examples:",
+            "  token revoke laptop --reason 'left on a train'",
             "  token revoke 3q2-7wEjRnmJq83v_yNFZw",
-            "  token revoke --name laptop --kind client --reason 'left on a train'",
+            "  token revoke --name laptop --kind client",
+            "  token revoke --token-file laptop.token",
             "",
             "A gateway with a state directory elsewhere needs a copy of revoked.jsonl.",
             Subcommand.EXIT_CODES
@@ -36,9 +42,13 @@ final class RevokeCommand extends Subcommand {
     @ArgGroup(multiplicity = "1")
     Which which = new Which();
 
-    /** Exactly one of the two. */
+    /** Exactly one of these. */
     static final class Which {
-        @Parameters(paramLabel = "ID", description = "The token's id; token list and token show say it.")
+        @Parameters(paramLabel = "NAME|ID", description = "A holder's name, or a token's id, as token list says them.")
+        @Nullable
+        String either;
+
+        @Option(names = "--id", paramLabel = "ID", description = "The token with this id.")
         @Nullable
         String id;
 
@@ -48,13 +58,25 @@ final class RevokeCommand extends Subcommand {
                 description = "All tokens of this holder that were made until now.")
         @Nullable
         String name;
+
+        @Option(
+                names = "--token-file",
+                paramLabel = "FILE",
+                description = "The token in this file, or - for standard input; also one that was made elsewhere.")
+        @Nullable
+        String file;
     }
 
     @Option(
             names = "--kind",
             paramLabel = "KIND",
-            description = "With --name: of this kind only, ${COMPLETION-CANDIDATES}. Default: both.")
+            description = "With a name: of this kind only, ${COMPLETION-CANDIDATES}. Default: both.")
     Token.@Nullable Kind kind;
+
+    @Option(
+            names = "--unlisted",
+            description = "Also an id or a name that token list does not know: of tokens made on another machine.")
+    boolean unlisted;
 
     @Option(names = "--reason", paramLabel = "TEXT", description = "A remark, kept and shown; at most 200 characters.")
     String reason = "";
@@ -62,50 +84,87 @@ final class RevokeCommand extends Subcommand {
     @Option(names = "--json", description = "Print one JSON object instead of words.")
     boolean json;
 
+    /** What is meant: one of the two. */
+    private record Target(@Nullable String id, @Nullable String name) {}
+
     @Override
     public Integer call() throws Exception {
         StateDirectory directory = open();
         Revocations revocations = directory.revocations();
-        List<IssuedTokens.Entry> before = directory.issued().read().stream()
-                .filter(t -> !isRevoked(revocations, t))
-                .toList();
+        List<IssuedTokens.Entry> issued = directory.issued().read();
+        List<IssuedTokens.Entry> before =
+                issued.stream().filter(t -> !isRevoked(revocations, t)).toList();
         Revocations.Entry entry;
         try {
-            entry = revoke(revocations);
+            Target target = target(directory, issued);
+            if (target.id != null) {
+                if (kind != null) {
+                    throw new IllegalArgumentException("--kind goes with a name: an id is of one token");
+                }
+                entry = revocations.revokeId(target.id, reason);
+            } else {
+                Set<Token.Kind> kinds = kind == null ? EnumSet.allOf(Token.Kind.class) : EnumSet.of(kind);
+                entry = revocations.revokeName(kinds, String.valueOf(target.name), reason);
+            }
         } catch (IllegalArgumentException e) {
             throw wrongUsage(e);
         }
+        Map<String, Object> fields = new LinkedHashMap<>(entry.fields());
+        audit(directory, "revoke", Map.of("revocation", fields));
         List<IssuedTokens.Entry> ended =
                 before.stream().filter(t -> isRevoked(revocations, t)).toList();
         if (json) {
-            var fields = entry.fields();
             fields.put("tokens", ended.stream().map(IssuedTokens.Entry::fields).toList());
             print(fields);
             return 0;
         }
         for (IssuedTokens.Entry token : ended) {
             print("revoked " + token.kind() + " token " + token.id() + " of " + token.name()
-                    + ", which was valid until " + token.expires());
+                    + (token.expires().isAfter(root().clock.instant())
+                            ? ", which was valid until "
+                            : ", which expired at ")
+                    + token.expires());
         }
         if (ended.isEmpty()) {
-            print(
-                    entry.id() != null
-                            ? "revoked " + entry.id() + "; token list knows no such token in force"
-                            : "revoked what was made for " + entry.name()
-                                    + " until now; token list knows no such token in force");
+            print("revoked " + entry.words() + "; token list knows none that was in force");
         }
         return 0;
     }
 
-    private Revocations.Entry revoke(Revocations revocations) throws StateException {
-        if (which.id != null) {
-            if (kind != null) {
-                throw new IllegalArgumentException("--kind goes with --name: an id is of one token");
-            }
-            return revocations.revokeId(which.id, reason);
+    /** @throws IOException if nothing here is called so: who means a token must not believe it revoked when it is not */
+    private Target target(StateDirectory directory, List<IssuedTokens.Entry> issued)
+            throws IOException, TokenException {
+        if (which.file != null) {
+            String jwt = SecretSource.read(which.file, root().env, root().stdin, line -> say("warning: " + line));
+            return new Target(directory.verifier().signed(jwt).id(), null);
         }
-        Set<Token.Kind> kinds = kind == null ? EnumSet.allOf(Token.Kind.class) : EnumSet.of(kind);
-        return revocations.revokeName(kinds, Objects.requireNonNull(which.name, "picocli sets one of the two"), reason);
+        String id = which.either != null ? which.either : which.id;
+        String name = which.either != null ? which.either : which.name;
+        boolean isId = id != null && issued.stream().anyMatch(t -> t.id().equals(id));
+        boolean isName = name != null
+                && issued.stream().anyMatch(t -> t.name().equals(name) && (kind == null || kind == t.kind()));
+        if (isId && isName) {
+            throw new IOException("'" + id + "' is a token's id and a holder's name: say which, --id or --name");
+        }
+        if (isId) {
+            return new Target(id, null);
+        }
+        if (isName) {
+            return new Target(null, name);
+        }
+        if (unlisted && (which.id != null || which.name != null)) {
+            if (which.name != null) {
+                HolderName.require("--name", which.name);
+            }
+            return new Target(which.id, which.name);
+        }
+        String what = which.id != null ? "id" : which.name != null ? "name" : "name or id";
+        String called = String.valueOf(id != null ? id : name);
+        throw new IOException(
+                "nothing was revoked: no " + (kind == null ? "" : kind + " ") + "token with the " + what + " '"
+                        + called + "' was made in " + directory.path()
+                        + ": look at token list; of one that was made elsewhere give --token-file FILE, or --id or --name with"
+                        + " --unlisted");
     }
 
     private static boolean isRevoked(Revocations revocations, IssuedTokens.Entry token) {

@@ -58,6 +58,15 @@ abstract class Subcommand implements Callable<Integer> {
         return directory;
     }
 
+    /** Leaves a line in the audit log; what was done stays done without one. */
+    final void audit(StateDirectory directory, String event, Map<String, ?> fields) {
+        try {
+            directory.audit(event, fields);
+        } catch (StateException e) {
+            say("warning: not in the audit log: " + e.getMessage());
+        }
+    }
+
     final void warn(StateDirectory directory) {
         directory.warnings().forEach(line -> say("warning: " + line));
     }

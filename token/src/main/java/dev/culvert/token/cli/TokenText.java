@@ -81,7 +81,7 @@ final class TokenText {
                     .forEach(route -> out.accept("    " + route.prefix()
                             + (route.agent() == null ? "" : ", through agent " + route.agent())));
             if (!client.domains().isEmpty()) {
-                out.accept("  domains   " + String.join(", ", client.domains()));
+                out.accept("  domains   " + String.join(", ", client.domains()) + " (no client uses them yet)");
             }
         } else if (token instanceof AgentToken agent) {
             out.accept("  may serve");
@@ -105,9 +105,12 @@ final class TokenText {
         if (left.isNegative() || left.isZero()) {
             return "over";
         }
-        return left.toDays() >= 2
-                ? left.toDays() + " days left"
-                : left.toHours() >= 2 ? left.toHours() + " hours left" : left.toMinutes() + " minutes left";
+        // To the nearest: a token for 90 days has 90 of them left a second after it was made.
+        long days = left.plusHours(12).toDays();
+        long hours = left.plusMinutes(30).toHours();
+        return days >= 2
+                ? days + " days left"
+                : hours >= 2 ? hours + " hours left" : left.plusSeconds(30).toMinutes() + " minutes left";
     }
 
     private static String sentence(Grant grant) {

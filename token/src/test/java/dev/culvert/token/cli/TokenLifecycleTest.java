@@ -189,11 +189,138 @@ class TokenLifecycleTest {
         verify(other).ok();
         String fresh = client("laptop"); // within the same second
         verify(fresh).ok();
-        assertThat(run("revoke", "never-made-here").ok().out).contains("knows no such token");
         assertThat(run("revoke").code).isEqualTo(2);
         assertThat(run("revoke", id, "--name", "laptop").code).isEqualTo(2);
-        assertThat(run("revoke", "a b").code).isEqualTo(2);
+        assertThat(run("revoke", "--id", "a b", "--unlisted").code).isEqualTo(2);
         assertThat(run("revoke", id, "--kind", "client").code).isEqualTo(2);
+    }
+
+    /** It had said "revoked laptop", and revoked nothing: a name was taken for an id. */
+    @Test
+    void revokesWhatIsMeantOrFails() throws Exception {
+        init();
+        String jwt = client("laptop");
+        for (String[] wrong : new String[][] {
+            {"lap"}, {"--name", "lap"}, {"--id", "lap"}, {"laptop", "--kind", "agent"}, {"lap", "--unlisted"}, {"a b"}
+        }) {
+            List<String> args = new ArrayList<>(List.of("revoke"));
+            args.addAll(List.of(wrong));
+            Result result = run(args.toArray(String[]::new));
+            assertThat(result.code).as(args.toString()).isEqualTo(1);
+            assertThat(result.out).isEmpty();
+            assertThat(result.err.lines().toList())
+                    .singleElement()
+                    .asString()
+                    .contains("nothing was revoked", "--unlisted");
+            verify(jwt).ok();
+        }
+        assertThat(run("revoke", "laptop").ok().out)
+                .contains("revoked client token " + TokenReader.read(jwt).id());
+        assertThat(verify(jwt).code).isEqualTo(6);
+        assertThat(run("revoke", "laptop").ok().out).contains("token list knows none that was in force");
+    }
+
+    @Test
+    void aNameThatIsAlsoAnIdIsAskedAbout() throws Exception {
+        init();
+        String jwt = client("laptop");
+        String id = TokenReader.read(jwt).id();
+        Path issued = Path.of(state, "issued.jsonl");
+        Files.writeString(issued, Files.readString(issued).replace(id, "phone"));
+        client("phone");
+        Result both = run("revoke", "phone");
+        assertThat(both.code).isEqualTo(1);
+        assertThat(both.err).contains("say which");
+        run("revoke", "--id", "phone").ok();
+        run("revoke", "--name", "phone").ok();
+    }
+
+    /** Made on another machine with the same key: the list here does not know them. */
+    @Test
+    void revokesWhatWasMadeElsewhere() throws Exception {
+        init();
+        String byFile = client("laptop");
+        String byId = client("phone");
+        String byName = client("desk");
+        Files.delete(Path.of(state, "issued.jsonl"));
+        run(
+                        "revoke",
+                        "--token-file",
+                        Files.writeString(temp.resolve("t"), byFile).toString())
+                .ok();
+        run("revoke", "--unlisted", "--id", TokenReader.read(byId).id()).ok();
+        run("revoke", "--unlisted", "--name", "desk").ok();
+        for (String jwt : List.of(byFile, byId, byName)) {
+            assertThat(verify(jwt).code).isEqualTo(6);
+        }
+        int at = byId.length() - 20;
+        String forged = byId.substring(0, at) + (byId.charAt(at) == 'A' ? 'B' : 'A') + byId.substring(at + 1);
+        assertThat(run(
+                                "revoke",
+                                "--token-file",
+                                Files.writeString(temp.resolve("t"), forged).toString())
+                        .code)
+                .isEqualTo(1);
+    }
+
+    @Test
+    void whatIsChangedIsInTheAuditLogAndNoSecretIs() throws Exception {
+        init();
+        String jwt = client("laptop", "--enrol");
+        run("revoke", "laptop", "--reason", "lost\u202e").ok();
+        String fresh = (String) run("key", "rotate", "--json").ok().json().get("keyId");
+        String old = TokenReader.read(jwt).keyId();
+        run("key", "retire", old).ok();
+        String text = Files.readString(Path.of(state, "audit.jsonl"));
+        List<Map<String, Object>> lines = new ArrayList<>();
+        for (String line : text.split("\n")) {
+            lines.add(JsonUtil.parseJson(line));
+        }
+        assertThat(lines.stream().map(l -> l.get("event")))
+                .containsExactly("gateway-named", "token-made", "revoke", "key-rotated", "key-retired");
+        assertThat(lines).allMatch(l -> l.containsKey("by") && l.containsKey("time"));
+        assertThat(lines.get(1)).containsEntry("name", "laptop").containsEntry("binding", "enrolment");
+        assertThat(lines.get(3)).containsEntry("key", fresh);
+        assertThat(text).doesNotContain(jwt.substring(jwt.lastIndexOf('.') + 1)).doesNotContain("\u202e");
+    }
+
+    @Test
+    void aFileIsNotOverwrittenUnlessTold() throws Exception {
+        init();
+        Path file = temp.resolve("laptop.token");
+        client("laptop", "--out", file.toString());
+        String first = Files.readString(file);
+        Result again = run("client", "--name", "laptop", "--allow", "office:10.0.0.0/8", "--out", file.toString());
+        assertThat(again.code).isEqualTo(1);
+        assertThat(again.err).contains(file + " exists", "--force");
+        assertThat(file).hasContent(first);
+        assertThat(run("list").out.lines()).as("none was made").hasSize(2);
+        Result forced =
+                run("client", "--name", "laptop", "--allow", "office:10.0.0.0/8", "--force", "--out", file.toString());
+        assertThat(forced.ok().err).contains("another token of client laptop");
+        assertThat(Files.readString(file)).isNotEqualTo(first);
+        Path link = Files.createSymbolicLink(temp.resolve("link"), file);
+        assertThat(run("client", "--name", "x", "--allow", "office:10.0.0.0/8", "--force", "--out", link.toString())
+                        .err)
+                .contains("no regular file");
+    }
+
+    @Test
+    void aMisspeltOptionIsWhatIsWrong() {
+        init();
+        assertThat(run("client", "--name", "laptop", "--alow", "office:10.0.0.0/8").err)
+                .startsWith("token: Unknown option: '--alow'; did you mean --allow?");
+        assertThat(run("client", "--name", "laptop").err).contains("Missing required option", "--allow");
+        assertThat(run("list", "--in-fore").err).contains("'--in-fore'; did you mean --in-force?");
+    }
+
+    @Test
+    void whatIsLeftIsToldToTheNearest() {
+        init();
+        String jwt = client("laptop");
+        now = NOW.plusSeconds(5);
+        stdin = new java.io.ByteArrayInputStream(jwt.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        assertThat(run("show", "-").out).contains("90 days left");
     }
 
     @Test
