@@ -35,7 +35,7 @@ public final class Agent implements AutoCloseable {
     private final AgentToken token;
     private final String instance = UUID.randomUUID().toString();
     private final EventLoopGroup loops = EventLoops.create(1, "agent");
-    private final EventLoop loop = loops.next();
+    final EventLoop loop = loops.next();
     private final NameResolver resolver;
     private final OwnAddresses own = new OwnAddresses();
     private final LinkKeeper keeper;

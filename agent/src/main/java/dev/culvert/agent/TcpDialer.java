@@ -219,7 +219,11 @@ final class TcpDialer {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            ctx.fireExceptionCaught(cause);
+            if (ctx.pipeline().last() == this) {
+                ctx.close();
+            } else {
+                ctx.fireExceptionCaught(cause);
+            }
         }
     }
 

@@ -52,14 +52,14 @@ final class TcpSplice {
         });
     }
 
-    /** Holds the link flow's place until the relay takes over. */
+    /** Holds the link flow's place until the relay takes over; what ends the flow before that is nobody else's to hear. */
     private static final class Waiting extends ChannelInboundHandlerAdapter {
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof FlowException) {
-                ctx.fireExceptionCaught(cause);
-            } else {
+            if (ctx.pipeline().last() == this) {
                 ctx.close();
+            } else {
+                ctx.fireExceptionCaught(cause);
             }
         }
     }

@@ -158,6 +158,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
     private void endWith(FlowException cause) {
+        if (!isOpen()) {
+            return; // the end of another flow has closed this one, in this very turn
+        }
         boolean answered = !opened.tryFailure(cause);
         if (answered || isActive()) {
             pipeline().fireExceptionCaught(cause);

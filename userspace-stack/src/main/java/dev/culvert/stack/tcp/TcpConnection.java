@@ -490,7 +490,14 @@ final class TcpConnection extends FlowEntry {
     /** Sends a reset and forgets the connection; the channel, if any, is told. */
     void abort() {
         sendReset();
-        fail(new IOException("Connection aborted: " + flowName()));
+        if (flow == null) {
+            // Nobody to tell. Thousands may end so at once, with their link, and an exception's stack is what costs
+            // most.
+            leave(State.CLOSED);
+            receiver.clear();
+        } else {
+            fail(new IOException("Connection aborted: " + flowName()));
+        }
     }
 
     private void sendReset() {
