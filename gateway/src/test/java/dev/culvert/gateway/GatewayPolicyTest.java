@@ -139,7 +139,7 @@ final class GatewayPolicyTest {
                         assertThat(s.ports()).isEqualTo("*");
                     });
                 });
-                assertThat(told.toString()).doesNotContain(other);
+                assertThat(told.toString()).doesNotContain(other + "-");
                 assertThat(client.open(open("10.0.0.5", 80, mine + "-office")).refused())
                         .isNull();
                 assertThat(client.open(open("10.0.0.5", 80, other + "-office")).refused())
