@@ -131,12 +131,15 @@ public final class LinkConnector {
      * Connects on {@code loop}. The name is resolved anew each time; when that fails, to where the last link led.
      *
      * @param before told of each attempt before it is made
-     * @return fails with an exception whose message is one line for people
+     * @return fails with an exception whose message is one line for people; cancelling it gives the attempt up
      */
     public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
         Promise<Link> promise = loop.newPromise();
         names.addresses(hostName(), loop).addListener(f -> {
             List<InetSocketAddress> addresses = addresses(f);
+            if (promise.isDone()) {
+                return; // not wanted any more
+            }
             if (addresses.isEmpty()) {
                 promise.tryFailure(new ConnectException("cannot resolve the gateway's name " + hostName()));
             } else {
@@ -190,7 +193,11 @@ public final class LinkConnector {
         }
 
         void race(List<InetSocketAddress> addresses, Promise<Link> promise) {
+            if (promise.isDone()) {
+                return;
+            }
             Future<Link> race = AddressRace.run(loop, addresses, DEADLINE, this);
+            promise.addListener(f -> race.cancel(false)); // in time if it was cancelled, else in vain
             race.addListener(f -> {
                 if (f.isSuccess()) {
                     if (!promise.trySuccess(race.getNow())) {
