@@ -3,13 +3,21 @@ package dev.culvert.token;
 import dev.culvert.command.Printable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +34,9 @@ public final class SecretSource {
 
     /** Longest passphrase, in bytes; more is a mix-up of files. */
     private static final int MAX_PASSPHRASE = 1024;
+
+    /** For a program that writes a token into a pipe that we are given: one that asks a vault, say. */
+    private static final Duration PIPE_PATIENCE = Duration.ofSeconds(30);
 
     private static final String WAYS =
             "give it with --token-file FILE, with --token-file - on standard input, or in the"
@@ -50,61 +61,84 @@ public final class SecretSource {
             if (value == null || value.isBlank()) {
                 throw new SecretException("no token: " + WAYS);
             }
-            return check(value, "environment variable " + VARIABLE);
+            return TokenInput.of(value, "environment variable " + VARIABLE, warn);
         }
         if (file.equals(STDIN)) {
             try {
-                return check(bounded(stdin), "standard input");
+                return TokenInput.of(bounded(stdin), "standard input", warn);
             } catch (IOException e) {
                 throw e instanceof SecretException known
                         ? known
-                        : new SecretException("cannot read the token from standard input: " + e.getMessage(), e);
+                        : new SecretException("cannot read the token from standard input: " + words(e), e);
             }
         }
         return fromFile(file, warn);
     }
 
     private static String fromFile(String file, Consumer<String> warn) throws SecretException {
+        String where = "token file " + Printable.shorten(file);
         try {
             Path path = Path.of(file);
-            String text;
-            try (InputStream in = Files.newInputStream(path)) {
-                text = bounded(in);
+            if (Files.isDirectory(path)) {
+                throw new SecretException(where + " is a directory: name the file in it that holds the token");
             }
+            byte[] bytes =
+                    Files.isRegularFile(path) || !Files.exists(path) ? bounded(path) : boundedInTime(path, where);
             if (path.getFileSystem().supportedFileAttributeViews().contains("posix")) {
                 Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(path);
-                if (permissions.contains(PosixFilePermission.OTHERS_READ)) {
-                    warn.accept("token file " + file + " can be read by every user of this machine: chmod 600 " + file);
+                if (Files.isRegularFile(path) && permissions.contains(PosixFilePermission.OTHERS_READ)) {
+                    warn.accept(where + " can be read by every user of this machine: chmod 600 " + file);
                 }
             }
-            return check(text, "token file " + file);
+            return TokenInput.of(bytes, where, warn);
         } catch (SecretException e) {
             throw e;
         } catch (NoSuchFileException e) {
-            throw new SecretException("token file " + file + " does not exist: " + WAYS, e);
+            throw new SecretException(where + " does not exist: " + WAYS, e);
         } catch (IOException | IllegalArgumentException e) {
             throw new SecretException(
-                    "token file " + Printable.shorten(file) + " cannot be read (" + e + "): make it readable, or "
-                            + WAYS,
-                    e);
+                    where + " cannot be read (" + words(e) + "): make it readable for who runs this, or " + WAYS, e);
         }
+    }
+
+    private static String words(Exception e) {
+        if (e instanceof AccessDeniedException) {
+            return "permission denied";
+        }
+        if (e instanceof FileSystemException f && f.getReason() != null) {
+            return f.getReason();
+        }
+        return e.getMessage() == null ? "input/output error" : Printable.text(e.getMessage());
     }
 
     /** A token plus generous white space; never an endless pipe or a whole disk. */
-    private static String bounded(InputStream in) throws IOException {
-        return new String(in.readNBytes(2 * TokenCodec.MAX_LENGTH), StandardCharsets.UTF_8);
+    private static byte[] bounded(InputStream in) throws IOException {
+        return in.readNBytes(TokenInput.MAX_BYTES + 1);
     }
 
-    private static String check(String text, String where) throws SecretException {
-        String token = text.strip();
-        if (token.isEmpty()) {
-            throw new SecretException(where + " is empty: put the text there that token client or token agent printed");
+    private static byte[] bounded(Path path) throws IOException {
+        try (InputStream in = Files.newInputStream(path)) {
+            return bounded(in);
         }
-        if (token.length() > TokenCodec.MAX_LENGTH) {
-            throw new SecretException(where + " holds " + token.length() + " characters or more, a token has at most "
-                    + TokenCodec.MAX_LENGTH + ": put only the token there");
+    }
+
+    /** A pipe that nobody writes to holds up whoever opens it, for ever. The shell's {@code <(command)} is a pipe as well. */
+    private static byte[] boundedInTime(Path path, String where) throws IOException {
+        FutureTask<byte[]> read = new FutureTask<>(() -> bounded(path));
+        Thread reader = new Thread(read, "token-file");
+        reader.setDaemon(true);
+        reader.start();
+        try {
+            return read.get(PIPE_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            throw new SecretException(where + " is a pipe, and nobody has written a token into it within "
+                    + PIPE_PATIENCE.toSeconds() + " s: " + WAYS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted");
         }
-        return token;
     }
 
     /**
@@ -126,7 +160,9 @@ public final class SecretSource {
             throw e;
         } catch (IOException | IllegalArgumentException e) {
             throw new SecretException(
-                    "passphrase file " + Printable.shorten(file) + " cannot be read (" + e + "): make it readable", e);
+                    "passphrase file " + Printable.shorten(file) + " cannot be read (" + words(e)
+                            + "): make it readable",
+                    e);
         }
     }
 }
