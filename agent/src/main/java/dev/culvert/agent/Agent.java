@@ -12,6 +12,7 @@ import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.OpenRequest.Restriction;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.Repetition;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.lang.ref.WeakReference;
@@ -22,7 +23,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.WeakHashMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,9 +39,8 @@ public final class Agent implements AutoCloseable {
     private final NameResolver resolver;
     private final OwnAddresses own = new OwnAddresses();
     private final LinkKeeper keeper;
-    private final CompletableFuture<LinkRefusedException> refused = new CompletableFuture<>();
+    private final Repetition troubles = new Repetition();
     private final boolean echo;
-    private boolean everUp;
     private @Nullable FlowMultiplexer current;
 
     /** @param connectors made from the token's gateways, pin and text */
@@ -59,11 +58,6 @@ public final class Agent implements AutoCloseable {
 
     public void start() {
         keeper.start();
-    }
-
-    /** Completes when the gateway refuses the token before any link was up; after that the agent goes on trying. */
-    public CompletableFuture<LinkRefusedException> refused() {
-        return refused;
     }
 
     @Override
@@ -93,7 +87,7 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public void linkUp(FlowMultiplexer link) {
-            everUp = true;
+            troubles.clear();
             current = link;
             guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
             List<String> routes = token.routes().stream().map(Object::toString).toList();
@@ -177,22 +171,26 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public void linkDown(FlowMultiplexer link, String why) {
-            log.warn("link to {} is down: {}", keeper.gateway(), why);
+            troubles.isNews(why, loop.ticker().nanoTime());
+            log.warn("link to {} is down: {}; connecting again", keeper.gateway(), why);
         }
 
         @Override
         public void waiting(Throwable why, long retryMillis) {
-            log.info("{}; trying again in {} s", why.getMessage(), String.format("%.1f", retryMillis / 1000.0));
+            say(String.valueOf(why.getMessage()), "; trying again");
         }
 
+        /** A service goes on: somebody may renew the token's key, take a revocation back, or set the gateway's clock right. */
         @Override
         public boolean refused(LinkRefusedException why) {
-            if (!everUp) {
-                refused.complete(why);
-                return false;
-            }
-            log.warn("{}; trying again in a minute", why.getMessage());
+            say(String.valueOf(why.getMessage()), "; asking again once a minute");
             return true;
+        }
+
+        private void say(String trouble, String then) {
+            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
+                log.warn("{}{}", trouble, then);
+            }
         }
     }
 }

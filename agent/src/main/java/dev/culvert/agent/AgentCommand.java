@@ -7,7 +7,6 @@ import dev.culvert.token.cli.HolderOptions;
 import dev.culvert.token.cli.Program;
 import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.LinkConnector;
-import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
 import java.time.Duration;
 import java.util.List;
@@ -24,7 +23,7 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         subcommands = HolderKeyCommand.class,
         footerHeading =
-                "%nExit codes: 1 it failed (also: the gateway refuses the token), 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n",
+                "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
         footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
 public final class AgentCommand implements Callable<Integer> {
     /** Closing the links takes less than this. */
@@ -50,8 +49,8 @@ public final class AgentCommand implements Callable<Integer> {
         Shutdown stop = new Shutdown(SHUTDOWN);
         try (Agent agent = new Agent(token, connectors, LinkSettings.DEFAULT)) {
             agent.start();
-            LinkRefusedException refused = agent.refused().get();
-            throw refused;
+            stop.await();
+            return CommandLine.ExitCode.OK;
         } catch (InterruptedException e) {
             return CommandLine.ExitCode.OK; // the signal; all is closed
         } finally {

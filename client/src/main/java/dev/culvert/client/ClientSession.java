@@ -21,6 +21,7 @@ import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.Repetition;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
@@ -83,6 +84,8 @@ final class ClientSession implements AutoCloseable {
 
     // Event loop only.
     private String trouble = "connecting";
+
+    private final Repetition troubles = new Repetition();
     private boolean everUp;
     private final AgentNews news = new AgentNews();
     private @Nullable InetAddress gateway;
@@ -213,6 +216,7 @@ final class ClientSession implements AutoCloseable {
             view.up(link);
             everUp = true;
             trouble = "";
+            troubles.clear();
             gateway = link.link().remoteAddress() instanceof InetSocketAddress inet ? inet.getAddress() : null;
             voice.say("connected to the gateway");
         }
@@ -274,6 +278,7 @@ final class ClientSession implements AutoCloseable {
         public void linkDown(FlowMultiplexer link, String why) {
             view.down(loop.ticker().nanoTime());
             trouble = why;
+            troubles.isNews(why, loop.ticker().nanoTime()); // said here
             if (!closing) {
                 voice.say("link lost: " + why);
             }
@@ -281,8 +286,8 @@ final class ClientSession implements AutoCloseable {
 
         @Override
         public void waiting(Throwable why, long retryMillis) {
-            if (view.link() == null && !String.valueOf(why.getMessage()).equals(trouble)) {
-                trouble = String.valueOf(why.getMessage());
+            trouble = String.valueOf(why.getMessage());
+            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
                 voice.say(trouble + "; trying again");
             }
         }
@@ -293,8 +298,8 @@ final class ClientSession implements AutoCloseable {
                 failed.complete(why);
                 return false;
             }
-            if (!String.valueOf(why.getMessage()).equals(trouble)) {
-                trouble = String.valueOf(why.getMessage());
+            trouble = String.valueOf(why.getMessage());
+            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
                 voice.say(trouble + "; trying again now and then");
             }
             return true;

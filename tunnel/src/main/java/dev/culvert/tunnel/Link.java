@@ -1,6 +1,7 @@
 package dev.culvert.tunnel;
 
 import dev.culvert.command.Printable;
+import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -63,6 +64,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private boolean down;
     private @Nullable String downReason;
     private int peerCloseCode;
+    private boolean endedByPeer;
 
     private long lastHeardNanos;
     private volatile long rttNanos;
@@ -137,6 +139,11 @@ public final class Link extends ChannelInboundHandlerAdapter {
     /** The code of the peer's Close frame (RFC 6455 7.4.1); 0 when none has come, or one without a code. */
     public int peerCloseCode() {
         return peerCloseCode;
+    }
+
+    /** Whether the peer closed or reset the connection, rather than that we did, or heard nothing any more. */
+    boolean isEndedByPeer() {
+        return endedByPeer;
     }
 
     /** Says DRAIN: the peer shall open no new flows here. */
@@ -307,6 +314,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
+        endedByPeer |= !down;
         fail("connection closed by the peer");
         ctx.fireChannelInactive();
     }
@@ -318,10 +326,10 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        String text = cause instanceof DecoderException && cause.getCause() != null
-                ? String.valueOf(cause.getCause().getMessage())
-                : String.valueOf(cause.getMessage());
-        fail(text);
+        NetworkError kind = NetworkError.of(cause);
+        endedByPeer |= !down && (kind == NetworkError.RESET || kind == NetworkError.CLOSED);
+        Throwable told = cause instanceof DecoderException && cause.getCause() != null ? cause.getCause() : cause;
+        fail(NetworkError.words(told));
         ctx.close();
     }
 
@@ -405,6 +413,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
                 why = text.isEmpty() ? "closed by the peer, code " + code : text;
             }
             downReason = why;
+            endedByPeer = true;
             fail(why);
             ByteBuf b = ctx.alloc().directBuffer(16);
             writeControl(b, WebSocketDecoder.OP_CLOSE, 1000, new byte[0], 0);

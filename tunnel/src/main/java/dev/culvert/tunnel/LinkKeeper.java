@@ -20,34 +20,24 @@ public final class LinkKeeper {
         void waiting(Throwable why, long retryMillis);
 
         /**
-         * The gateway refuses this token.
+         * Every gateway refuses this token, with its own word.
          *
          * @return whether to go on trying (slowly)
          */
         boolean refused(LinkRefusedException why);
     }
 
-    /** The first retry comes within this; doubled from then on. */
-    static final Duration BACKOFF_BASE = Duration.ofMillis(500);
-
-    /** A gateway that is back is found within half a minute, and is not stormed when it comes. */
-    static final Duration BACKOFF_MAX = Duration.ofSeconds(15);
-
-    /** After a refusal only a person's work helps; look now and then whether it was done. */
-    static final Duration BACKOFF_REFUSED = Duration.ofSeconds(60);
-
     /** Between one gateway that does not work and the next: no storm if all clients of one do so. */
     private static final Duration NEXT_GATEWAY = Duration.ofMillis(200);
-
-    /** A link that lived this long was good: the next failure starts from the base again. */
-    static final Duration GOOD_AFTER = Duration.ofSeconds(10);
 
     private final EventLoop loop;
     private final List<LinkConnector> connectors;
     private final LinkSettings settings;
     private final Listener listener;
-    private int failures;
-    private boolean untrusted;
+    private final Backoff backoff = new Backoff(ThreadLocalRandom.current());
+
+    /** What gives most hope of all that the gateways tried since the last pause came to. */
+    private Backoff.Outcome outcome = Backoff.Outcome.REFUSED;
 
     /** Which of the gateways, and how many others may be tried before a pause. */
     private int at;
@@ -111,25 +101,34 @@ public final class LinkKeeper {
                         if (stopped) {
                             link.close(1001, "stopped");
                         }
-                    } else if (!next()) {
-                        retry(f.cause(), jitter(NEXT_GATEWAY));
-                    } else if (f.cause() instanceof LinkRefusedException refused && refused.isPermanent()) {
-                        if (listener.refused(refused)) {
-                            retry(refused, jitter(BACKOFF_REFUSED));
-                        }
                     } else {
-                        // Once more soon: a hotel's log-in page was in between, perhaps, and is gone.
-                        boolean again = untrusted;
-                        untrusted = f.cause() instanceof UntrustedGatewayException;
-                        retry(f.cause(), untrusted && again ? jitter(BACKOFF_REFUSED) : backoff());
+                        failed(f.cause());
                     }
                 });
     }
 
-    private long backoff() {
-        long max = Math.min(BACKOFF_MAX.toMillis(), BACKOFF_BASE.toMillis() << Math.min(failures, 10));
-        failures++;
-        return ThreadLocalRandom.current().nextLong(max / 4, max + 1); // jitter, but never at once
+    private void failed(Throwable why) {
+        Backoff.Outcome now = outcomeOf(why);
+        outcome = now.compareTo(outcome) < 0 ? now : outcome;
+        if (!next()) {
+            retry(why, jitter(NEXT_GATEWAY));
+            return;
+        }
+        Backoff.Outcome best = outcome;
+        outcome = Backoff.Outcome.REFUSED;
+        if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
+            return;
+        }
+        retry(why, backoff.failed(best, loop.ticker().nanoTime()));
+    }
+
+    private static Backoff.Outcome outcomeOf(Throwable why) {
+        if (why instanceof LinkRefusedException refused) {
+            return refused.isPermanent()
+                    ? Backoff.Outcome.REFUSED
+                    : refused.isStrange() ? Backoff.Outcome.STRANGE : Backoff.Outcome.TURNED_AWAY;
+        }
+        return why instanceof UntrustedGatewayException ? Backoff.Outcome.STRANGE : Backoff.Outcome.UNREACHED;
     }
 
     private static long jitter(Duration d) {
@@ -148,7 +147,7 @@ public final class LinkKeeper {
         @Override
         public void linkUp(FlowMultiplexer mux) {
             current = mux.link();
-            untrusted = false;
+            outcome = Backoff.Outcome.REFUSED;
             upSinceNanos = loop.ticker().nanoTime();
             listener.linkUp(mux);
         }
@@ -172,12 +171,14 @@ public final class LinkKeeper {
         public void linkDown(FlowMultiplexer mux, String why) {
             current = null;
             untried = connectors.size() - 1;
-            if (loop.ticker().nanoTime() - upSinceNanos >= GOOD_AFTER.toNanos()) {
-                failures = 0;
-            }
             listener.linkDown(mux, why);
+            long now = loop.ticker().nanoTime();
             boolean tokenEnded = mux.link().peerCloseCode() == Link.CLOSE_TOKEN_ENDED;
-            retry(new FlowException(Reason.LINK_LOST, why), tokenEnded ? jitter(BACKOFF_REFUSED) : backoff());
+            retry(
+                    new FlowException(Reason.LINK_LOST, why),
+                    tokenEnded
+                            ? backoff.refused()
+                            : backoff.linkEnded(now - upSinceNanos, mux.link().isEndedByPeer(), now));
         }
     }
 }

@@ -66,6 +66,11 @@ public final class LinkRefusedException extends IOException {
         return permanent;
     }
 
+    /** Whether it is the answer of somebody who does not know us: of a proxy, another server, or a gateway with other keys. */
+    boolean isStrange() {
+        return !permanent && status < 500 && status != 429;
+    }
+
     /** The same, said of whom it is. */
     LinkRefusedException saidBy(String whom) {
         return new LinkRefusedException(status, permanent, whom + " " + getMessage());

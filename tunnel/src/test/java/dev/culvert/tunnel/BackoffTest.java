@@ -120,7 +120,7 @@ class BackoffTest {
             assertThat(tenth).as("in any tenth of a second").isLessThan(1_500);
         }
         long median = herd.backMillis.stream().sorted().skip(5_000).findFirst().orElseThrow();
-        assertThat(median).isLessThan(1_000);
+        assertThat(median).isLessThan(1_250);
     }
 
     @Test

@@ -146,7 +146,7 @@ class LinkKeeperTest {
         start(URI.create("ws://127.0.0.1:" + port));
         for (int i = 0; i < 4; i++) {
             assertThat(events.next()).contains("connection refused");
-            long most = Math.min(LinkKeeper.BACKOFF_BASE.toMillis() << i, LinkKeeper.BACKOFF_MAX.toMillis());
+            long most = Math.min(Backoff.BASE.toMillis() << i, Backoff.MAX.toMillis());
             assertThat(events.waits.get(i)).as("attempt %d", i).isBetween(most / 4, most);
         }
     }
@@ -162,6 +162,27 @@ class LinkKeeperTest {
             assertThat(events.next()).isEqualTo("refused 403");
             assertThat(events.next()).startsWith("waiting: ");
             assertThat(events.waits.get(0)).isBetween(30_000L, 60_000L);
+        }
+    }
+
+    /** A proxy whose gateway is being started again, a wrong one of two gateways: nothing that ends anybody. */
+    @Test
+    void whatOneServerSaysIsNoRefusalWhileAnotherMayServe() throws Exception {
+        try (GatewayStub proxy = new GatewayStub(
+                        null,
+                        GatewayStub.response(GatewayStub.page("404 Not Found", "text/plain", "404 page not found")));
+                GatewayStub refusing = new GatewayStub(null, GatewayStub.refusal("your token was revoked"))) {
+            keeper = new LinkKeeper(
+                    loop.next(),
+                    LinkConnector.all(List.of(proxy.uri(), refusing.uri()), null, "t", null),
+                    LinkSettings.DEFAULT,
+                    events);
+            keeper.start();
+            for (int i = 0; i < 6; i++) {
+                assertThat(events.next()).startsWith("waiting: ").contains(i % 2 == 0 ? "HTTP 404" : "was revoked");
+            }
+            assertThat(events.waits.get(1)).isBetween(125L, 500L);
+            assertThat(events.waits.get(5)).isBetween(500L, 2_000L);
         }
     }
 
@@ -193,9 +214,9 @@ class LinkKeeperTest {
         }
     }
 
-    /** Another gateway than the token's: once more soon, then slowly, until a person has done something. */
+    /** Another gateway than the token's: a hotel's log-in page was in between, perhaps, or it will be so for good. */
     @Test
-    void anotherGatewayIsTriedAgainSlowly() throws Exception {
+    void anotherGatewayIsTriedAgainLaterAndLater() throws Exception {
         KeyPair ca = GatewayStub.key();
         KeyPair key = GatewayStub.key();
         GatewayStub.Identity identity = new GatewayStub.Identity(
@@ -206,11 +227,11 @@ class LinkKeeperTest {
             byte[] pin = GatewayStub.pin(GatewayStub.key());
             keeper = new LinkKeeper(loop.next(), new LinkConnector(stub.uri(), pin, "t"), LinkSettings.DEFAULT, events);
             keeper.start();
-            for (int i = 0; i < 2; i++) {
+            for (int i = 0; i < 3; i++) {
                 assertThat(events.next()).startsWith("waiting: ").contains("not the gateway of the token");
             }
             assertThat(events.waits.get(0)).isBetween(125L, 500L);
-            assertThat(events.waits.get(1)).isBetween(30_000L, 60_000L);
+            assertThat(events.waits.get(2)).isBetween(500L, 2_000L);
         }
     }
 }
