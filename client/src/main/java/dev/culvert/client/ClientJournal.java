@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.tun.UndoJournal;
+import dev.culvert.tun.host.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,6 +10,7 @@ import dev.culvert.token.IpPrefix;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tun.TunChannel;
 import dev.culvert.tun.TunDevice;
+import dev.culvert.tun.TunException;
 import dev.culvert.tun.TunStats;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.EventLoops;
@@ -23,19 +24,18 @@ import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.Repetition;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -65,17 +65,12 @@ final class ClientSession implements AutoCloseable {
 
     private final EventLoopGroup loops = EventLoops.create(1, "client");
     private final EventLoop loop = loops.next();
-    private final ExecutorService hostThread = Executors.newSingleThreadExecutor(r -> {
-        Thread t = new Thread(r, "host-network");
-        t.setDaemon(true);
-        return t;
-    });
-
     private final TunChannel tun;
     private final @Nullable HostRoutes host;
     private final LinkKeeper keeper;
     private final Voice voice;
     private final RouteTable.Wanted wanted;
+    private final boolean allowLeak;
     private final TokenGrants grants;
     private final LinkView view = new LinkView();
     private final FlowCounts counts = new FlowCounts();
@@ -88,7 +83,7 @@ final class ClientSession implements AutoCloseable {
     private final Repetition troubles = new Repetition();
     private boolean everUp;
     private final AgentNews news = new AgentNews();
-    private @Nullable InetAddress gateway;
+    private @Nullable String leak;
     private volatile Set<IpPrefix> installed = Set.of();
     private volatile boolean closing;
 
@@ -96,6 +91,7 @@ final class ClientSession implements AutoCloseable {
      * @param device an open TUN, owned from here on
      * @param router what the stack calls itself in ICMP errors
      * @param host changes the host's routes; null when somebody else does
+     * @param allowLeak whether with --full a family that no agent takes may leave past the tunnel
      * @param grants of the client's own token
      */
     ClientSession(
@@ -106,12 +102,14 @@ final class ClientSession implements AutoCloseable {
             RouterAddresses router,
             TokenGrants grants,
             RouteTable.Wanted wanted,
+            boolean allowLeak,
             Voice voice)
             throws IOException {
         this.host = host;
         this.voice = voice;
         this.grants = grants;
         this.wanted = wanted;
+        this.allowLeak = allowLeak;
         this.tun = new TunChannel(device);
         // Packets are flushed once a turn; until then they wait here, and what finds it full must wait for another
         // turn.
@@ -124,12 +122,16 @@ final class ClientSession implements AutoCloseable {
                                 .router(router.ipv4(), router.ipv6())
                                 .build(),
                         new Flows()));
+        tun.pipeline().addLast(new Gone());
         if (!loop.register(tun).awaitUninterruptibly().isSuccess()) {
             throw new IOException("cannot read packets from " + device.name()
                     + "; its descriptor cannot be watched: run this again, and tell us the kernel");
         }
         tun.closeFuture()
                 .addListener(f -> failed.complete(new IOException("the interface " + device.name() + " is gone")));
+        if (host != null) {
+            host.start(new Kept());
+        }
         keeper = new LinkKeeper(loop, connectors, settings, new Events());
     }
 
@@ -178,13 +180,8 @@ final class ClientSession implements AutoCloseable {
         closing = true;
         keeper.stop("the client went down");
         tun.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
-        hostThread.shutdown();
-        try {
-            if (!hostThread.awaitTermination(10, TimeUnit.SECONDS)) {
-                hostThread.shutdownNow();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        if (host != null) {
+            host.close();
         }
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
@@ -212,12 +209,20 @@ final class ClientSession implements AutoCloseable {
     /** What happens to the link. */
     private final class Events implements LinkKeeper.Listener {
         @Override
+        public CompletionStage<?> beforeDial(List<InetSocketAddress> addresses) {
+            return host == null
+                    ? CompletableFuture.completedFuture(null)
+                    : host.keepOut(addresses.stream()
+                            .map(InetSocketAddress::getAddress)
+                            .toList());
+        }
+
+        @Override
         public void linkUp(FlowMultiplexer link) {
             view.up(link);
             everUp = true;
             trouble = "";
             troubles.clear();
-            gateway = link.link().remoteAddress() instanceof InetSocketAddress inet ? inet.getAddress() : null;
             voice.say("connected to the gateway");
         }
 
@@ -234,38 +239,15 @@ final class ClientSession implements AutoCloseable {
             RouteTable table = RouteTable.of(announced, grants, wanted);
             news.problems(table.problems()).forEach(voice::say);
             view.routes(table);
-            InetAddress at = gateway;
-            if (host != null && at != null) {
-                apply(host, table, at);
+            if (host != null) {
+                LeakGuard guard = LeakGuard.of(table.routes().keySet(), wanted.full(), allowLeak);
+                if (guard.line() != null && !guard.line().equals(leak)) {
+                    voice.say(guard.line());
+                }
+                leak = guard.line();
+                host.want(table.routes().keySet(), table.asked(), guard.blocked());
             } else if (!table.routes().isEmpty()) {
                 routed.complete(null);
-            }
-        }
-
-        private void apply(HostRoutes host, RouteTable table, InetAddress at) {
-            try {
-                hostThread.execute(() -> {
-                    host.apply(table.routes().keySet(), at);
-                    Set<IpPrefix> laid = Set.copyOf(host.installed());
-                    if (!laid.equals(installed)) {
-                        installed = laid;
-                        voice.say(
-                                laid.isEmpty()
-                                        ? "no routes"
-                                        : "routes: "
-                                                + String.join(
-                                                        ", ",
-                                                        laid.stream()
-                                                                .sorted()
-                                                                .map(p -> p + " via " + table.agentFor(p.network()))
-                                                                .toList()));
-                    }
-                    if (!laid.isEmpty()) {
-                        routed.complete(null);
-                    }
-                });
-            } catch (RejectedExecutionException e) {
-                // Going down: no more routes.
             }
         }
 
@@ -303,6 +285,52 @@ final class ClientSession implements AutoCloseable {
                 voice.say(trouble + "; trying again now and then");
             }
             return true;
+        }
+    }
+    /** A device that is gone closes its channel, which ends the session in words for people. */
+    private static final class Gone extends ChannelInboundHandlerAdapter {
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (!(cause instanceof TunException)) {
+                ctx.fireExceptionCaught(cause);
+            }
+        }
+    }
+
+    /** What becomes of the host's routes. Its thread. */
+    private final class Kept implements HostRoutes.Listener {
+        @Override
+        public void routed(Set<IpPrefix> laid) {
+            installed = laid;
+            if (!laid.isEmpty()) {
+                routed.complete(null);
+            }
+            loop.execute(() -> {
+                if (!closing) {
+                    voice.say(laid.isEmpty() ? "no routes" : "routes: " + lines(laid));
+                }
+            });
+        }
+
+        private String lines(Set<IpPrefix> laid) {
+            RouteTable table = view.routes();
+            return String.join(
+                    ", ",
+                    laid.stream()
+                            .sorted()
+                            .map(p -> p + " via " + table.agentFor(p.network()))
+                            .toList());
+        }
+
+        @Override
+        public void uplinkChanged() {
+            keeper.networkChanged();
+        }
+
+        @Override
+        public void gone() {
+            failed.complete(new IOException(
+                    "the interface is gone: somebody deleted, renamed or moved it;" + " start the client again"));
         }
     }
 }

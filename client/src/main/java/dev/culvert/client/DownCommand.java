@@ -2,8 +2,8 @@ package dev.culvert.client;
 
 import dev.culvert.command.Printable;
 import dev.culvert.token.cli.HolderStateOption;
-import dev.culvert.tun.UndoFailure;
-import dev.culvert.tun.UndoJournal;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

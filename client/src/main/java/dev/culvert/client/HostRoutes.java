@@ -1,150 +1,347 @@
 package dev.culvert.client;
 
 import dev.culvert.token.IpPrefix;
-import dev.culvert.tun.HostNetwork;
-import dev.culvert.tun.UndoFailure;
-import dev.culvert.tun.UndoJournal;
+import dev.culvert.tun.host.Host;
+import dev.culvert.tun.host.HostConfig;
+import dev.culvert.tun.host.HostKeeper;
+import dev.culvert.tun.host.HostWatch;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The host's addresses and routes as this client wants them. Blocks; used on one thread, not the event loop. Every change
- * is in the journal before it is made.
+ * The host's addresses and routes as this client wants them, kept so by a thread of its own: it looks when more is wanted, and when
+ * the host's network changes, and then does what is missing. Methods may be called from any thread and return at once, but for
+ * {@link #configure} and {@link #close}.
  */
 final class HostRoutes {
-    private static final Logger log = LoggerFactory.getLogger(HostRoutes.class);
+    /** What becomes of it. On the host's thread. */
+    interface Listener {
+        /** Other networks than before lead into the tunnel now. */
+        void routed(Set<IpPrefix> laid);
+
+        /** There is another way to a gateway than before, or one again, or an address has gone: what connection there is may be dead. */
+        void uplinkChanged();
+
+        /** The interface is not there any more. */
+        void gone();
+    }
+
+    /** Announcements may come as fast as a gateway likes; the newest counts, and root is not kept busy. */
+    static final Duration BETWEEN_ANNOUNCEMENTS = Duration.ofSeconds(1);
+
+    /** Many events come at once, those of our own changes among them. */
+    private static final Duration BETWEEN_LOOKS = Duration.ofMillis(50);
+
+    /** Somebody takes away what we lay: he is answered at this pace after {@link #QUICK_REPAIRS} times. */
+    private static final Duration BETWEEN_REPAIRS = Duration.ofSeconds(5);
+
+    /** So often at once is bad luck, more is another program that means it. */
+    private static final int QUICK_REPAIRS = 20;
+
+    /** Repairs are forgiven after this time without any. */
+    private static final Duration PEACE = Duration.ofMinutes(1);
+
+    /** Addresses of gateways; the least lately dialled one goes. A token's gateways have some two each. */
+    private static final int MAX_EXCLUDED = 64;
+
+    /** Of lines about what cannot be had, at once. */
+    private static final int MAX_LINES = 8;
+
+    /** The thread is waiting for the kernel, or for the disk, and neither takes long. */
+    private static final Duration END = Duration.ofMillis(1_500);
 
     private final UndoJournal journal;
-    private final HostNetwork network;
-    private final String ifName;
-    private final Consumer<String> say;
-    private final Set<IpPrefix> installed = new LinkedHashSet<>();
-    private final Set<IpPrefix> complained = new LinkedHashSet<>();
-    private final Set<InetAddress> excluded = new LinkedHashSet<>();
+    private final HostKeeper keeper;
+    private final ClientSession.Voice say;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(r -> {
+        Thread t = new Thread(r, "host-network");
+        t.setDaemon(true);
+        return t;
+    });
 
-    /** @param say told what could not be done, one line each */
-    HostRoutes(UndoJournal journal, String ifName, Consumer<String> say) {
+    private volatile @Nullable HostWatch watch;
+    private volatile boolean closing;
+
+    // The thread's own.
+    private final Set<dev.culvert.tun.IpPrefix> always;
+    private HostConfig config;
+    private @Nullable Listener listener;
+    private @Nullable ScheduledFuture<?> next;
+    private long lastLookNanos = System.nanoTime() - BETWEEN_ANNOUNCEMENTS.toNanos();
+    private long lastWantedNanos = lastLookNanos;
+    private long lastRepairNanos = lastLookNanos;
+    private int repairs;
+    private Map<Object, String> problems = Map.of();
+    private String failure = "";
+    private Map<InetAddress, String> ways = new HashMap<>();
+    private Set<InetAddress> reachable = Set.of();
+    private Set<IpPrefix> routed = Set.of();
+
+    private final Object lock = new Object();
+    // Guarded by lock: what is wanted newly, until the thread takes it.
+    private @Nullable Wanted wanted;
+
+    private record Wanted(
+            Set<dev.culvert.tun.IpPrefix> routes,
+            Set<dev.culvert.tun.IpPrefix> named,
+            Set<dev.culvert.tun.IpPrefix> blocked) {}
+
+    /**
+     * @param host changed from here on, by one thread at a time
+     * @param say told what could not be done, one line each
+     * @param config the interface, its addresses, and routes that are laid whatever is announced, if that is possible
+     */
+    HostRoutes(Host host, UndoJournal journal, HostConfig config, ClientSession.Voice say) {
         this.journal = journal;
-        this.network = HostNetwork.system(journal);
-        this.ifName = ifName;
+        this.keeper = new HostKeeper(host, journal);
+        this.config = config;
+        this.always = config.routes();
         this.say = say;
     }
 
-    /**
-     * Brings the interface up and gives it its addresses, and routes to the stack's own: a host that filters by reverse path
-     * would drop what comes from those.
-     */
-    void configure(int mtu, int txQueueLength, InetAddress address4, InetAddress address6, RouterAddresses router)
-            throws IOException {
-        network.setUp(ifName, mtu, txQueueLength);
-        network.addAddress(ifName, address4, 32);
-        try {
-            network.addAddress(ifName, address6, 128);
-        } catch (IOException e) {
-            say.accept("no IPv6 in the tunnel: " + e.getMessage()); // often switched off on purpose
+    /** Brings the interface up with its addresses, on this thread, before any other method. */
+    void configure() throws IOException {
+        HostKeeper.Outcome outcome = keeper.keep(config);
+        if (!outcome.present()) {
+            throw new IOException("set up " + config.ifName() + ": there is no such interface any more");
         }
-        route(router.ipv4(), 32);
-        route(router.ipv6(), 128);
+        for (Map.Entry<Object, String> problem : outcome.problems().entrySet()) {
+            if (HostKeeper.isAboutInterface(problem.getKey())) {
+                throw new IOException(problem.getValue());
+            }
+        }
+        tell(outcome.problems());
     }
 
-    private void route(InetAddress router, int length) {
-        try {
-            network.addRoute(router, length, ifName);
-        } catch (IOException e) {
-            // Nothing but traceroute's first line, and reasons of refusals, depends on it; IPv6 may be off.
-            log.debug("traceroute may not show {}: {}", router.getHostAddress(), e.getMessage());
-        }
+    /** Begins to keep it so. */
+    void start(Listener listener) {
+        run(() -> this.listener = listener);
+        watch = HostWatch.start(() -> run(this::changed));
     }
 
     /**
-     * Makes the routes into the tunnel these. The default route is laid as its two halves, so that the host's own stays
-     * and comes back by itself. The gateway's address is kept outside whatever covers it.
+     * Makes the routes into the tunnel these, soon.
+     *
+     * @param named those that may lie in networks to which this machine is connected
+     * @param blocked what shall not leave past the tunnel
      */
-    void apply(Collection<IpPrefix> wanted, InetAddress gateway) {
-        Set<IpPrefix> target = new LinkedHashSet<>();
-        for (IpPrefix prefix : wanted) {
-            if (prefix.length() == 0) {
-                target.addAll(halves(prefix));
-            } else {
-                target.add(prefix);
+    void want(Collection<IpPrefix> routes, Collection<IpPrefix> named, Collection<IpPrefix> blocked) {
+        synchronized (lock) {
+            boolean first = wanted == null;
+            wanted = new Wanted(converted(routes), converted(named), converted(blocked));
+            if (!first) {
+                return;
             }
         }
-        for (IpPrefix prefix : target) {
-            if (prefix.contains(gateway) && excluded.add(gateway)) {
-                try {
-                    network.excludeHost(gateway);
-                } catch (IOException e) {
-                    excluded.remove(gateway);
-                    say.accept("not routed: " + prefix + " holds the gateway itself, which cannot be kept out: "
-                            + e.getMessage());
-                    return;
-                }
-            }
-        }
-        for (IpPrefix old : installed.toArray(IpPrefix[]::new)) {
-            if (!target.contains(old)) {
-                remove(old);
-            }
-        }
-        List<IpPrefix> fresh = new ArrayList<>();
-        for (IpPrefix prefix : target) {
-            if (!installed.contains(prefix)) {
-                fresh.add(prefix);
-            }
-        }
-        add(fresh);
+        run(() -> schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (System.nanoTime() - lastWantedNanos)));
     }
 
-    private void add(List<IpPrefix> fresh) {
-        if (fresh.isEmpty()) {
+    private static Set<dev.culvert.tun.IpPrefix> converted(Collection<IpPrefix> prefixes) {
+        Set<dev.culvert.tun.IpPrefix> set = new LinkedHashSet<>();
+        for (IpPrefix p : prefixes) {
+            set.add(new dev.culvert.tun.IpPrefix(p.network(), p.length()));
+        }
+        return set;
+    }
+
+    /** Keeps these addresses of gateways out of the tunnel from now on; done when they are. */
+    CompletionStage<?> keepOut(Collection<InetAddress> addresses) {
+        CompletableFuture<Void> done = new CompletableFuture<>();
+        if (!run(() -> {
+            Set<InetAddress> excluded = new LinkedHashSet<>(config.excluded());
+            for (InetAddress address : addresses) {
+                InetAddress plain = dev.culvert.tun.IpPrefix.withoutScope(address);
+                excluded.remove(plain);
+                excluded.add(plain);
+            }
+            while (excluded.size() > MAX_EXCLUDED) {
+                excluded.remove(excluded.iterator().next());
+            }
+            config = config.withExcluded(excluded);
+            look(true);
+            done.complete(null);
+        })) {
+            done.complete(null);
+        }
+        return done;
+    }
+
+    private boolean run(Runnable task) {
+        try {
+            thread.execute(task);
+            return true;
+        } catch (RejectedExecutionException e) {
+            return false; // going down: nothing more is wanted
+        }
+    }
+
+    private void changed() {
+        boolean fight = repairs > QUICK_REPAIRS;
+        long pause = (fight ? BETWEEN_REPAIRS : BETWEEN_LOOKS).toNanos();
+        schedule(pause - (System.nanoTime() - lastLookNanos));
+    }
+
+    /** Looks in so many nanoseconds at the latest, at once if that is none. */
+    private void schedule(long nanos) {
+        ScheduledFuture<?> scheduled = next;
+        if (scheduled != null && !scheduled.isDone() && scheduled.getDelay(TimeUnit.NANOSECONDS) <= nanos) {
             return;
         }
-        try {
-            List<dev.culvert.tun.IpPrefix> taken = network.addRoutes(
-                    fresh.stream()
-                            .map(p -> new dev.culvert.tun.IpPrefix(p.network(), p.length()))
-                            .toList(),
-                    ifName);
-            installed.addAll(fresh);
-            for (dev.culvert.tun.IpPrefix t : taken) {
-                IpPrefix prefix = IpPrefix.of(t.address(), t.length());
-                installed.remove(prefix);
-                if (complained.add(prefix)) {
-                    say.accept("not routed: " + prefix + " is routed on this machine already (ip route get "
-                            + prefix.network().getHostAddress() + " shows where)");
-                }
+        if (scheduled != null) {
+            scheduled.cancel(false);
+        }
+        next = thread.schedule(() -> look(false), Math.max(0, nanos), TimeUnit.NANOSECONDS);
+    }
+
+    /** @param asked whether it is known that there is something to do */
+    private void look(boolean asked) {
+        if (closing) {
+            return;
+        }
+        boolean newlyWanted = takeWanted();
+        keep(asked || newlyWanted);
+        synchronized (lock) {
+            if (wanted != null) {
+                schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (System.nanoTime() - lastWantedNanos));
             }
-        } catch (IOException e) {
-            say.accept(String.valueOf(e.getMessage()));
         }
     }
 
-    private void remove(IpPrefix prefix) {
-        installed.remove(prefix);
+    private void keep(boolean asked) {
+        lastLookNanos = System.nanoTime();
+        HostKeeper.Outcome outcome;
         try {
-            network.removeRoute(prefix.network(), prefix.length(), ifName);
-        } catch (IOException e) {
-            say.accept(String.valueOf(e.getMessage()));
+            outcome = keeper.keep(config);
+            failure = "";
+        } catch (IOException | RuntimeException e) {
+            String text = "cannot keep this machine's routes: " + e.getMessage();
+            if (!text.equals(failure)) {
+                failure = text;
+                say.say(text);
+            }
+            return;
+        }
+        Listener told = listener;
+        if (closing || told == null) {
+            return;
+        }
+        if (!outcome.present()) {
+            told.gone();
+            return;
+        }
+        if (outcome.changes() > 0 && !asked) {
+            repaired();
+        }
+        tell(outcome.problems());
+        Set<IpPrefix> laid = new LinkedHashSet<>();
+        for (dev.culvert.tun.IpPrefix p : outcome.routed()) {
+            if (!always.contains(p)) {
+                laid.add(IpPrefix.of(p.address(), p.length()));
+            }
+        }
+        if (!laid.equals(routed)) {
+            routed = laid;
+            told.routed(laid);
+        }
+        boolean lost = !outcome.reachable().containsAll(reachable);
+        reachable = outcome.reachable();
+        if (hasNewWay(outcome.ways()) || lost) {
+            told.uplinkChanged();
         }
     }
 
-    private static List<IpPrefix> halves(IpPrefix all) {
-        return all.isIpv6()
-                ? List.of(IpPrefix.parse("::/1"), IpPrefix.parse("8000::/1"))
-                : List.of(IpPrefix.parse("0.0.0.0/1"), IpPrefix.parse("128.0.0.0/1"));
+    private boolean takeWanted() {
+        synchronized (lock) {
+            Wanted w = wanted;
+            if (w == null || System.nanoTime() - lastWantedNanos < BETWEEN_ANNOUNCEMENTS.toNanos()) {
+                return false;
+            }
+            wanted = null;
+            lastWantedNanos = System.nanoTime();
+            Set<dev.culvert.tun.IpPrefix> all = new LinkedHashSet<>(always);
+            all.addAll(w.routes());
+            config = config.withRoutes(all, w.named(), w.blocked());
+            return true;
+        }
     }
 
-    /** Prefixes that lead into the tunnel now. */
-    Set<IpPrefix> installed() {
-        return installed;
+    private void repaired() {
+        long now = System.nanoTime();
+        if (now - lastRepairNanos > PEACE.toNanos()) {
+            repairs = 0;
+        }
+        lastRepairNanos = now;
+        repairs++;
+        if (repairs == QUICK_REPAIRS + 1) {
+            say.say("something on this machine keeps taking away routes or addresses of " + config.ifName()
+                    + "; they are laid again every " + BETWEEN_REPAIRS.toSeconds() + " s (see what: ip monitor)");
+        }
+    }
+
+    private void tell(Map<Object, String> now) {
+        int lines = 0;
+        int more = 0;
+        for (Map.Entry<Object, String> problem : now.entrySet()) {
+            if (problem.getValue().equals(problems.get(problem.getKey())) || always.contains(problem.getKey())) {
+                continue;
+            }
+            if (lines < MAX_LINES) {
+                say.say(problem.getValue());
+                lines++;
+            } else {
+                more++;
+            }
+        }
+        if (more > 0) {
+            say.say("and " + more + " more that cannot be routed");
+        }
+        problems = Map.copyOf(now);
+    }
+
+    private boolean hasNewWay(Map<InetAddress, String> now) {
+        Map<InetAddress, String> before = ways;
+        ways = now;
+        for (Map.Entry<InetAddress, String> way : now.entrySet()) {
+            String old = before.get(way.getKey());
+            if (old != null && !way.getValue().isEmpty() && !old.equals(way.getValue())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Lets the host be; waits for what is under way. Call {@link #undo} then. */
+    void close() {
+        closing = true;
+        HostWatch w = watch;
+        if (w != null) {
+            w.close();
+        }
+        thread.shutdownNow();
+        try {
+            if (!thread.awaitTermination(END.toMillis(), TimeUnit.MILLISECONDS)) {
+                say.say("this machine's kernel takes long to change its routes; going down all the same");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Takes everything back. */

@@ -10,8 +10,10 @@ import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tun.Terminal;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;
-import dev.culvert.tun.UndoFailure;
-import dev.culvert.tun.UndoJournal;
+import dev.culvert.tun.host.HostConfig;
+import dev.culvert.tun.host.LinuxHost;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
 import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkSettings;
 import java.io.IOException;
@@ -20,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -68,6 +71,12 @@ final class UpCommand implements Callable<Integer> {
 
     @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
     boolean full;
+
+    @Option(
+            names = "--allow-leak",
+            description =
+                    "With --full: what no agent takes, IPv6 or IPv4, leaves past the tunnel. Default: it is unreachable while the tunnel is up.")
+    boolean allowLeak;
 
     @Option(
             names = "--tun",
@@ -202,14 +211,22 @@ final class UpCommand implements Callable<Integer> {
         ClientSession session;
         try {
             if (!noHostChanges) {
-                host = new HostRoutes(journal, device.name(), status::say);
-                host.configure(mtu, config.txQueueLength(), address4, address6, router);
+                host = hostRoutes(device.name(), config, router, journal, status);
+                host.configure();
             }
             // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
             List<LinkConnector> connectors =
                     LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
             session = new ClientSession(
-                    device, host, connectors, LinkSettings.DEFAULT, router, TokenGrants.of(token), wanted, status::say);
+                    device,
+                    host,
+                    connectors,
+                    LinkSettings.DEFAULT,
+                    router,
+                    TokenGrants.of(token),
+                    wanted,
+                    allowLeak,
+                    status::say);
         } catch (Exception e) {
             device.close();
             if (host != null) {
@@ -245,6 +262,17 @@ final class UpCommand implements Callable<Integer> {
         }
         status.say("down; this machine's network is as it was");
         return CommandLine.ExitCode.OK;
+    }
+
+    /** Routes to the stack's own addresses too: a host that filters by reverse path would drop what comes from those. */
+    private HostRoutes hostRoutes(
+            String ifName, TunConfig config, RouterAddresses router, UndoJournal journal, StatusLine status)
+            throws IOException {
+        HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
+        Set<dev.culvert.tun.IpPrefix> routers =
+                Set.of(dev.culvert.tun.IpPrefix.host(router.ipv4()), dev.culvert.tun.IpPrefix.host(router.ipv6()));
+        return new HostRoutes(
+                LinuxHost.open(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
     }
 
     private List<Route> parseRoutes() {

@@ -1,8 +1,10 @@
 package dev.culvert.tun;
 
 import io.netty.util.NetUtil;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.List;
 
 /**
  * A network in CIDR form.
@@ -29,7 +31,7 @@ public record IpPrefix(InetAddress address, int length) {
         return new IpPrefix(address, address.getAddress().length * 8);
     }
 
-    static void requireLength(InetAddress address, int length) {
+    public static void requireLength(InetAddress address, int length) {
         int bits = address.getAddress().length * 8;
         if (length < 0 || length > bits) {
             throw new IllegalArgumentException(
@@ -37,19 +39,19 @@ public record IpPrefix(InetAddress address, int length) {
         }
     }
 
-    static InetAddress withoutScope(InetAddress address) {
+    /** The address without the interface that it may name. */
+    public static InetAddress withoutScope(InetAddress address) {
         try {
-            return InetAddress.getByAddress(address.getAddress());
+            byte[] bytes = address.getAddress();
+            // Not getByAddress(bytes): that takes IPv4-mapped addresses for IPv4.
+            return bytes.length == 16 ? Inet6Address.getByAddress(null, bytes, -1) : InetAddress.getByAddress(bytes);
         } catch (UnknownHostException e) {
             throw new IllegalArgumentException("address " + address + " has an impossible length", e);
         }
     }
 
-    /** Parses {@code default}, an address, or {@code address/length}, as {@code ip} prints them. */
-    static IpPrefix parse(String text, boolean ipv6) {
-        if (text.equals("default")) {
-            return parse(ipv6 ? "::/0" : "0.0.0.0/0", ipv6);
-        }
+    /** Parses an address or {@code address/length}; throws {@link IllegalArgumentException} for anything else. */
+    public static IpPrefix parse(String text) {
         int slash = text.indexOf('/');
         String host = slash < 0 ? text : text.substring(0, slash);
         byte[] bytes = NetUtil.createByteArrayFromIpAddressString(host);
@@ -57,14 +59,54 @@ public record IpPrefix(InetAddress address, int length) {
             throw new IllegalArgumentException("network " + text + " is not an IP address; write it as 10.0.0.0/8");
         }
         try {
-            InetAddress address = InetAddress.getByAddress(bytes);
+            InetAddress address =
+                    bytes.length == 16 ? Inet6Address.getByAddress(null, bytes, -1) : InetAddress.getByAddress(bytes);
             return slash < 0 ? host(address) : new IpPrefix(address, Integer.parseInt(text.substring(slash + 1)));
         } catch (UnknownHostException e) {
             throw new IllegalArgumentException("network " + text + " has an impossible length", e);
         }
     }
 
-    boolean isIpv6() {
+    /** Whether the other prefix lies within this one, or is it. */
+    public boolean covers(IpPrefix other) {
+        return other.length >= length && contains(other.address);
+    }
+
+    /** Whether the address lies within this prefix; one of the other family does not. */
+    public boolean contains(InetAddress other) {
+        byte[] mine = address.getAddress();
+        byte[] its = other.getAddress();
+        if (mine.length != its.length) {
+            return false;
+        }
+        for (int bit = 0; bit < length; bit += 8) {
+            int mask = length - bit >= 8 ? 0xff : 0xff00 >> (length - bit) & 0xff;
+            if (((mine[bit / 8] ^ its[bit / 8]) & mask) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The two prefixes, one bit longer, that make up this one, whose length must not be the longest. */
+    public List<IpPrefix> halves() {
+        byte[] upper = address.getAddress();
+        upper[length / 8] |= (byte) (0x80 >>> length % 8);
+        try {
+            return List.of(
+                    new IpPrefix(address, length + 1),
+                    new IpPrefix(
+                            upper.length == 16
+                                    ? Inet6Address.getByAddress(null, upper, -1)
+                                    : InetAddress.getByAddress(upper),
+                            length + 1));
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException("network " + this + " has no halves", e);
+        }
+    }
+
+    /** Its family. */
+    public boolean isIpv6() {
         return address.getAddress().length == 16;
     }
 

@@ -9,14 +9,14 @@ import java.nio.file.Path;
  * Reads files under /proc/sys. Their kernel side answers a read at any other offset than 0 with the end of
  * the file, and {@code Files.readString} starts with a single byte where the size is said to be 0.
  */
-final class ProcFile {
+public final class ProcFile {
     /** No value that is read here is longer. */
     private static final int MAX_BYTES = 4096;
 
     private ProcFile() {}
 
     /** The content, without white space around it. */
-    static String read(Path file) throws IOException {
+    public static String read(Path file) throws IOException {
         byte[] bytes = new byte[MAX_BYTES];
         try (FileInputStream in = new FileInputStream(file.toFile())) {
             int length = in.read(bytes);

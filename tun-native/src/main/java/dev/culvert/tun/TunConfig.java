@@ -66,6 +66,21 @@ public record TunConfig(String name, int mtu, boolean offload, int txQueueLength
         }
     }
 
+    /** Whether an interface can have this name: the kernel's rule, and no control characters. */
+    public static boolean isInterfaceName(String name) {
+        int bytes = name.getBytes(StandardCharsets.UTF_8).length;
+        return bytes > 0
+                && bytes <= MAX_NAME_BYTES
+                && !name.equals(".")
+                && !name.equals("..")
+                && name.chars()
+                        .noneMatch(c -> c == '/'
+                                || c == ':'
+                                || Character.isWhitespace(c)
+                                || Character.isISOControl(c)
+                                || Character.getType(c) == Character.FORMAT);
+    }
+
     /** The defaults under the given name or pattern. */
     public static TunConfig named(String name) {
         return new TunConfig(name, DEFAULT_MTU, true, DEFAULT_TX_QUEUE_LENGTH, OptionalInt.empty());

@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A network namespace of a test's own, with loopback up, that close() removes. */
-final class NetNamespace implements AutoCloseable {
+public final class NetNamespace implements AutoCloseable {
     private static final int CLONE_NEWNET = 0x40000000;
     private static final AtomicInteger NEXT = new AtomicInteger();
 
@@ -26,13 +26,13 @@ final class NetNamespace implements AutoCloseable {
 
     private final String name = "cv-" + ProcessHandle.current().pid() + "-" + NEXT.incrementAndGet();
 
-    NetNamespace() throws IOException {
+    public NetNamespace() throws IOException {
         command(List.of("ip", "netns", "add", name));
         exec("ip", "link", "set", "lo", "up");
     }
 
     /** Runs on a thread inside the namespace; descriptors opened there stay in it. */
-    <T> T call(Callable<T> body) throws Exception {
+    public <T> T call(Callable<T> body) throws Exception {
         CompletableFuture<T> result = new CompletableFuture<>();
         Thread thread = new Thread(
                 () -> {
@@ -64,18 +64,18 @@ final class NetNamespace implements AutoCloseable {
     }
 
     /** Output of a command that must succeed inside. */
-    String exec(String... arguments) throws IOException {
+    public String exec(String... arguments) throws IOException {
         return command(inside(arguments));
     }
 
     /** The command line that runs the given one inside. */
-    List<String> inside(String... arguments) {
+    public List<String> inside(String... arguments) {
         List<String> line = new ArrayList<>(List.of("ip", "netns", "exec", name));
         line.addAll(List.of(arguments));
         return line;
     }
 
-    String name() {
+    public String name() {
         return name;
     }
 

@@ -13,6 +13,7 @@ import io.netty.handler.codec.DecoderException;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -243,6 +244,26 @@ public final class Link extends ChannelInboundHandlerAdapter {
         } else {
             ping();
         }
+    }
+
+    /** Asks the peer for a sign of life, and is down when none has come after this time. Event loop. */
+    void probe(Duration patience) {
+        ChannelHandlerContext c = ctx;
+        if (c == null || down) {
+            return;
+        }
+        long asked = now(c);
+        ping();
+        c.executor()
+                .schedule(
+                        () -> {
+                            if (!down && lastHeardNanos - asked < 0) {
+                                fail("nothing heard since this machine's network changed");
+                                c.close();
+                            }
+                        },
+                        patience.toNanos(),
+                        TimeUnit.NANOSECONDS);
     }
 
     private void earlyPing() {

@@ -2,6 +2,7 @@ package dev.culvert.tunnel;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -30,6 +31,14 @@ public final class LinkKeeper {
     /** Between one gateway that does not work and the next: no storm if all clients of one do so. */
     private static final Duration NEXT_GATEWAY = Duration.ofMillis(200);
 
+    /** A link that works answers within four of its round trips, at least and at most within these. */
+    static final Duration PROBE_MIN = Duration.ofMillis(500);
+
+    static final Duration PROBE_MAX = Duration.ofMillis(1_500);
+
+    /** Between attempts because of a changed network: one that flaps is no reason to storm the gateway. */
+    private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
+
     private final EventLoop loop;
     private final List<LinkConnector> connectors;
     private final LinkSettings settings;
@@ -43,8 +52,14 @@ public final class LinkKeeper {
     private int at;
 
     private int untried;
+    private boolean started;
     private boolean stopped;
+    private boolean probing;
     private @Nullable Link current;
+    private @Nullable Future<Link> dial;
+    private @Nullable Future<?> waiting;
+    private long dialledNanos;
+    private int attempt;
     private long upSinceNanos;
 
     /** For one gateway; see the other constructor. */
@@ -75,6 +90,38 @@ public final class LinkKeeper {
         });
     }
 
+    /**
+     * There is another way to the gateways than before, or one again. A link must show that it lives; without one, what is waited
+     * for is no longer, and another attempt is made. Any thread.
+     */
+    public void networkChanged() {
+        loop.execute(() -> {
+            Link link = current;
+            if (stopped || !started) {
+                return;
+            }
+            if (link != null) {
+                probing = true;
+                link.probe(Duration.ofNanos(
+                        Math.max(PROBE_MIN.toNanos(), Math.min(PROBE_MAX.toNanos(), 4_000 * link.rttMicros()))));
+                return;
+            }
+            give(waiting);
+            give(dial);
+            dial = null;
+            attempt++; // whatever the last one comes to
+            long since = loop.ticker().nanoTime() - dialledNanos;
+            waiting =
+                    loop.schedule(this::connect, Math.max(0, NETWORK_SETTLES.toNanos() - since), TimeUnit.NANOSECONDS);
+        });
+    }
+
+    private static void give(@Nullable Future<?> up) {
+        if (up != null) {
+            up.cancel(false);
+        }
+    }
+
     /** The gateway of the link that is up, or that is being tried. Event loop. */
     public URI gateway() {
         return connectors.get(at).gateway();
@@ -92,19 +139,25 @@ public final class LinkKeeper {
         if (stopped) {
             return;
         }
-        connectors
-                .get(at)
-                .connect(loop, settings, new FlowMultiplexer(new Watch()), listener)
-                .addListener(f -> {
-                    if (f.isSuccess()) {
-                        Link link = (Link) f.getNow();
-                        if (stopped) {
-                            link.close(1001, "stopped");
-                        }
-                    } else {
-                        failed(f.cause());
-                    }
-                });
+        started = true;
+        int mine = ++attempt;
+        dialledNanos = loop.ticker().nanoTime();
+        Future<Link> made = connectors.get(at).connect(loop, settings, new FlowMultiplexer(new Watch(mine)), listener);
+        dial = made;
+        made.addListener(f -> {
+            if (mine != attempt) {
+                return; // given up, for another
+            }
+            dial = null;
+            if (f.isSuccess()) {
+                Link link = (Link) f.getNow();
+                if (stopped) {
+                    link.close(1001, "stopped");
+                }
+            } else {
+                failed(f.cause());
+            }
+        });
     }
 
     private void failed(Throwable why) {
@@ -117,6 +170,7 @@ public final class LinkKeeper {
         Backoff.Outcome best = outcome;
         outcome = Backoff.Outcome.REFUSED;
         if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
+            stopped = true;
             return;
         }
         retry(why, backoff.failed(best, loop.ticker().nanoTime()));
@@ -138,14 +192,25 @@ public final class LinkKeeper {
     private void retry(Throwable why, long millis) {
         if (!stopped) {
             listener.waiting(why, millis);
-            loop.schedule(this::connect, millis, TimeUnit.MILLISECONDS);
+            waiting = loop.schedule(this::connect, millis, TimeUnit.MILLISECONDS);
         }
     }
 
     /** Passes a link's events on and notes its end. */
     private final class Watch implements FlowListener {
+        private final int mine;
+
+        Watch(int mine) {
+            this.mine = mine;
+        }
+
         @Override
         public void linkUp(FlowMultiplexer mux) {
+            if (mine != attempt) {
+                mux.link().close(1001, "another attempt took its place");
+                return;
+            }
+            probing = false;
             current = mux.link();
             outcome = Backoff.Outcome.REFUSED;
             upSinceNanos = loop.ticker().nanoTime();
@@ -169,6 +234,9 @@ public final class LinkKeeper {
 
         @Override
         public void linkDown(FlowMultiplexer mux, String why) {
+            if (mine != attempt) {
+                return;
+            }
             current = null;
             untried = connectors.size() - 1;
             listener.linkDown(mux, why);
@@ -178,7 +246,9 @@ public final class LinkKeeper {
                     new FlowException(Reason.LINK_LOST, why),
                     tokenEnded
                             ? backoff.refused()
-                            : backoff.linkEnded(now - upSinceNanos, mux.link().isEndedByPeer(), now));
+                            : probing
+                                    ? jitter(NEXT_GATEWAY)
+                                    : backoff.linkEnded(now - upSinceNanos, mux.link().isEndedByPeer(), now));
         }
     }
 }

@@ -1,4 +1,4 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -8,7 +8,9 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -44,14 +46,19 @@ public final class UndoJournal implements Closeable {
     private static final Set<PosixFilePermission> PRIVATE_FILE =
             EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
 
+    private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
+
+    /** Of what was taken back long ago: networks that come and go would fill the disk, and at {@link #MAX_BYTES} nobody could repair. */
+    static final long REWRITE_BYTES = 1L << 20;
+
     /** Carries steps out; a step whose object is gone already has succeeded. */
-    interface Undoer {
+    public interface Undoer {
         /** Tries all, in the given order, and returns those that failed. */
         List<UndoFailure> undo(List<UndoStep> steps);
     }
 
     private final Path file;
-    private final FileChannel channel;
+    private FileChannel channel;
     private final Undoer undoer;
     private final Map<Long, UndoStep> pending = new LinkedHashMap<>();
     private @Nullable ProcessIdentity owner;
@@ -65,35 +72,44 @@ public final class UndoJournal implements Closeable {
     }
 
     /**
-     * Opens or makes the journal (mode 0600) and its directory, and reads what is pending. Changes nothing
+     * Opens or makes the journal (mode 0600) and its directory (0700), and reads what is pending. Changes nothing
      * else: call {@link #replay()} before the first change.
      *
-     * @throws IOException if the file cannot be read or made
+     * @throws IOException if the file cannot be read or made, or somebody else could have written it
      */
     public static UndoJournal open(Path file) throws IOException {
-        return open(file, new LinuxUndoer(new IpCommand()));
+        return open(file, steps -> {
+            try (LinuxHost host = LinuxHost.open()) {
+                return host.undo(steps);
+            } catch (IOException e) {
+                return steps.stream()
+                        .map(s -> new UndoFailure(s, String.valueOf(e.getMessage())))
+                        .toList();
+            }
+        });
     }
 
     static UndoJournal open(Path file, Undoer undoer) throws IOException {
         Path path = file.toAbsolutePath();
         Path directory = path.getParent();
-        if (directory != null) {
-            Files.createDirectories(directory);
+        if (directory == null) {
+            throw new IOException("use undo journal " + file + ": that is no file");
         }
-        FileChannel channel = FileChannel.open(
-                path,
-                Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(PRIVATE_FILE));
+        if (!Files.isDirectory(directory)) {
+            Path above = directory.getParent();
+            if (above != null) {
+                Files.createDirectories(above);
+            }
+            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE_DIRECTORY));
+        }
+        OwnFile.requireDirectory(directory);
+        OwnFile.requireFile(path);
+        FileChannel channel = openFile(path, StandardOpenOption.CREATE);
         UndoJournal journal = new UndoJournal(path, channel, undoer);
         boolean done = false;
         try {
             Files.setPosixFilePermissions(path, PRIVATE_FILE);
-            if (directory != null) {
-                // The name of a new file is durable only when its directory is.
-                try (FileChannel entry = FileChannel.open(directory, StandardOpenOption.READ)) {
-                    entry.force(true);
-                }
-            }
+            force(directory);
             journal.load();
             done = true;
             return journal;
@@ -101,6 +117,20 @@ public final class UndoJournal implements Closeable {
             if (!done) {
                 channel.close();
             }
+        }
+    }
+
+    private static FileChannel openFile(Path path, StandardOpenOption creation) throws IOException {
+        return FileChannel.open(
+                path,
+                Set.of(creation, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+                PosixFilePermissions.asFileAttribute(PRIVATE_FILE));
+    }
+
+    /** The name of a new file is durable only when its directory is. */
+    private static void force(Path directory) throws IOException {
+        try (FileChannel entry = FileChannel.open(directory, StandardOpenOption.READ)) {
+            entry.force(true);
         }
     }
 
@@ -199,6 +229,7 @@ public final class UndoJournal implements Closeable {
         owner = self;
         lastId = id;
         pending.putAll(added);
+        rewrite();
     }
 
     /** Records one step; see {@link #record(Collection)}. */
@@ -282,11 +313,44 @@ public final class UndoJournal implements Closeable {
             }
         }
         ByteBuffer bytes = ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8));
+        write(channel, bytes, end);
+    }
+
+    private static void write(FileChannel channel, ByteBuffer bytes, long end) throws IOException {
         long at = end;
         while (bytes.hasRemaining()) {
             at += channel.write(bytes, at);
         }
         channel.force(true);
+    }
+
+    /** Leaves out what is undone. The old file stays until the new one is whole. */
+    private void rewrite() throws IOException {
+        ProcessIdentity self = owner;
+        if (channel.size() < REWRITE_BYTES || self == null) {
+            return;
+        }
+        StringBuilder lines = new StringBuilder();
+        UndoRecords.writeOwner(self, lines);
+        pending.forEach((id, step) -> UndoRecords.writeStep(id, step, lines));
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.deleteIfExists(fresh);
+        FileChannel next = openFile(fresh, StandardOpenOption.CREATE_NEW);
+        boolean done = false;
+        try {
+            FileLock nextLock = next.lock();
+            write(next, ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8)), 0);
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+            force(file.resolveSibling("."));
+            channel.close();
+            channel = next;
+            lock = nextLock;
+            done = true;
+        } finally {
+            if (!done) {
+                next.close();
+            }
+        }
     }
 
     private void claim() throws IOException {

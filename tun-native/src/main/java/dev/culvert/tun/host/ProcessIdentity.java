@@ -1,5 +1,6 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
+import dev.culvert.tun.ProcFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,13 @@ import java.nio.file.Path;
  * @param boot the kernel's boot id, or empty where there is none
  */
 record ProcessIdentity(long pid, long start, String boot) {
+    /** Checks. */
+    ProcessIdentity {
+        if (pid < 1 || pid > Integer.MAX_VALUE || start < 0 || !boot.matches("[0-9a-zA-Z-]{0,64}")) {
+            throw new IllegalArgumentException("process " + pid + " is none");
+        }
+    }
+
     private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
 
     /** Fields of /proc/pid/stat behind the command in parentheses start with number 3; the start is 22. */

@@ -1,4 +1,4 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
 /**
  * A step that could not be undone and stays in the journal.

@@ -1,4 +1,4 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -100,7 +100,7 @@ final class UndoJournalTest {
     void isPrivate() throws Exception {
         Files.createDirectories(directory.resolve("a/b"));
         Files.writeString(file, "");
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
         open().close();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isEqualTo("rw-------");
@@ -291,6 +291,68 @@ final class UndoJournalTest {
         try (UndoJournal journal = open()) {
             assertThat(new TreeSet<>(List.of(journal.pending().toString())))
                     .containsExactly(List.of(step(1)).toString());
+        }
+    }
+
+    /** What root would do at the word of whoever could write here. */
+    @Test
+    void believesNoField() throws Exception {
+        try (UndoJournal journal = open()) {
+            journal.record(step(1));
+        }
+        String injection = "x\\nlink set lo down\\n";
+        String lines = "{\"record\":\"restore-link\",\"id\":7,\"if\":\"" + injection
+                + "\",\"mtu\":1500,\"txQueueLength\":1,\"up\":true}\n"
+                + "{\"record\":\"delete-address\",\"id\":8,\"if\":\"lo\",\"address\":\"127.0.0.1 dev lo\",\"prefixLength\":8}\n"
+                + "{\"record\":\"delete-address\",\"id\":9,\"if\":\"lo\",\"address\":\"127.0.0.1\",\"prefixLength\":99}\n"
+                + "{\"record\":\"delete-address\",\"id\":9,\"if\":\"a b\",\"address\":\"127.0.0.1\",\"prefixLength\":8}\n"
+                + "{\"record\":\"delete-route\",\"id\":10,\"network\":\"10.0.0.0/8\\nroute del default\",\"if\":\"lo\"}\n"
+                + "{\"record\":\"delete-route\",\"id\":11,\"network\":\"10.0.0.1/8\",\"if\":\"lo\"}\n"
+                + "{\"record\":\"delete-route\",\"id\":-1,\"network\":\"10.0.0.0/8\",\"if\":\"lo\"}\n"
+                + "{\"record\":\"delete-unreachable\",\"id\":12,\"network\":\"default\"}\n"
+                + "{\"record\":\"owner\",\"pid\":-1,\"start\":1,\"boot\":\"x\"}\n"
+                + "{\"record\":\"owner\",\"pid\":1,\"start\":-1,\"boot\":\"x\"}\n"
+                + "{\"record\":\"owner\",\"pid\":1,\"start\":1,\"boot\":\"x\\n\"}\n";
+        Files.writeString(file, Files.readString(file) + lines);
+        try (UndoJournal journal = open()) {
+            assertThat(journal.pending()).containsExactly(step(1));
+            assertThat(journal.ownerAlive()).isFalse();
+        }
+    }
+
+    @Test
+    void refusesWhatOthersCouldHaveWritten() throws Exception {
+        open().close();
+        Path own = directory.resolve("a/b");
+        for (String mode : List.of("rwxrwxrwx", "rwx----w-")) {
+            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString(mode));
+            assertThatThrownBy(this::open)
+                    .hasMessageContaining("written by others")
+                    .hasMessageContaining("chmod");
+        }
+        Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwx------"));
+        Files.setPosixFilePermissions(directory.resolve("a"), PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(this::open).hasMessageContaining("could replace");
+        Files.setPosixFilePermissions(directory.resolve("a"), PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-----w-"));
+        assertThatThrownBy(this::open).hasMessageContaining("it may say anything");
+        Files.delete(file);
+        Path elsewhere = Files.writeString(directory.resolve("elsewhere"), "");
+        Files.createSymbolicLink(file, elsewhere);
+        assertThatThrownBy(this::open).hasMessageContaining("is a link");
+        Files.delete(file);
+        Files.createLink(file, elsewhere);
+        assertThatThrownBy(this::open).hasMessageContaining("is a link");
+        Files.delete(file);
+        open().close();
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(own)))
+                .isEqualTo("rwx------");
+        if ((int) Files.getAttribute(own, "unix:uid") == 0) {
+            Files.setAttribute(own, "unix:uid", 65534);
+            assertThatThrownBy(this::open).hasMessageContaining("belongs to user 65534");
+            Files.setAttribute(own, "unix:uid", 0);
+            Files.setAttribute(file, "unix:uid", 65534);
+            assertThatThrownBy(this::open).hasMessageContaining("belongs to user 65534");
         }
     }
 }

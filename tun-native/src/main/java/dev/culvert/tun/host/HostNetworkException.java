@@ -1,4 +1,4 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
 import java.io.IOException;
 

@@ -1,4 +1,4 @@
-package dev.culvert.tun;
+package dev.culvert.tun.host;
 
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -15,6 +15,10 @@ final class UndoRecords {
     private static final String RESTORE_LINK = "restore-link";
     private static final String DELETE_ADDRESS = "delete-address";
     private static final String DELETE_ROUTE = "delete-route";
+    private static final String DELETE_UNREACHABLE = "delete-unreachable";
+
+    /** Steps are counted from 1; what is far beyond was not counted by us. */
+    private static final long MAX_ID = 1L << 53;
 
     private UndoRecords() {}
 
@@ -41,6 +45,8 @@ final class UndoRecords {
                     .put("prefixLength", address.prefixLength());
         } else if (step instanceof UndoStep.DeleteRoute route) {
             node = record(DELETE_ROUTE).put("network", route.network()).put("if", route.ifName());
+        } else if (step instanceof UndoStep.DeleteUnreachable route) {
+            node = record(DELETE_UNREACHABLE).put("network", route.network());
         } else {
             throw new IllegalArgumentException("undo step " + step + " has no record form");
         }
@@ -67,7 +73,7 @@ final class UndoRecords {
                             node.required("boot").stringValue()));
                     return true;
                 case UNDONE:
-                    journal.loadedUndone(node.required("id").longValue());
+                    journal.loadedUndone(id(node));
                     return true;
                 case RESTORE_LINK:
                     return step(
@@ -91,6 +97,12 @@ final class UndoRecords {
                             node,
                             new UndoStep.DeleteRoute(node.required("network").stringValue(), ifName(node)),
                             journal);
+                case DELETE_UNREACHABLE:
+                    return step(
+                            node,
+                            new UndoStep.DeleteUnreachable(
+                                    node.required("network").stringValue()),
+                            journal);
                 default:
                     return false;
             }
@@ -99,12 +111,20 @@ final class UndoRecords {
         }
     }
 
+    private static long id(JsonNode node) {
+        long id = node.required("id").longValue();
+        if (id < 1 || id > MAX_ID) {
+            throw new IllegalArgumentException("step " + id + " is none of ours");
+        }
+        return id;
+    }
+
     private static String ifName(JsonNode node) {
         return node.required("if").stringValue();
     }
 
     private static boolean step(JsonNode node, UndoStep step, UndoJournal journal) {
-        journal.loadedStep(node.required("id").longValue(), step);
+        journal.loadedStep(id(node), step);
         return true;
     }
 }
