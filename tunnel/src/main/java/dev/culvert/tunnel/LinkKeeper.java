@@ -248,7 +248,8 @@ public final class LinkKeeper {
                             ? backoff.refused()
                             : probing
                                     ? jitter(NEXT_GATEWAY)
-                                    : backoff.linkEnded(now - upSinceNanos, mux.link().isEndedByPeer(), now));
+                                    : backoff.linkEnded(
+                                            now - upSinceNanos, mux.link().isEndedByPeer(), now));
         }
     }
 }
