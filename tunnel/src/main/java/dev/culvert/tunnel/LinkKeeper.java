@@ -170,7 +170,7 @@ public final class LinkKeeper {
         Backoff.Outcome best = outcome;
         outcome = Backoff.Outcome.REFUSED;
         if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
-            stopped = true;
+            started = false; // until somebody starts it again
             return;
         }
         retry(why, backoff.failed(best, loop.ticker().nanoTime()));
