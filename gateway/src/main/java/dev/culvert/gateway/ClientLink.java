@@ -47,6 +47,7 @@ final class ClientLink extends SwitchedLink {
     private static final long REJUDGE_SLICE_NANOS = 1_000_000;
 
     final int affinity;
+    private final ClientToken clientToken;
     private volatile ClientRights rights;
     private @Nullable ClientUsage usage;
     private @Nullable Rejudging rejudging;
@@ -57,7 +58,8 @@ final class ClientLink extends SwitchedLink {
 
     ClientLink(LinkRegistry registry, ClientToken token, AuditRecord.Holder holder) {
         super(registry, token, holder);
-        this.rights = new ClientRights(TokenGrants.of(token, registry.sensitive), null);
+        this.rights = new ClientRights(TokenGrants.of(token, registry.sensitive()), null);
+        this.clientToken = token;
         this.affinity = (int) holder.link();
     }
 
@@ -98,7 +100,7 @@ final class ClientLink extends SwitchedLink {
     private void readPolicy() {
         PolicySnapshot policy = registry.policy();
         ClientLimits before = rights.limits();
-        rights = rights.under(policy == null ? null : policy.client(name));
+        rights = rights.under(clientToken, registry.sensitive(), policy == null ? null : policy.client(name));
         ClientLimits limits = rights.limits();
         if (!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down())) {
             log.info("{} has a bandwidth of {} up, {} down", this, text(limits.up()), text(limits.down()));

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.token.ClientToken;
 import dev.culvert.token.HostPattern;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.PortRanges;
@@ -67,9 +68,10 @@ final class ClientRights {
         this.policy = policy;
     }
 
-    /** The same token under another policy. */
-    ClientRights under(@Nullable ClientPolicy next) {
-        return new ClientRights(token, next);
+    /** The same token under another policy, and with other addresses that need an explicit grant. */
+    ClientRights under(ClientToken same, SensitiveAddresses sensitive, @Nullable ClientPolicy next) {
+        TokenGrants grants = sensitive == token.sensitiveAddresses() ? token : TokenGrants.of(same, sensitive);
+        return new ClientRights(grants, next);
     }
 
     /**

@@ -26,12 +26,17 @@ final class Counters {
     final LongAdder refusedTokens = new LongAdder();
     /** Connections closed at once because their network had too many that are not links, or memory was short. */
     final LongAdder refusedConnections = new LongAdder();
+    /** Connections that were no links, closed because memory was short. */
+    final LongAdder shedConnections = new LongAdder();
+    /** Links cut because memory was short and their holder had the most. */
+    final LongAdder shedLinks = new LongAdder();
 
     @Override
     public String toString() {
         return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
                 + ", waits for bandwidth " + bandwidthWaits + ", overloaded " + overloaded
                 + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
-                + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections;
+                + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections
+                + "; ended for want of memory: connections " + shedConnections + ", links " + shedLinks;
     }
 }

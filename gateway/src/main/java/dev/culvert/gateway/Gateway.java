@@ -1,17 +1,15 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.Enrolments;
 import dev.culvert.token.Revocations;
 import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.ServerCertificate;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenVerifier;
 import dev.culvert.token.TrustFiles;
 import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.GatewayTrust;
-import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.LinkSettings;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -19,23 +17,17 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.NetworkInterface;
 import java.nio.file.Path;
-import java.security.cert.CertificateEncodingException;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -49,9 +41,6 @@ public final class Gateway implements AutoCloseable {
 
     /** Upgrades whose token waits to be verified: ten thousand agents come back within seconds after a restart. */
     private static final int MAX_VERIFYING = 16_384;
-
-    /** How often the certificate is looked at; it is renewed with a third of its life left. */
-    private static final long CERTIFICATE_CHECK_HOURS = 12;
 
     private static final int BACKLOG = 4096;
 
@@ -75,7 +64,8 @@ public final class Gateway implements AutoCloseable {
     private final Channel listener;
     private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private final Strangers strangers;
-    private volatile GatewayChannel.@Nullable ServedTls tls;
+    private final MemoryGuard memory;
+    private final @Nullable CertificateKeeper certificate;
 
     /**
      * Starts listening.
@@ -104,7 +94,9 @@ public final class Gateway implements AutoCloseable {
         strangers = new Strangers(System::nanoTime, !secure);
         Revocations revocations = state.revocations();
         TrustFiles trust = state.trust();
-        registry = new LinkRegistry(SensitiveAddresses.with(ownAddresses()), revocations::isRevoked, audit);
+        OwnAddresses own = new OwnAddresses(OwnAddresses::ofInterfaces, System::nanoTime);
+        registry = new LinkRegistry(SensitiveAddresses.with(own.known()), revocations::isRevoked, audit);
+        memory = new MemoryGuard(strangers, registry);
         Authenticator authenticator = new Authenticator(
                 new TokenVerifier(trust::current, Clock.systemUTC()),
                 revocations,
@@ -129,20 +121,13 @@ public final class Gateway implements AutoCloseable {
                 new ArrayBlockingQueue<>(MAX_VERIFYING),
                 new DefaultThreadFactory("gateway-tokens", true));
         try {
-            if (secure) {
-                renew(state, names);
-                // It reads files, so not on a loop; nor behind tokens, whose queue may be full and refuse it.
-                ThreadFactory renewing = new DefaultThreadFactory("gateway-certificate", true);
-                loops.scheduleWithFixedDelay(
-                        () -> renewing.newThread(() -> renewLater(state, names)).start(),
-                        CERTIFICATE_CHECK_HOURS,
-                        CERTIFICATE_CHECK_HOURS,
-                        TimeUnit.HOURS);
-            }
+            CertificateKeeper keeper =
+                    secure ? new CertificateKeeper(state, names, Clock.systemUTC(), System::nanoTime) : null;
+            certificate = keeper;
             // Behind a proxy all connections come from its address: nobody could be told apart.
             AttemptLimiter limiter = secure ? new AttemptLimiter(System::nanoTime) : null;
             LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, settings);
-            GatewayChannel initializer = new GatewayChannel(secure ? this::tls : null, shared, strangers);
+            GatewayChannel initializer = new GatewayChannel(keeper == null ? null : keeper::served, shared, strangers);
             listener = new ServerBootstrap()
                     .group(loops)
                     .channel(EventLoops.serverSocketChannel())
@@ -161,7 +146,12 @@ public final class Gateway implements AutoCloseable {
             LinkCutter cutter = new LinkCutter(revocations, registry, audit);
             files.add(revocations::refresh, cutter::cutRevoked);
             files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
+            files.add(own, () -> policy.ownAddresses(SensitiveAddresses.with(own.known())));
             policy.watch();
+            memory.start();
+            if (keeper != null) {
+                keeper.start();
+            }
             audit.add(new AuditRecord.Gateway(
                     audit.clock().instant(), true, Gateway.class.getPackage().getImplementationVersion()));
         } catch (InterruptedException e) {
@@ -183,7 +173,7 @@ public final class Gateway implements AutoCloseable {
 
     private static String bindError(InetSocketAddress listen, Exception e) {
         String text = String.valueOf(e.getMessage());
-        String where = listen.getHostString() + ":" + listen.getPort();
+        String where = AddressText.of(listen);
         if (text.contains("ermission denied")) {
             return "cannot listen on " + where
                     + ": permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE, or use --listen :8443";
@@ -195,47 +185,10 @@ public final class Gateway implements AutoCloseable {
         return "cannot listen on " + where + ": " + text;
     }
 
-    private GatewayChannel.ServedTls tls() {
-        GatewayChannel.ServedTls served = tls;
-        if (served == null) {
-            throw new IllegalStateException("no certificate");
-        }
-        return served;
-    }
-
-    private void renewLater(StateDirectory state, Collection<String> names) {
-        try {
-            renew(state, names);
-        } catch (IOException | RuntimeException e) {
-            log.warn("the certificate could not be renewed, the old one stays: {}", e.getMessage());
-        }
-    }
-
-    private void renew(StateDirectory state, Collection<String> names) throws IOException {
-        ServerCertificate certificate = state.serverCertificate(names);
-        SslContext context = SslContextBuilder.forServer(certificate.key(), certificate.chain())
-                .sslProvider(GatewayTrust.provider())
-                .protocols("TLSv1.3", "TLSv1.2")
-                .build();
-        try {
-            tls = new GatewayChannel.ServedTls(context, LinkProof.sha256(certificate.chain()[0].getEncoded()));
-        } catch (CertificateEncodingException e) {
-            throw new IOException("the gateway's certificate cannot be encoded: " + e.getMessage(), e);
-        }
-    }
-
     /** Addresses of this machine's interfaces, loopback and link-local ones left out. */
     static List<InetAddress> ownAddresses() {
-        List<InetAddress> list = new ArrayList<>();
-        try {
-            NetworkInterface.networkInterfaces()
-                    .flatMap(NetworkInterface::inetAddresses)
-                    .filter(a -> !a.isLoopbackAddress() && !a.isLinkLocalAddress())
-                    .forEach(list::add);
-        } catch (java.net.SocketException e) {
-            log.warn("cannot list this machine's addresses: {}", e.getMessage());
-        }
-        return list;
+        List<InetAddress> own = OwnAddresses.ofInterfaces();
+        return own == null ? List.of() : own;
     }
 
     /** Where it listens. */
@@ -291,6 +244,10 @@ public final class Gateway implements AutoCloseable {
 
     private void closeLoops() {
         policy.close();
+        memory.close();
+        if (certificate != null) {
+            certificate.close();
+        }
         verifying.shutdownNow();
         files.close();
         audit.close();

@@ -1,13 +1,17 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.command.Printable;
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.cli.Program;
 import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.GatewayTrust;
 import dev.culvert.tunnel.LinkSettings;
+import java.io.Closeable;
 import java.io.IOException;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -111,10 +115,19 @@ public final class GatewayCommand implements Callable<Integer> {
         Path path = state != null ? state : StateDirectory.defaultPath();
         StateDirectory directory = StateDirectory.openOrCreate(path);
         directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
+        Closeable claim = directory.claim();
+        try {
+            return serve(address, directory);
+        } finally {
+            claim.close();
+        }
+    }
+
+    private Integer serve(InetSocketAddress address, StateDirectory directory) throws IOException {
         boolean guessed = false;
         if (url != null) {
             try {
-                if (!directory.gatewayUrls().contains(url)) {
+                if (!directory.gatewayUrls().contains(GatewayUrls.require(url))) {
                     directory.setGatewayUrls(List.of(url));
                 }
             } catch (IllegalArgumentException e) {
@@ -158,7 +171,7 @@ public final class GatewayCommand implements Callable<Integer> {
     private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)
             throws IOException {
         InetSocketAddress at = gateway.address();
-        System.out.println("gateway: listening on " + at.getAddress().getHostAddress() + " port " + at.getPort()
+        System.out.println("gateway: listening on " + AddressText.of(at.getAddress()) + " port " + at.getPort()
                 + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.provider() + ")") + ", state in "
                 + directory.path());
         System.out.println("gateway: tokens say " + gatewayUrl
@@ -178,8 +191,8 @@ public final class GatewayCommand implements Callable<Integer> {
 
     private static URI guessUrl(InetSocketAddress listen) {
         String host = Gateway.ownAddresses().stream()
-                .map(InetAddress::getHostAddress)
-                .filter(a -> a.indexOf(':') < 0)
+                .filter(a -> a instanceof Inet4Address)
+                .map(AddressText::of)
                 .findFirst()
                 .orElse("localhost");
         return URI.create("wss://" + host + ":" + listen.getPort());
@@ -187,15 +200,10 @@ public final class GatewayCommand implements Callable<Integer> {
 
     private static Set<String> certificateNames(URI url) {
         Set<String> names = new LinkedHashSet<>();
-        String host = url.getHost();
-        if (host != null) {
-            names.add(host.startsWith("[") ? host.substring(1, host.length() - 1) : host);
-        }
+        names.add(AddressText.host(url));
         names.add("localhost");
         List<InetAddress> own = new ArrayList<>(Gateway.ownAddresses());
-        own.stream()
-                .limit(MAX_OWN_NAMES)
-                .forEach(a -> names.add(a.getHostAddress().replaceFirst("%.*", "")));
+        own.stream().limit(MAX_OWN_NAMES).forEach(a -> names.add(AddressText.of(a)));
         return names;
     }
 

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
@@ -17,7 +18,6 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.util.NetUtil;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -99,7 +99,7 @@ final class LinkGate {
     /** One upgrade. */
     private record Attempt(ChannelHandlerContext ctx, HttpRequest request, String bearer, InetSocketAddress remote) {
         String from() {
-            return NetUtil.toSocketAddressString(remote);
+            return AddressText.of(remote);
         }
     }
 

@@ -54,7 +54,7 @@ final class LinkRegistry {
 
     final Counters counters = new Counters();
     final Backlog backlog = new Backlog();
-    final SensitiveAddresses sensitive;
+    private volatile SensitiveAddresses sensitive;
     final AuditLog audit;
 
     /** Clients whose usage is kept before it is looked who has none any more: some hundred bytes each. */
@@ -145,6 +145,17 @@ final class LinkRegistry {
 
     int linkCount() {
         return linkCount;
+    }
+
+    /** Addresses that need an explicit grant, the gateway's own among them, as they are now. */
+    SensitiveAddresses sensitive() {
+        return sensitive;
+    }
+
+    /** Others need an explicit grant: all that is open is judged again. */
+    void sensitive(SensitiveAddresses now) {
+        sensitive = now;
+        clients.forEach(ClientLink::policyChanged);
     }
 
     /** The policy in force; null when there is no policy file. */

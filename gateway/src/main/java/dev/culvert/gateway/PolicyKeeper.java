@@ -2,6 +2,7 @@ package dev.culvert.gateway;
 
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.FileStamp;
+import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicySnapshot;
 import java.io.IOException;
@@ -49,7 +50,7 @@ final class PolicyKeeper implements AutoCloseable {
     }
 
     PolicyKeeper(Path file, LinkRegistry registry, Clock clock) {
-        this(file, registry, clock, () -> PolicyFile.load(file, registry.sensitive));
+        this(file, registry, clock, () -> PolicyFile.load(file, registry.sensitive()));
     }
 
     PolicyKeeper(Path file, LinkRegistry registry, Clock clock, Loader loader) {
@@ -105,6 +106,20 @@ final class PolicyKeeper implements AutoCloseable {
             });
         } catch (RejectedExecutionException e) {
             log.debug("closing: the policy is not read again");
+        }
+    }
+
+    /** The gateway has other addresses than before: no wide grant opens them. From any thread. */
+    void ownAddresses(SensitiveAddresses sensitive) {
+        try {
+            thread.execute(() -> {
+                registry.sensitive(sensitive);
+                if (policy != null) {
+                    use(policy);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            log.debug("closing: addresses do not matter any more");
         }
     }
 
@@ -176,7 +191,7 @@ final class PolicyKeeper implements AutoCloseable {
     private void use(Policy next) {
         boolean changed = next != policy;
         Instant now = clock.instant();
-        PolicySnapshot compiled = next.at(now, registry.sensitive);
+        PolicySnapshot compiled = next.at(now, registry.sensitive());
         policy = next;
         snapshot = compiled;
         compiledAt = now;

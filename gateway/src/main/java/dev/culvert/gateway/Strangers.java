@@ -82,6 +82,7 @@ final class Strangers {
     private final boolean proxied;
     private long total;
     private long evicted;
+    private boolean closed;
 
     /** @param proxied whether all come from the address of a proxy, so that networks say nothing */
     Strangers(LongSupplier nanoTime, boolean proxied) {
@@ -122,15 +123,21 @@ final class Strangers {
         return evicted;
     }
 
-    /** Ends all of them: memory is short. Returns how many there were. */
-    synchronized int endAll() {
+    /** Memory is short: ends all of them, and lets none in until {@link #open}. Returns how many there were. */
+    synchronized int close() {
+        closed = true;
         List<Stranger> all = List.copyOf(strangers);
         all.forEach(this::evict);
         return all.size();
     }
 
+    /** Lets them in again. */
+    synchronized void open() {
+        closed = false;
+    }
+
     private synchronized boolean resize(Stranger stranger, long bytes) {
-        if (stranger.gone) {
+        if (stranger.gone || closed) {
             return false; // its place was given away; its channel will hear of it
         }
         long more = bytes - stranger.bytes;

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.Token;
 import dev.culvert.tunnel.Bandwidth;
@@ -43,6 +44,12 @@ abstract class SwitchedLink implements FrameReceiver {
 
     /** Of an agent's explanation of a refusal, what is passed on. */
     private static final int MAX_REFUSED = 1 + 512;
+
+    /** What a link costs that does nothing, in bytes, with its TLS. */
+    private static final long LINK_COST = 64 << 10;
+
+    /** What a flow's half costs that carries nothing, with its part of the tables, and of the other half. */
+    private static final long FLOW_COST = 1 << 10;
 
     final LinkRegistry registry;
     final Token token;
@@ -118,7 +125,7 @@ abstract class SwitchedLink implements FrameReceiver {
     @Override
     public final String toString() {
         Link l = link;
-        return kind() + " '" + name + "'" + (l == null ? "" : " at " + l.remoteAddress());
+        return kind() + " '" + name + "'" + (l == null ? "" : " at " + AddressText.of(l.remoteAddress()));
     }
 
     // ---- FrameReceiver ----
@@ -400,6 +407,11 @@ abstract class SwitchedLink implements FrameReceiver {
     /** Memory that waits here for the peer and from it. */
     final long heldBytes() {
         return writer().heldBytes() + (heldUploads == null ? 0 : heldUploads.heldBytes());
+    }
+
+    /** What the link keeps, about: itself with its TLS, its flows, and what waits. */
+    final long memory() {
+        return LINK_COST + FLOW_COST * flows.size() + heldBytes();
     }
 
     /** Payload bytes that wait here for the peer and from it. */

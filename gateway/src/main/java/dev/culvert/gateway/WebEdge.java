@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.tunnel.LinkUpgrade;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -156,7 +157,7 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        log.debug("closing {}: {}", ctx.channel().remoteAddress(), cause.toString());
+        log.debug("closing {}: {}", AddressText.of(ctx.channel().remoteAddress()), cause.toString());
         ctx.close();
     }
 }

@@ -89,14 +89,18 @@ final class CertificateAuthority {
     /** A server's certificate for these names and addresses, which are in the form of {@link StateDirectory}. */
     static X509Certificate issue(
             X509Certificate ca, PrivateKey caKey, PublicKey serverKey, Collection<String> names, Instant now) {
-        Instant end = now.plus(SERVER_LIFE);
+        // What begins before its authority is refused by whoever looks, and a clock that says so is wrong.
+        Instant caBegin = ca.getNotBefore().toInstant();
+        Instant begin = now.minus(BACKDATE);
+        begin = begin.isBefore(caBegin) ? caBegin : begin;
+        Instant end = begin.plus(BACKDATE).plus(SERVER_LIFE);
         Instant caEnd = ca.getNotAfter().toInstant();
         GeneralName[] alternatives =
                 names.stream().map(CertificateAuthority::generalName).toArray(GeneralName[]::new);
         X509v3CertificateBuilder builder = new JcaX509v3CertificateBuilder(
                 ca,
                 serial(),
-                Date.from(now.minus(BACKDATE)),
+                Date.from(begin),
                 Date.from(end.isBefore(caEnd) ? end : caEnd),
                 // RFC 6125 section 6.4.4: names are matched in the alternatives only, so the subject says just what
                 // this is

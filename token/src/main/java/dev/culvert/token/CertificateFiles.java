@@ -40,6 +40,9 @@ final class CertificateFiles {
     private final StateFiles files;
     private final Clock clock;
 
+    /** In force where the one on disk is not yet; never written. */
+    private @Nullable ServerCertificate interim;
+
     CertificateFiles(StateFiles files, Clock clock) {
         this.files = files;
         this.clock = clock;
@@ -114,17 +117,47 @@ final class CertificateFiles {
     }
 
     /** {@link StateDirectory#serverCertificate} */
-    ServerCertificate server(Collection<String> names) throws StateException {
+    synchronized ServerCertificate server(Collection<String> names) throws StateException {
         SortedSet<String> wanted = canonical(names);
         X509Certificate ca = ca();
-        ServerCertificate current = currentCertificate(ca, wanted);
-        if (current != null) {
-            return current;
+        ServerCertificate current = onDisk(ca, wanted);
+        if (current == null || isDue(current.leaf())) {
+            current = files.locked(() -> {
+                ServerCertificate meanwhile = onDisk(ca, wanted);
+                return meanwhile != null && !isDue(meanwhile.leaf()) ? meanwhile : replace(ca, wanted);
+            });
         }
-        return files.locked(() -> {
-            ServerCertificate meanwhile = currentCertificate(ca, wanted);
-            return meanwhile != null ? meanwhile : issue(ca, wanted);
-        });
+        return isYetToBegin(current.leaf()) ? untilThen(ca, current, wanted) : current;
+    }
+
+    /**
+     * What to show while the certificate on disk is good and has yet to begin. The clock is behind, or it was ahead when
+     * that was made, and nobody can know which; so it stays where it is, and another that is in force now is kept in memory.
+     */
+    private ServerCertificate untilThen(X509Certificate ca, ServerCertificate onDisk, SortedSet<String> names)
+            throws StateException {
+        if (isYetToBegin(ca) || !files.exists(CA_KEY)) {
+            return onDisk; // the clock is wrong for certain; or there is no other
+        }
+        ServerCertificate before = interim;
+        if (before == null
+                || isDue(before.leaf())
+                || isYetToBegin(before.leaf())
+                || !before.chain()[1].equals(ca)
+                || !hasNames(before.leaf(), names)) {
+            before = issue(ca, names);
+            interim = before;
+        }
+        return before;
+    }
+
+    private ServerCertificate replace(X509Certificate ca, SortedSet<String> names) throws StateException {
+        ServerCertificate made = issue(ca, names);
+        // A crash between the two leaves a pair that does not fit, which onDisk() notices.
+        files.write(
+                SERVER_KEY, StateFiles.pem(StateFiles.PRIVATE_KEY, made.key().getEncoded()), true);
+        files.write(SERVER_CRT, encode(made.leaf()) + encode(ca), false);
+        return made;
     }
 
     private ServerCertificate issue(X509Certificate ca, SortedSet<String> names) throws StateException {
@@ -144,17 +177,11 @@ final class CertificateFiles {
         }
         KeyPair pair = CertificateAuthority.newKey();
         X509Certificate leaf = CertificateAuthority.issue(ca, caKey, pair.getPublic(), names, now);
-        // A crash between the two leaves a pair that does not fit, which currentCertificate notices and replaces.
-        files.write(
-                SERVER_KEY,
-                StateFiles.pem(StateFiles.PRIVATE_KEY, pair.getPrivate().getEncoded()),
-                true);
-        files.write(SERVER_CRT, encode(leaf) + encode(ca), false);
         return new ServerCertificate(new X509Certificate[] {leaf, ca}, pair.getPrivate());
     }
 
-    /** The pair on disk if it can be used as it is; null if a new one is due. A broken pair can always be made anew. */
-    private @Nullable ServerCertificate currentCertificate(X509Certificate ca, SortedSet<String> names) {
+    /** The pair on disk, whatever its time; null if it cannot be used at all. A broken pair can always be made anew. */
+    private @Nullable ServerCertificate onDisk(X509Certificate ca, SortedSet<String> names) {
         if (!files.exists(SERVER_KEY) || !files.exists(SERVER_CRT)) {
             return null;
         }
@@ -162,17 +189,30 @@ final class CertificateFiles {
             X509Certificate leaf = readCertificates(SERVER_CRT).get(0);
             PrivateKey key = readKey(SERVER_KEY);
             leaf.verify(ca.getPublicKey());
-            Instant begin = leaf.getNotBefore().toInstant();
-            Instant end = leaf.getNotAfter().toInstant();
-            Instant now = clock.instant();
-            Duration third = Duration.between(begin, end).dividedBy(3);
-            boolean usable = !now.isBefore(begin)
-                    && now.isBefore(end.minus(third))
-                    && namesOf(leaf).equals(names)
-                    && belongTogether(key, leaf.getPublicKey());
-            return usable ? new ServerCertificate(new X509Certificate[] {leaf, ca}, key) : null;
+            return hasNames(leaf, names) && belongTogether(key, leaf.getPublicKey())
+                    ? new ServerCertificate(new X509Certificate[] {leaf, ca}, key)
+                    : null;
         } catch (StateException | GeneralSecurityException e) {
             return null;
+        }
+    }
+
+    /** Less than a third of its life is left. */
+    private boolean isDue(X509Certificate leaf) {
+        Instant end = leaf.getNotAfter().toInstant();
+        Duration third = Duration.between(leaf.getNotBefore().toInstant(), end).dividedBy(3);
+        return !clock.instant().isBefore(end.minus(third));
+    }
+
+    private boolean isYetToBegin(X509Certificate certificate) {
+        return clock.instant().isBefore(certificate.getNotBefore().toInstant());
+    }
+
+    private static boolean hasNames(X509Certificate leaf, SortedSet<String> names) {
+        try {
+            return namesOf(leaf).equals(names);
+        } catch (CertificateException e) {
+            return false;
         }
     }
 

@@ -1,6 +1,8 @@
 package dev.culvert.token;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.command.Printable;
+import java.net.InetAddress;
 import java.net.URI;
 import java.util.Collection;
 import java.util.LinkedHashSet;
@@ -21,26 +23,57 @@ public final class GatewayUrls {
     private GatewayUrls() {}
 
     /**
-     * Returns the URL if it is {@code wss://host[:port][/path]} or {@code ws://}.
+     * Returns the URL if it is {@code wss://host[:port][/path]} or {@code ws://}. What is a host name in a policy is one here;
+     * one with other letters than ASCII's is returned in its A-labels (RFC 5890).
      *
      * @throws IllegalArgumentException if it is not
      */
     public static URI require(URI uri) {
         String scheme = scheme(uri);
-        if (!(scheme.equals("wss") || scheme.equals("ws"))
-                || uri.getHost() == null
-                || uri.getHost().isEmpty()
-                || uri.getPort() == 0
-                || uri.getPort() > 65535
-                || uri.getRawUserInfo() != null
-                || uri.getRawQuery() != null
-                || uri.getRawFragment() != null
-                || uri.toString().length() > MAX_LENGTH
-                || !uri.toString().equals(uri.toASCIIString())) {
-            throw new IllegalArgumentException("gateway URL '" + Printable.shorten(uri.toString())
-                    + "' is not usable: write wss://host:port, without user, query or fragment");
+        String host = AddressText.host(uri);
+        if (!(scheme.equals("wss") || scheme.equals("ws")) || host.isEmpty()) {
+            throw unusable(uri, "write wss://host:port");
         }
-        return uri;
+        if (uri.getRawQuery() != null
+                || uri.getRawFragment() != null
+                || uri.getRawAuthority().indexOf('@') >= 0) {
+            throw unusable(uri, "write wss://host:port, without user, query or fragment");
+        }
+        if (AddressText.port(uri) == 0) {
+            throw unusable(uri, "its port is not one of 1 to 65535");
+        }
+        if (host.indexOf('%') >= 0) {
+            throw unusable(
+                    uri, "an address with a zone means something on one machine only: write a name, or one without");
+        }
+        InetAddress address = IpLiteral.parse(host);
+        if (address != null && address.isLinkLocalAddress()) {
+            throw unusable(uri, "a link-local address means something on one link only: write a name, or another");
+        }
+        String name = address == null ? HostPattern.normalize(host) : host;
+        if (name == null || address == null && uri.getRawAuthority().startsWith("[")) {
+            throw unusable(uri, "'" + Printable.shorten(host) + "' is neither a host name nor an IP address");
+        }
+        URI usable = uri;
+        if (host.chars().anyMatch(c -> c >= 0x80)) {
+            usable = URI.create(uri.toString().replace(uri.getRawAuthority(), authority(name, AddressText.port(uri))));
+        }
+        if (usable.toString().length() > MAX_LENGTH) {
+            throw unusable(uri, "most is " + MAX_LENGTH + " characters");
+        }
+        if (!usable.toString().equals(usable.toASCIIString())) {
+            throw unusable(uri, "write its path in ASCII");
+        }
+        return usable;
+    }
+
+    private static IllegalArgumentException unusable(URI uri, String why) {
+        return new IllegalArgumentException(
+                "gateway URL '" + Printable.shorten(uri.toString()) + "' is not usable: " + why);
+    }
+
+    private static String authority(String host, int port) {
+        return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + (port > 0 ? ":" + port : "");
     }
 
     private static String scheme(URI uri) {
@@ -52,8 +85,7 @@ public final class GatewayUrls {
         if (uris.isEmpty() || uris.size() > MAX) {
             throw new IllegalArgumentException("token has " + uris.size() + " " + what + ": give 1 to " + MAX);
         }
-        uris.forEach(GatewayUrls::require);
-        return List.copyOf(uris);
+        return uris.stream().map(GatewayUrls::require).toList();
     }
 
     /**
@@ -61,11 +93,15 @@ public final class GatewayUrls {
      * slash alone as path.
      */
     public static URI canonical(URI uri) {
-        require(uri);
-        String scheme = scheme(uri);
-        int port = uri.getPort() > 0 ? uri.getPort() : scheme.equals("wss") ? WSS_PORT : WS_PORT;
-        String path = uri.getRawPath() == null || uri.getRawPath().equals("/") ? "" : uri.getRawPath();
-        return URI.create(scheme + "://" + uri.getHost().toLowerCase(Locale.ROOT) + ":" + port + path);
+        URI usable = require(uri);
+        String scheme = scheme(usable);
+        String host = AddressText.host(usable);
+        InetAddress address = IpLiteral.parse(host);
+        String name = address == null ? HostPattern.normalize(host) : IpLiteral.format(address);
+        int given = AddressText.port(usable);
+        int port = given > 0 ? given : scheme.equals("wss") ? WSS_PORT : WS_PORT;
+        String path = usable.getRawPath() == null || usable.getRawPath().equals("/") ? "" : usable.getRawPath();
+        return URI.create(scheme + "://" + authority(name == null ? host : name, port) + path);
     }
 
     /** All of them in canonical form, each once, in their order. */

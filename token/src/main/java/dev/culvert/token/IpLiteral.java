@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import java.net.Inet4Address;
+import dev.culvert.command.AddressText;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import org.jspecify.annotations.Nullable;
@@ -49,40 +49,7 @@ public final class IpLiteral {
      * @return the literal
      */
     public static String format(InetAddress address) {
-        byte[] b = address.getAddress();
-        if (address instanceof Inet4Address) {
-            return (b[0] & 0xff) + "." + (b[1] & 0xff) + "." + (b[2] & 0xff) + "." + (b[3] & 0xff);
-        }
-        int[] groups = new int[GROUPS];
-        for (int i = 0; i < GROUPS; i++) {
-            groups[i] = (b[2 * i] & 0xff) << 8 | b[2 * i + 1] & 0xff;
-        }
-        int runAt = -1;
-        int runLength = 1; // RFC 5952 section 4.2.2: a single zero group is not shortened
-        for (int i = 0; i < GROUPS; ) {
-            int end = i;
-            while (end < GROUPS && groups[end] == 0) {
-                end++;
-            }
-            if (end - i > runLength) {
-                runAt = i;
-                runLength = end - i;
-            }
-            i = Math.max(end, i + 1);
-        }
-        StringBuilder out = new StringBuilder(MAX_LENGTH);
-        for (int i = 0; i < GROUPS; i++) {
-            if (i == runAt) {
-                out.append("::");
-                i += runLength - 1;
-                continue;
-            }
-            if (!out.isEmpty() && out.charAt(out.length() - 1) != ':') {
-                out.append(':');
-            }
-            out.append(Integer.toHexString(groups[i]));
-        }
-        return out.toString();
+        return AddressText.of(address);
     }
 
     private static byte @Nullable [] parse4(String text) {

@@ -31,12 +31,17 @@ public final class SensitiveAddresses {
             "::1/128", // loopback
             "fe80::/10", // link-local
             "ff00::/8", // multicast
-            "fd00:ec2::254/128", // metadata, Amazon EC2
+            "64:ff9b:1::/48", // RFC 8215 local-use NAT64: where the IPv4 address lies in it is known to the translator
+            // alone
+            "fd00:ec2::/64", // Amazon: metadata ::254, name server ::253, time ::123, credentials of pods ::23
+            "fd00:c1::a9fe:a9fe/128", // metadata, Oracle Cloud
+            "fd00:42::42/128", // metadata, Scaleway
             "fd20:ce::254/128"); // metadata, Google Cloud
 
     /** IPv6 ranges whose low 32 bits a translator or an old stack turns into an IPv4 address. */
     private static final List<String> EMBED_LOW = List.of(
             "64:ff9b::", // RFC 6052 NAT64
+            "::ffff:0:0:0", // RFC 7915 IPv4-translated
             "::"); // RFC 4291 section 2.5.5.1, IPv4-compatible
 
     private static final SensitiveAddresses STANDARD = new SensitiveAddresses(List.of());
@@ -48,27 +53,34 @@ public final class SensitiveAddresses {
 
     private SensitiveAddresses(Collection<InetAddress> own) {
         for (String text : IPV4) {
-            IpPrefix prefix = IpPrefix.parse(text);
-            ranges.put(prefix, Boolean.TRUE);
-            byte[] v4 = prefix.network().getAddress();
-            for (String base : EMBED_LOW) {
-                byte[] v6 = IpPrefix.parse(base).network().getAddress();
-                System.arraycopy(v4, 0, v6, 12, 4);
-                ranges.put(IpPrefix.of(IpLiteral.fromBytes(v6), 96 + prefix.length()), Boolean.TRUE);
-            }
-            byte[] sixToFour = new byte[16]; // RFC 3056: 2002: and the IPv4 address
-            sixToFour[0] = 0x20;
-            sixToFour[1] = 0x02;
-            System.arraycopy(v4, 0, sixToFour, 2, 4);
-            ranges.put(IpPrefix.of(IpLiteral.fromBytes(sixToFour), 16 + prefix.length()), Boolean.TRUE);
+            put(IpPrefix.parse(text));
         }
         for (String text : IPV6) {
-            ranges.put(IpPrefix.parse(text), Boolean.TRUE);
+            put(IpPrefix.parse(text));
         }
         for (InetAddress address : own) {
-            ranges.put(IpPrefix.of(address), Boolean.TRUE);
+            put(IpPrefix.of(address));
         }
         ranges.forEach((range, yes) -> inOrder.add(range));
+    }
+
+    /** The prefix; that of IPv4 in its disguises too. */
+    private void put(IpPrefix prefix) {
+        ranges.put(prefix, Boolean.TRUE);
+        byte[] v4 = prefix.network().getAddress();
+        if (v4.length != 4) {
+            return;
+        }
+        for (String base : EMBED_LOW) {
+            byte[] v6 = IpPrefix.parse(base).network().getAddress();
+            System.arraycopy(v4, 0, v6, 12, 4);
+            ranges.put(IpPrefix.of(IpLiteral.fromBytes(v6), 96 + prefix.length()), Boolean.TRUE);
+        }
+        byte[] sixToFour = new byte[16]; // RFC 3056: 2002: and the IPv4 address
+        sixToFour[0] = 0x20;
+        sixToFour[1] = 0x02;
+        System.arraycopy(v4, 0, sixToFour, 2, 4);
+        ranges.put(IpPrefix.of(IpLiteral.fromBytes(sixToFour), 16 + prefix.length()), Boolean.TRUE);
     }
 
     /** The well-known ranges. */

@@ -2,6 +2,7 @@ package dev.culvert.token;
 
 import dev.culvert.command.LineFile;
 import dev.culvert.command.Printable;
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
@@ -120,7 +121,7 @@ public final class StateDirectory {
     /**
      * Opens a directory that was made before.
      *
-     * @throws StateException if it does not exist, is not complete, or its private keys are open to every user
+     * @throws StateException if it does not exist, is not complete, or every user can change its private keys
      */
     public static StateDirectory open(Path path) throws StateException {
         return open(path, Clock.systemUTC());
@@ -138,6 +139,18 @@ public final class StateDirectory {
                     + " is missing: run token init --state " + path + " to complete the directory");
         }
         return state;
+    }
+
+    /**
+     * Takes the directory for one gateway: its audit log, and what its certificate is, are one process's.
+     *
+     * @throws StateException if another gateway has it
+     */
+    public Closeable claim() throws StateException {
+        return files.claim(
+                ".gateway.lock",
+                "another gateway is running on " + path
+                        + ": stop it, or give this one a directory of its own with --state DIR");
     }
 
     /** Where the directory is. */
@@ -226,7 +239,8 @@ public final class StateDirectory {
 
     /**
      * The gateway's certificate for these names: the one on disk, or a new one if there is none, less than a third of its
-     * life is left, it is for other names, or of another authority.
+     * life is left, it is for other names, or of another authority. One on disk that has yet to begin stays there, and
+     * another is returned meanwhile.
      *
      * @param names host names, {@code *.} names and IP addresses; at least one
      * @throws StateException if it can be neither read nor made

@@ -1,6 +1,7 @@
 package dev.culvert.token;
 
 import dev.culvert.command.FileError;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -8,6 +9,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.FileLockInterruptionException;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -184,6 +186,41 @@ final class StateFiles {
         return file.getFileSystem().supportedFileAttributeViews().contains("unix") && Files.exists(file)
                 ? (Integer) Files.getAttribute(file, "unix:uid")
                 : null;
+    }
+
+    /**
+     * Holds a file for one process at a time, until it is closed or the process ends.
+     *
+     * @param taken what to say when another process holds it
+     */
+    Closeable claim(String name, String taken) throws StateException {
+        Path file = path(name);
+        FileChannel channel = null;
+        try {
+            channel = FileChannel.open(
+                    file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), attributes(PRIVATE_FILE));
+            if (channel.tryLock() != null) {
+                adopt(file);
+                return channel;
+            }
+            channel.close();
+        } catch (OverlappingFileLockException e) {
+            close(channel);
+        } catch (IOException e) {
+            close(channel);
+            throw unwritable(name, e);
+        }
+        throw new StateException(taken);
+    }
+
+    private static void close(@Nullable FileChannel channel) {
+        try {
+            if (channel != null) {
+                channel.close();
+            }
+        } catch (IOException e) {
+            log.debug("closing a lock: {}", e.getMessage());
+        }
     }
 
     String read(String name) throws StateException {

@@ -132,6 +132,34 @@ class StateDirectoryTest {
         assertThat(create().serverCertificate(List.of("a.example")).leaf()).isEqualTo(third);
     }
 
+    /** A clock that is behind, or was ahead, must not cost the certificate that is right. */
+    @Test
+    void keepsACertificateThatIsYetToBegin() throws Exception {
+        List<String> names = List.of("a.example");
+        create();
+        Instant later = NOW.plus(Duration.ofDays(200));
+        X509Certificate good =
+                StateDirectory.open(dir(), at(later)).serverCertificate(names).leaf();
+        Instant between = NOW.plus(Duration.ofDays(100));
+        StateDirectory behind = StateDirectory.open(dir(), at(between));
+        X509Certificate meanwhile = behind.serverCertificate(names).leaf();
+        assertThat(meanwhile.getNotBefore().toInstant()).isBefore(between);
+        assertThat(behind.serverCertificate(names).leaf()).isEqualTo(meanwhile);
+        assertThat(StateDirectory.open(dir(), at(later))
+                        .serverCertificate(names)
+                        .leaf())
+                .isEqualTo(good);
+        // Before the authority began no clock is right.
+        StateDirectory wrong = StateDirectory.open(dir(), at(NOW.minus(Duration.ofDays(2_000))));
+        assertThat(wrong.serverCertificate(names).leaf()).isEqualTo(good);
+        X509Certificate made = wrong.serverCertificate(List.of("b.example")).leaf();
+        assertThat(made.getNotBefore()).isEqualTo(wrong.caCertificate().getNotBefore());
+        assertThat(StateDirectory.open(dir(), at(NOW.plusSeconds(60)))
+                        .serverCertificate(List.of("b.example"))
+                        .leaf())
+                .isEqualTo(made);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"server.key", "server.crt"})
     void makesABrokenServerPairAnew(String name) throws Exception {
@@ -349,6 +377,43 @@ class StateDirectoryTest {
             assertThat(process.waitFor()).isZero();
         }
         assertThat(seen).hasSize(1).noneMatch(String::isEmpty);
+    }
+
+    /** Run by {@link #oneGatewayHasADirectory} in a process of its own: holds the directory until its input ends. */
+    public static final class OtherGateway {
+        public static void main(String[] args) throws Exception {
+            StateDirectory.open(Path.of(args[0]), at(NOW)).claim();
+            System.out.println("claimed");
+            System.in.read();
+        }
+    }
+
+    @Test
+    void oneGatewayHasADirectory() throws Exception {
+        StateDirectory state = create();
+        Process other = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        OtherGateway.class.getName(),
+                        dir().toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try {
+            assertThat(other.getInputStream().read()).isEqualTo('c');
+            assertThatThrownBy(state::claim)
+                    .isInstanceOf(StateException.class)
+                    .hasMessageContaining("another gateway is running on")
+                    .hasMessageContaining("--state");
+            state.setGatewayUrls(List.of(URL)); // the token command works beside it
+        } finally {
+            other.getOutputStream().close();
+            assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        }
+        java.io.Closeable claim = state.claim();
+        assertThatThrownBy(state::claim).as("in one process too").isInstanceOf(StateException.class);
+        claim.close();
+        state.claim().close();
     }
 
     @Test

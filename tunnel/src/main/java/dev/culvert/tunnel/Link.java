@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.command.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.buffer.ByteBuf;
@@ -46,6 +47,12 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private static final long CLOSE_LINGER_MILLIS = 1_000;
 
     /**
+     * A message that has not come whole for so long never will: 64 KiB take that on 4.4 kbit/s. Bytes alone are a sign of
+     * life, so else one a second would keep a link, and what it holds of the message, for ever.
+     */
+    static final Duration MESSAGE_DEADLINE = Duration.ofMinutes(2);
+
+    /**
      * The least round trip decides how far windows grow. The first one is a young process's, too long by far, and once
      * traffic flows all are; so it is looked for early.
      */
@@ -60,7 +67,6 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private @Nullable FairWriter writer;
     private @Nullable WebSocketDecoder decoder;
     private @Nullable ScheduledFuture<?> heartbeat;
-    private boolean pongs; // written and not flushed
     private boolean closing;
     private boolean down;
     private @Nullable String downReason;
@@ -68,6 +74,12 @@ public final class Link extends ChannelInboundHandlerAdapter {
     private boolean endedByPeer;
 
     private long lastHeardNanos;
+    private long lastWholeNanos;
+    private long messages;
+
+    /** What the latest WebSocket Ping holds; null when none is to be answered. */
+    private byte @Nullable [] pong;
+
     private volatile long rttNanos;
     private volatile long minRttNanos;
     private volatile long framesIn;
@@ -218,6 +230,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
             return;
         }
         lastHeardNanos = now(ctx);
+        lastWholeNanos = lastHeardNanos;
         long interval = settings.pingInterval().toNanos();
         // Not at a fixed rate: a suspended machine would send a PING for each that it slept through.
         heartbeat = ctx.executor().scheduleWithFixedDelay(this::heartbeat, interval, interval, TimeUnit.NANOSECONDS);
@@ -241,6 +254,8 @@ public final class Link extends ChannelInboundHandlerAdapter {
         if (silent >= settings.deadline().toNanos()) {
             fail("nothing heard for " + TimeUnit.NANOSECONDS.toSeconds(silent) + " s");
             c.close();
+        } else if (decoder != null && decoder.isIncomplete() && now(c) - lastWholeNanos >= MESSAGE_DEADLINE.toNanos()) {
+            close(1008, "a message has not come whole for " + MESSAGE_DEADLINE.toSeconds() + " s");
         } else {
             ping();
         }
@@ -315,19 +330,20 @@ public final class Link extends ChannelInboundHandlerAdapter {
         bytesIn = bytesIn + in.readableBytes();
         try {
             d.decode(in);
+            if (!d.isIncomplete() || d.messages() != messages) {
+                messages = d.messages();
+                lastWholeNanos = lastHeardNanos;
+            }
         } catch (ProtocolException e) {
-            log.debug("link {}: {}", ctx.channel().remoteAddress(), e.getMessage());
+            log.debug("link {}: {}", AddressText.of(ctx.channel().remoteAddress()), e.getMessage());
             close(e.closeCode(), e.getMessage() == null ? "protocol error" : Printable.text(e.getMessage()));
         }
     }
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-        if (pongs) {
-            pongs = false;
-            ctx.flush();
-        }
         if (!down) {
+            answerPing(ctx);
             receiver.batchComplete(this);
         }
         ctx.fireChannelReadComplete();
@@ -413,15 +429,8 @@ public final class Link extends ChannelInboundHandlerAdapter {
 
         @Override
         public void ping(ByteBuf body) {
-            if (!ctx.channel().isWritable()) {
-                return; // RFC 6455 5.5.3 wants only the latest answered; a peer that does not read gets none queued
-            }
-            byte[] echo = new byte[body.readableBytes()];
-            body.readBytes(echo);
-            ByteBuf pong = ctx.alloc().directBuffer(6 + echo.length);
-            writeControl(pong, WebSocketDecoder.OP_PONG, 0, echo, echo.length);
-            ctx.write(pong, ctx.voidPromise());
-            pongs = true;
+            pong = new byte[body.readableBytes()];
+            body.readBytes(pong);
         }
 
         @Override
@@ -447,6 +456,17 @@ public final class Link extends ChannelInboundHandlerAdapter {
     static String text(ByteBuf payload) {
         int length = Math.min(payload.readableBytes(), MAX_TEXT);
         return Printable.text(payload.toString(payload.readerIndex(), length, StandardCharsets.UTF_8));
+    }
+
+    /** RFC 6455 5.5.3: of Pings that came together only the latest; of a peer that does not read none, for all would queue. */
+    private void answerPing(ChannelHandlerContext ctx) {
+        byte[] echo = pong;
+        pong = null;
+        if (echo != null && ctx.channel().isWritable()) {
+            ByteBuf b = ctx.alloc().directBuffer(6 + echo.length);
+            writeControl(b, WebSocketDecoder.OP_PONG, 0, echo, echo.length);
+            ctx.writeAndFlush(b, ctx.voidPromise());
+        }
     }
 
     private void pong(ChannelHandlerContext ctx, long sentNanos) {

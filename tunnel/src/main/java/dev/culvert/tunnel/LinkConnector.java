@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.tunnel.dial.AddressRace;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.bootstrap.Bootstrap;
@@ -73,7 +74,8 @@ public final class LinkConnector {
 
     LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey, OffLoopNames names)
             throws SSLException {
-        if (gateway.getHost() == null || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
+        if (AddressText.host(gateway).isEmpty()
+                || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
             throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
         }
         this.gateway = gateway;
@@ -104,8 +106,7 @@ public final class LinkConnector {
     }
 
     private String hostName() {
-        String host = gateway.getHost();
-        return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+        return AddressText.host(gateway);
     }
 
     /** A path in the URL is for a proxy that serves the gateway under it. */
@@ -115,11 +116,13 @@ public final class LinkConnector {
     }
 
     private int port() {
-        return gateway.getPort() > 0 ? gateway.getPort() : tls != null ? 443 : 80;
+        int given = AddressText.port(gateway);
+        return given > 0 ? given : tls != null ? 443 : 80;
     }
 
     private String where() {
-        return gateway.getHost() + ":" + port();
+        String host = hostName();
+        return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + port();
     }
 
     /** With nothing to be done before; see the other one. */
@@ -233,7 +236,7 @@ public final class LinkConnector {
             UpgradeRequest upgrade = new UpgradeRequest(
                     ch.eventLoop().newPromise(),
                     path(),
-                    gateway.getPort() > 0 ? gateway.getHost() + ":" + gateway.getPort() : gateway.getHost(),
+                    gateway.getRawAuthority(),
                     token,
                     holderKey,
                     () -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver));

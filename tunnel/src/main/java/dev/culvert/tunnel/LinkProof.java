@@ -1,6 +1,7 @@
 package dev.culvert.tunnel;
 
 import java.io.ByteArrayOutputStream;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -12,6 +13,7 @@ import java.security.spec.X509EncodedKeySpec;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,17 @@ public final class LinkProof {
     private static final int KEY = 32;
     private static final int HASH = 32;
     private static final int SIGNATURE = 64;
+
+    /** The prime of the field, 2^255 - 19. */
+    private static final BigInteger P = BigInteger.ONE.shiftLeft(255).subtract(BigInteger.valueOf(19));
+
+    /** The y-coordinate of a point of order 8. */
+    private static final BigInteger EIGHTH =
+            new BigInteger("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7", 16);
+
+    /** The y-coordinates of the points whose order is 4, 1, 2, and twice 8. */
+    private static final Set<BigInteger> LOW_ORDER =
+            Set.of(BigInteger.ZERO, BigInteger.ONE, P.subtract(BigInteger.ONE), EIGHTH, P.subtract(EIGHTH));
 
     /** A nonce is opaque to the holder; ours have 54 characters. The length must fit the u8 before it. */
     private static final Pattern NONCE = Pattern.compile("[A-Za-z0-9_-]{1,200}");
@@ -94,9 +107,25 @@ public final class LinkProof {
         byte[] key = decode(parts[1], KEY);
         byte[] certificate = parts[2].isEmpty() ? null : decode(parts[2], HASH);
         byte[] signature = decode(parts[3], SIGNATURE);
-        return key == null || signature == null || certificate == null && !parts[2].isEmpty()
+        return key == null || !isKey(key) || signature == null || certificate == null && !parts[2].isEmpty()
                 ? null
                 : new LinkProof(parts[0], key, certificate, signature);
+    }
+
+    /**
+     * Whether these bytes may be somebody's key: a y-coordinate below p, so that one key has one text, and not one of the
+     * eight points of low order, of which each signature can be made to fit without a private key (RFC 8032 section 5.1.3
+     * and 8.9).
+     */
+    static boolean isKey(byte[] key) {
+        byte[] y = key.clone();
+        y[KEY - 1] &= 0x7f; // the sign of x; for a point of low order both are
+        byte[] bigEndian = new byte[KEY];
+        for (int i = 0; i < KEY; i++) {
+            bigEndian[i] = y[KEY - 1 - i];
+        }
+        BigInteger value = new BigInteger(1, bigEndian);
+        return value.compareTo(P) < 0 && !LOW_ORDER.contains(value);
     }
 
     private static byte @Nullable [] decode(String text, int length) {

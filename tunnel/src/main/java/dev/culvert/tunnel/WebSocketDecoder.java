@@ -19,6 +19,9 @@ final class WebSocketDecoder {
 
     private static final int MAX_MESSAGE = Frame.HEADER_LENGTH + Frame.MAX_PAYLOAD;
 
+    /** Fragments of one message: nobody sends more of 64 KiB but to make work. */
+    static final int MAX_FRAGMENTS = 1_024;
+
     /** What has been decoded. */
     interface Sink {
         /** A frame. The sink owns {@code payload}; the headers before its reader index belong to nobody else. */
@@ -36,6 +39,8 @@ final class WebSocketDecoder {
     private final Sink sink;
     private @Nullable ByteBuf partial; // the beginning of a message that has not come whole
     private @Nullable ByteBuf fragments; // of a fragmented message, RFC 6455 5.4
+    private int fragmentCount;
+    private long messages;
     private boolean closed;
 
     /** @param maskExpected whether the peer is the WebSocket client (RFC 6455 5.1) */
@@ -57,6 +62,16 @@ final class WebSocketDecoder {
             in = join(p, in);
         }
         messages(in);
+    }
+
+    /** How many messages have come whole. */
+    long messages() {
+        return messages;
+    }
+
+    /** Whether a message has begun that is not whole. */
+    boolean isIncomplete() {
+        return partial != null || fragments != null;
     }
 
     /** Releases what is incomplete and delivers nothing more. */
@@ -145,6 +160,7 @@ final class WebSocketDecoder {
                     } else {
                         payload = in.retainedSlice(start, header + n).readerIndex(header + Frame.HEADER_LENGTH);
                     }
+                    messages++;
                     sink.frame(typeFlags >>> 8, typeFlags & 0xff, flowId, payload);
                     if (passedOn) {
                         return;
@@ -209,6 +225,7 @@ final class WebSocketDecoder {
                 if (fragments != null) {
                     throw new ProtocolException("a new message began inside a fragmented one");
                 }
+                fragmentCount = 1;
                 fragments = alloc.directBuffer(body.readableBytes() * 2 + 64).writeBytes(body);
             }
             case OP_CONTINUATION -> continuation(last, body);
@@ -220,6 +237,9 @@ final class WebSocketDecoder {
         ByteBuf whole = fragments;
         if (whole == null) {
             throw new ProtocolException("continuation without a beginning");
+        }
+        if (++fragmentCount > MAX_FRAGMENTS) {
+            throw new ProtocolException(1009, "message of more than " + MAX_FRAGMENTS + " fragments");
         }
         if (whole.readableBytes() + body.readableBytes() > MAX_MESSAGE) {
             throw new ProtocolException(1009, "fragmented message of more than " + MAX_MESSAGE + " bytes");
@@ -234,6 +254,7 @@ final class WebSocketDecoder {
             int typeFlags = whole.readUnsignedShort();
             whole.skipBytes(2);
             int flowId = whole.readInt();
+            messages++;
             sink.frame(typeFlags >>> 8, typeFlags & 0xff, flowId, whole);
         }
     }

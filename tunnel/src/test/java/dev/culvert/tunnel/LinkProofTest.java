@@ -91,7 +91,34 @@ class LinkProofTest {
         parts[1] = Base64.getUrlEncoder()
                 .withoutPadding()
                 .encodeToString(HexFormat.of().parseHex("ff".repeat(32)));
-        assertThat(LinkProof.parse(String.join(".", parts)).verify("t")).isFalse();
+        assertThat(LinkProof.parse(String.join(".", parts))).isNull();
+    }
+
+    /** Of the eight points of low order signatures can be made by anybody; y-coordinates of p and more are second texts. */
+    @Test
+    void keysOfLowOrderAndSecondTextsOfKeysAreRefused() throws Exception {
+        for (String y : new String[] {
+            "00".repeat(32),
+            "01" + "00".repeat(31),
+            "ec" + "ff".repeat(30) + "7f",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "ed" + "ff".repeat(30) + "7f",
+            "ee" + "ff".repeat(30) + "7f",
+            "f0" + "ff".repeat(30) + "7f",
+        }) {
+            byte[] key = HexFormat.of().parseHex(y);
+            for (int sign : new int[] {0, 0x80}) {
+                byte[] signed = key.clone();
+                signed[31] |= (byte) sign;
+                assertThat(LinkProof.isKey(signed)).as("%s, sign %x", y, sign).isFalse();
+            }
+        }
+        for (int i = 0; i < 100; i++) {
+            byte[] spki = key().getPublic().getEncoded();
+            assertThat(LinkProof.isKey(java.util.Arrays.copyOfRange(spki, spki.length - 32, spki.length)))
+                    .isTrue();
+        }
     }
 
     @Test

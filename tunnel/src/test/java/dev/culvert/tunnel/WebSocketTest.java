@@ -230,7 +230,7 @@ class WebSocketTest {
         byte[] body = ("\003\351" + "going\naway").getBytes(StandardCharsets.ISO_8859_1);
         p.send(p.message(0x88, body));
         assertThat(p.takeClose().closeCode()).isEqualTo(1000);
-        assertThat(p.downs).containsExactly("going?away");
+        assertThat(p.downs).containsExactly("going\\u000aaway");
         assertThat(p.channel.isOpen()).isFalse();
     }
 
@@ -285,6 +285,71 @@ class WebSocketTest {
         assertThat(p.take()).filteredOn(m -> m.opcode() == 10).isEmpty();
         p.send(p.message(0x89, ascii("now")));
         assertThat(p.take()).filteredOn(m -> m.opcode() == 10).hasSize(1);
+    }
+
+    @Test
+    void ofPingsThatCameTogetherTheLatestIsAnswered() {
+        RawPeer p = server();
+        ByteBuf many = Unpooled.buffer();
+        for (int i = 0; i < 1_000; i++) {
+            many.writeBytes(p.message(0x89, ascii("ping " + i)));
+        }
+        p.send(many);
+        assertThat(p.take())
+                .filteredOn(m -> m.opcode() == 10)
+                .singleElement()
+                .satisfies(m -> assertThat(m.body()).isEqualTo(ascii("ping 999")));
+    }
+
+    @Test
+    void endlessFragmentsCloseTheLink() {
+        RawPeer p = server();
+        p.send(p.message(0x02, new byte[1]));
+        for (int i = 1; i < WebSocketDecoder.MAX_FRAGMENTS; i++) {
+            p.send(p.message(0x00, new byte[i % 2]));
+        }
+        assertThat(p.downs).isEmpty();
+        p.send(p.message(0x00, new byte[1]));
+        assertThat(p.takeClose().closeCode()).isEqualTo(1009);
+    }
+
+    /** Each byte is a sign of life; a message that never ends is none all the same. */
+    @ParameterizedTest
+    @ValueSource(strings = {"half a frame", "fragments", "pings between fragments"})
+    void aMessageThatNeverEndsClosesTheLink(String how) {
+        RawPeer p = server();
+        ByteBuf large = p.message(0x82, RawPeer.frame(77, 0, 0, new byte[60_000]));
+        p.send(how.equals("half a frame") ? large.readBytes(10) : p.message(0x02, new byte[1]));
+        for (int second = 0; second < Link.MESSAGE_DEADLINE.toSeconds() - 4; second++) {
+            p.send(
+                    switch (how) {
+                        case "half a frame" -> large.readBytes(1);
+                        case "fragments" -> p.message(0x00, new byte[1]);
+                        default -> p.message(0x89, new byte[0]);
+                    });
+            p.advance(1_000);
+        }
+        assertThat(p.downs).isEmpty();
+        for (int second = 0; second < 8 && p.downs.isEmpty(); second++) {
+            p.send(how.equals("half a frame") ? large.readBytes(1) : p.message(0x89, new byte[0]));
+            p.advance(1_000);
+        }
+        assertThat(p.downs).singleElement().asString().contains("not come whole");
+    }
+
+    /** On a slow line there is always a message that is not whole; but each one ends. */
+    @Test
+    void aSlowLineIsNoPeerThatNeverEnds() {
+        RawPeer p = server();
+        ByteBuf stream = Unpooled.buffer();
+        for (int i = 0; i < 300; i++) {
+            stream.writeBytes(p.message(0x82, RawPeer.frame(77, 0, i, new byte[300])));
+        }
+        while (stream.readableBytes() > 200) {
+            p.send(stream.readBytes(200));
+            p.advance(1_000);
+        }
+        assertThat(p.downs).isEmpty();
     }
 
     @Test
