@@ -294,7 +294,7 @@ final class GatewayPolicyTest {
                             failures[0]--;
                             throw new java.io.IOException("Too many open files");
                         }
-                        return PolicyFile.load(file, net.gateway.registry().sensitive);
+                        return PolicyFile.load(file, net.gateway.registry().sensitive());
                     })) {
                 keeper.start(true);
                 Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");

@@ -198,9 +198,11 @@ final class StateFiles {
         FileChannel channel = null;
         try {
             channel = FileChannel.open(
-                    file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), attributes(PRIVATE_FILE));
+                    file,
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+                    attributes(PRIVATE_FILE));
             if (channel.tryLock() != null) {
-                adopt(file);
+                adopt(file, Files.getOwner(directory));
                 return channel;
             }
             channel.close();
