@@ -250,7 +250,7 @@ final class TunChannelNetnsTest {
         assertThat(asNobody(UnprivilegedOpen.class.getName(), "cvp0", "cvt%d"))
                 .contains("opened cvp0 mtu 1444 vnet true tso4 true")
                 .contains("refused cvt%d: create tun cvt%d: Operation not permitted")
-                .contains("ip tuntap add dev cvt%d mode tun user")
+                .contains("ip tuntap add dev cvt0 mode tun user")
                 .contains("ping refused: open an ICMP echo socket: ")
                 .contains("net.ipv4.ping_group_range is \"1 0\"")
                 .contains("sysctl -w net.ipv4.ping_group_range=");
