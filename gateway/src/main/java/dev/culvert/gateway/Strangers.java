@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Strangers {
     /**
-     * What a connection costs that has said nothing, with TLS: measured, 9 KiB of heap, 2 KiB of buffers, and what
-     * BoringSSL keeps for a handshake that is under way.
+     * What a connection is taken to cost that has said nothing: a bare one measures 1.5 KiB of heap, one behind its TLS
+     * handshake 4.5 KiB and 8 KiB outside; the rest is for a TLS record of 16 KiB that has not come whole.
      */
     static final long CONNECTION = 32 << 10;
 
