@@ -48,9 +48,13 @@ final class HeldUploads {
         return o;
     }
 
-    /** The link is down. Of flows that were finished but for what waits here nobody else tells the agent. */
-    void close() {
-        shaper.close();
+    /**
+     * The link is down. Of flows that were finished but for what waits here nobody else tells the agent.
+     *
+     * @return whether that is done; else it is to be called again, in another turn of the loop
+     */
+    boolean close() {
+        return shaper.close();
     }
 
     private final class Upload implements Shaper.Recipient {

@@ -161,20 +161,24 @@ abstract class SwitchedLink implements FrameReceiver {
             half.record.endedBy(kind(), Reason.LINK_LOST);
             end(half);
             toPeer(half, Reason.LINK_LOST);
-            boolean full = crossings.isFull();
-            if (full || System.nanoTime() - start > END_SLICE_NANOS) {
-                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
-                loop().schedule(() -> endFlows(why, up), full ? END_PAUSE_MILLIS : 0, TimeUnit.MILLISECONDS);
+            if (crossings.isFull() || System.nanoTime() - start > END_SLICE_NANOS) {
+                endMoreFlows(why, up);
                 return;
             }
         }
-        if (heldUploads != null) {
-            heldUploads.close();
+        if (heldUploads != null && !heldUploads.close()) {
+            endMoreFlows(why, up);
+            return;
         }
         backlog.clear();
         registry.audit.add(new AuditRecord.LinkDown(registry.audit.clock().instant(), holder, why, flowsEver, up));
         gone();
         registry.linkDown(this);
+    }
+
+    private void endMoreFlows(String why, Duration up) {
+        // Scheduled, not executed: what is executed has its turn before sockets have theirs.
+        loop().schedule(() -> endFlows(why, up), crossings.isFull() ? END_PAUSE_MILLIS : 0, TimeUnit.MILLISECONDS);
     }
 
     /** Asked when many control frames wait for the peer. */

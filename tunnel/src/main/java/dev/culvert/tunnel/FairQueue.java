@@ -22,6 +22,9 @@ final class FairQueue {
      */
     private static final int FRAME_OVERHEAD = 512;
 
+    /** Frames, and flows, that are dropped in one turn of the loop, which has others' frames to carry: below a millisecond. */
+    static final int DROP_STEP = 2_048;
+
     private final Runnable added;
 
     private @Nullable Outlet newHead;
@@ -61,7 +64,7 @@ final class FairQueue {
         if (!o.isNew && !o.isOld) {
             o.deficit = QUANTUM;
             appendNew(o);
-        } else if (!o.isNew && o.hasOneFrame() && bytes <= o.deficit) {
+        } else if (!o.isNew && o.frames() == 1 && bytes <= o.deficit) {
             appendNew(o);
         }
         added.run();
@@ -172,13 +175,33 @@ final class FairQueue {
         }
     }
 
-    /** Drops everything that waits. */
-    void close() {
+    /** Takes no more; what waits stays. */
+    void refuse() {
         closed = true;
+    }
+
+    /**
+     * Takes no more, and drops what waits, a step at a time: half a million datagrams of one peer may wait.
+     *
+     * @return whether all is dropped; else it is to be called again, in another turn of the loop
+     */
+    boolean close() {
+        refuse();
+        long dropped = 0;
         for (Outlet o = head(); o != null; o = head()) {
+            long before = queuedFrames;
             o.close();
+            dropped += 1 + before - queuedFrames;
+            if (dropped >= DROP_STEP) {
+                return false;
+            }
         }
-        while (nextOwing() != null) {}
+        while (nextOwing() != null) {
+            if (++dropped >= DROP_STEP) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private @Nullable Outlet head() {

@@ -313,9 +313,15 @@ public final class FairWriter {
         }
     }
 
-    /** Drops everything that waits. */
+    /** Drops everything that waits; of flows so much in each turn of the loop, and all at once when that is ending. */
     void close() {
-        queue.close();
+        while (!queue.close()) {
+            if (!ctx.executor().isShuttingDown()) {
+                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
+                ctx.executor().schedule(this::close, 0, TimeUnit.NANOSECONDS);
+                break;
+            }
+        }
         late.clear();
         for (ByteBuf b = nextControl(); b != null; b = nextControl()) {
             b.release();

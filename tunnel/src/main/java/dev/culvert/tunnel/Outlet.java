@@ -226,8 +226,8 @@ public final class Outlet {
         return (meta[head] & HEADROOM) != 0;
     }
 
-    boolean hasOneFrame() {
-        return count == 1;
+    int frames() {
+        return count;
     }
 
     int headBytes() {

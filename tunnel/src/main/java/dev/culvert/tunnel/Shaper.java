@@ -70,6 +70,9 @@ public final class Shaper {
 
     private void pump() {
         scheduled = false;
+        if (queue.isClosed()) {
+            return;
+        }
         int turn = 0;
         for (Outlet o = queue.next(); o != null; o = queue.next()) {
             if (pacer != null && !pacer.mayTake()) {
@@ -92,17 +95,27 @@ public final class Shaper {
         }
     }
 
-    /** Drops what waits, and tells those whose it was. */
-    public void close() {
+    /**
+     * Takes no more, drops what waits, and tells those whose it was, a step at a time.
+     *
+     * @return whether all is dropped; else it is to be called again, in another turn of the loop
+     */
+    public boolean close() {
         if (pacer != null) {
             pacer.close();
             pacer = null;
         }
+        queue.refuse();
+        long dropped = 0;
         for (Outlet o = queue.next(); o != null; o = queue.next()) {
+            dropped += 1 + o.frames();
             o.close();
             recipient(o).lost();
+            if (dropped >= FairQueue.DROP_STEP) {
+                return false;
+            }
         }
-        queue.close();
+        return queue.close();
     }
 
     /** {@link #outlet} gives every outlet of this queue one. */

@@ -124,4 +124,24 @@ class FairQueueTest {
             assertThat(serve()).isNotEqualTo(OTHER);
         }
     }
+
+    /** What one peer has waiting must not keep the loop from the others when that peer goes. */
+    @Test
+    void dropsAStepAtATime() {
+        for (int flow = 0; flow < 3 * FairQueue.DROP_STEP; flow++) {
+            Outlet o = new Outlet(flow, queue, null);
+            o.add(Frame.DATAGRAM, 0, Unpooled.EMPTY_BUFFER, false);
+            o.grant(1);
+        }
+        long frames = queue.heldBytes();
+        assertThat(queue.close()).isFalse();
+        assertThat(queue.heldBytes()).isPositive().isGreaterThan(frames / 2);
+        outlets[0].add(Frame.DATAGRAM, 0, Unpooled.EMPTY_BUFFER, false);
+        assertThat(outlets[0].isEmpty()).isTrue();
+        int turns = 1;
+        while (!queue.close()) {
+            turns++;
+        }
+        assertThat(turns).isBetween(3, 8);
+    }
 }

@@ -237,4 +237,22 @@ class ShapedLinksTest {
         assertThat(out[0]).isEqualTo(5_000);
         assertThat(shapers[0].isIdle()).isTrue();
     }
+
+    /** All that were lost hear of it, some in each turn, and nothing goes on meanwhile. */
+    @Test
+    void closesAStepAtATime() {
+        limit(new Bandwidth(1, now(), waits));
+        run();
+        int flows = 2 * FairQueue.DROP_STEP;
+        for (int id = 0; id < flows; id++) {
+            new Flow(0, id).add(4);
+        }
+        outAll = 0;
+        assertThat(shapers[0].close()).isFalse();
+        assertThat(lost).hasSizeBetween(1, FairQueue.DROP_STEP);
+        pass(1_000_000);
+        assertThat(outAll).isZero();
+        while (!shapers[0].close()) {}
+        assertThat(lost).hasSize(flows).doesNotHaveDuplicates();
+    }
 }
