@@ -42,6 +42,7 @@ public final class Agent implements AutoCloseable {
     private final Repetition troubles = new Repetition();
     private final boolean echo;
     private @Nullable FlowMultiplexer current;
+    private volatile boolean closing;
 
     /** @param connectors made from the token's gateways, pin and text */
     public Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings) {
@@ -62,6 +63,7 @@ public final class Agent implements AutoCloseable {
 
     @Override
     public void close() {
+        closing = true;
         resolver.close();
         loop.execute(() -> {
             if (current != null && current.isUp()) {
@@ -172,7 +174,9 @@ public final class Agent implements AutoCloseable {
         @Override
         public void linkDown(FlowMultiplexer link, String why) {
             troubles.isNews(why, loop.ticker().nanoTime());
-            log.warn("link to {} is down: {}; connecting again", keeper.gateway(), why);
+            if (!closing) {
+                log.warn("link to {} is down: {}; connecting again", keeper.gateway(), why);
+            }
         }
 
         @Override

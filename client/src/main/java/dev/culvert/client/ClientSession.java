@@ -31,6 +31,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.ClosedChannelException;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -287,11 +288,15 @@ final class ClientSession implements AutoCloseable {
             return true;
         }
     }
-    /** A device that is gone closes its channel, which ends the session in words for people. */
-    private static final class Gone extends ChannelInboundHandlerAdapter {
+
+    /**
+     * A device that is gone closes its channel, which ends the session in words for people. Packets that still wait for it
+     * when it is closed, as they do in the middle of a transfer, are lost without any.
+     */
+    static final class Gone extends ChannelInboundHandlerAdapter {
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (!(cause instanceof TunException)) {
+            if (!(cause instanceof TunException || cause instanceof ClosedChannelException)) {
                 ctx.fireExceptionCaught(cause);
             }
         }
