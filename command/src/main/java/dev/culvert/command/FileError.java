@@ -39,6 +39,9 @@ public final class FileError {
         if (reason.startsWith("No space left") || reason.startsWith("Disk quota")) {
             return "make room on its disk";
         }
+        if (e instanceof NoSuchFileException) {
+            return "make its directory first";
+        }
         if (reason.startsWith("Read-only file system")) {
             return "make its file system writable, or choose another directory";
         }

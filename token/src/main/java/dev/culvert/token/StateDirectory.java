@@ -129,6 +129,13 @@ public final class StateDirectory {
 
     /** The same with a clock of the caller's. */
     public static StateDirectory open(Path path, Clock clock) throws StateException {
+        boolean unknown = !Files.exists(path) && !Files.notExists(path);
+        if (unknown || (Files.isDirectory(path) && !Files.isExecutable(path))) {
+            // What lies in it would look as if it were not there.
+            throw new StateException("state directory " + path
+                    + " is closed to this user: run as its owner (with sudo, if it is root's), or name another with"
+                    + " --state DIR or CULVERT_STATE");
+        }
         if (!Files.isDirectory(path)) {
             throw new StateException("state directory " + path + " does not exist: run token init --state " + path
                     + ", or name another with --state DIR or CULVERT_STATE");

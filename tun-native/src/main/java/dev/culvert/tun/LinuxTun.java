@@ -83,14 +83,17 @@ final class LinuxTun implements UnixTunDevice {
             return fd;
         }
         int errno = Native.getLastError();
-        String failed = "open " + CLONE_DEVICE + " for tun " + name + ": " + text(errno) + "; ";
+        String failed =
+                "open " + CLONE_DEVICE + (name.contains("%") ? "" : " for tun " + name) + ": " + text(errno) + "; ";
         switch (errno) {
             case LibC.ENOENT, LibC.ENODEV, LibC.ENXIO:
                 throw new TunException(
                         failed + "load the driver with: modprobe tun (in a container: --device /dev/net/tun)", errno);
             case LibC.EACCES, LibC.EPERM:
                 throw new TunException(
-                        failed + "run as root, or let this user open it with: chmod 0666 " + CLONE_DEVICE, errno);
+                        failed + "run with sudo (for --tun, which needs no root, let this user open it: chmod 0666 "
+                                + CLONE_DEVICE + ")",
+                        errno);
             default:
                 throw new TunException(failed + "check the limit of open files (ulimit -n)", errno);
         }

@@ -117,6 +117,9 @@ final class MintOptions {
     /** Makes, signs, remembers and prints a token. */
     int mint(Subcommand command, Token.Kind kind, Duration usualLife, @Nullable QrCodeOption qr, Draft draft)
             throws IOException {
+        if (out != null && Files.isDirectory(out)) {
+            throw new IOException(out + " is a directory: give the path of a file in it");
+        }
         if (out != null && !force && Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException(out + " exists: give --force to overwrite it, or choose another file");
         }
@@ -152,14 +155,14 @@ final class MintOptions {
         } catch (IllegalArgumentException e) {
             throw command.wrongUsage(e);
         }
-        if (out != null) {
-            SecretFile.write(out, jwt + "\n", force, command.root().env);
-        }
         TokenStates states = TokenStates.of(directory, command.root().clock.instant());
         List<IssuedTokens.Entry> others = directory.issued().read().stream()
                 .filter(t -> t.kind() == kind && t.name().equals(name) && states.isInForce(t))
                 .toList();
-        directory.issued().add(token);
+        if (out != null) {
+            SecretFile.write(out, jwt + "\n", force, command.root().env);
+        }
+        remember(directory.issued(), token);
         command.audit(
                 directory,
                 "token-made",
@@ -180,11 +183,24 @@ final class MintOptions {
         hints(command, directory, token);
         if (!others.isEmpty()) {
             command.say("note: " + (others.size() == 1 ? "another token" : others.size() + " other tokens") + " of "
-                    + kind + " " + name + " still in force: token revoke --id "
+                    + kind + " " + name + (others.size() == 1 ? " is" : " are") + " still in force: token revoke --id "
                     + others.get(0).id()
                     + (others.size() == 1 ? " ends it" : " ends the oldest"));
         }
         return 0;
+    }
+
+    /** A token that could not be noted is taken back: nobody shall hold one that no list knows. */
+    private void remember(IssuedTokens issued, Token token) throws IOException {
+        boolean noted = false;
+        try {
+            issued.add(token);
+            noted = true;
+        } finally {
+            if (!noted && out != null) {
+                Files.deleteIfExists(out);
+            }
+        }
     }
 
     private void print(Subcommand command, Token token, String jwt, @Nullable String picture) {

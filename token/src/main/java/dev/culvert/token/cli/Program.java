@@ -18,7 +18,15 @@ public final class Program {
 
     /** Runs a command and ends the process with its exit code. */
     public static void main(Object command, String[] args) {
-        System.exit(commandLine(command).execute(args));
+        CommandLine line = commandLine(command);
+        int code = line.execute(args);
+        if (code == CommandLine.ExitCode.OK && System.out.checkError()) {
+            // A print stream keeps to itself why. What was asked for was not delivered: a token, perhaps.
+            System.err.println(
+                    line.getCommandName() + ": standard output could not be written: see to its disk, or who reads it");
+            code = CommandLine.ExitCode.SOFTWARE;
+        }
+        System.exit(code);
     }
 
     /** The command, ready to execute. */

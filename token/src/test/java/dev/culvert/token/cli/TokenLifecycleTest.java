@@ -306,6 +306,35 @@ class TokenLifecycleTest {
     }
 
     @Test
+    void nobodyGetsATokenThatTheListDoesNotKnow() throws Exception {
+        init();
+        Path file = temp.resolve("laptop.token");
+        for (String broken : List.of(".lock", "issued.jsonl")) {
+            Path path = Path.of(state, broken);
+            Files.deleteIfExists(path);
+            Files.createDirectory(path);
+            Result failed = run("client", "--name", "laptop", "--allow", "office:10.0.0.0/8", "--out", file.toString());
+            assertThat(failed.code).isEqualTo(1);
+            assertThat(failed.err).contains(broken);
+            assertThat(file).doesNotExist();
+            Files.delete(path);
+        }
+        client("laptop", "--out", file.toString());
+        assertThat(run("client", "--name", "x", "--allow", "office:10.0.0.0/8", "--out", temp.toString()).err)
+                .contains(temp + " is a directory");
+        assertThat(run(
+                                "client",
+                                "--name",
+                                "x",
+                                "--allow",
+                                "office:10.0.0.0/8",
+                                "--out",
+                                temp.resolve("no/x").toString())
+                        .err)
+                .contains("make its directory first");
+    }
+
+    @Test
     void aMisspeltOptionIsWhatIsWrong() {
         init();
         assertThat(run("client", "--name", "laptop", "--alow", "office:10.0.0.0/8").err)
