@@ -52,6 +52,11 @@ final class LinkRegistry {
 
     private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
 
+    /** Lines about instances that keep coming back, each link of which makes a pair with each other: at once, and one a minute. */
+    private static final int COPIES_TOLD = 4;
+
+    private final RateLimit copiesTold = new RateLimit(COPIES_TOLD, 1 / 60.0);
+
     final Counters counters = new Counters();
     final Backlog backlog = new Backlog();
     private volatile SensitiveAddresses sensitive;
@@ -223,7 +228,7 @@ final class LinkRegistry {
         newer.takeovers = limit;
         if (limit.takes()) {
             older.supersede();
-        } else if (limit.takeRefused() == 1) {
+        } else if (copiesTold.takes()) {
             log.warn(
                     "{} and {} call themselves one instance, '{}', and keep coming back: both stay; was a running agent copied?",
                     older,
