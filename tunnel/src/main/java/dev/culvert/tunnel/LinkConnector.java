@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * Makes one link to a gateway: looks its name up, and races its addresses ({@link AddressRace}) for one where TCP, TLS for
  * {@code wss}, and the upgrade with the token as bearer ({@link UpgradeRequest}) succeed.
  */
-public final class LinkConnector {
+public final class LinkConnector implements Connector {
     /** TCP, TLS and upgrade together, over all addresses. */
     private static final Duration DEADLINE = Duration.ofSeconds(15);
 
@@ -96,6 +96,7 @@ public final class LinkConnector {
     }
 
     /** The URL that it was made for. */
+    @Override
     public URI gateway() {
         return gateway;
     }
@@ -136,6 +137,7 @@ public final class LinkConnector {
      * @param before told of each attempt before it is made
      * @return fails with an exception whose message is one line for people; cancelling it gives the attempt up
      */
+    @Override
     public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
         Promise<Link> promise = loop.newPromise();
         names.addresses(hostName(), loop).addListener(f -> {

@@ -40,7 +40,7 @@ public final class LinkKeeper {
     private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
 
     private final EventLoop loop;
-    private final List<LinkConnector> connectors;
+    private final List<Connector> connectors;
     private final LinkSettings settings;
     private final Listener listener;
     private final Backoff backoff = new Backoff(ThreadLocalRandom.current());
@@ -54,7 +54,11 @@ public final class LinkKeeper {
     private int untried;
     private boolean started;
     private boolean stopped;
-    private boolean probing;
+
+    /** Until then the end of the link is taken for the changed network's work. */
+    private boolean probed;
+
+    private long probeEndsNanos;
     private @Nullable Link current;
     private @Nullable Future<Link> dial;
     private @Nullable Future<?> waiting;
@@ -69,6 +73,10 @@ public final class LinkKeeper {
 
     /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
     public LinkKeeper(EventLoop loop, List<LinkConnector> connectors, LinkSettings settings, Listener listener) {
+        this(loop, settings, listener, connectors);
+    }
+
+    LinkKeeper(EventLoop loop, LinkSettings settings, Listener listener, List<? extends Connector> connectors) {
         this.loop = loop;
         this.connectors = List.copyOf(connectors);
         this.untried = connectors.size() - 1;
@@ -92,7 +100,7 @@ public final class LinkKeeper {
 
     /**
      * There is another way to the gateways than before, or one again. A link must show that it lives; without one, what is waited
-     * for is no longer, and another attempt is made. Any thread.
+     * for is no longer, and another attempt is made, as if none had failed before. Any thread.
      */
     public void networkChanged() {
         loop.execute(() -> {
@@ -101,15 +109,19 @@ public final class LinkKeeper {
                 return;
             }
             if (link != null) {
-                probing = true;
+                probed = true;
+                probeEndsNanos = loop.ticker().nanoTime() + 2 * PROBE_MAX.toNanos();
                 link.probe(Duration.ofNanos(
                         Math.max(PROBE_MIN.toNanos(), Math.min(PROBE_MAX.toNanos(), 4_000 * link.rttMicros()))));
                 return;
             }
+            attempt++; // first: whatever the last one comes to, its cancellation not least, is no failure
             give(waiting);
             give(dial);
             dial = null;
-            attempt++; // whatever the last one comes to
+            backoff.reset();
+            untried = connectors.size() - 1;
+            outcome = Backoff.Outcome.REFUSED;
             long since = loop.ticker().nanoTime() - dialledNanos;
             waiting =
                     loop.schedule(this::connect, Math.max(0, NETWORK_SETTLES.toNanos() - since), TimeUnit.NANOSECONDS);
@@ -210,7 +222,7 @@ public final class LinkKeeper {
                 mux.link().close(1001, "another attempt took its place");
                 return;
             }
-            probing = false;
+            probed = false;
             current = mux.link();
             outcome = Backoff.Outcome.REFUSED;
             upSinceNanos = loop.ticker().nanoTime();
@@ -246,7 +258,7 @@ public final class LinkKeeper {
                     new FlowException(Reason.LINK_LOST, why),
                     tokenEnded
                             ? backoff.refused()
-                            : probing
+                            : probed && probeEndsNanos - now > 0
                                     ? jitter(NEXT_GATEWAY)
                                     : backoff.linkEnded(
                                             now - upSinceNanos, mux.link().isEndedByPeer(), now));

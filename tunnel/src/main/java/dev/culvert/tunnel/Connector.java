@@ -1,0 +1,12 @@
+package dev.culvert.tunnel;
+
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.net.URI;
+
+/** Makes links to one gateway; a {@link LinkConnector}, or a test's. */
+interface Connector {
+    URI gateway();
+
+    Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling dialling);
+}
