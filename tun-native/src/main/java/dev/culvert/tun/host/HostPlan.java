@@ -252,6 +252,7 @@ record HostPlan(
                     || way.network().equals(host)) {
                 return;
             }
+            nextHop(way, through);
             HostChange.AddRoute copy = new HostChange.AddRoute(host, through, way.via(), way.source());
             wanted.add(copy.undo());
             HostState.Route old = find(copy);
@@ -263,6 +264,27 @@ record HostPlan(
                     replaced.add(copy.undo());
                 }
                 additions.add(copy);
+            }
+        }
+
+        /**
+         * A next hop that is on the link only because a route says so: the kernel refuses it, in IPv6, while another route covers it,
+         * as ours into the tunnel may. So it gets one of its own.
+         */
+        private void nextHop(HostState.Route way, HostState.Link through) {
+            InetAddress via = way.via();
+            if (via == null || via.getAddress().length != 16 || via.isLinkLocalAddress()) {
+                return;
+            }
+            HostState.Route known = state.route(via, this::isOurs);
+            if (known != null
+                    && known.link() == through.index()
+                    && known.network().length() > 0) {
+                return;
+            }
+            HostChange.AddRoute hop = new HostChange.AddRoute(IpPrefix.host(via), through, null, way.source());
+            if (wanted.add(hop.undo()) && find(hop) == null) {
+                additions.add(hop);
             }
         }
 

@@ -124,6 +124,25 @@ final class HostKeeperNetnsTest {
         assertThat(state()).isEqualTo(before);
     }
 
+    /** The kernel takes a next hop on the link only while no other route covers it, and those into the tunnel do. */
+    @Test
+    void putsBackTheWayThroughANextHopThatTheTunnelCovers() throws Exception {
+        ns.exec("ip", "addr", "flush", "dev", "lan0");
+        ns.exec("ip", "-6", "addr", "add", "fd66::7/128", "dev", "lan0", "nodad");
+        ns.exec("ip", "-6", "route", "replace", "default", "via", "fd66:1::1", "dev", "lan0", "onlink");
+        String before = state();
+        assertThat(keeper.keep(full()).problems()).isEmpty();
+        String laid = state();
+        assertThat(way(GATEWAY_6)).contains("via fd66:1::1 dev lan0");
+        for (String taken : new String[] {GATEWAY_6, "fd66:1::1"}) {
+            ns.exec("ip", "-6", "route", "del", taken, "metric", "1024");
+            assertThat(keeper.keep(full()).problems()).as(taken).isEmpty();
+            assertThat(sorted(state())).as(taken).isEqualTo(sorted(laid));
+        }
+        assertThat(journal.replay()).isEmpty();
+        assertThat(state()).isEqualTo(before);
+    }
+
     @Test
     void putsBackWhatOthersTook() throws Exception {
         keeper.keep(full());
