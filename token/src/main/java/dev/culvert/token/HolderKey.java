@@ -114,6 +114,7 @@ public final class HolderKey {
     }
 
     private static HolderKey load(StateFiles files, String name) throws StateException {
+        files.requireOurs(name);
         try {
             KeyFactory factory = KeyFactory.getInstance("Ed25519");
             KeyPair pair = new KeyPair(

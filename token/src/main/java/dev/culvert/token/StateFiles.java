@@ -168,6 +168,36 @@ final class StateFiles {
         }
     }
 
+    /**
+     * Throws if another user may have written a file, wherever the directory is: it must be this user's, root's, or, when root
+     * works in the directory of a service, that one's; and not every user may change it.
+     */
+    void requireOurs(String name) throws StateException {
+        if (!posix) {
+            return;
+        }
+        Path file = path(name);
+        try {
+            Integer me = uid(Path.of("/proc/self"));
+            Integer owner = uid(file);
+            boolean ours = me == null
+                    || owner == null
+                    || owner == 0
+                    || owner.equals(me)
+                    || me == 0 && owner.equals(uid(directory));
+            if (!ours) {
+                throw new StateException("private key " + file + " belongs to another user ("
+                        + Files.getOwner(file).getName() + "), who knows it: move it away, and ask for a new token");
+            }
+            if (Files.getPosixFilePermissions(file).contains(PosixFilePermission.OTHERS_WRITE)) {
+                throw new StateException(
+                        "private key " + file + " can be changed by every user: move it away, and ask for a new token");
+            }
+        } catch (IOException e) {
+            throw unreadable(name, e);
+        }
+    }
+
     /** How files of the directory are opened: links are followed only where nobody else can have made them. */
     private LinkOption[] links() {
         try {

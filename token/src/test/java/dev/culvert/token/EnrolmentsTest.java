@@ -2,6 +2,7 @@ package dev.culvert.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -171,5 +172,24 @@ class EnrolmentsTest {
         assertThatThrownBy(() -> HolderKey.forToken(dir, bound))
                 .isInstanceOf(StateException.class)
                 .hasMessageContaining("bound to a key that is not here");
+    }
+
+    /** In a directory that others can write, one may have put a key that he knows in the place of ours. */
+    @Test
+    void aKeyThatAnotherMayHaveWrittenIsNotUsed() throws Exception {
+        ClientToken token = token(Duration.ofDays(1));
+        Path holder = dir.resolve("holder");
+        assertThat(HolderKey.forToken(holder, token)).isNotNull();
+        Path file = holder.resolve("holder-" + token.id() + ".key");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+        assertThatThrownBy(() -> HolderKey.forToken(holder, token))
+                .isInstanceOf(StateException.class)
+                .hasMessageContaining("can be changed by every user");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        assumeTrue(Integer.valueOf(0).equals(StateFiles.uid(Path.of("/proc/self"))), "only root gives files away");
+        Files.setAttribute(file, "unix:uid", 12_345);
+        assertThatThrownBy(() -> HolderKey.existing(holder, token))
+                .isInstanceOf(StateException.class)
+                .hasMessageContaining("belongs to another user");
     }
 }
