@@ -85,7 +85,7 @@ class LinkFlowTest {
         pair.pump();
         FlowException cause = (FlowException) opener.opened().cause();
         assertThat(cause.reason()).isEqualTo(reason);
-        assertThat(cause).hasMessage(reason == Reason.RESET ? reason.words() : "why?not");
+        assertThat(cause).hasMessage(reason == Reason.RESET ? reason.words() : "why\\u000anot");
         assertThat(opener.isOpen()).isFalse();
         assertThat(a.events).isEmpty(); // never was active
         assertThat(pair.client.mux.flowCount()).isZero();
