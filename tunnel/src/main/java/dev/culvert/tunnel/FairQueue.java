@@ -22,7 +22,7 @@ final class FairQueue {
      */
     private static final int FRAME_OVERHEAD = 512;
 
-    /** Frames, and flows, that are dropped in one turn of the loop, which has others' frames to carry: below a millisecond. */
+    /** Frames, and flows, that are dropped in one turn of the loop, which has others to serve: below a millisecond. */
     static final int DROP_STEP = 2_048;
 
     private final Runnable added;
