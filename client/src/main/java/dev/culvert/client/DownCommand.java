@@ -29,11 +29,12 @@ final class DownCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         try (UndoJournal journal = ClientJournal.open(state.path("client"))) {
+            RunningClients clients = new RunningClients(Path.of("/proc"));
             if (journal.ownerAlive()) {
-                return end(journal);
+                return end(journal, clients);
             }
             int steps = journal.pending().size();
-            OptionalLong other = steps == 0 ? new RunningClients(Path.of("/proc")).find() : OptionalLong.empty();
+            OptionalLong other = steps == 0 ? clients.find() : OptionalLong.empty();
             if (other.isPresent()) {
                 System.err.println("client: process " + other.getAsLong()
                         + " is a client that is up here, but not with the state in " + state.path("client")
@@ -53,10 +54,16 @@ final class DownCommand implements Callable<Integer> {
         }
     }
 
-    private static int end(UndoJournal journal) throws IOException, InterruptedException {
+    private int end(UndoJournal journal, RunningClients clients) throws IOException, InterruptedException {
         ProcessHandle owner = journal.ownerProcess().orElse(null);
         if (owner == null) {
             return CommandLine.ExitCode.OK;
+        }
+        if (!clients.isClient(owner.pid())) {
+            System.err.println("client: " + ClientJournal.path(state.path("client")) + " names process " + owner.pid()
+                    + " as the client that is up, which it is not, and so it is left alone; the file is not as a client"
+                    + " wrote it: move it away");
+            return CommandLine.ExitCode.SOFTWARE;
         }
         if (!owner.destroy() && journal.ownerAlive()) {
             System.err.println("client: process " + owner.pid()

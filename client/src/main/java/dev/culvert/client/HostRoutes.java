@@ -23,6 +23,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,11 +71,8 @@ final class HostRoutes {
     private final UndoJournal journal;
     private final HostKeeper keeper;
     private final ClientSession.Voice say;
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(r -> {
-        Thread t = new Thread(r, "host-network");
-        t.setDaemon(true);
-        return t;
-    });
+    private final ScheduledExecutorService thread;
+    private final LongSupplier nanoTime;
 
     private volatile @Nullable HostWatch watch;
     private volatile boolean closing;
@@ -84,9 +82,9 @@ final class HostRoutes {
     private HostConfig config;
     private @Nullable Listener listener;
     private @Nullable ScheduledFuture<?> next;
-    private long lastLookNanos = System.nanoTime() - BETWEEN_ANNOUNCEMENTS.toNanos();
-    private long lastWantedNanos = lastLookNanos;
-    private long lastRepairNanos = lastLookNanos;
+    private long lastLookNanos;
+    private long lastWantedNanos;
+    private long lastRepairNanos;
     private int repairs;
     private Map<Object, String> problems = Map.of();
     private String failure = "";
@@ -109,11 +107,39 @@ final class HostRoutes {
      * @param config the interface, its addresses, and routes that are laid whatever is announced, if that is possible
      */
     HostRoutes(Host host, UndoJournal journal, HostConfig config, ClientSession.Voice say) {
+        this(
+                host,
+                journal,
+                config,
+                say,
+                Executors.newSingleThreadScheduledExecutor(HostRoutes::daemon),
+                System::nanoTime);
+    }
+
+    /** @param nanoTime the clock of {@code thread}, on which everything is done */
+    HostRoutes(
+            Host host,
+            UndoJournal journal,
+            HostConfig config,
+            ClientSession.Voice say,
+            ScheduledExecutorService thread,
+            LongSupplier nanoTime) {
+        this.thread = thread;
+        this.nanoTime = nanoTime;
+        this.lastLookNanos = nanoTime.getAsLong() - BETWEEN_ANNOUNCEMENTS.toNanos();
+        this.lastWantedNanos = lastLookNanos;
+        this.lastRepairNanos = lastLookNanos;
         this.journal = journal;
         this.keeper = new HostKeeper(host, journal);
         this.config = config;
         this.always = config.routes();
         this.say = say;
+    }
+
+    private static Thread daemon(Runnable r) {
+        Thread t = new Thread(r, "host-network");
+        t.setDaemon(true);
+        return t;
     }
 
     /** Brings the interface up with its addresses, on this thread, before any other method. */
@@ -132,8 +158,13 @@ final class HostRoutes {
 
     /** Begins to keep it so. */
     void start(Listener listener) {
+        watch = HostWatch.start(listen(listener));
+    }
+
+    /** @return to be run whenever the host's network has changed; any thread */
+    Runnable listen(Listener listener) {
         run(() -> this.listener = listener);
-        watch = HostWatch.start(() -> run(this::changed));
+        return () -> run(this::changed);
     }
 
     /**
@@ -150,7 +181,7 @@ final class HostRoutes {
                 return;
             }
         }
-        run(() -> schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (System.nanoTime() - lastWantedNanos)));
+        run(() -> schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (nanoTime.getAsLong() - lastWantedNanos)));
     }
 
     private static Set<dev.culvert.tun.IpPrefix> converted(Collection<IpPrefix> prefixes) {
@@ -195,7 +226,7 @@ final class HostRoutes {
     private void changed() {
         boolean fight = repairs > QUICK_REPAIRS;
         long pause = (fight ? BETWEEN_REPAIRS : BETWEEN_LOOKS).toNanos();
-        schedule(pause - (System.nanoTime() - lastLookNanos));
+        schedule(pause - (nanoTime.getAsLong() - lastLookNanos));
     }
 
     /** Looks in so many nanoseconds at the latest, at once if that is none. */
@@ -219,13 +250,13 @@ final class HostRoutes {
         keep(asked || newlyWanted);
         synchronized (lock) {
             if (wanted != null) {
-                schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (System.nanoTime() - lastWantedNanos));
+                schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (nanoTime.getAsLong() - lastWantedNanos));
             }
         }
     }
 
     private void keep(boolean asked) {
-        lastLookNanos = System.nanoTime();
+        lastLookNanos = nanoTime.getAsLong();
         HostKeeper.Outcome outcome;
         try {
             outcome = keeper.keep(config);
@@ -270,11 +301,11 @@ final class HostRoutes {
     private boolean takeWanted() {
         synchronized (lock) {
             Wanted w = wanted;
-            if (w == null || System.nanoTime() - lastWantedNanos < BETWEEN_ANNOUNCEMENTS.toNanos()) {
+            if (w == null || nanoTime.getAsLong() - lastWantedNanos < BETWEEN_ANNOUNCEMENTS.toNanos()) {
                 return false;
             }
             wanted = null;
-            lastWantedNanos = System.nanoTime();
+            lastWantedNanos = nanoTime.getAsLong();
             Set<dev.culvert.tun.IpPrefix> all = new LinkedHashSet<>(always);
             all.addAll(w.routes());
             config = config.withRoutes(all, w.named(), w.blocked());
@@ -283,7 +314,7 @@ final class HostRoutes {
     }
 
     private void repaired() {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         if (now - lastRepairNanos > PEACE.toNanos()) {
             repairs = 0;
         }

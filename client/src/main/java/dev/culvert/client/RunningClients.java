@@ -49,6 +49,11 @@ final class RunningClients {
         return OptionalLong.empty();
     }
 
+    /** Whether a process is a client, as what it was started with says. */
+    boolean isClient(long process) {
+        return commandLine(proc.resolve(Long.toString(process))).contains(MAIN_CLASS);
+    }
+
     private static boolean names(List<String> line, String name) {
         int option = line.lastIndexOf("--tun");
         if (option >= 0 && option + 1 < line.size()) {

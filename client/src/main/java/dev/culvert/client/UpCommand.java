@@ -238,6 +238,7 @@ final class UpCommand implements Callable<Integer> {
         status.say("interface " + device.name() + " is up; connecting to "
                 + token.gateways().get(0) + " as '" + token.name() + "'");
         Throwable cause = null;
+        boolean restored = true;
         try {
             session.start();
             while (cause == null) {
@@ -254,13 +255,15 @@ final class UpCommand implements Callable<Integer> {
             status.end();
             session.close();
             if (host != null) {
-                complain(host.undo(), status);
+                List<UndoFailure> left = host.undo();
+                complain(left, status);
+                restored = left.isEmpty();
             }
         }
         if (cause != null) {
             throw new IOException(cause.getMessage(), cause);
         }
-        status.say("down; this machine's network is as it was");
+        status.say(restored ? "down; this machine's network is as it was" : "down; 'client down' tries the rest again");
         return CommandLine.ExitCode.OK;
     }
 

@@ -67,4 +67,17 @@ final class RunningClientsTest {
         interfaces("lo", "culvert-bridge");
         assertThat(new RunningClients(proc).find()).isEmpty();
     }
+
+    /** A journal may name any process; only a client is told to end. */
+    @Test
+    void aProcessIsAClientByWhatItRuns() throws IOException {
+        process("70", "net:[2]", "java", "-cp", "x", MAIN, "up");
+        process("71", "net:[1]", "sshd", "-D");
+        process("72", "net:[1]", "sh", "-c", "echo " + MAIN + " up");
+        RunningClients clients = new RunningClients(proc);
+        assertThat(clients.isClient(70)).isTrue();
+        assertThat(clients.isClient(71)).isFalse();
+        assertThat(clients.isClient(72)).isFalse();
+        assertThat(clients.isClient(73)).isFalse();
+    }
 }

@@ -1,0 +1,219 @@
+package dev.culvert.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.token.IpPrefix;
+import dev.culvert.tun.host.Host;
+import dev.culvert.tun.host.HostChange;
+import dev.culvert.tun.host.HostConfig;
+import dev.culvert.tun.host.HostState;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.host.UndoStep;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.util.concurrent.MockTicker;
+import io.netty.util.concurrent.Ticker;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How often the host is touched, in frozen time. */
+@NullUnmarked
+final class HostRoutesTest {
+    private static final int TUN = 7;
+
+    @TempDir
+    Path directory;
+
+    private final MockTicker ticker = Ticker.newMockTicker();
+    private final EmbeddedChannel clock =
+            EmbeddedChannel.builder().ticker(ticker).build();
+    private final Machine machine = new Machine();
+    private final List<String> said = new ArrayList<>();
+    private final Told told = new Told();
+    private UndoJournal journal;
+    private HostRoutes routes;
+    private Runnable changed;
+
+    /** One with nothing but the interface, whose kernel does what it is told. */
+    private static final class Machine implements Host {
+        final List<HostState.Route> routes = new ArrayList<>();
+        int reads;
+
+        @Override
+        public HostState read() {
+            reads++;
+            return new HostState(
+                    List.of(new HostState.Link(TUN, "t0", true, true, false, true, 1500, 500)),
+                    List.of(),
+                    routes,
+                    List.of(new HostState.Rule(false, 32766, true, 254, -1)));
+        }
+
+        @Override
+        public Map<HostChange, String> make(List<HostChange> changes) {
+            for (HostChange change : changes) {
+                HostChange.AddRoute add = (HostChange.AddRoute) change;
+                routes.add(new HostState.Route(
+                        254, add.network(), HostState.Kind.UNICAST, TUN, null, null, 0, 203, false, false));
+            }
+            return Map.of();
+        }
+
+        @Override
+        public List<UndoFailure> undo(List<UndoStep> steps) {
+            for (UndoStep step : steps) {
+                UndoStep.DeleteRoute delete = (UndoStep.DeleteRoute) step;
+                routes.removeIf(r -> r.network().toString().equals(delete.network()));
+            }
+            return List.of();
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private static final class Told implements HostRoutes.Listener {
+        final List<Set<IpPrefix>> laid = new ArrayList<>();
+        boolean gone;
+
+        @Override
+        public void routed(Set<IpPrefix> now) {
+            laid.add(now);
+        }
+
+        @Override
+        public void uplinkChanged() {}
+
+        @Override
+        public void gone() {
+            gone = true;
+        }
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        journal = UndoJournal.open(directory.resolve("state").resolve("undo.journal"));
+        routes = new HostRoutes(
+                machine,
+                journal,
+                HostConfig.of("t0", 1500, 500, List.of()),
+                said::add,
+                clock.eventLoop(),
+                ticker::nanoTime);
+        routes.configure();
+        changed = routes.listen(told);
+        settle();
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        journal.close();
+        clock.finishAndReleaseAll();
+    }
+
+    private void settle() {
+        clock.runScheduledPendingTasks();
+        clock.runPendingTasks();
+        clock.runScheduledPendingTasks();
+    }
+
+    private void pass(long millis) {
+        ticker.advance(millis, TimeUnit.MILLISECONDS);
+        settle();
+    }
+
+    private static IpPrefix network(int i) {
+        return IpPrefix.parse("10.1." + i + ".0/24");
+    }
+
+    private void want(IpPrefix... networks) {
+        routes.want(List.of(networks), List.of(), List.of());
+        settle();
+    }
+
+    @Test
+    void theFirstAnnouncementIsServedAtOnce() {
+        want(network(1));
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+    }
+
+    /** A gateway may announce as fast as it likes. */
+    @Test
+    void ofManyAnnouncementsTheNewestIsServedOnceASecond() {
+        for (int i = 0; i < 200; i++) {
+            want(network(i));
+            pass(10);
+        }
+        assertThat(told.laid).as("in two seconds").hasSize(2).startsWith(Set.of(network(0)));
+        pass(1_000);
+        assertThat(told.laid).hasSize(3).endsWith(Set.of(network(199)));
+        assertThat(machine.routes).hasSize(1);
+        int reads = machine.reads;
+        pass(60_000);
+        assertThat(machine.reads).as("nothing is left to do").isEqualTo(reads);
+    }
+
+    /** What other programs do to the network must not bring an announcement forward. */
+    @Test
+    void changesOfTheHostDoNotHurryAnAnnouncement() {
+        want(network(1));
+        want(network(2));
+        for (int i = 0; i < 9; i++) {
+            pass(100);
+            changed.run();
+            settle();
+        }
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+        pass(100);
+        assertThat(told.laid).endsWith(Set.of(network(2)));
+    }
+
+    /** A thousand events in one moment are looked at once, and at most twenty times a second if they go on. */
+    @Test
+    void manyEventsAreOneLook() {
+        want(network(1));
+        pass(1_000);
+        int reads = machine.reads;
+        for (int i = 0; i < 1_000; i++) {
+            changed.run();
+        }
+        settle();
+        pass(50);
+        assertThat(machine.reads - reads).isBetween(1, 2);
+    }
+
+    @Test
+    void aFightIsFoughtSlowlyAndSaidOnce() {
+        want(network(1));
+        for (int i = 0; i < 600; i++) {
+            machine.routes.clear();
+            changed.run();
+            pass(100);
+        }
+        assertThat(said).hasSize(1).allMatch(line -> line.contains("keeps taking away"));
+        assertThat(machine.reads).as("in a minute").isLessThan(150);
+        pass(5_000);
+        assertThat(machine.routes).hasSize(1);
+    }
+
+    /** Before a gateway is dialled it is kept out of the tunnel: that does not wait for anybody's turn. */
+    @Test
+    void aDialDoesNotWait() throws Exception {
+        want(network(1));
+        want(network(2));
+        var done = routes.keepOut(List.of(InetAddress.getByName("192.0.2.1"))).toCompletableFuture();
+        settle();
+        assertThat(done).isDone();
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+    }
+}
