@@ -232,13 +232,19 @@ final class HostRoutes {
     /** Looks in so many nanoseconds at the latest, at once if that is none. */
     private void schedule(long nanos) {
         ScheduledFuture<?> scheduled = next;
-        if (scheduled != null && !scheduled.isDone() && scheduled.getDelay(TimeUnit.NANOSECONDS) <= nanos) {
+        if (scheduled != null && scheduled.getDelay(TimeUnit.NANOSECONDS) <= nanos) {
             return;
         }
         if (scheduled != null) {
             scheduled.cancel(false);
         }
-        next = thread.schedule(() -> look(false), Math.max(0, nanos), TimeUnit.NANOSECONDS);
+        next = thread.schedule(
+                () -> {
+                    next = null; // what is under way is not what may be waited for
+                    look(false);
+                },
+                Math.max(0, nanos),
+                TimeUnit.NANOSECONDS);
     }
 
     /** @param asked whether it is known that there is something to do */
