@@ -52,7 +52,7 @@ final class LinkRegistry {
 
     private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
 
-    /** Lines about instances that keep coming back, where each link makes a pair with each other: at once; one a minute. */
+    /** Lines about instances that keep coming back, each link of which pairs with each other: at once; one a minute. */
     private static final int COPIES_TOLD = 4;
 
     private final RateLimit copiesTold = new RateLimit(COPIES_TOLD, 1 / 60.0);
