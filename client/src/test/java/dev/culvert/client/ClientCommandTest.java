@@ -58,7 +58,7 @@ final class ClientCommandTest {
     @Test
     void helpTellsOfTheExitCodes() {
         assertThat(run("--help")).isZero();
-        assertThat(out.toString()).contains("Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 or 143");
+        assertThat(out.toString()).contains("Exit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143");
         assertThat(err.toString()).isEmpty();
     }
 }

@@ -251,9 +251,12 @@ final class HostChangesIT {
                 "forged.token",
                 parts[0] + "." + parts[1] + "."
                         + java.util.Base64.getUrlEncoder().withoutPadding().encodeToString(signature));
-        Outcome o = lab.run(lab.client, HALF_A_MINUTE, lab.up(forged));
-        assertThat(o.exit()).as(o.output()).isEqualTo(1);
-        assertThat(o.output()).contains("does not know this token");
+        // To a stranger the gateway is a web server, and a web server's 404 may be a proxy's: so it is asked again.
+        try (Program client = lab.start(lab.client, "forged", lab.up(forged))) {
+            client.awaitOutput("does not know this token", Lab.START);
+            assertThat(client.output()).contains("trying again").doesNotContain("connected to the gateway");
+            assertThat(client.terminate()).isEqualTo(143);
+        }
     }
 
     /** Last, because verifiers allow for clocks that differ by {@link #CLOCK_SKEW}: the token ages during the others. */
