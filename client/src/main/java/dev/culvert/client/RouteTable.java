@@ -122,6 +122,7 @@ final class RouteTable {
             for (Announced.Agent agent : announced.agents().values()) {
                 reach(agent, notGranted);
             }
+            notGranted.sort(null);
             if (!notGranted.isEmpty()) {
                 problems.add(
                         "not routed: the gateway announced " + some(notGranted) + ", which this token does not grant");
@@ -152,8 +153,14 @@ final class RouteTable {
             return new RouteTable(routes, wanted.typed() ? Set.copyOf(asked) : Set.of(), List.copyOf(problems));
         }
 
+        /** Of one agent; what only {@code --full} may take does not stand in for the networks inside it. */
         private void reach(Announced.Agent agent, List<IpPrefix> notGranted) {
-            List<IpPrefix> served = sensitive.widest(agent.networks());
+            reach(agent, agent.networks().stream().filter(RouteTable::isTooWide).toList(), notGranted);
+            reach(agent, agent.networks().stream().filter(p -> !isTooWide(p)).toList(), notGranted);
+        }
+
+        private void reach(Announced.Agent agent, List<IpPrefix> networks, List<IpPrefix> notGranted) {
+            List<IpPrefix> served = sensitive.widest(networks);
             List<IpPrefix> granted = grants.prefixesFor(agent.name());
             PrefixTable<IpPrefix> by = new PrefixTable<>();
             served.forEach(p -> by.put(p, p));
@@ -168,7 +175,7 @@ final class RouteTable {
 
         /** Takes a prefix, or what may be taken of it. */
         private void take(IpPrefix prefix, Reach by, Map<IpPrefix, Reach> into) {
-            if (prefix.length() < widest(prefix) && !wanted.full()) {
+            if (isTooWide(prefix) && !wanted.full()) {
                 tooWide.add(prefix);
                 return;
             }
@@ -270,6 +277,10 @@ final class RouteTable {
 
     private static int widest(IpPrefix prefix) {
         return prefix.isIpv6() ? WIDEST_6 : WIDEST_4;
+    }
+
+    private static boolean isTooWide(IpPrefix prefix) {
+        return prefix.length() < widest(prefix);
     }
 
     /** Which part of a prefix of the widest kind it is. */

@@ -64,6 +64,17 @@ final class RouteTableTest {
     }
 
     @Test
+    void aDefaultRouteThatWaitsForFullDoesNotHideTheNetworksOfItsAgent() {
+        RouteTable table = table(
+                List.of(agent("plant", 1, "0.0.0.0/0", "192.168.88.0/24", "::/1", "fd88::/64")),
+                grants("plant:192.168.88.0/24", "plant:[fd88::/64]", "plant:0.0.0.0/0", "plant:[::/0]"),
+                List.of(),
+                false);
+        assertThat(table.routes())
+                .isEqualTo(Map.of(IpPrefix.parse("192.168.88.0/24"), "plant", IpPrefix.parse("fd88::/64"), "plant"));
+    }
+
+    @Test
     void fullTakesTheDefaultRouteAndTheMoreSpecificStillWins() throws Exception {
         RouteTable table = table(List.of(OFFICE, EXIT), List.of(), true);
         assertThat(table.agentFor(address("203.0.113.1"))).isEqualTo("exit");
@@ -151,7 +162,7 @@ final class RouteTableTest {
                 .singleElement()
                 .asString()
                 .contains("the gateway announced")
-                .contains("127.0.0.0/8, 128.0.0.0/1, 169.254.169.254/32 and 1 more")
+                .contains("127.0.0.0/8, 128.0.0.0/1, 169.254.169.254/32 and 2 more")
                 .contains("does not grant");
     }
 

@@ -76,9 +76,11 @@ final class TracerouteIT {
                 lab.agentToken(
                         "office",
                         "wss://10.71.2.1:" + Lab.PORT,
-                        "192.168.77.0/24,192.168.78.0/23,fd77::/64,fd78::/15"));
-        lab.startClient(lab.clientToken(
-                "laptop", "office:192.168.77.0/24,office:192.168.78.0/23,office:[fd77::/64],office:[fd78::/15]"));
+                        "192.168.77.0/24,192.168.78.0/23,fd77::/64,fd78::/16,fd79::/16"));
+        lab.startClient(
+                lab.clientToken(
+                        "laptop",
+                        "office:192.168.77.0/24,office:192.168.78.0/23,office:[fd77::/64],office:[fd78::/16],office:[fd79::/16]"));
     }
 
     /** Addresses that end in 11, 12 and so on are refused, each with the next of the codes. */
