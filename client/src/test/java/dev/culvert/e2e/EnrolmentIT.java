@@ -82,16 +82,18 @@ final class EnrolmentIT {
                 lab.directory().resolve("thief-state").toString());
         assertThat(thief.exit()).isEqualTo(1);
         assertThat(thief.output()).contains("already enrolled by another key");
-        Outcome thiefsAgent = lab.run(
+        // An agent is a service: it says why, and asks on.
+        try (Program thiefsAgent = lab.start(
                 lab.gateway,
-                Lab.START,
+                "thiefs-agent",
                 lab.script("agent"),
                 "--token-file",
                 agentToken.toString(),
                 "--state",
-                lab.directory().resolve("thief-state").toString());
-        assertThat(thiefsAgent.exit()).isEqualTo(1);
-        assertThat(thiefsAgent.output()).contains("already enrolled by another key");
+                lab.directory().resolve("thief-state").toString())) {
+            thiefsAgent.awaitOutput("already enrolled by another key", Lab.START);
+            assertThat(thiefsAgent.terminate()).isEqualTo(143);
+        }
         assertThat(fetch()).isEqualTo("200");
 
         // Its own program comes back with its key, and the gateway remembers after a restart.
