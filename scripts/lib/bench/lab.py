@@ -6,6 +6,7 @@
 
 "far" is a client beyond the delay relay. Neither client nor gateway has a route to the LAN: that is Culvert's work."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -202,10 +203,14 @@ class Lab:
         def token(*arguments):
             self.run("gateway", self.script("token"), *arguments, "--state", keys, env={**os.environ, **self.environment})
 
+        # Those of an earlier build; not every build that is compared has an option that overwrites.
+        for name in ("agent.token", "client.token", "far.token"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self._file(name))
         token("init", "--gateway", f"wss://10.81.1.1:{GATEWAY_PORT}")
-        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--force", "--out", self._file("agent.token"))
-        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--force", "--out", self._file("client.token"))
-        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--force", "--out", self._file("far.token"))
+        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--out", self._file("agent.token"))
+        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--out", self._file("client.token"))
+        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self._file("far.token"))
 
     def _file(self, name):
         return os.path.join(self.state, name)
