@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import dev.culvert.tunnel.UpgradableReads;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
@@ -63,7 +63,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
             return;
         }
         ch.closeFuture().addListener(f -> stranger.leave());
-        ch.config().setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator(64, MAX_READ / 2, MAX_READ));
+        ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
         if (tls != null) {
             ServedTls now = tls.get();
             ch.attr(EXPECTS_TLS).set(true);

@@ -100,7 +100,11 @@ public final class LinkUpgrade {
         channel.config().setOption(ChannelOption.TCP_NODELAY, true);
         channel.config().setAutoRead(true);
         EventLoops.limitDepth(channel, SocketDepth.START);
-        channel.config().setRecvByteBufAllocator(EventLoops.bulkReads());
+        if (channel.config().getRecvByteBufAllocator() instanceof UpgradableReads reads) {
+            reads.upgrade();
+        } else {
+            channel.config().setRecvByteBufAllocator(EventLoops.bulkReads());
+        }
         ChannelPipeline pipeline = channel.pipeline();
         SslHandler tls = pipeline.get(SslHandler.class);
         if (tls != null) {

@@ -29,8 +29,12 @@ public final class Relay {
         void relayEnded(long bytesAtoB, long bytesBtoA, @Nullable Throwable cause);
     }
 
-    /** Data that is less than this part of the buffer it lies in is copied: so much more than is counted may be held. */
-    private static final int PINNED_FRACTION = 4;
+    /**
+     * Data that is less than this part of the buffer it lies in is copied: so much more than is counted may be held. A full
+     * DATA frame is never copied: four records of 16 KiB are deciphered into one buffer, and each is a bit less than a quarter
+     * of it.
+     */
+    private static final int PINNED_FRACTION = 8;
 
     private final Side a;
     private final Side b;
