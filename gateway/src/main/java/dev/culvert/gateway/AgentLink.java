@@ -35,10 +35,13 @@ final class AgentLink extends SwitchedLink {
     /** Changes of its routes take effect so often at most, the newest: each client that may use it is told. */
     static final long CHANGE_MILLIS = 1_000;
 
-    /** OPENs that may wait for the agent, in all and of one client: what it has not read in about a second. */
-    static final int MAX_OPENS_WAITING = 8_192;
+    /**
+     * OPENs that may wait for the agent, in all and of one client. One turn of reading brings up to some 6,500 of them, which
+     * are written at its end: so an agent that reads is never too slow for a burst.
+     */
+    static final int MAX_OPENS_WAITING = 32_768;
 
-    static final int MAX_OPENS_WAITING_PER_CLIENT = 4_096;
+    static final int MAX_OPENS_WAITING_PER_CLIENT = 16_384;
 
     /** Prefixes that are listed when it says what it serves. */
     private static final int MAX_LOGGED = 20;
