@@ -315,14 +315,8 @@ final class ClientLink extends SwitchedLink {
         agentHalf.peer = half;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
-        OpenRequest forwarded = new OpenRequest(
-                d,
-                null,
-                name + '#' + affinity,
-                request.source(),
-                request.credit(),
-                link().minRttMicros(),
-                judgement.restriction());
+        OpenRequest forwarded =
+                request.forwarded(name + '#' + affinity, link().minRttMicros(), judgement.restriction());
         if (!tell(agent, () -> agent.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
             agentCannot(half, agentHalf, Reason.NO_AGENT);

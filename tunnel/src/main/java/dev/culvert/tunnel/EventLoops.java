@@ -50,10 +50,6 @@ public final class EventLoops {
     }
 
     /**
-     * Limits what may wait below a link's writer: so many bytes in Netty's buffer, and as many unsent in the kernel's
-     * (TCP_NOTSENT_LOWAT).
-     */
-    /**
      * How a bulk TCP socket is read: at most four buffers of 64 KiB before the loop's other channels get their turn. With
      * Netty's 16 a turn takes over a millisecond, which whoever waits behind it feels at each hop; and four stay in the
      * processor's cache until they are written.
@@ -62,6 +58,10 @@ public final class EventLoops {
         return new AdaptiveRecvByteBufAllocator().maxMessagesPerRead(READS_PER_TURN);
     }
 
+    /**
+     * Limits what may wait below a link's writer: so many bytes in Netty's buffer, and as many unsent in the kernel's
+     * (TCP_NOTSENT_LOWAT).
+     */
     static void limitDepth(Channel channel, int bytes) {
         channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(bytes / 2, bytes));
         if (channel instanceof EpollSocketChannel epoll && epoll.isOpen()) {

@@ -122,15 +122,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
         ByteBuf b = link().channel().alloc().directBuffer(128);
-        new OpenRequest(
-                        request.destination(),
-                        request.agent(),
-                        request.client(),
-                        request.source(),
-                        request.destination().isStream() ? ReceiveWindow.INITIAL : 0,
-                        link().minRttMicros(),
-                        request.restriction())
-                .encode(b);
+        request.over(ReceiveWindow.INITIAL, link().minRttMicros()).encode(b);
         // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
         link().writer().control(Frame.OPEN, 0, id, b);
         link().eventLoop().register(flow);

@@ -70,22 +70,4 @@ public final class Frame {
                 + ((flags & FLAG_HOP_LIMIT) != 0 ? 1 : 0)
                 + ((flags & FLAG_ERROR) != 0 ? DatagramError.MIN_LENGTH : 0);
     }
-
-    static String name(int type) {
-        return switch (type) {
-            case OPEN -> "OPEN";
-            case OPENED -> "OPENED";
-            case REFUSED -> "REFUSED";
-            case DATA -> "DATA";
-            case FIN -> "FIN";
-            case RESET -> "RESET";
-            case CREDIT -> "CREDIT";
-            case DATAGRAM -> "DATAGRAM";
-            case PING -> "PING";
-            case PONG -> "PONG";
-            case ANNOUNCE -> "ANNOUNCE";
-            case DRAIN -> "DRAIN";
-            default -> "type " + type;
-        };
-    }
 }

@@ -68,6 +68,27 @@ public record OpenRequest(
     private static final int ATTR_RTT = 6;
     private static final int ATTR_EXCEPT = 7;
 
+    /** What an application at the client asks of an agent, before a link adds what it knows. */
+    public static OpenRequest ofClient(Destination destination, String agent, InetSocketAddress source) {
+        return new OpenRequest(destination, agent, null, source, 0, 0, null);
+    }
+
+    /**
+     * The same as it goes over a link of its opener.
+     *
+     * @param credit bytes granted to the answering side at first; ignored for datagram flows
+     * @param rttMicros least round trip of the link, 0 when unknown
+     */
+    OpenRequest over(long credit, long rttMicros) {
+        return new OpenRequest(
+                destination, agent, client, source, destination.isStream() ? credit : 0, rttMicros, restriction);
+    }
+
+    /** The same as a gateway passes it on to the agent that it has chosen. */
+    public OpenRequest forwarded(String client, long rttMicros, @Nullable Restriction restriction) {
+        return new OpenRequest(destination, null, client, source, credit, rttMicros, restriction);
+    }
+
     /** The same without its restriction: for what is kept when that has been applied. */
     OpenRequest unrestricted() {
         return restriction == null
