@@ -17,7 +17,7 @@ final class SwitchFuzzTest {
     private static final int STEPS = 200;
     private static final int RUNS = 150;
 
-    @FuzzTest(maxDuration = "60s")
+    @FuzzTest(maxDuration = "1h")
     void framesThroughTheSwitch(FuzzedDataProvider data) {
         drive(n -> data.remainingBytes() == 0 ? -1 : data.consumeInt(0, n - 1));
     }
