@@ -6,8 +6,9 @@ import dev.culvert.agent.TestLan.TestFlow;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.Reason;
+import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.UnknownHostException;
@@ -107,10 +108,9 @@ final class NameRebindingTest {
     @Test
     void anAnswerThatChangesBetweenCheckAndDial() throws Exception {
         try (TestLan lan = new TestLan(dir, this::lookup, EVERYTHING, "office:127.0.0.1/32", "office:0.0.0.0/0:9/tcp");
-                ServerSocket granted = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"));
-                ServerSocket guarded = new ServerSocket()) {
+                Twins twins = Twins.at("127.0.0.1", "127.0.0.2")) {
+            ServerSocket granted = twins.first();
             int port = granted.getLocalPort();
-            guarded.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.2"), port));
             answers("rebind.example", "127.0.0.1", "127.0.0.2");
             TestFlow flow = lan.open(TCP, "rebind.example", port);
             assertThat(flow.refused()).isNull();
@@ -177,10 +177,9 @@ final class NameRebindingTest {
     @Test
     void allPermittedAddressesGetTheirTurn() throws Exception {
         try (TestLan lan = new TestLan(dir, this::lookup, List.of("127.0.0.0/30"), "office:*.lan.example");
-                ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.3"));
-                ServerSocket forbidden = new ServerSocket()) {
+                Twins twins = Twins.at("127.0.0.3", "127.0.0.9")) {
+            ServerSocket server = twins.first();
             int port = server.getLocalPort();
-            forbidden.bind(new InetSocketAddress(InetAddress.getByName("127.0.0.9"), port));
             answers("nas.lan.example", "127.0.0.1 127.0.0.9 127.0.0.3");
             assertThat(lan.open(TCP, "nas.lan.example", port).refused()).isNull();
             try (Socket accepted = server.accept()) {
@@ -188,6 +187,31 @@ final class NameRebindingTest {
             }
             answers("gone.lan.example", "127.0.0.1 127.0.0.9 127.0.0.2");
             assertThat(lan.open(TCP, "gone.lan.example", port).refused()).isEqualTo(Reason.CONNECTION_REFUSED);
+        }
+    }
+
+    /** Servers on one port at two addresses. */
+    private record Twins(ServerSocket first, ServerSocket second) implements AutoCloseable {
+        /** Which port, is tried: one that is free at the first address may be taken at the second. */
+        static Twins at(String firstAddress, String secondAddress) throws IOException {
+            for (int attempts = 100; ; attempts--) {
+                ServerSocket first = new ServerSocket(0, 5, InetAddress.getByName(firstAddress));
+                try {
+                    return new Twins(
+                            first, new ServerSocket(first.getLocalPort(), 5, InetAddress.getByName(secondAddress)));
+                } catch (BindException e) {
+                    first.close();
+                    if (attempts == 0) {
+                        throw e;
+                    }
+                }
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            first.close();
+            second.close();
         }
     }
 }
