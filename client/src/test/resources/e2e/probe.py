@@ -13,6 +13,9 @@
   probe.py digest HOST PORT MSS   reads to EOF, offering segments of MSS bytes at most; prints its own port and the SHA-256
   probe.py pathmtu HOST           prints the path MTU that the kernel has noted for a host
   probe.py hold HOST PORT         connects, prints CONNECTED, waits; prints EOF or the errno's name when it ends
+  probe.py alive HOST PORT IDLE INTERVAL COUNT SECONDS
+                                  connects with a keep-alive, prints CONNECTED, after so many quiet seconds QUIET, and when
+                                  it ends the errno's name
   probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
   probe.py stall HOST PORT N      sends N bytes, reads the answer
@@ -219,6 +222,21 @@ def hold(host, port):
     with dial(host, port) as s:
         s.settimeout(None)
         say("CONNECTED")
+        try:
+            say("EOF" if not s.recv(1) else "DATA")
+        except OSError as e:
+            say(name(e))
+
+
+def alive(host, port, idle, interval, count, seconds):
+    with dial(host, port) as s:
+        s.settimeout(None)
+        for option, value in ((socket.TCP_KEEPIDLE, idle), (socket.TCP_KEEPINTVL, interval), (socket.TCP_KEEPCNT, count)):
+            s.setsockopt(socket.IPPROTO_TCP, option, int(value))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        say("CONNECTED")
+        if not select.select([s], [], [], float(seconds))[0]:
+            say("QUIET")
         try:
             say("EOF" if not s.recv(1) else "DATA")
         except OSError as e:

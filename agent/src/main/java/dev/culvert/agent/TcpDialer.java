@@ -17,6 +17,7 @@ import io.netty.channel.DefaultChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.local.LocalChannel;
 import io.netty.util.concurrent.Future;
 import java.net.ConnectException;
@@ -50,18 +51,22 @@ final class TcpDialer {
     private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(32 << 10, 64 << 10);
 
     /**
-     * Keep-alive on the LAN (RFC 9293 section 3.8.4): a host that died is noticed within half a minute. The client's stack
-     * answers its application's own probes, so nobody but the agent would notice, and Linux's defaults take two hours and
-     * eleven minutes. What it costs an idle connection is two packets of the LAN in 15 s; what a host costs that sleeps for
-     * half a minute are its connections, as with most programs that set a keep-alive themselves.
+     * Keep-alive on the LAN (RFC 9293 section 3.8.4) of our own, where the application's is not passed on to us: its client's
+     * stack answers it, so nobody else would notice within half a minute that a host has died.
      */
-    private static final int KEEP_ALIVE_IDLE_SECONDS = 15;
+    private static final KeepAlive OURS = new KeepAlive(15, 3);
 
-    /** Between probes that are not answered. */
+    /**
+     * Where it is passed on ({@link HostProbe}) the application alone says how soon a host is dead, as on the LAN, and ours
+     * gets rid of sockets that nobody asks about: as late as RFC 5382 REQ-5 lets a NAT. No application's kernel lets more
+     * probes be unanswered than 127, and all of them count here.
+     */
+    private static final KeepAlive APPLICATIONS = new KeepAlive(7_440, 127);
+
+    /** Between probes that are not answered; longer than {@link HostProbe} waits for an answer. */
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 5;
 
-    /** So many unanswered probes are a dead host: one may be lost, and one asked for while ARP was not done. */
-    private static final int KEEP_ALIVE_PROBES = 3;
+    private record KeepAlive(int idleSeconds, int probes) {}
 
     private final EventLoop loop;
     private final SocketBudget budget;
@@ -93,7 +98,7 @@ final class TcpDialer {
         List<InetSocketAddress> addresses = AddressRace.interleave(permitted).stream()
                 .map(a -> new InetSocketAddress(a, port))
                 .toList();
-        Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(client));
+        Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(flow));
         flow.onAbandoned(() -> race.cancel(false));
         race.addListener(f -> {
             dials.give(client, 1);
@@ -117,12 +122,15 @@ final class TcpDialer {
     }
 
     private void join(IncomingFlow flow, Channel socket) {
-        LinkFlow linkFlow = flow.accept(new Silent());
+        LinkFlow linkFlow = flow.accept(new Silent(), EventLoops.isEpoll());
         if (linkFlow == null) {
             Relay.reset(socket);
             return;
         }
         linkFlow.closeReason(Reason.RESET); // when the relay ends it early, the host has reset the connection
+        if (flow.probes() && socket instanceof EpollSocketChannel epoll) {
+            HostProbe.answer(linkFlow, epoll, APPLICATIONS.idleSeconds());
+        }
         open++;
         socket.pipeline().addLast(new WhyItBroke(linkFlow));
         Relay.join(linkFlow, socket, (up, down, cause) -> {
@@ -141,9 +149,11 @@ final class TcpDialer {
     /** One flow's dials; each takes a socket of the client's, and keeps it until the channel is closed. */
     private final class Dial implements AddressRace.Dial<Channel> {
         private final String client;
+        private final KeepAlive keepAlive;
 
-        Dial(String client) {
-            this.client = client;
+        Dial(IncomingFlow flow) {
+            this.client = flow.request().clientName();
+            this.keepAlive = flow.probes() ? APPLICATIONS : OURS;
         }
 
         @Override
@@ -164,9 +174,9 @@ final class TcpDialer {
                     .handler(new Silent());
             if (EventLoops.isEpoll()) {
                 bootstrap
-                        .option(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_SECONDS)
+                        .option(EpollChannelOption.TCP_KEEPIDLE, keepAlive.idleSeconds())
                         .option(EpollChannelOption.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_SECONDS)
-                        .option(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+                        .option(EpollChannelOption.TCP_KEEPCNT, keepAlive.probes());
             }
             ChannelFuture dial = bootstrap.connect(address);
             Channel channel = dial.channel();

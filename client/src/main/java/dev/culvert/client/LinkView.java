@@ -72,6 +72,6 @@ final class LinkView {
         if (!l.canOpen() || l.flowCount() >= MAX_FLOWS) {
             throw new FlowException(Reason.OVERLOADED, "too many flows");
         }
-        return l.open(OpenRequest.ofClient(destination, agent, source), handler);
+        return l.open(OpenRequest.ofClient(destination, agent, source), handler, destination.isStream());
     }
 }

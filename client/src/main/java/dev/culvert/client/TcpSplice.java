@@ -46,6 +46,13 @@ final class TcpSplice {
             } else if (request.isPending()) {
                 TcpFlow tcp = request.accept(new Handshake(flow));
                 tcp.config().setAutoRead(false);
+                // The host answers the application's keep-alive, or nobody does.
+                flow.onProbe(tcp::answerKeepAlive);
+                tcp.onKeepAlive(() -> {
+                    if (!flow.probe()) {
+                        tcp.answerKeepAlive();
+                    }
+                });
             } else {
                 flow.close();
             }

@@ -210,7 +210,7 @@ final class AgentLink extends SwitchedLink {
     }
 
     @Override
-    void opened(int flowId, ByteBuf payload) throws ProtocolException {
+    void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
         throw new ProtocolException("OPEN from an agent: agents answer flows, clients open them");
     }
 
@@ -235,7 +235,7 @@ final class AgentLink extends SwitchedLink {
             if (!half.closed) {
                 ByteBuf b = link().channel().alloc().directBuffer(128);
                 request.encode(b);
-                writer().control(Frame.OPEN, 0, half.id, b);
+                writer().control(Frame.OPEN, half.openFlags, half.id, b);
             }
         });
     }

@@ -246,7 +246,7 @@ final class ClientLink extends SwitchedLink {
     }
 
     @Override
-    void opened(int flowId, ByteBuf payload) throws ProtocolException {
+    void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
         if ((flowId & Frame.SERVER_OPENED) != 0 || flowId == 0) {
             throw new ProtocolException(
                     "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not a client's to choose");
@@ -313,6 +313,7 @@ final class ClientLink extends SwitchedLink {
         add(half, flowId);
         FlowHalf agentHalf = new FlowHalf(agent, d, record);
         agentHalf.peer = half;
+        agentHalf.openFlags = flags & Frame.FLAG_PROBES;
         agentHalf.credit = request.credit();
         half.peer = agentHalf;
         OpenRequest forwarded =

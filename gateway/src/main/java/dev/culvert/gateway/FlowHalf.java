@@ -31,6 +31,9 @@ final class FlowHalf {
     /** Payload bytes that the owner has sent. */
     long bytes;
 
+    /** Flags of the owner's OPEN. */
+    int openFlags;
+
     /** The owner's OPEN waits for its turn to be written: the owner has not heard of the flow. */
     boolean openWaits;
 

@@ -92,7 +92,7 @@ abstract class SwitchedLink implements FrameReceiver {
     /** The last of its flows has ended. */
     void gone() {}
 
-    abstract void opened(int flowId, ByteBuf payload) throws ProtocolException;
+    abstract void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException;
 
     abstract void announced(ByteBuf payload) throws ProtocolException;
 
@@ -195,7 +195,7 @@ abstract class SwitchedLink implements FrameReceiver {
         boolean passedOn = false;
         try {
             switch (type) {
-                case Frame.OPEN -> opened(flowId, payload);
+                case Frame.OPEN -> opened(flags, flowId, payload);
                 case Frame.ANNOUNCE -> announced(payload);
                 case Frame.DRAIN -> draining();
                 default -> {
@@ -239,8 +239,9 @@ abstract class SwitchedLink implements FrameReceiver {
             }
             case Frame.CREDIT -> {
                 long bytes = FrameRules.credit(half, payload);
-                if (bytes > 0) {
-                    tell(other, () -> other.takeCredit(peer, bytes, this));
+                int probe = flags & (Frame.FLAG_PROBE | Frame.FLAG_ALIVE);
+                if (bytes > 0 || probe != 0) {
+                    tell(other, () -> other.takeCredit(peer, bytes, probe, this));
                 }
             }
             case Frame.FIN -> {
@@ -255,7 +256,7 @@ abstract class SwitchedLink implements FrameReceiver {
                 end(half);
                 toPeer(half, reason);
             }
-            case Frame.OPENED -> answeredOpened(half, peer, payload);
+            case Frame.OPENED -> answeredOpened(half, peer, flags, payload);
             case Frame.REFUSED -> {
                 FrameRules.answer("REFUSED", half);
                 half.record.endedBy(kind(), FrameRules.reason(payload));
@@ -296,7 +297,7 @@ abstract class SwitchedLink implements FrameReceiver {
         return crossings.hand(other, () -> other.take(peer, type, flags, payload), payload);
     }
 
-    private void answeredOpened(FlowHalf half, FlowHalf peer, ByteBuf payload) throws ProtocolException {
+    private void answeredOpened(FlowHalf half, FlowHalf peer, int flags, ByteBuf payload) throws ProtocolException {
         FrameRules.answer("OPENED", half);
         long credit = FrameRules.u32(payload, "OPENED");
         if (credit > MAX_FLOW_CREDIT) {
@@ -304,7 +305,7 @@ abstract class SwitchedLink implements FrameReceiver {
         }
         half.opened = true;
         long rtt = link().minRttMicros();
-        tell(peer.owner, () -> peer.owner.takeOpened(peer, credit, rtt));
+        tell(peer.owner, () -> peer.owner.takeOpened(peer, flags & Frame.FLAG_PROBES, credit, rtt));
     }
 
     // ---- halves; this link's loop ----
@@ -457,7 +458,7 @@ abstract class SwitchedLink implements FrameReceiver {
         }
     }
 
-    private void takeCredit(FlowHalf half, long bytes, SwitchedLink granter) {
+    private void takeCredit(FlowHalf half, long bytes, int probe, SwitchedLink granter) {
         if (half.closed) {
             return;
         }
@@ -468,9 +469,10 @@ abstract class SwitchedLink implements FrameReceiver {
             return;
         }
         half.outlet().grant(bytes);
+        half.outlet().tell(probe);
     }
 
-    private void takeOpened(FlowHalf half, long credit, long rttMicros) {
+    private void takeOpened(FlowHalf half, int flags, long credit, long rttMicros) {
         if (half.closed) {
             return;
         }
@@ -478,7 +480,7 @@ abstract class SwitchedLink implements FrameReceiver {
         half.credit += credit;
         ByteBuf b = link().channel().alloc().directBuffer(8);
         b.writeInt((int) credit).writeInt((int) Math.min(rttMicros, 0xffff_ffffL));
-        writer().control(Frame.OPENED, 0, half.id, b);
+        writer().control(Frame.OPENED, flags, half.id, b);
     }
 
     private void takeRefused(FlowHalf half, ByteBuf payload) {

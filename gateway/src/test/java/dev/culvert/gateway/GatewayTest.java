@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.LinkRefusedException;
 import dev.culvert.tunnel.Reason;
 import java.net.InetAddress;
@@ -14,13 +15,17 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Links, policy and switching over a real gateway on loopback. */
 @NullUnmarked
@@ -80,6 +85,39 @@ final class GatewayTest {
             }
             await().untilAsserted(() ->
                     assertThat(net.gateway.registry().backlog.total()).isZero());
+        }
+    }
+
+    /** The application's keep-alive goes through to the agent, and the host's answer back. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 4})
+    void probesGoThrough(int threads) throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, threads)) {
+            BlockingQueue<String> asked = new LinkedBlockingQueue<>();
+            net.agent(
+                    "office",
+                    f -> {
+                        LinkFlow flow = f.accept(new TestFlow(), true);
+                        flow.onProbe(() -> {
+                            asked.add("asked");
+                            flow.alive();
+                        });
+                    },
+                    "10.0.0.0/24");
+            Peer client = net.client("laptop", 1, "office:10.0.0.0/24");
+            LinkFlow flow = client.call(() -> client.mux.open(
+                    TestNetwork.open(TestNetwork.tcp("10.0.0.9", 80), "office"),
+                    new TestFlow(),
+                    true));
+            flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            CompletableFuture<Void> alive = new CompletableFuture<>();
+            assertThat(client.call(() -> {
+                        flow.onProbe(() -> alive.complete(null));
+                        return flow.probe();
+                    }))
+                    .isTrue();
+            alive.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            assertThat(asked).containsExactly("asked");
         }
     }
 

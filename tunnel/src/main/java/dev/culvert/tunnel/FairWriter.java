@@ -169,8 +169,8 @@ public final class FairWriter {
     }
 
     /** Queues a control frame whose payload is one u32. */
-    public void controlInt(int type, int flowId, long value) {
-        ByteBuf b = begin(type, 0, flowId, 4);
+    public void controlInt(int type, int flags, int flowId, long value) {
+        ByteBuf b = begin(type, flags, flowId, 4);
         if (b != null) {
             b.writeInt((int) value);
             end(b, 4);
@@ -379,7 +379,7 @@ public final class FairWriter {
             if ((frame = late.poll()) != null) {
                 frame.run();
             } else if ((o = queue.nextOwing()) != null) {
-                controlInt(Frame.CREDIT, o.flowId, o.takeOwed());
+                controlInt(Frame.CREDIT, o.takeOwedFlags(), o.flowId, o.takeOwed());
             } else {
                 return;
             }

@@ -111,6 +111,16 @@ public final class FlowMultiplexer implements FrameReceiver {
      *     {@link #canOpen()} first
      */
     public LinkFlow open(OpenRequest request, ChannelHandler handler) {
+        return open(request, handler, false);
+    }
+
+    /**
+     * As {@link #open(OpenRequest, ChannelHandler)}.
+     *
+     * @param probes whether we shall {@linkplain LinkFlow#probe ask} whether the destination is still there: the answerer need
+     *     not see to that itself then
+     */
+    public LinkFlow open(OpenRequest request, ChannelHandler handler, boolean probes) {
         if (!canOpen()) {
             throw new IllegalStateException("cannot open a flow: "
                     + (!isUp()
@@ -124,7 +134,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         ByteBuf b = link().channel().alloc().directBuffer(128);
         request.over(ReceiveWindow.INITIAL, link().minRttMicros()).encode(b);
         // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
-        link().writer().control(Frame.OPEN, 0, id, b);
+        link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, id, b);
         link().eventLoop().register(flow);
         return flow;
     }
@@ -142,7 +152,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     @Nullable
-    LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler) {
+    LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler, boolean probes) {
         LinkFlow flow = new LinkFlow(this, id, request, true);
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
@@ -150,7 +160,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         ByteBuf b = link().channel().alloc().directBuffer(8);
         b.writeInt(request.destination().isStream() ? ReceiveWindow.INITIAL : 0)
                 .writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
-        link().writer().control(Frame.OPENED, 0, id, b);
+        link().writer().control(Frame.OPENED, probes ? Frame.FLAG_PROBES : 0, id, b);
         link().eventLoop().register(flow);
         return flow;
     }
@@ -182,7 +192,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         try {
             Object flow = flowId == 0 ? null : flows.get(flowId);
             switch (type) {
-                case Frame.OPEN -> open(link, flowId, payload);
+                case Frame.OPEN -> open(link, flags, flowId, payload);
                 case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
                 case Frame.DRAIN -> {
                     draining = true;
@@ -205,7 +215,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
-    private void open(Link link, int flowId, ByteBuf payload) throws ProtocolException {
+    private void open(Link link, int flags, int flowId, ByteBuf payload) throws ProtocolException {
         boolean byServer = (flowId & Frame.SERVER_OPENED) != 0;
         if (byServer != (link.role() == Link.Role.WEBSOCKET_CLIENT) || (flowId & ~Frame.SERVER_OPENED) == 0) {
             throw new ProtocolException(
@@ -214,7 +224,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         if (flows.contains(flowId)) {
             throw new ProtocolException("OPEN of flow " + Integer.toUnsignedString(flowId) + ", which exists");
         }
-        IncomingFlow flow = new IncomingFlow(this, flowId, OpenRequest.decode(payload));
+        IncomingFlow flow = new IncomingFlow(this, flowId, flags, OpenRequest.decode(payload));
         if (flows.size() >= MAX_FLOWS) {
             flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
@@ -247,7 +257,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                 f.receiveDatagram(payload, flags);
                 return true;
             }
-            case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"));
+            case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"), flags);
             case Frame.FIN -> {
                 touch(f);
                 f.receiveFin();
@@ -255,7 +265,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             case Frame.RESET -> f.receiveReset(reason(payload));
             case Frame.OPENED -> {
                 long credit = u32(payload, "OPENED");
-                f.receiveOpened(credit, payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0);
+                f.receiveOpened(credit, flags, payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0);
             }
             case Frame.REFUSED -> {
                 Reason reason = reason(payload);

@@ -28,7 +28,7 @@ public final class Frame {
     public static final int FIN = 5;
     /** The flow ended at once in both directions; payload: u8 {@link Reason}. */
     public static final int RESET = 6;
-    /** The receiver of a stream grants u32 further bytes. */
+    /** The receiver of a stream grants u32 further bytes; with flags it also says something of its far side. */
     public static final int CREDIT = 7;
     /** One datagram of a datagram flow; never queued behind credit, dropped when there is no room. */
     public static final int DATAGRAM = 8;
@@ -41,6 +41,12 @@ public final class Frame {
     /** The sender is about to go: open no new flows here; payload: UTF-8 text for people. */
     public static final int DRAIN = 12;
 
+    /** Flag of OPEN and OPENED: the sender knows {@link #FLAG_PROBE} and {@link #FLAG_ALIVE}, and acts by them. */
+    public static final int FLAG_PROBES = 0x01;
+    /** Flag of CREDIT, opener to answerer: the application asks whether the destination is still there (TCP keep-alive). */
+    public static final int FLAG_PROBE = 0x01;
+    /** Flag of CREDIT, answerer to opener: the destination has been heard of since it was asked about. */
+    public static final int FLAG_ALIVE = 0x02;
     /** Flag of DATA: the sender has no credit left behind this frame and has more to send. */
     public static final int FLAG_BLOCKED = 0x01;
     /** Flag of DATAGRAM: the payload begins with the u16 remote port, which differs from the flow's destination. */

@@ -15,13 +15,15 @@ public final class IncomingFlow {
 
     private final FlowMultiplexer mux;
     private final int id;
+    private final int flags;
     private OpenRequest request;
     private @Nullable Runnable abandoned;
     private boolean answered;
 
-    IncomingFlow(FlowMultiplexer mux, int id, OpenRequest request) {
+    IncomingFlow(FlowMultiplexer mux, int id, int flags, OpenRequest request) {
         this.mux = mux;
         this.id = id;
+        this.flags = flags;
         this.request = request;
     }
 
@@ -38,6 +40,11 @@ public final class IncomingFlow {
         OpenRequest.Restriction restriction = request.restriction();
         request = request.unrestricted();
         return restriction;
+    }
+
+    /** Whether the opener will ask whether the destination is still there, if it can be answered. */
+    public boolean probes() {
+        return (flags & Frame.FLAG_PROBES) != 0;
     }
 
     public FlowMultiplexer link() {
@@ -60,11 +67,20 @@ public final class IncomingFlow {
      * @return the flow's channel, with {@code handler} in its pipeline; null when the flow was abandoned or the link is down
      */
     public @Nullable LinkFlow accept(ChannelHandler handler) {
+        return accept(handler, false);
+    }
+
+    /**
+     * As {@link #accept(ChannelHandler)}.
+     *
+     * @param probes whether a {@linkplain LinkFlow#onProbe probe} will be answered
+     */
+    public @Nullable LinkFlow accept(ChannelHandler handler, boolean probes) {
         if (answered || !mux.isUp()) {
             return null;
         }
         answered = true;
-        return mux.accepted(id, request.unrestricted(), handler);
+        return mux.accepted(id, request.unrestricted(), handler, probes && probes());
     }
 
     /** @param text for people, may be empty */

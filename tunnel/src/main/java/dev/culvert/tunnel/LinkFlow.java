@@ -44,6 +44,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private final int flowId;
     private final OpenRequest request;
     private final LinkFlowConfig config;
+    private final boolean incoming;
     private final Outlet outlet;
     private final Promise<Void> opened;
 
@@ -66,6 +67,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private boolean inputShutdown;
     private boolean outputShutdown;
     private boolean remoteGone; // reset by the peer, refused, or link lost: nothing more may be sent for it
+    private boolean answersProbes; // the other end does
+    private @Nullable Runnable onProbe;
     private Reason closeReason = Reason.CANCELLED;
     boolean touched;
 
@@ -74,6 +77,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.mux = mux;
         this.flowId = flowId;
         this.request = request;
+        this.incoming = incoming;
         this.config = new LinkFlowConfig(this);
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
@@ -122,14 +126,41 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         closeReason = reason;
     }
 
+    /**
+     * Asks the answerer whether the destination is still there, as the application has just asked us. Where it is silent the
+     * answerer is, too.
+     *
+     * @return false when nobody can be asked: the answerer does not know of this, or the flow has ended
+     */
+    public boolean probe() {
+        if (!answersProbes || !isOpen()) {
+            return false;
+        }
+        outlet.tell(Frame.FLAG_PROBE);
+        return true;
+    }
+
+    /** Answers a probe: the destination has been heard of since. */
+    public void alive() {
+        if (isOpen()) {
+            outlet.tell(Frame.FLAG_ALIVE);
+        }
+    }
+
+    /** {@code action} runs when a probe comes (at the answerer), or its answer (at the opener). */
+    public void onProbe(Runnable action) {
+        onProbe = action;
+    }
+
     // ---- from the multiplexer ----
 
-    void receiveOpened(long credit, long rttMicros) throws ProtocolException {
+    void receiveOpened(long credit, int flags, long rttMicros) throws ProtocolException {
         if (opened.isDone()) {
             throw new ProtocolException("OPENED twice for flow " + Integer.toUnsignedString(flowId));
         }
         sendCredit += credit;
         otherRttMicros = rttMicros;
+        answersProbes = (flags & Frame.FLAG_PROBES) != 0;
         boolean activate = state == State.OPENING;
         state = State.OPEN;
         if (outputShutdown && window != null) { // shut down while it was pending: its FIN had to wait for OPENED
@@ -168,7 +199,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         unsafe().close(voidPromise());
     }
 
-    void receiveCredit(long bytes) throws ProtocolException {
+    void receiveCredit(long bytes, int flags) throws ProtocolException {
+        Runnable probed = onProbe;
+        if (probed != null && isOpen() && (flags & (incoming ? Frame.FLAG_PROBE : Frame.FLAG_ALIVE)) != 0) {
+            probed.run();
+        }
         if (bytes == 0) {
             return;
         }

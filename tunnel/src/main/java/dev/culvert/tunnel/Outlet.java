@@ -50,6 +50,9 @@ public final class Outlet {
     /** Credit that the peer is to be told of: not an event but a state, so one number, however often it is granted. */
     private int owed;
 
+    /** What it is to be told beside that: flags of CREDIT, states too. */
+    private int owedFlags;
+
     // The queue's own: places in its lines, and deficit.
     @Nullable
     Outlet prevNew;
@@ -176,6 +179,18 @@ public final class Outlet {
         }
         owed = (int)
                 Math.min(owed + bytes, Integer.MAX_VALUE); // more only of a peer that sends what it was not told of
+        owe();
+    }
+
+    /** Tells the peer so much by flags of CREDIT: once, however often it is told until one can be written. */
+    public void tell(int flags) {
+        if (flags != 0 && !closed && !queue.isClosed()) {
+            owedFlags |= flags;
+            owe();
+        }
+    }
+
+    private void owe() {
         if (!owing) {
             queue.owes(this);
         }
@@ -185,6 +200,12 @@ public final class Outlet {
         int n = owed;
         owed = 0;
         return n;
+    }
+
+    int takeOwedFlags() {
+        int flags = owedFlags;
+        owedFlags = 0;
+        return flags;
     }
 
     /** Drops what waits and refuses more. */

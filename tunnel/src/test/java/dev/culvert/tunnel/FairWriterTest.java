@@ -100,7 +100,7 @@ class FairWriterTest {
         peer.gate.shut();
         fill(writer.outlet(1, null), 20, Frame.MAX_DATA);
         writer.control(Frame.RESET, 9, Reason.IDLE);
-        writer.controlInt(Frame.CREDIT, 8, 0xffff_ffffL);
+        writer.controlInt(Frame.CREDIT, 0, 8, 0xffff_ffffL);
         writer.control(Frame.DRAIN, 0);
         peer.gate.open();
         List<RawPeer.Message> frames = peer.takeFrames();

@@ -70,6 +70,49 @@ class LinkFlowTest {
     }
 
     @Test
+    void aProbeIsPassedOnAndAnswered() {
+        LinkFlow opener = pair.client.mux.open(LinkPair.request(tcp()), a, true);
+        pair.pump();
+        IncomingFlow incoming = pair.server.incoming.remove();
+        assertThat(incoming.probes()).isTrue();
+        LinkFlow answerer = incoming.accept(b, true);
+        int[] told = {0, 0};
+        opener.onProbe(() -> told[0]++);
+        answerer.onProbe(() -> told[1]++);
+        pair.pump();
+
+        assertThat(opener.probe()).isTrue();
+        assertThat(opener.probe()).isTrue();
+        pair.pump();
+        assertThat(told).as("a state, not an event").containsExactly(0, 1);
+        answerer.alive();
+        answerer.alive();
+        pair.pump();
+        assertThat(told).containsExactly(1, 1);
+        assertThat(opener.sendCredit()).isEqualTo(ReceiveWindow.INITIAL);
+
+        opener.close();
+        assertThat(opener.probe()).isFalse();
+        pair.pump();
+        answerer.alive();
+        pair.pump();
+        assertThat(pair.client.downs).isEmpty();
+    }
+
+    /** Who does not answer is not asked, and who will not be asked does not say that it would answer. */
+    @ParameterizedTest
+    @CsvSource({"true,false", "false,true", "false,false"})
+    void probesTakeBothEnds(boolean asks, boolean answers) {
+        LinkFlow opener = pair.client.mux.open(LinkPair.request(tcp()), a, asks);
+        pair.pump();
+        IncomingFlow incoming = pair.server.incoming.remove();
+        assertThat(incoming.probes()).isEqualTo(asks);
+        incoming.accept(b, answers);
+        pair.pump();
+        assertThat(opener.probe()).isFalse();
+    }
+
+    @Test
     void serverOpenedFlowsHaveTheHighBit() {
         Flows f = pair.open(pair.server, pair.client, tcp(), a, b);
         assertThat(f.a().flowId() & Frame.SERVER_OPENED).isNotZero();

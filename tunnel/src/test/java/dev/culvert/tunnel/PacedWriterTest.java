@@ -68,7 +68,7 @@ class PacedWriterTest {
         fill(writer.outlet(1, null), 100, Frame.MAX_DATA);
         peer.takeFrames();
         for (int i = 0; i < 50; i++) {
-            writer.controlInt(Frame.CREDIT, 8, 1_000);
+            writer.controlInt(Frame.CREDIT, 0, 8, 1_000);
             writer.control(Frame.RESET, 9, Reason.IDLE);
             assertThat(peer.takeFrames()).extracting(RawPeer.Message::type).contains(Frame.CREDIT, Frame.RESET);
             peer.sendFrame(Frame.PING, 0, 0, new byte[8]);

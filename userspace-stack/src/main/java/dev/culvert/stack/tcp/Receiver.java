@@ -216,6 +216,17 @@ final class Receiver {
     }
 
     /**
+     * Whether it asks for a sign of life (RFC 9293 section 3.8.4): nothing new, or a byte that came before. While the window
+     * is closed it is a probe of that, which kernels write alike.
+     */
+    boolean isKeepAlive(Segment segment) {
+        return segment.sequence == next - 1
+                && segment.length() == segment.payloadLength
+                && segment.payloadLength <= 1
+                && Sequence.after(edge, next);
+    }
+
+    /**
      * Takes payload that was trimmed to the window.
      *
      * @return false if it was out of order, or there was no room for it, so that the peer must hear of it at once

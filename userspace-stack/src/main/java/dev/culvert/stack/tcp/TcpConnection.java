@@ -35,6 +35,9 @@ final class TcpConnection extends FlowEntry {
     /** RFC 5961 section 7 asks for a limit; it is per connection, for a shared one is a side channel (CVE-2016-5696). */
     private static final long CHALLENGE_SPACING = TimeUnit.MILLISECONDS.toNanos(100);
 
+    /** No kernel asks sooner after it was heard of; the last byte sent again, because its ACK was late, looks alike. */
+    private static final long LEAST_KEEP_ALIVE = TimeUnit.SECONDS.toNanos(1);
+
     /**
      * The least MTU that an ICMP error makes us believe, as kernels have it: an IPv4 link that carries less hardly exists, and
      * a forger would have headers outweigh the data (RFC 5927 section 7). RFC 791 has hosts take 576 bytes.
@@ -55,6 +58,8 @@ final class TcpConnection extends FlowEntry {
     private int softError = -1;
 
     private boolean ackPending;
+    /** The peer has asked whether this end is there, and has not been answered. */
+    private boolean keepAliveOpen;
     /** In the endpoint's list of connections that the current batch touched. */
     boolean touched;
 
@@ -240,6 +245,9 @@ final class TcpConnection extends FlowEntry {
      * @return false if there is nothing to process; the answer has been sent then
      */
     private boolean trim(Segment segment, long now) {
+        if (receiver.isKeepAlive(segment) && askKeepAlive(segment, now)) {
+            return false;
+        }
         switch (receiver.trim(segment)) {
             case Receiver.WHOLE -> {
                 return true;
@@ -265,6 +273,32 @@ final class TcpConnection extends FlowEntry {
             }
         }
         return false;
+    }
+
+    /** @return false when it is not for the channel's holder to answer */
+    private boolean askKeepAlive(Segment segment, long now) {
+        TcpFlow asked = flow;
+        if (asked == null
+                || state == State.SYN_RECEIVED
+                || segment.payloadLength > 0 && now - lastReceived < LEAST_KEEP_ALIVE
+                || !asked.hearsKeepAlive()) {
+            return false;
+        }
+        if (now - lastChallenge >= CHALLENGE_SPACING) {
+            lastChallenge = now;
+            endpoint.counters.count(Counter.KEEPALIVES_IN);
+            keepAliveOpen = true;
+            asked.fireKeepAlive();
+        }
+        return true;
+    }
+
+    /** The peer has asked whether this end is there: it is. */
+    void answerKeepAlive() {
+        if (keepAliveOpen && !isGone()) {
+            keepAliveOpen = false;
+            acknowledge();
+        }
     }
 
     private void answerUnacceptable(long now) {

@@ -19,6 +19,8 @@ public final class TcpCounters {
         FAST_RETRANSMITS,
         WINDOW_PROBES,
         KEEPALIVE_PROBES,
+        /** Keep-alive probes of the peer that the channel's holder was asked to answer. */
+        KEEPALIVES_IN,
         OUT_OF_ORDER_SEGMENTS,
         DUPLICATE_SEGMENTS,
         RESETS_IN,

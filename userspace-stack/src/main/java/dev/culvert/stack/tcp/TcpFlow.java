@@ -58,6 +58,8 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
     @Nullable
     TcpFlow previousOpen;
 
+    private @Nullable Runnable onKeepAlive;
+
     private final Runnable readTask = this::readQueued;
 
     private volatile boolean open = true;
@@ -81,7 +83,32 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         return connection;
     }
 
+    /**
+     * {@code action} runs on the event loop when the peer asks whether this end is still there (keep-alive, RFC 9293 section
+     * 3.8.4), and the peer is answered by {@link #answerKeepAlive()} only: for who stands for another end, whose life is what
+     * is asked about. Without this each such probe is answered at once.
+     */
+    public void onKeepAlive(Runnable action) {
+        onKeepAlive = action;
+    }
+
+    /** Event loop only. Does nothing when nothing was asked, or the connection has ended. */
+    public void answerKeepAlive() {
+        connection.answerKeepAlive();
+    }
+
     // ---- Called by the connection ----
+
+    boolean hearsKeepAlive() {
+        return onKeepAlive != null;
+    }
+
+    void fireKeepAlive() {
+        Runnable action = onKeepAlive;
+        if (action != null) {
+            action.run();
+        }
+    }
 
     void fireEstablished() {
         active = true;

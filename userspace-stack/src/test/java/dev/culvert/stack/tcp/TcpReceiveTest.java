@@ -323,6 +323,77 @@ class TcpReceiveTest {
         }
     }
 
+    /** The channel's holder stands for another host: where that is dead the peer's kernel is to find it out by itself. */
+    @Test
+    void keepAliveProbeIsTheHoldersToAnswer() {
+        try (Wire wire = new Wire()) {
+            Wire.Conn c = wire.connect();
+            int[] asked = {0};
+            c.flow.onKeepAlive(() -> asked[0]++);
+            for (String payload : new String[] {"", "x"}) {
+                wire.advance(5, TimeUnit.SECONDS);
+                asked[0] = 0;
+                wire.send(Tcp.ACK, wire.peerNext - 1, c.iss + 1, payload);
+                wire.expectNothing();
+                assertThat(asked[0]).isEqualTo(1);
+                wire.send(Tcp.ACK, wire.peerNext - 1, c.iss + 1, payload);
+                wire.expectNothing();
+                assertThat(asked[0]).as("at once again").isEqualTo(1);
+                c.flow.answerKeepAlive();
+                assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext);
+                c.flow.answerKeepAlive();
+                wire.expectNothing();
+            }
+            assertThat(c.app.read.toString()).isEmpty();
+        }
+    }
+
+    /** What is no keep-alive probe is answered as ever, whoever answers those. */
+    @Test
+    void othersThatComeAgainAreAnsweredAtOnce() {
+        try (Wire wire = new Wire()) {
+            Wire.Conn c = wire.connect();
+            int[] asked = {0};
+            c.flow.onKeepAlive(() -> asked[0]++);
+            wire.send(Tcp.ACK | Tcp.PSH, wire.peerNext, c.iss + 1, "k");
+            wire.peerNext++;
+            assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext);
+            wire.advance(200, TimeUnit.MILLISECONDS);
+            wire.send(Tcp.ACK | Tcp.PSH, wire.peerNext - 1, c.iss + 1, "k"); // its ACK was late
+            assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext);
+            wire.advance(5, TimeUnit.SECONDS);
+            wire.send(Tcp.ACK, wire.peerNext - 2, c.iss + 1, "");
+            assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext);
+            wire.advance(5, TimeUnit.SECONDS);
+            wire.send(Tcp.ACK | Tcp.FIN, wire.peerNext - 1, c.iss + 1, "k");
+            assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext + 1);
+            assertThat(asked[0]).isZero();
+        }
+    }
+
+    /** RFC 9293 section 3.8.6.1: a probe of a closed window, which Linux writes as it writes a keep-alive probe. */
+    @Test
+    void probeOfAClosedWindowIsAnsweredAtOnce() {
+        try (Wire wire = new Wire(TcpConfig.builder().receiveBuffer(4_096, 4_096))) {
+            Wire.Conn c = wire.connect();
+            int[] asked = {0};
+            c.flow.onKeepAlive(() -> asked[0]++);
+            c.flow.config().setAutoRead(false);
+            while (wire.peerNext < Wire.PEER_ISN + 1 + 4_096) {
+                wire.send(Tcp.ACK, wire.peerNext, c.iss + 1, "x".repeat(1_024));
+                wire.peerNext += 1_024;
+            }
+            wire.sent.clear();
+            wire.advance(5, TimeUnit.SECONDS);
+            wire.send(Tcp.ACK, wire.peerNext - 1, c.iss + 1, "");
+            assertThat(wire.expect("A").ack).isEqualTo(wire.peerNext);
+            assertThat(asked[0]).isZero();
+            c.flow.config().setAutoRead(true);
+            wire.advance(1, TimeUnit.SECONDS);
+            wire.sent.clear();
+        }
+    }
+
     @Test
     void outOfOrderQueueIsBounded() {
         try (Wire wire = new Wire()) {
