@@ -105,10 +105,8 @@ final class GatewayTest {
                     },
                     "10.0.0.0/24");
             Peer client = net.client("laptop", 1, "office:10.0.0.0/24");
-            LinkFlow flow = client.call(() -> client.mux.open(
-                    TestNetwork.open(TestNetwork.tcp("10.0.0.9", 80), "office"),
-                    new TestFlow(),
-                    true));
+            LinkFlow flow = client.call(() ->
+                    client.mux.open(TestNetwork.open(TestNetwork.tcp("10.0.0.9", 80), "office"), new TestFlow(), true));
             flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
             CompletableFuture<Void> alive = new CompletableFuture<>();
             assertThat(client.call(() -> {
