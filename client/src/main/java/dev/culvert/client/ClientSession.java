@@ -302,6 +302,9 @@ final class ClientSession implements AutoCloseable {
         }
     }
 
+    /** Of the routes in a line: a few lines of a terminal. An agent may have a thousand, and change them each second. */
+    private static final int ROUTES_SHOWN = 16;
+
     /** What becomes of the host's routes. Its thread. */
     private final class Kept implements HostRoutes.Listener {
         @Override
@@ -319,12 +322,12 @@ final class ClientSession implements AutoCloseable {
 
         private String lines(Set<IpPrefix> laid) {
             RouteTable table = view.routes();
-            return String.join(
-                    ", ",
+            return Lines.some(
                     laid.stream()
                             .sorted()
                             .map(p -> p + " via " + table.agentFor(p.network()))
-                            .toList());
+                            .toList(),
+                    ROUTES_SHOWN);
         }
 
         @Override

@@ -5,6 +5,7 @@ import dev.culvert.command.Printable;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.cli.GatewayUrl;
 import dev.culvert.token.cli.Program;
 import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.GatewayTrust;
@@ -62,6 +63,7 @@ public final class GatewayCommand implements Callable<Integer> {
     @Option(
             names = "--url",
             paramLabel = "URL",
+            converter = GatewayUrl.class,
             description =
                     "Where agents and clients find this gateway, such as wss://vpn.example:443; goes into new tokens.")
     @Nullable

@@ -24,6 +24,7 @@ final class InitCommand extends Subcommand {
     @Option(
             names = "--gateway",
             paramLabel = "URL",
+            converter = GatewayUrl.class,
             split = ",",
             description = {
                 "Public URL of the gateway, like wss://vpn.example:443, or of several, best first;",

@@ -45,6 +45,7 @@ final class MintOptions {
     @Option(
             names = "--gateway",
             paramLabel = "URL",
+            converter = GatewayUrl.class,
             split = ",",
             description = {
                 "Where the holder connects; several are tried in turn.",
@@ -55,6 +56,7 @@ final class MintOptions {
     @Option(
             names = "--audience",
             paramLabel = "URL",
+            converter = GatewayUrl.class,
             split = ",",
             description = {
                 "Which gateways accept the token, by what they call themselves.",

@@ -238,6 +238,8 @@ class TokenCommandTest {
                 "2 | not a lifetime | client --name a --allow x:10.0.0.0/8 --expires 9999d",
                 "2 | wss:// | client --name a --allow x:10.0.0.0/8 --gateway https://x",
                 "2 | wss:// | init --gateway vpn.example",
+                "2 | is not a URL: write wss://host:port | init --gateway wss://[::1",
+                "2 | is not a URL: write wss://host:port | client --name a --allow x:10.0.0.0/8 --gateway wss://a^b",
                 "1 | cannot be written | client --name a --allow x:10.0.0.0/8 --out /proc/none/x",
                 "1 | does not exist | show /nowhere/at/all",
                 "1 | no token | show"
