@@ -8,6 +8,7 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.security.Security;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
@@ -23,6 +24,18 @@ final class OffLoopNames {
      * as long, so there are only ever a few.
      */
     private static final Duration DEADLINE = Duration.ofSeconds(15);
+
+    /**
+     * How long Java may answer by itself. By default it keeps an address for 30 s, and that there is none for 10 s: a gateway
+     * that has moved, or a network that is back, would be found so much later. Whoever caches for the system knows how long.
+     */
+    private static final String CACHED_SECONDS = "1";
+
+    static {
+        // Read by Java at its first look-up of a name, and no program of ours makes one before this.
+        Security.setProperty("networkaddress.cache.ttl", CACHED_SECONDS);
+        Security.setProperty("networkaddress.cache.negative.ttl", CACHED_SECONDS);
+    }
 
     static final OffLoopNames SYSTEM = new OffLoopNames(InetAddress::getAllByName);
 
