@@ -12,6 +12,7 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Executors;
@@ -127,7 +128,7 @@ final class CertificateKeeper implements AutoCloseable {
         if (!now.isBefore(begin)) {
             return false;
         }
-        complain("the certificate begins at " + begin + " and the clock says " + now
+        complain("the certificate begins at " + begin + " and the clock says " + now.truncatedTo(ChronoUnit.SECONDS)
                 + ": set the clock; if it is right, move ca.crt and server.crt away and start the gateway again (tokens stay"
                 + " good, for the key stays)");
         return true;
