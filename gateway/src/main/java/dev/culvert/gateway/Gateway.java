@@ -44,6 +44,13 @@ public final class Gateway implements AutoCloseable {
 
     private static final int BACKLOG = 4096;
 
+    /**
+     * For so many event loops of links there is one for what is no link yet: a handshake and an upgrade take it about a
+     * millisecond, so one lets ten thousand agents in within ten seconds, and a flood of them has one thread's share of the
+     * machine.
+     */
+    private static final int LINK_LOOPS_PER_STRANGERS = 8;
+
     /** What peers are told in DRAIN and Close. */
     private static final String GOING = "the gateway is shutting down";
 
@@ -56,6 +63,7 @@ public final class Gateway implements AutoCloseable {
     private static final long CLOSE_MILLIS = 1_200;
 
     private final EventLoopGroup loops;
+    private final EventLoopGroup strangerLoops;
     private final ThreadPoolExecutor verifying;
     private final FileWatch files = new FileWatch();
     private final LinkRegistry registry;
@@ -74,7 +82,7 @@ public final class Gateway implements AutoCloseable {
      * @param listen address and port; port 0 for any
      * @param secure TLS ({@code wss}), or plain {@code ws} behind a proxy that ends TLS
      * @param names host names and addresses for the certificate
-     * @param threads event loops
+     * @param threads event loops of links; those of strangers come on top
      * @param audit what happens is told here; the gateway closes it
      * @param policyFile policy beside the tokens' grants; null for {@code policy.yaml} in the state directory, should there be
      *     one
@@ -113,6 +121,7 @@ public final class Gateway implements AutoCloseable {
             throw e;
         }
         loops = EventLoops.create(threads, "gateway");
+        strangerLoops = EventLoops.create(1 + (threads - 1) / LINK_LOOPS_PER_STRANGERS, "gateway-strangers");
         verifying = new ThreadPoolExecutor(
                 1,
                 1,
@@ -126,10 +135,10 @@ public final class Gateway implements AutoCloseable {
             certificate = keeper;
             // Behind a proxy all connections come from its address: nobody could be told apart.
             AttemptLimiter limiter = secure ? new AttemptLimiter(System::nanoTime) : null;
-            LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, settings);
+            LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, loops, settings);
             GatewayChannel initializer = new GatewayChannel(keeper == null ? null : keeper::served, shared, strangers);
             listener = new ServerBootstrap()
-                    .group(loops)
+                    .group(strangerLoops)
                     .channel(EventLoops.serverSocketChannel())
                     .option(ChannelOption.SO_BACKLOG, BACKLOG)
                     .option(ChannelOption.SO_REUSEADDR, true)
@@ -205,6 +214,11 @@ public final class Gateway implements AutoCloseable {
         return strangers;
     }
 
+    /** Where connections are that are no links yet. */
+    EventLoopGroup strangerLoops() {
+        return strangerLoops;
+    }
+
     LinkRegistry registry() {
         return registry;
     }
@@ -251,6 +265,7 @@ public final class Gateway implements AutoCloseable {
         verifying.shutdownNow();
         files.close();
         audit.close();
+        strangerLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
         loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(1, TimeUnit.SECONDS);
     }
 }

@@ -4,6 +4,7 @@ import dev.culvert.tunnel.UpgradableReads;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequestDecoder;
@@ -14,6 +15,8 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.AttributeKey;
 import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -42,6 +45,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     private final @Nullable Supplier<ServedTls> tls;
     private final LinkGate.Shared shared;
     private final Strangers strangers;
+    private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
 
     /**
      * @param tls gives the certificate in force; null for plain {@code ws}
@@ -64,6 +68,11 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         }
         ch.closeFuture().addListener(f -> stranger.leave());
         ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
+        ch.config().setAutoRead(false);
+        ch.pipeline()
+                .addLast(new StrangerTurns.Turn(
+                        turns.computeIfAbsent(ch.eventLoop(), StrangerTurns::new),
+                        (InetSocketAddress) ch.remoteAddress()));
         if (tls != null) {
             ServedTls now = tls.get();
             ch.attr(EXPECTS_TLS).set(true);

@@ -30,7 +30,11 @@ final class HttpAnswers {
      */
     private static final long LINGER_MILLIS = 1_000;
 
+    /** Answers on one connection: as many as web servers give, so that each costs its share of a TLS handshake. */
+    static final int MAX_ANSWERS = 100;
+
     private final RequestReader reader;
+    private int given;
     private boolean ended;
 
     /** @param reader what hands on requests: it stops after the last answer */
@@ -103,7 +107,8 @@ final class HttpAnswers {
         boolean unread = request.decoderResult().isFailure() || hasBody(request);
         // Whoever sends a body, or reads no answers, is nobody's browser. After a body it is also where a proxy before
         // us and we could disagree about the next request's beginning.
-        if (close || !HttpUtil.isKeepAlive(request) || unread || !ctx.channel().isWritable()) {
+        boolean last = close || ++given >= MAX_ANSWERS || !HttpUtil.isKeepAlive(request);
+        if (last || unread || !ctx.channel().isWritable()) {
             ended = true;
             reader.discard();
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);

@@ -14,6 +14,8 @@ import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
@@ -47,16 +49,19 @@ final class LinkGate {
      *
      * @param limiter null behind a proxy, whose address all connections come from
      * @param verifying a thread that may block
+     * @param links event loops of links, which no stranger has a turn on
      */
     record Shared(
             Authenticator authenticator,
             @Nullable AttemptLimiter limiter,
             Executor verifying,
             LinkRegistry registry,
+            EventLoopGroup links,
             LinkSettings settings) {}
 
     private final Shared shared;
     private final HttpAnswers answers;
+    private final RequestReader reader;
     private final ChannelHandler edge;
     private final ChannelHandler[] httpHandlers;
     private boolean busy;
@@ -64,9 +69,15 @@ final class LinkGate {
     private boolean unproven;
 
     /** @param edge the last handler; it and {@code httpHandlers} are taken out when the channel becomes a link */
-    LinkGate(Shared shared, HttpAnswers answers, ChannelHandler edge, ChannelHandler... httpHandlers) {
+    LinkGate(
+            Shared shared,
+            HttpAnswers answers,
+            RequestReader reader,
+            ChannelHandler edge,
+            ChannelHandler... httpHandlers) {
         this.shared = shared;
         this.answers = answers;
+        this.reader = reader;
         this.edge = edge;
         this.httpHandlers = httpHandlers;
     }
@@ -87,7 +98,6 @@ final class LinkGate {
             return;
         }
         busy = true;
-        channel.config().setAutoRead(false); // what comes now is not HTTP any more
         try {
             shared.verifying.execute(() -> judge(new Attempt(ctx, request, bearer, remote)));
         } catch (RejectedExecutionException e) {
@@ -170,7 +180,7 @@ final class LinkGate {
                 HttpHeaderNames.WWW_AUTHENTICATE,
                 LinkProof.challenge(nonce));
         busy = false;
-        a.ctx.channel().config().setAutoRead(true);
+        a.ctx.read();
     }
 
     /** Whoever has a token and not its key can ask for challenges all day: one that stays without a proof is a failure. */
@@ -242,7 +252,7 @@ final class LinkGate {
             return;
         }
         String kind = token.kind().toString();
-        if (!shared.registry.admits(kind, token.name())) {
+        if (!shared.registry.admits(kind, token.name(), channel.closeFuture())) {
             answers.line(
                     a.ctx,
                     a.request,
@@ -264,11 +274,27 @@ final class LinkGate {
                 receiver);
         a.ctx.writeAndFlush(LinkUpgrade.switchingProtocols(a.request)).addListener(f -> {
             if (f.isSuccess() && channel.isActive()) {
-                LinkUpgrade.install(channel, link, httpHandlers);
-                channel.pipeline().remove(edge);
+                reader.admitted();
+                channel.pipeline().remove(StrangerTurns.Turn.class);
+                moveToLinks(channel, link);
             } else {
                 channel.close();
             }
+        });
+    }
+
+    /** Nobody reads the channel meanwhile: what the peer sends behind its upgrade waits in the socket. */
+    private void moveToLinks(Channel channel, Link link) {
+        channel.deregister().addListener(out -> {
+            EventLoop loop = shared.links.next();
+            loop.register(channel).addListener(in -> {
+                if (in.isSuccess() && channel.isActive()) {
+                    LinkUpgrade.install(channel, link, httpHandlers);
+                    channel.pipeline().remove(edge);
+                } else {
+                    channel.unsafe().closeForcibly(); // the peer has gone, or the gateway is closing
+                }
+            });
         });
     }
 }

@@ -11,6 +11,7 @@ import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Clock;
@@ -83,7 +84,10 @@ final class LinkRegistry {
     private final Map<String, List<IpPrefix>> lastRoutes = new ConcurrentHashMap<>();
     private final Set<ClientLink> clients = ConcurrentHashMap.newKeySet();
     private final Set<SwitchedLink> links = ConcurrentHashMap.newKeySet();
-    private final Map<String, Integer> linksByHolder = new ConcurrentHashMap<>();
+
+    /** Connections that are links, or about to be, by their holders. */
+    private final Quota<String> linksByHolder = new Quota<>(Integer.MAX_VALUE, MAX_LINKS_PER_HOLDER);
+
     private final Map<String, ClientUsage> usage = new ConcurrentHashMap<>();
     private volatile int forgetAt = CLIENTS_REMEMBERED;
     private volatile int linkCount;
@@ -125,21 +129,24 @@ final class LinkRegistry {
         return numbers.incrementAndGet();
     }
 
-    /** Whether a holder may have one more link. */
-    boolean admits(String kind, String name) {
-        return linksByHolder.getOrDefault(kind + ' ' + name, 0) < MAX_LINKS_PER_HOLDER;
+    /** Whether a holder may have one more link; if so it has it, until {@code closed}. */
+    boolean admits(String kind, String name, Future<?> closed) {
+        String holder = kind + ' ' + name;
+        if (!linksByHolder.take(holder, 1)) {
+            return false;
+        }
+        closed.addListener(f -> linksByHolder.give(holder, 1));
+        return true;
     }
 
     void linkUp(SwitchedLink link) {
         links.add(link);
         linkCount = links.size();
-        linksByHolder.merge(link.holderKey, 1, Integer::sum);
     }
 
     void linkDown(SwitchedLink link) {
         if (links.remove(link)) {
             linkCount = links.size();
-            linksByHolder.computeIfPresent(link.holderKey, (k, n) -> n == 1 ? null : n - 1);
         }
     }
 

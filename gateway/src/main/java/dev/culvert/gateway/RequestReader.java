@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Hands on the heads of requests, each when it is whole. Until then it is bytes in a buffer of its own, which the connection
  * pays for ({@link Strangers}), and nothing is made of it: a header line of three bytes costs three, not a hundred and
  * twenty-five. Each byte is looked at once, however slowly they come. Bodies are not read at all: no request that is
- * answered here has one. The first handler of HTTP; when it leaves the pipeline, the connection is no stranger's any more.
+ * answered here has one. The first handler of HTTP.
  */
 final class RequestReader extends ChannelInboundHandlerAdapter {
     /** Longest request line. */
@@ -49,6 +49,11 @@ final class RequestReader extends ChannelInboundHandlerAdapter {
     void discard() {
         discarding = true;
         release();
+    }
+
+    /** The connection is no stranger's any more: nobody takes its place from here on. */
+    void admitted() {
+        stranger.leave();
     }
 
     @Override

@@ -45,7 +45,7 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
      */
     WebEdge(LinkGate.Shared shared, RequestReader reader, ChannelHandler... httpHandlers) {
         answers = new HttpAnswers(reader);
-        gate = new LinkGate(shared, answers, this, httpHandlers);
+        gate = new LinkGate(shared, answers, reader, this, httpHandlers);
     }
 
     @Override
@@ -57,6 +57,14 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
             return;
         }
         ReferenceCountUtil.release(msg); // the end of a request, which has no body
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        ctx.fireChannelReadComplete();
+        if (!gate.isBusy()) { // what comes behind an upgrade is not HTTP any more
+            ctx.read();
+        }
     }
 
     private void answer(ChannelHandlerContext ctx, HttpRequest request) {

@@ -201,6 +201,7 @@ final class AttemptLimiterTest {
                 real,
                 verifying,
                 registry,
+                loops,
                 LinkSettings.DEFAULT);
         try {
             Channel server = new ServerBootstrap()

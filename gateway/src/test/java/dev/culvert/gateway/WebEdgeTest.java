@@ -141,6 +141,16 @@ final class WebEdgeTest {
         assertThat(got.indexOf("200 OK")).isLessThan(got.indexOf("404 Not Found"));
     }
 
+    /** Whoever asks without end pays for a handshake now and then. */
+    @Test
+    void aConnectionIsAnsweredAHundredTimes() throws Exception {
+        String got = talk(plain, crlf("GET / HTTP/1.1|Host: x||").repeat(300), null);
+        String[] answers = got.split("HTTP/1.1 ", -1);
+        assertThat(answers).hasSize(1 + HttpAnswers.MAX_ANSWERS);
+        assertThat(answers[HttpAnswers.MAX_ANSWERS - 1]).doesNotContainIgnoringCase("connection: close");
+        assertThat(answers[HttpAnswers.MAX_ANSWERS]).containsIgnoringCase("connection: close");
+    }
+
     /** RFC 9110 10.1.1: whoever asks first is spared the body, which nothing here reads. */
     @Test
     void continueIsNeverSaid() throws Exception {

@@ -13,12 +13,12 @@ import io.netty.util.UncheckedBooleanSupplier;
  * so this one's handle changes.
  */
 public final class UpgradableReads implements RecvByteBufAllocator {
-    private final RecvByteBufAllocator before;
+    private final RecvByteBufAllocator before; // once in a turn
     private volatile boolean upgraded;
 
-    /** @param most bytes that are read at once before the upgrade */
+    /** @param most bytes that are read in a turn of the event loop before the upgrade */
     public UpgradableReads(int most) {
-        before = new AdaptiveRecvByteBufAllocator(Math.min(64, most), most, most);
+        before = new AdaptiveRecvByteBufAllocator(Math.min(64, most), most, most).maxMessagesPerRead(1);
     }
 
     /** Reads in bulk from the next turn on. */
