@@ -21,18 +21,53 @@ class UpgradableReadsTest {
         channel.finishAndReleaseAll();
     }
 
+    /** Frames that take long, as OPENs do, must not hold up the other links of the event loop for as long as 64 KiB of them. */
+    @Test
+    void noMoreIsReadOfALinkThanCanBeDoneInTime() {
+        EmbeddedChannel channel = new EmbeddedChannel();
+        long[] now = {0};
+        UpgradableReads reads = new UpgradableReads(4_096, () -> now[0]);
+        ExtendedHandle handle = reads.newHandle();
+        reads.upgrade();
+        for (int turn = 0; turn < 50; turn++) {
+            assertThat(turn(channel, handle, now, 250)) // so that 64 KiB would take 16 ms
+                    .isLessThanOrEqualTo(2 * UpgradableReads.SLICE_NANOS);
+        }
+        assertThat(most(channel, handle)).as("when it sends data").isGreaterThanOrEqualTo(65_536);
+        turn(channel, handle, now, 250);
+        assertThat(turn(channel, handle, now, 250)).isLessThanOrEqualTo(2 * UpgradableReads.SLICE_NANOS);
+        channel.finishAndReleaseAll();
+    }
+
+    /** How long a turn takes in which the peer always has more. */
+    private static long turn(EmbeddedChannel channel, ExtendedHandle handle, long[] now, long nanosEach) {
+        long start = now[0];
+        handle.reset(channel.config());
+        do {
+            now[0] += read(handle) * nanosEach;
+        } while (handle.continueReading());
+        handle.readComplete();
+        return now[0] - start;
+    }
+
+    private static int read(ExtendedHandle handle) {
+        ByteBuf buffer = handle.allocate(UnpooledByteBufAllocator.DEFAULT);
+        int n = buffer.writableBytes();
+        handle.attemptedBytesRead(n);
+        handle.lastBytesRead(n);
+        handle.incMessagesRead(1);
+        buffer.release();
+        return n;
+    }
+
     /** What is read at once of a peer that always has more. */
     private static int most(EmbeddedChannel channel, ExtendedHandle handle) {
         int most = 0;
         for (int turn = 0; turn < 50; turn++) {
             handle.reset(channel.config());
-            ByteBuf buffer = handle.allocate(UnpooledByteBufAllocator.DEFAULT);
-            most = Math.max(most, buffer.writableBytes());
-            handle.attemptedBytesRead(buffer.writableBytes());
-            handle.lastBytesRead(buffer.writableBytes());
-            handle.incMessagesRead(1);
+            most = Math.max(most, read(handle));
+            handle.continueReading();
             handle.readComplete();
-            buffer.release();
         }
         return most;
     }
