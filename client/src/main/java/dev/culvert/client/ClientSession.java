@@ -23,6 +23,7 @@ import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.Repetition;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -64,6 +65,14 @@ final class ClientSession implements AutoCloseable {
     /** Bytes of packets that may wait for the interface: two turns of a busy link. */
     private static final int MAX_UNSENT = 4 << 20;
 
+    /** Announcements count so often at most, the newest: a table of a thousand routes takes a while to make. */
+    private static final long ANNOUNCEMENT_MILLIS = 1_000;
+
+    /** Lines about what was announced: so many at once, then one in two seconds, and how many were left out. */
+    private static final int NEWS_LINES = 32;
+
+    private static final double NEWS_LINES_PER_SECOND = 0.5;
+
     private final EventLoopGroup loops = EventLoops.create(1, "client");
     private final EventLoop loop = loops.next();
     private final TunChannel tun;
@@ -84,6 +93,8 @@ final class ClientSession implements AutoCloseable {
     private final Repetition troubles = new Repetition();
     private boolean everUp;
     private final AgentNews news = new AgentNews();
+    private final RateLimit newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND);
+    private final Newest<Announced> announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
     private @Nullable String leak;
     private volatile Set<IpPrefix> installed = Set.of();
     private volatile boolean closing;
@@ -187,6 +198,30 @@ final class ClientSession implements AutoCloseable {
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
 
+    private void announced(Announced announced) {
+        news.of(announced).forEach(this::tell);
+        RouteTable table = RouteTable.of(announced, grants, wanted);
+        news.problems(table.problems()).forEach(this::tell);
+        view.routes(table);
+        if (host != null) {
+            LeakGuard guard = LeakGuard.of(table.routes().keySet(), wanted.full(), allowLeak);
+            if (guard.line() != null && !guard.line().equals(leak)) {
+                voice.say(guard.line());
+            }
+            leak = guard.line();
+            host.want(table.routes().keySet(), table.asked(), guard.blocked());
+        } else if (!table.routes().isEmpty()) {
+            routed.complete(null);
+        }
+    }
+
+    private void tell(String line) {
+        if (newsLines.takes()) {
+            long more = newsLines.takeRefused();
+            voice.say(more == 0 ? line : line + " (" + more + " lines before this were left out)");
+        }
+    }
+
     /** New flows from the stack. */
     private final class Flows implements FlowListener {
         private final TcpSplice tcp = new TcpSplice(view, counts);
@@ -234,22 +269,7 @@ final class ClientSession implements AutoCloseable {
 
         @Override
         public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
-            Announcement.Reachable reachable = Announcement.decode(payload, Announcement.Reachable.class);
-            Announced announced = Announced.of(reachable);
-            news.of(announced).forEach(voice::say);
-            RouteTable table = RouteTable.of(announced, grants, wanted);
-            news.problems(table.problems()).forEach(voice::say);
-            view.routes(table);
-            if (host != null) {
-                LeakGuard guard = LeakGuard.of(table.routes().keySet(), wanted.full(), allowLeak);
-                if (guard.line() != null && !guard.line().equals(leak)) {
-                    voice.say(guard.line());
-                }
-                leak = guard.line();
-                host.want(table.routes().keySet(), table.asked(), guard.blocked());
-            } else if (!table.routes().isEmpty()) {
-                routed.complete(null);
-            }
+            announcements.offer(Announced.of(Announcement.decode(payload, Announcement.Reachable.class)));
         }
 
         @Override
@@ -259,6 +279,7 @@ final class ClientSession implements AutoCloseable {
 
         @Override
         public void linkDown(FlowMultiplexer link, String why) {
+            announcements.drop();
             view.down(loop.ticker().nanoTime());
             trouble = why;
             troubles.isNews(why, loop.ticker().nanoTime()); // said here

@@ -195,8 +195,10 @@ public final class FlowMultiplexer implements FrameReceiver {
                 case Frame.OPEN -> open(link, flags, flowId, payload);
                 case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
                 case Frame.DRAIN -> {
-                    draining = true;
-                    listener.onDrain(this, Link.text(payload));
+                    if (!draining) { // once is enough, and whoever says it without end fills somebody's terminal
+                        draining = true;
+                        listener.onDrain(this, Link.text(payload));
+                    }
                 }
                 default -> {
                     if (flow instanceof LinkFlow f) {

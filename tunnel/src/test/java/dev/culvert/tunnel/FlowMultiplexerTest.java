@@ -190,6 +190,7 @@ class FlowMultiplexerTest {
     void drainAndAnnounceReachTheListener() {
         try (LinkPair pair = new LinkPair()) {
             pair.server.link.drain("restart\u0007 soon");
+            pair.server.link.drain("and again");
             pair.client.mux.announce(new Announcement.Agent("i-1", "0.1", List.of("10.0.0.0/8"), true));
             pair.pump();
             assertThat(pair.client.drains).containsExactly("restart\\u0007 soon");
