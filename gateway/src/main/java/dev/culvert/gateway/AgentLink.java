@@ -138,7 +138,9 @@ final class AgentLink extends SwitchedLink {
     void draining() {
         if (!draining) {
             draining = true;
-            log.info("{} is draining", this);
+            if (registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
+                log.info("{} is draining", this);
+            }
             registry.changed(name);
         }
     }
@@ -170,7 +172,7 @@ final class AgentLink extends SwitchedLink {
                 ignored++;
             }
         }
-        if (ignored > 0) {
+        if (ignored > 0 && registry.lines.takes(holderKey, PeerLines.Kind.ROUTES)) {
             log.warn("{} announces {} routes that its token does not hold; ignored", this, ignored);
         }
         if (announcements == 1) {
@@ -202,11 +204,13 @@ final class AgentLink extends SwitchedLink {
         routes = prefixes;
         served = table;
         changedNanos = System.nanoTime();
-        log.info(
-                "{} serves {} (instance {})",
-                this,
-                prefixes.size() <= MAX_LOGGED ? prefixes : prefixes.size() + " networks",
-                instance);
+        if (registry.lines.takes(holderKey, PeerLines.Kind.ROUTES)) {
+            log.info(
+                    "{} serves {} (instance {})",
+                    this,
+                    prefixes.size() <= MAX_LOGGED ? prefixes : prefixes.size() + " networks",
+                    instance);
+        }
     }
 
     @Override

@@ -11,6 +11,7 @@ import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenVerifier;
 import dev.culvert.tunnel.LinkProof;
+import dev.culvert.tunnel.Repetition;
 import java.security.MessageDigest;
 import java.time.Clock;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,9 @@ final class Authenticator {
     private final Enrolments enrolments;
     private final ProofNonces nonces = new ProofNonces(System::nanoTime);
     private final AuditLog audit;
+    /** A full disk is told once an hour, however often holders come back. */
+    private final Repetition said = new Repetition();
+
     private final Clock clock;
 
     Authenticator(TokenVerifier verifier, Revocations revocations, Enrolments enrolments, AuditLog audit, Clock clock) {
@@ -148,7 +152,9 @@ final class Authenticator {
                             true,
                             token);
         } catch (StateException e) {
-            log.error("cannot enrol {} '{}': {}", token.kind(), token.name(), e.getMessage());
+            if (said.isNews(String.valueOf(e.getMessage()))) {
+                log.error("cannot enrol {} '{}': {}", token.kind(), token.name(), e.getMessage());
+            }
             return new Unavailable("the gateway cannot record the enrolment just now; see its log");
         }
     }

@@ -102,7 +102,8 @@ final class ClientLink extends SwitchedLink {
         ClientLimits before = rights.limits();
         rights = rights.under(clientToken, registry.sensitive(), policy == null ? null : policy.client(name));
         ClientLimits limits = rights.limits();
-        if (!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down())) {
+        if ((!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down()))
+                && registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
             log.info("{} has a bandwidth of {} up, {} down", this, text(limits.up()), text(limits.down()));
         }
         if (usage != null) {
@@ -327,7 +328,7 @@ final class ClientLink extends SwitchedLink {
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {
         registry.counters.limited.increment();
         record.refused(Reason.OVERLOADED);
-        if (usage != null && usage.mayLog()) {
+        if (registry.lines.takes(holderKey, PeerLines.Kind.LIMITS)) {
             log.info("{} refused {} through '{}': {}", this, d, agentName, limit);
         }
         refuse(flowId, Reason.OVERLOADED, limit);

@@ -10,9 +10,6 @@ import org.jspecify.annotations.Nullable;
 
 /** What one client uses now, over all links of its name, held against the limits of the policy. From any thread. */
 final class ClientUsage {
-    /** Refusals of one client that are logged at once, before one a second. */
-    private static final int LOG_LINES = 20;
-
     /** Where no policy says another: more than programs ask for, and little work for a loop. */
     private static final int NEW_FLOWS_PER_SECOND = 5_000;
 
@@ -23,8 +20,6 @@ final class ClientUsage {
 
     /** Links that share this; guarded by the registry's map. */
     int links;
-
-    private final RateLimit refusals = new RateLimit(LOG_LINES, 1);
 
     private final LongAdder waits;
     private @Nullable Bandwidth up;
@@ -114,10 +109,5 @@ final class ClientUsage {
 
     int flows() {
         return flows.get();
-    }
-
-    /** Whether a refusal may be logged now. */
-    boolean mayLog() {
-        return refusals.takes();
     }
 }

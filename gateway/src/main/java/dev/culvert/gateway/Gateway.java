@@ -155,6 +155,12 @@ public final class Gateway implements AutoCloseable {
             LinkCutter cutter = new LinkCutter(revocations, registry, audit);
             files.add(revocations::refresh, cutter::cutRevoked);
             files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
+            files.add(
+                    () -> {
+                        registry.lines.tell(System.nanoTime());
+                        return false;
+                    },
+                    () -> {});
             files.add(own, () -> policy.ownAddresses(SensitiveAddresses.with(own.known())));
             policy.watch();
             memory.start();

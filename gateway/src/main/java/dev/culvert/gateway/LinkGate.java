@@ -10,8 +10,8 @@ import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.LinkUpgrade;
-import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.EventLoop;
@@ -38,11 +38,6 @@ final class LinkGate {
 
     /** After 429, in seconds: when a few of the wrong tokens are forgiven. */
     private static final String RETRY_AFTER = "10";
-
-    /** Lines of the log about strangers' tokens, where their networks are not told apart: at once, and a second. */
-    private static final int LINES = 20;
-
-    private static final RateLimit REFUSALS = new RateLimit(LINES, 1);
 
     /**
      * What every connection of one listener shares.
@@ -129,7 +124,7 @@ final class LinkGate {
                             a.ctx.channel().attr(GatewayChannel.CERTIFICATE).get(),
                             a.from());
         } catch (RuntimeException e) {
-            if (REFUSALS.takes()) {
+            if (mayLog()) {
                 log.warn("verifying a token from {} failed", a.from(), e);
             }
             verdict = new Authenticator.Refused("it could not be verified", false, null);
@@ -194,7 +189,7 @@ final class LinkGate {
     private void refuse(Attempt a, Authenticator.Refused refused) {
         shared.registry.counters.refusedTokens.increment();
         AttemptLimiter.Failure failure = shared.limiter == null
-                ? new AttemptLimiter.Failure(REFUSALS.takes(), 0, 0)
+                ? new AttemptLimiter.Failure(true, 0, 0)
                 : shared.limiter.failed(a.remote.getAddress(), a.bearer);
         if (failure.report()) {
             report(a, refused, failure.unreported());
@@ -221,7 +216,7 @@ final class LinkGate {
     }
 
     private void report(Attempt a, Authenticator.Refused refused, long unreported) {
-        if (shared.limiter == null || REFUSALS.takes()) {
+        if (mayLog()) {
             log.info("refused a token from {}: {}", a.from(), refused.why());
         }
         Token token = refused.token();
@@ -233,6 +228,10 @@ final class LinkGate {
                 token == null ? null : token.name(),
                 token == null ? null : token.id(),
                 unreported));
+    }
+
+    private boolean mayLog() {
+        return shared.registry.lines.takes(PeerLines.STRANGERS, PeerLines.Kind.TOKENS);
     }
 
     private void accept(Attempt a, Token token, @Nullable String key) {
@@ -288,13 +287,24 @@ final class LinkGate {
         channel.deregister().addListener(out -> {
             EventLoop loop = shared.links.next();
             loop.register(channel).addListener(in -> {
-                if (in.isSuccess() && channel.isActive()) {
-                    LinkUpgrade.install(channel, link, httpHandlers);
-                    channel.pipeline().remove(edge);
-                } else {
-                    channel.unsafe().closeForcibly(); // the peer has gone, or the gateway is closing
+                if (in.isSuccess()) { // else the gateway is closing, and Netty has closed it
+                    install(channel, link);
                 }
             });
         });
+    }
+
+    private void install(Channel channel, Link link) {
+        try {
+            if (channel.isActive()) {
+                LinkUpgrade.install(channel, link, httpHandlers);
+                channel.pipeline().remove(edge);
+            } else {
+                channel.close(); // so that all hear of it who count it
+            }
+        } catch (ChannelException e) { // options of a socket that has just been reset
+            log.debug("{} went before it was a link", AddressText.of(channel.remoteAddress()), e);
+            channel.close();
+        }
     }
 }

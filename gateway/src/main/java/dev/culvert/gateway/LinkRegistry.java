@@ -53,12 +53,8 @@ final class LinkRegistry {
 
     private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
 
-    /** Lines about instances that keep coming back, each link of which pairs with each other: at once; one a minute. */
-    private static final int COPIES_TOLD = 4;
-
-    private final RateLimit copiesTold = new RateLimit(COPIES_TOLD, 1 / 60.0);
-
     final Counters counters = new Counters();
+    final PeerLines lines = new PeerLines();
     final Backlog backlog = new Backlog();
     private volatile SensitiveAddresses sensitive;
     final AuditLog audit;
@@ -137,6 +133,11 @@ final class LinkRegistry {
         }
         closed.addListener(f -> linksByHolder.give(holder, 1));
         return true;
+    }
+
+    /** Connections of one holder that are links, or about to be. */
+    long linksOf(String kind, String name) {
+        return linksByHolder.of(kind + ' ' + name);
     }
 
     void linkUp(SwitchedLink link) {
@@ -235,7 +236,7 @@ final class LinkRegistry {
         newer.takeovers = limit;
         if (limit.takes()) {
             older.supersede();
-        } else if (copiesTold.takes()) {
+        } else if (lines.takes(newer.holderKey, PeerLines.Kind.COPIES)) {
             log.warn(
                     "{} and {} call themselves one instance, '{}', and keep coming back: both stay; was a running agent copied?",
                     older,
@@ -303,11 +304,13 @@ final class LinkRegistry {
                 list.subList(list.size() / 2, list.size()).clear();
                 json = Announcement.encode(new Announcement.Reachable(client.name, list));
             }
-            log.warn(
-                    "{} is told of {} of its {} agents only: their routes do not fit one frame; join routes",
-                    client,
-                    list.size(),
-                    all);
+            if (lines.takes(client.holderKey, PeerLines.Kind.ROUTES)) {
+                log.warn(
+                        "{} is told of {} of its {} agents only: their routes do not fit one frame; join routes",
+                        client,
+                        list.size(),
+                        all);
+            }
         }
         return json;
     }

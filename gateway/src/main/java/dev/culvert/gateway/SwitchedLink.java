@@ -137,7 +137,9 @@ abstract class SwitchedLink implements FrameReceiver {
         upNanos = System.nanoTime();
         expiry.start();
         registry.linkUp(this);
-        log.info("{} connected", this);
+        if (registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
+            log.info("{} connected", this);
+        }
         registry.audit.add(new AuditRecord.LinkUp(registry.audit.clock().instant(), holder));
         up();
         // Asked after the link can be found: whatever is revoked from here on finds it.
@@ -149,7 +151,9 @@ abstract class SwitchedLink implements FrameReceiver {
     @Override
     public final void linkDown(Link link, String why) {
         expiry.cancel();
-        log.info("{} disconnected: {} ({} flows)", this, why, flows.size());
+        if (registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
+            log.info("{} disconnected: {} ({} flows)", this, why, flows.size());
+        }
         down(why);
         long seconds = System.nanoTime() - upNanos;
         endFlows(why, Duration.ofNanos(seconds));

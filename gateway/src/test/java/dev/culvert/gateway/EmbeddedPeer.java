@@ -29,6 +29,7 @@ class EmbeddedPeer {
     EmbeddedPeer(SwitchedLink link, ByteBufAllocator allocator) {
         this.link = link;
         this.allocator = allocator;
+        channel.freezeTime(); // else a peer that says nothing is given up where the test takes long
         channel.config().setAllocator(allocator);
         channel.pipeline().addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, LinkSettings.DEFAULT, link));
     }

@@ -16,7 +16,10 @@ import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -121,6 +124,32 @@ final class StrangerTurnsTest {
         loop.runScheduledPendingTasks();
         assertThat(served).hasSize(1);
         one.finishAndReleaseAll();
+    }
+
+    /** Whoever goes while its connection is between two loops must not keep its place: 256 of them would lock the holder out. */
+    @Test
+    void whoGoesOnItsWayToItsLoopLeavesNothing() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, false, 2)) {
+            String token = net.clientToken("laptop", Instant.now().plusSeconds(3_600), "*:10.0.0.0/8");
+            byte[] upgrade = ("GET /link HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                            + "Sec-WebSocket-Protocol: culvert.1\r\nAuthorization: Bearer " + token + "\r\n\r\n")
+                    .getBytes(StandardCharsets.ISO_8859_1);
+            for (int i = 0; i < 300; i++) {
+                try (Socket socket =
+                        new Socket("127.0.0.1", net.gateway.address().getPort())) {
+                    socket.setSoLinger(true, 0); // a reset, not an end
+                    socket.getOutputStream().write(upgrade);
+                    if (i % 3 > 0) {
+                        assertThat(socket.getInputStream().read()).isEqualTo('H'); // of the 101
+                    }
+                }
+            }
+            LinkRegistry registry = net.gateway.registry();
+            await().until(() -> registry.linksOf("client", "laptop") == 0
+                    && registry.linkCount() == 0
+                    && net.gateway.strangers().count() == 0);
+        }
     }
 
     /** Many upgrades with one token may be on their way to their loops at once. */

@@ -1,17 +1,15 @@
 package dev.culvert.gateway.audit;
 
-import dev.culvert.tunnel.limit.RateLimit;
+import dev.culvert.tunnel.limit.LineLimit;
 import java.time.Clock;
-import java.util.Iterator;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
  * How many lines each holder of a token may cause: so many at once, then some a second, and a line that says how many more
  * there were. The files hold 1.5 million lines of flows, and as many others: at these rates it takes one client four hours
- * to fill them with flows, eight days with denied ones, and one holder weeks with its links.
+ * to fill them with flows, eight days with denied ones, as long with wrong tokens from everywhere, and one holder weeks with its
+ * links.
  */
 final class AuditShares {
     /** Flows that were allowed: a scan of a host's well-known ports is told in full. */
@@ -29,10 +27,15 @@ final class AuditShares {
 
     private static final double LINKS_PER_SECOND = 1;
 
+    /** Tokens that were refused, from all networks: each has a share of its own, and there are many networks. */
+    private static final int REFUSED = 4_096;
+
+    private static final double REFUSED_PER_SECOND = 2;
+
     /** What was left out is told so often at most, for each holder. */
     private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private final Map<String, Share> shares = new ConcurrentHashMap<>();
+    private final LineLimit<Share> shares = new LineLimit<>();
     private final Clock clock;
     private long toldNanos = System.nanoTime();
     private volatile boolean hurried;
@@ -42,7 +45,7 @@ final class AuditShares {
     }
 
     /** @param what what is counted, as the line says it */
-    private record Share(String kind, String name, String what, RateLimit limit) {}
+    private record Share(String kind, String name, String what) {}
 
     /** Whether there is room for a line. From any thread. */
     boolean takes(AuditRecord record) {
@@ -52,6 +55,9 @@ final class AuditShares {
                     ? takes("client", flow.client(), "denied flows", DENIALS, DENIALS_PER_SECOND)
                     : takes("client", flow.client(), "flows", FLOWS, FLOWS_PER_SECOND);
         }
+        if (record instanceof AuditRecord.TokenRefused) {
+            return takes("network", "all", "refused tokens", REFUSED, REFUSED_PER_SECOND);
+        }
         AuditRecord.Holder holder = record instanceof AuditRecord.LinkUp up
                 ? up.holder()
                 : record instanceof AuditRecord.LinkDown down ? down.holder() : null;
@@ -59,11 +65,7 @@ final class AuditShares {
     }
 
     private boolean takes(String kind, String name, String what, int burst, double perSecond) {
-        return shares.computeIfAbsent(
-                        what + ' ' + kind + ' ' + name,
-                        key -> new Share(kind, name, what, new RateLimit(burst, perSecond)))
-                .limit
-                .takes();
+        return shares.takes(new Share(kind, name, what), burst, perSecond);
     }
 
     /** Says at the next {@link #tell} what there is to say: it is the last. */
@@ -78,15 +80,7 @@ final class AuditShares {
             return;
         }
         toldNanos = now;
-        for (Iterator<Share> all = shares.values().iterator(); all.hasNext(); ) {
-            Share share = all.next();
-            boolean idle = share.limit.isFull(now);
-            long more = share.limit.takeRefused();
-            if (more > 0) {
-                out.accept(new AuditRecord.Unreported(clock.instant(), share.kind, share.name, share.what, more));
-            } else if (idle) {
-                all.remove();
-            }
-        }
+        shares.tell((share, more) ->
+                out.accept(new AuditRecord.Unreported(clock.instant(), share.kind, share.name, share.what, more)));
     }
 }

@@ -131,7 +131,7 @@ final class AuditLogTest {
     @Test
     void whatDoesNotFitIsCountedAndSaid() {
         Stuck sink = new Stuck();
-        int sent = 5_000;
+        int sent = 4_000; // within its share
         try (AuditLog log = AuditLog.start(sink, 64, Clock.fixed(NOW, ZoneOffset.UTC))) {
             for (int i = 0; i < sent; i++) {
                 log.add(refused("x"));
@@ -257,6 +257,27 @@ final class AuditLogTest {
                                 .mapToLong(l -> ((Number) l.get("lines")).longValue())
                                 .sum())
                 .isEqualTo(10_000);
+    }
+
+    /** Each network has a share of wrong tokens, and whoever has thousands of networks had thousands of shares. */
+    @Test
+    void wrongTokensFromEverywhereAreCountedToo() throws Exception {
+        Path file = dir.resolve("audit.jsonl");
+        try (AuditLog log = AuditLog.to(file)) {
+            for (int i = 0; i < 20_000; i++) {
+                log.add(refused("wrong " + i));
+            }
+        }
+        List<Map<String, Object>> lines = lines(file);
+        assertThat(lines).hasSizeLessThan(10_000);
+        long left = lines.stream()
+                .filter(l -> "unreported".equals(l.get("event")) && "refused tokens".equals(l.get("what")))
+                .mapToLong(l -> ((Number) l.get("lines")).longValue())
+                .sum();
+        long told = lines.stream()
+                .filter(l -> "token-refused".equals(l.get("event")))
+                .count();
+        assertThat(told + left).isEqualTo(20_000);
     }
 
     private static List<Map<String, Object>> lines(Path file) throws Exception {
