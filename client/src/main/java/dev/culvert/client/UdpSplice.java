@@ -9,6 +9,7 @@ import dev.culvert.tunnel.FlowException;
 import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
+import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -35,7 +36,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
     private final UdpFlow socket;
     private final LinkView view;
     private final FlowCounts counts;
-    private final LinkedHashMap<InetSocketAddress, Remote> remotes = new LinkedHashMap<>(4, 0.75f, true);
+    private final LinkedHashMap<EndpointKey, Remote> remotes = new LinkedHashMap<>(4, 0.75f, true);
     private final ArrayList<LinkFlow> unflushed = new ArrayList<>(2);
     private @Nullable Remote last;
 
@@ -63,7 +64,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
     private void send(ChannelHandlerContext ctx, InetSocketAddress to, Object datagram) {
         Remote remote = last;
         if (remote == null || !remote.address.equals(to)) {
-            remote = remotes.get(to);
+            remote = remotes.get(EndpointKey.of(to));
         }
         if (remote == null) {
             remote = open(ctx, to);
@@ -87,7 +88,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
         if (event instanceof IcmpErrorEvent error && isPortUnreachable(error)) {
-            Remote remote = remotes.get(error.remote());
+            Remote remote = remotes.get(EndpointKey.of(error.remote()));
             if (remote != null) {
                 remote.end();
             }
@@ -121,7 +122,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
             socket.unreachable(to, Refusals.of(e));
             return null;
         }
-        remotes.put(to, remote);
+        remotes.put(EndpointKey.of(to), remote);
         return remote;
     }
 
@@ -214,7 +215,7 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
 
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
-            remotes.remove(address, this);
+            remotes.remove(EndpointKey.of(address), this);
             if (last == this) {
                 last = null;
             }

@@ -2,6 +2,7 @@ package dev.culvert.gateway;
 
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
+import java.util.Comparator;
 
 /**
  * A network that strangers come from, by which they are counted: who has one address of it may have all. What is handed
@@ -11,7 +12,12 @@ import java.nio.ByteBuffer;
  * @param length how many bits count
  * @param isIpv4 whether it is an IPv4 network
  */
-record Network(long prefix, int length, boolean isIpv4) {
+record Network(long prefix, int length, boolean isIpv4) implements Comparable<Network> {
+    /** Who has a large network chooses the bits that are hashed: those of one hash are found by this order. */
+    private static final Comparator<Network> ORDER = Comparator.comparingLong(Network::prefix)
+            .thenComparingInt(Network::length)
+            .thenComparing(Network::isIpv4);
+
     /** How many levels an address counts at, from narrow to wide. */
     static final int LEVELS = 3;
 
@@ -27,5 +33,10 @@ record Network(long prefix, int length, boolean isIpv4) {
                 : ByteBuffer.wrap(b).getLong();
         int length = (v4 ? IPV4 : IPV6)[level];
         return new Network(bits & -1L << 64 - length, length, v4);
+    }
+
+    @Override
+    public int compareTo(Network other) {
+        return ORDER.compare(this, other);
     }
 }

@@ -4,6 +4,7 @@ import io.netty.util.NetUtil;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -12,7 +13,7 @@ import java.util.List;
  * @param address its first address; the bits behind the prefix must be zero
  * @param length prefix length in bits, 0 to 32 (IPv4) or 128 (IPv6)
  */
-public record IpPrefix(InetAddress address, int length) {
+public record IpPrefix(InetAddress address, int length) implements Comparable<IpPrefix> {
     /** Checks the bounds given above; throws {@link IllegalArgumentException}. A scope id is left out. */
     public IpPrefix {
         address = withoutScope(address);
@@ -24,6 +25,13 @@ public record IpPrefix(InetAddress address, int length) {
                         + " has bits set behind its prefix; give the first address of the network");
             }
         }
+    }
+
+    /** By address and length; thousands that another has chosen may have one hash, and are then found by this order. */
+    @Override
+    public int compareTo(IpPrefix other) {
+        int byAddress = Arrays.compareUnsigned(address.getAddress(), other.address.getAddress());
+        return byAddress != 0 ? byAddress : Integer.compare(length, other.length);
     }
 
     /** The prefix of one address. */
