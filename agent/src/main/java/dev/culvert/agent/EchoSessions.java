@@ -313,7 +313,7 @@ final class EchoSessions {
                 lastUsedNanos = loop.ticker().nanoTime();
                 unreachable = false;
                 reply.skipBytes(ECHO_HEADER - 2); // the sequence number and the data remain
-                f.write(UdpMapping.sized(ctx, reply), f.voidPromise());
+                f.write(UdpMapping.sized(reply), f.voidPromise());
             }
 
             @Override

@@ -9,6 +9,7 @@ import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.PortedDatagram;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
@@ -22,7 +23,6 @@ import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -68,15 +68,19 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     /** A smaller datagram is copied into a buffer of its size: it may wait for the link, and must not pin the whole one. */
     private static final int COPY_BELOW = 32 << 10;
 
+    /** What a datagram costs beside its bytes: on the heap half of it, and what its allocation is rounded up to. */
+    private static final int DATAGRAM_OVERHEAD = 512;
+
     final UdpMappings.Key key;
     private final UdpMappings all;
     private final DatagramChannel socket;
-    private final Map<InetSocketAddress, Peer> peers = new HashMap<>(4);
-    private final Map<InetAddress, Peer> byHost = new HashMap<>(4);
+    private final Map<EndpointKey, Peer> peers = new HashMap<>(4);
+    private final Map<EndpointKey, Peer> byHost = new HashMap<>(4);
     private final ArrayList<Peer> unflushed = new ArrayList<>(2);
     private final IcmpErrorQueue.Sink errorSink = this::error;
     private @Nullable ScheduledFuture<?> sweep;
     private long lastUsedNanos;
+    private long unsent; // bytes that wait for the kernel
     private boolean closed;
     private boolean wrote;
     private boolean read;
@@ -120,15 +124,11 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
             close();
             return;
         }
-        Peer old = peers.get(remote);
+        Peer old = peers.get(EndpointKey.of(remote));
         if (old != null) {
-            old.end(Reason.CANCELLED);
+            replace(old, Reason.CANCELLED);
         } else if (peers.size() >= MAX_FLOWS) {
-            longestIdle().end(Reason.IDLE);
-        }
-        if (closed) { // the one that had to go was the last
-            flow.refuse(Reason.OVERLOADED, "the agent is closing this UDP socket");
-            return;
+            replace(longestIdle(), Reason.IDLE);
         }
         if (!all.budget.takeMemory(key.clientName(), FLOW_BYTES)) {
             flow.refuse(Reason.OVERLOADED, "too many UDP flows at the agent");
@@ -143,8 +143,12 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
             return;
         }
         peer.flow = linkFlow;
-        peers.put(remote, peer);
-        byHost.put(remote.getAddress(), peer);
+        peers.put(EndpointKey.of(remote), peer);
+        Peer before = byHost.put(host(remote), peer);
+        peer.next = before;
+        if (before != null) {
+            before.previous = peer;
+        }
         if (sweep == null) {
             sweep = all.loop.scheduleWithFixedDelay(
                     this::sweep, SWEEP.toMillis(), SWEEP.toMillis(), TimeUnit.MILLISECONDS);
@@ -174,21 +178,34 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         }
     }
 
+    /** Its channel tells of its end in a later turn, when another is in its place. */
+    private void replace(Peer old, Reason why) {
+        forget(old);
+        old.end(why);
+    }
+
     private void forget(Peer peer) {
-        if (!peers.remove(peer.remote, peer)) {
+        if (!peers.remove(EndpointKey.of(peer.remote), peer)) {
             return;
         }
-        InetAddress host = peer.remote.getAddress();
-        if (byHost.remove(host, peer)) {
-            for (Peer other : peers.values()) {
-                if (other.remote.getAddress().equals(host)) {
-                    byHost.put(host, other);
-                    break;
-                }
-            }
+        Peer next = peer.next;
+        if (next != null) {
+            next.previous = peer.previous;
         }
+        if (peer.previous != null) {
+            peer.previous.next = next;
+        } else if (next != null) {
+            byHost.put(host(peer.remote), next);
+        } else {
+            byHost.remove(host(peer.remote));
+        }
+        peer.next = null;
+        peer.previous = null;
         all.budget.giveMemory(key.clientName(), FLOW_BYTES);
-        closeIfUnused();
+    }
+
+    private static EndpointKey host(InetSocketAddress endpoint) {
+        return new EndpointKey(endpoint.getAddress(), 0);
     }
 
     private void closeIfUnused() {
@@ -215,26 +232,26 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         read = true;
         DatagramPacket packet = (DatagramPacket) msg;
         InetSocketAddress from = packet.sender();
-        Peer peer = peers.get(from);
+        Peer peer = peers.get(EndpointKey.of(from));
         boolean exact = peer != null;
         if (peer == null) {
-            peer = byHost.get(from.getAddress());
+            peer = byHost.get(host(from));
         }
         if (peer == null) {
             all.dropped++;
             packet.release();
             return;
         }
-        ByteBuf content = sized(ctx, packet.content());
+        ByteBuf content = sized(packet.content());
         peer.toClient(exact ? content : new PortedDatagram(from.getPort(), content));
     }
 
-    static ByteBuf sized(ChannelHandlerContext ctx, ByteBuf content) {
+    static ByteBuf sized(ByteBuf content) {
         int n = content.readableBytes();
         if (n >= COPY_BELOW) {
             return content;
         }
-        ByteBuf copy = ctx.alloc().directBuffer(n).writeBytes(content);
+        ByteBuf copy = content.alloc().directBuffer(n).writeBytes(content);
         content.release();
         return copy;
     }
@@ -271,10 +288,10 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     }
 
     private void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
-        Peer peer = peers.get(destination);
+        Peer peer = peers.get(EndpointKey.of(destination));
         int port = 0;
         if (peer == null) {
-            peer = byHost.get(destination.getAddress());
+            peer = byHost.get(host(destination));
             port = destination.getPort();
         }
         if (peer == null) {
@@ -297,6 +314,11 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         private final InetSocketAddress remote;
         private @Nullable LinkFlow flow;
         private long lastUsedNanos = all.loop.ticker().nanoTime();
+        /** Those of the same host; the first of them is in {@link #byHost}. */
+        private @Nullable Peer next;
+
+        private @Nullable Peer previous;
+
         private boolean queued;
         private boolean unreachable; // what was last heard of it
 
@@ -400,13 +422,13 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
                         DatagramSender.DEFAULT); // Netty loses an empty one, or another instead
                 return;
             }
-            if (!socket.isWritable()) {
+            if (!socket.isWritable() || !takeUnsent(content)) {
                 all.dropped++;
                 content.release(); // a full socket loses datagrams, as a full wire does
                 return;
             }
             wrote = true;
-            DatagramPacket packet = new DatagramPacket(content, to);
+            DatagramPacket packet = new DatagramPacket(sized(content), to);
             packet.retain(); // until it is known to be sent
             socket.write(packet).addListener(new Sent(packet));
         }
@@ -422,6 +444,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
             forget(this);
+            closeIfUnused();
         }
 
         @Override
@@ -436,34 +459,61 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
      */
     private final class Sent implements ChannelFutureListener {
         private final DatagramPacket packet;
+        private final int bytes;
         private boolean again;
 
         Sent(DatagramPacket packet) {
             this.packet = packet;
+            this.bytes = cost(packet.content());
         }
 
         @Override
         public void operationComplete(ChannelFuture future) {
             if (future.isSuccess()) {
-                packet.release();
+                end();
                 return;
             }
             boolean errors = drainErrors();
-            if (errors && !again && socket.isActive() && peers.containsKey(packet.recipient())) {
+            if (errors && !again && socket.isActive() && peers.containsKey(EndpointKey.of(packet.recipient()))) {
                 again = true;
                 packet.retain();
                 socket.writeAndFlush(packet).addListener(this);
                 return;
             }
-            packet.release();
+            end();
             failed(packet.recipient(), DialErrors.reason(future.cause()), errors);
         }
+
+        private void end() {
+            packet.release();
+            giveUnsent(bytes);
+        }
+    }
+
+    /** Whether so much more may wait for this socket, which may not have more than it leaves to all others. */
+    private boolean takeUnsent(ByteBuf content) {
+        int bytes = cost(content);
+        if (unsent + bytes > UdpMappings.MAX_UNSENT - all.unsent) {
+            return false;
+        }
+        unsent += bytes;
+        all.unsent += bytes;
+        return true;
+    }
+
+    private void giveUnsent(int bytes) {
+        unsent -= bytes;
+        all.unsent -= bytes;
+    }
+
+    private static int cost(ByteBuf content) {
+        return content.readableBytes() + DATAGRAM_OVERHEAD;
     }
 
     /** Short of memory, or a datagram too large for the interface, is this datagram's end and not the flow's. */
     private void failed(InetSocketAddress to, Reason reason, boolean forAnother) {
         all.dropped++;
-        Peer peer = peers.get(to);
+        Peer peer = peers.get(EndpointKey.of(to));
         if (peer != null && !forAnother && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
             peer.end(reason);
         }

@@ -6,6 +6,7 @@ import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
 import dev.culvert.tunnel.IncomingFlow;
 import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.DatagramChannel;
 import java.net.InetAddress;
@@ -27,7 +28,22 @@ final class UdpMappings {
      *
      * @param client with the number of its link, which is a gateway's own, so the link belongs to it
      */
-    record Key(FlowMultiplexer link, String client, String clientName, InetSocketAddress source, boolean ipv6) {}
+    record Key(FlowMultiplexer link, String client, String clientName, EndpointKey source, boolean ipv6)
+            implements Comparable<Key> {
+        /** The client chooses its sources, thousands with one hash if it likes: see {@link EndpointKey}. */
+        @Override
+        public int compareTo(Key other) {
+            int bySource = source.compareTo(other.source);
+            int byFamily = bySource != 0 ? bySource : Boolean.compare(ipv6, other.ipv6);
+            return byFamily != 0 ? byFamily : client.compareTo(other.client);
+        }
+    }
+
+    /**
+     * Bytes of datagrams that may wait for the kernel, of all sockets: a slow LAN has thousands of them wait. A turn of all links
+     * brings less.
+     */
+    static final long MAX_UNSENT = 32L << 20;
 
     final EventLoop loop;
     final SocketBudget budget;
@@ -42,6 +58,9 @@ final class UdpMappings {
 
     /** Datagrams from hosts that their receiver has no flow to, and those that a full or failing socket lost. */
     long dropped;
+
+    /** Bytes of datagrams that wait for the kernel. */
+    long unsent;
 
     UdpMappings(EventLoop loop, SocketBudget budget) {
         this.loop = loop;
@@ -64,7 +83,12 @@ final class UdpMappings {
         }
         boolean ipv6 = address.getAddress().length == 16;
         String client = flow.request().clientName();
-        Key key = new Key(flow.link(), Objects.requireNonNullElse(flow.request().client(), ""), client, source, ipv6);
+        Key key = new Key(
+                flow.link(),
+                Objects.requireNonNullElse(flow.request().client(), ""),
+                client,
+                EndpointKey.of(source),
+                ipv6);
         UdpMapping mapping = mappings.get(key);
         if (mapping == null) {
             mapping = create(key);
