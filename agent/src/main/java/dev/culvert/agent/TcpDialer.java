@@ -46,7 +46,8 @@ final class TcpDialer {
 
     /**
      * What a socket may have waiting for a slow LAN host, beside the kernel's own buffer, which is megabytes and what keeps a
-     * fast one busy. A client can have thousands of flows to hosts that do not read, so this is as little as a turn brings.
+     * fast one busy. A client can have thousands of flows to hosts that do not read, so this is as little as a turn brings, and less
+     * when there are many ({@link LinkFlow#bufferMarks}).
      */
     private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(32 << 10, 64 << 10);
 
@@ -126,6 +127,11 @@ final class TcpDialer {
         if (linkFlow == null) {
             Relay.reset(socket);
             return;
+        }
+        WriteBufferWaterMark marks = linkFlow.bufferMarks();
+        if (marks.high() < WATER_MARK.high()) {
+            socket.config().setWriteBufferWaterMark(marks);
+            socket.config().setRecvByteBufAllocator(EventLoops.smallReads(marks.high()));
         }
         linkFlow.closeReason(Reason.RESET); // when the relay ends it early, the host has reset the connection
         if (flow.probes() && socket instanceof EpollSocketChannel epoll) {

@@ -5,6 +5,7 @@ import dev.culvert.stack.FlowListener;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
 import dev.culvert.stack.UdpFlow;
+import dev.culvert.stack.tcp.TcpConfig;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.TokenGrants;
@@ -30,9 +31,11 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -61,6 +64,15 @@ final class ClientSession implements AutoCloseable {
             long refused,
             long bytesUp,
             long bytesDown) {}
+
+    /**
+     * What the stack keeps of connections, in each direction: an eighth of the memory for buffers. A quarter is for the growth of
+     * windows, and of the rest flows have what they begin with.
+     */
+    private static final long STACK_BYTES = Math.max(8 << 20, PlatformDependent.maxDirectMemory() / 8);
+
+    /** What the flows' ends may take when the client goes down: tens of thousands need half of it. */
+    private static final Duration FLOWS_END = Duration.ofSeconds(1);
 
     /** Bytes of packets that may wait for the interface: two turns of a busy link. */
     private static final int MAX_UNSENT = 4 << 20;
@@ -132,6 +144,9 @@ final class ClientSession implements AutoCloseable {
                         StackConfig.builder()
                                 .mtu(device.mtu())
                                 .router(router.ipv4(), router.ipv6())
+                                .tcp(TcpConfig.builder()
+                                        .receiveBudget(STACK_BYTES)
+                                        .sendBudget(STACK_BYTES))
                                 .build(),
                         new Flows()));
         tun.pipeline().addLast(new Gone());
@@ -190,8 +205,12 @@ final class ClientSession implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
+        loop.execute(() -> {
+            FlowMultiplexer last = view.link();
+            loop.execute(() -> closeInterface(last, loop.ticker().nanoTime() + FLOWS_END.toNanos()));
+        });
         keeper.stop("the client went down");
-        tun.close().awaitUninterruptibly(2, TimeUnit.SECONDS);
+        tun.closeFuture().awaitUninterruptibly(2, TimeUnit.SECONDS);
         if (host != null) {
             host.close();
         }
@@ -219,6 +238,15 @@ final class ClientSession implements AutoCloseable {
         if (newsLines.takes()) {
             long more = newsLines.takeRefused();
             voice.say(more == 0 ? line : line + " (" + more + " lines before this were left out)");
+        }
+    }
+
+    /** Flows end with their link, some in each turn of the loop, and their applications are told: a reset is a packet. */
+    private void closeInterface(@Nullable FlowMultiplexer last, long latestNanos) {
+        if (last != null && last.flowCount() > 0 && loop.ticker().nanoTime() - latestNanos < 0) {
+            loop.schedule(() -> closeInterface(last, latestNanos), 1, TimeUnit.MILLISECONDS);
+        } else {
+            tun.close();
         }
     }
 

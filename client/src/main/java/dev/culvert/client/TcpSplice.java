@@ -85,6 +85,7 @@ final class TcpSplice {
             joined = true;
             counts.tcp++;
             ctx.channel().closeFuture().addListener(f -> counts.tcp--);
+            ctx.channel().config().setWriteBufferWaterMark(flow.bufferMarks());
             Relay.join(ctx.channel(), flow, (up, down, cause) -> {});
         }
 

@@ -23,6 +23,9 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 public final class EventLoops {
     private static final int READS_PER_TURN = 4;
 
+    /** A segment of Ethernet: to read less costs more than it keeps. */
+    private static final int LEAST_READ = 2_048;
+
     private static final boolean EPOLL = Epoll.isAvailable();
 
     private EventLoops() {}
@@ -56,6 +59,12 @@ public final class EventLoops {
      */
     public static RecvByteBufAllocator bulkReads() {
         return new AdaptiveRecvByteBufAllocator().maxMessagesPerRead(READS_PER_TURN);
+    }
+
+    /** The same for a flow whose buffers are to be small ({@link LinkFlow#bufferMarks}): no more than fills them at once. */
+    public static RecvByteBufAllocator smallReads(int most) {
+        return new AdaptiveRecvByteBufAllocator(LEAST_READ, LEAST_READ, Math.max(LEAST_READ, most))
+                .maxMessagesPerRead(READS_PER_TURN);
     }
 
     /**

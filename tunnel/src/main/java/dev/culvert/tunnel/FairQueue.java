@@ -1,5 +1,8 @@
 package dev.culvert.tunnel;
 
+import io.netty.util.concurrent.EventExecutor;
+import java.util.ArrayDeque;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +28,13 @@ final class FairQueue {
     /** Frames, and flows, that are dropped in one turn of the loop, which has others to serve: below a millisecond. */
     static final int DROP_STEP = 2_048;
 
+    private final EventExecutor loop;
     private final Runnable added;
+
+    /** Closed, and too long to be dropped in the turn in which they were. */
+    private final ArrayDeque<Outlet> dropping = new ArrayDeque<>(0);
+
+    private boolean dropScheduled;
 
     private @Nullable Outlet newHead;
     private @Nullable Outlet newTail;
@@ -34,12 +43,20 @@ final class FairQueue {
     private @Nullable Outlet owingHead;
     private @Nullable Outlet owingTail;
 
+    /**
+     * What all datagram flows of a link may have waiting, their overhead included: 32 that have all that one may have. Streams
+     * do not count: what they have waiting is credit's to bound, and must not stop a ping.
+     */
+    static final long MAX_DATAGRAM_BYTES = 32L << 20;
+
+    private long datagramBytes;
     private long queuedBytes;
     private long queuedFrames;
     private boolean closed;
 
     /** @param added runs whenever a frame has been added */
-    FairQueue(Runnable added) {
+    FairQueue(EventExecutor loop, Runnable added) {
+        this.loop = loop;
         this.added = added;
     }
 
@@ -68,6 +85,19 @@ final class FairQueue {
             appendNew(o);
         }
         added.run();
+    }
+
+    void addedDatagram(int bytes) {
+        datagramBytes += bytes + FRAME_OVERHEAD;
+    }
+
+    void removedDatagram(int bytes) {
+        datagramBytes -= bytes + FRAME_OVERHEAD;
+    }
+
+    /** What datagrams may still be added; no flow is to have more than is left for the others ({@link CreditBudget}). */
+    long datagramBytesLeft() {
+        return MAX_DATAGRAM_BYTES - datagramBytes;
     }
 
     /** A frame that waits already, in line, has got longer. */
@@ -162,8 +192,8 @@ final class FairQueue {
         o.owing = false;
     }
 
-    /** {@code o} is closed and empty. Nobody may come by for long: it is not kept in line. */
-    void forget(Outlet o) {
+    /** {@code o} is closed. Nobody may come by for long: it is not kept in line; what it has waiting is dropped. */
+    void closed(Outlet o) {
         if (o.isNew) {
             removeNew(o);
         }
@@ -173,6 +203,11 @@ final class FairQueue {
         if (o.owing) {
             removeOwing(o);
         }
+        o.drop(step());
+        if (!o.isEmpty()) {
+            dropping.add(o);
+            dropLater();
+        }
     }
 
     /** Takes no more; what waits stays. */
@@ -181,27 +216,47 @@ final class FairQueue {
     }
 
     /**
-     * Takes no more, and drops what waits, a step at a time: half a million datagrams of one peer may wait.
-     *
-     * @return whether all is dropped; else it is to be called again, in another turn of the loop
+     * Takes no more, and drops what waits, a step now and one in each turn of the loop, or all at once when that is ending: half a
+     * million datagrams of one peer may wait.
      */
-    boolean close() {
+    void close() {
         refuse();
-        long dropped = 0;
-        for (Outlet o = head(); o != null; o = head()) {
+        drop();
+    }
+
+    private int step() {
+        return loop.isShuttingDown() ? Integer.MAX_VALUE : DROP_STEP;
+    }
+
+    private void dropLater() {
+        if (!dropScheduled) {
+            dropScheduled = true;
+            // Scheduled, not executed: what is executed has its turn before sockets have theirs.
+            loop.schedule(this::drop, 0, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void drop() {
+        dropScheduled = false;
+        long left = step();
+        Outlet o;
+        while (left > 0 && (o = dropping.peek()) != null) {
+            left -= o.drop((int) left);
+            if (o.isEmpty()) {
+                dropping.remove();
+            }
+        }
+        while (closed && left > 0 && (o = head()) != null) {
             long before = queuedFrames;
             o.close();
-            dropped += 1 + before - queuedFrames;
-            if (dropped >= DROP_STEP) {
-                return false;
-            }
+            left -= 1 + before - queuedFrames;
         }
-        while (nextOwing() != null) {
-            if (++dropped >= DROP_STEP) {
-                return false;
-            }
+        while (closed && left > 0 && nextOwing() != null) {
+            left--;
         }
-        return true;
+        if (!dropping.isEmpty() || closed && (hasFlows() || owesCredit())) {
+            dropLater();
+        }
     }
 
     private @Nullable Outlet head() {

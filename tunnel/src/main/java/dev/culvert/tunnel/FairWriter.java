@@ -66,7 +66,7 @@ public final class FairWriter {
 
     private final ArrayDeque<Runnable> late = new ArrayDeque<>(2);
 
-    private final FairQueue queue = new FairQueue(this::schedule);
+    private final FairQueue queue;
     private @Nullable Pacer pacer;
     private boolean pumpScheduled;
     private boolean pumping;
@@ -104,6 +104,7 @@ public final class FairWriter {
             KernelQueue kernel,
             SocketDepth depth) {
         this.ctx = ctx;
+        this.queue = new FairQueue(ctx.executor(), this::schedule);
         this.channel = ctx.channel();
         this.masked = masked;
         this.zeroKey = zeroKey;
@@ -313,15 +314,9 @@ public final class FairWriter {
         }
     }
 
-    /** Drops everything that waits; of flows so much in each turn of the loop, and all at once when that is ending. */
+    /** Drops everything that waits. */
     void close() {
-        while (!queue.close()) {
-            if (!ctx.executor().isShuttingDown()) {
-                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
-                ctx.executor().schedule(this::close, 0, TimeUnit.NANOSECONDS);
-                break;
-            }
-        }
+        queue.close();
         late.clear();
         for (ByteBuf b = nextControl(); b != null; b = nextControl()) {
             b.release();

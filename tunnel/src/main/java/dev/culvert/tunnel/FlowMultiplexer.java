@@ -21,11 +21,15 @@ public final class FlowMultiplexer implements FrameReceiver {
     /** Most flows on one link: a full port scan of a host, and as many more. */
     public static final int MAX_FLOWS = 131_072;
 
+    /** No flows are opened while more waits for a link: what streams may have waiting in common, and datagrams as much. */
+    private static final long MAX_HELD = 4 * FairQueue.MAX_DATAGRAM_BYTES;
+
     /** How long flows of a link that is down are ended in one turn of the loop. */
     private static final long END_SLICE_NANOS = 1_000_000;
 
     private final FlowListener listener;
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+    private final FlowMemory flowMemory;
     private final IdTable<Object> flows = new IdTable<>(); // LinkFlow or IncomingFlow
     private final ArrayList<LinkFlow> touched = new ArrayList<>();
     private @Nullable Link link;
@@ -36,7 +40,12 @@ public final class FlowMultiplexer implements FrameReceiver {
     private long droppedDatagrams;
 
     public FlowMultiplexer(FlowListener listener) {
+        this(listener, FlowMemory.PROCESS);
+    }
+
+    FlowMultiplexer(FlowListener listener, FlowMemory flowMemory) {
         this.listener = listener;
+        this.flowMemory = flowMemory;
     }
 
     /** @throws IllegalStateException before the link is up */
@@ -78,6 +87,10 @@ public final class FlowMultiplexer implements FrameReceiver {
 
     CreditBudget budget() {
         return budget;
+    }
+
+    FlowMemory flowMemory() {
+        return flowMemory;
     }
 
     /**
@@ -132,7 +145,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
         ByteBuf b = link().channel().alloc().directBuffer(128);
-        request.over(ReceiveWindow.INITIAL, link().minRttMicros()).encode(b);
+        request.over(flow.firstCredit(), link().minRttMicros()).encode(b);
         // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
         link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, id, b);
         link().eventLoop().register(flow);
@@ -140,7 +153,12 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     public boolean canOpen() {
-        return isUp() && flows.size() < MAX_FLOWS && link().writer().takesControl();
+        return isUp() && flows.size() < MAX_FLOWS && link().writer().takesControl() && !isCrowded();
+    }
+
+    /** The other side reads too little: also what flows have left behind that are over may wait, and is bounded by this. */
+    private boolean isCrowded() {
+        return link().writer().heldBytes() > MAX_HELD;
     }
 
     private int freeId() {
@@ -158,8 +176,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         flow.pipeline().addLast(handler);
         // OPENED goes first: whatever the handler writes when it becomes active comes after it.
         ByteBuf b = link().channel().alloc().directBuffer(8);
-        b.writeInt(request.destination().isStream() ? ReceiveWindow.INITIAL : 0)
-                .writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
+        b.writeInt(flow.firstCredit()).writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
         link().writer().control(Frame.OPENED, probes ? Frame.FLAG_PROBES : 0, id, b);
         link().eventLoop().register(flow);
         return flow;
@@ -229,6 +246,10 @@ public final class FlowMultiplexer implements FrameReceiver {
         IncomingFlow flow = new IncomingFlow(this, flowId, flags, OpenRequest.decode(payload));
         if (flows.size() >= MAX_FLOWS) {
             flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
+            return;
+        }
+        if (isCrowded()) {
+            flow.refuse(Reason.OVERLOADED, "too much waits for this link");
             return;
         }
         flows.put(flowId, flow);

@@ -10,14 +10,13 @@ import io.netty.channel.ChannelMetadata;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.SocketAddress;
-import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,8 +58,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private final @Nullable ReceiveWindow window;
     private long otherRttMicros;
 
-    private @Nullable ArrayDeque<Object> inbound;
-    private @Nullable ByteBuf gathering; // the last of inbound, when small frames are being gathered in it
+    private @Nullable Unread inbound;
     private boolean readPending;
     private boolean delivered; // since the last channelReadComplete
     private boolean finReceived;
@@ -81,7 +79,12 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.config = new LinkFlowConfig(this);
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
-        this.window = request.destination().isStream() ? new ReceiveWindow(mux.budget()) : null;
+        this.window = request.destination().isStream()
+                ? new ReceiveWindow(mux.budget(), mux.flowMemory().take(request.clientName()))
+                : null;
+        if (window != null && window.first() < FlowMemory.MOST) {
+            config.setWriteBufferWaterMark(bufferMarks());
+        }
         if (incoming) {
             state = State.OPEN;
             sendCredit = request.credit();
@@ -110,15 +113,20 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return sendCredit;
     }
 
+    /** What the peer is granted at first; 0 for a datagram flow. */
+    int firstCredit() {
+        return window == null ? 0 : window.first();
+    }
+
+    /** Between which marks a buffer of this stream should be kept, here and where it goes on: the flow's {@link FlowMemory}. */
+    public WriteBufferWaterMark bufferMarks() {
+        int most = window == null ? FlowMemory.MOST : window.first();
+        return new WriteBufferWaterMark(most / 2, most);
+    }
+
     /** Payload bytes that have come and that nobody has read. */
     long unreadBytes() {
-        long sum = 0;
-        if (inbound != null) {
-            for (Object message : inbound) {
-                sum += message instanceof ByteBuf b ? b.readableBytes() : 0;
-            }
-        }
-        return sum;
+        return inbound == null ? 0 : inbound.bytes();
     }
 
     /** The reason that {@code close()} gives in its RESET; {@link Reason#CANCELLED} unless set. */
@@ -228,7 +236,13 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             consumed(n);
             return;
         }
-        receive(payload);
+        ByteBuf data =
+                w.first() < FlowMemory.MOST ? FlowMemory.sized(payload, FlowMemory.PINNED_FRACTION_OF_MANY) : payload;
+        if (isRead()) {
+            deliver(data);
+        } else {
+            unread().add(data, w.unread() > FlowMemory.MOST);
+        }
     }
 
     /** Takes {@code payload}, except when it throws. */
@@ -244,38 +258,28 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             mux.datagramDropped();
             return;
         }
-        receive(message);
+        if (isRead()) {
+            deliver(message);
+        } else {
+            unread().addDatagram(message);
+        }
     }
 
     /** Most datagrams that wait for a flow's reader; datagram flows are read at once unless autoRead was turned off. */
     private static final int MAX_DATAGRAMS_UNREAD = 256;
 
-    private void receive(Object message) {
-        if (readPending && (inbound == null || inbound.isEmpty())) {
-            deliver(message);
-        } else {
-            if (inbound == null) {
-                inbound = new ArrayDeque<>(4);
-            }
-            queue(inbound, message);
-        }
+    /** From so much on that waits for the link, 256 flows' worth, a flow adds only what its memory allows. */
+    private static final int CROWDED = 16 << 20;
+
+    private boolean isRead() {
+        return readPending && (inbound == null || inbound.isEmpty());
     }
 
-    /** Bytes that wait are credit's to bound, so small frames are gathered: each alone would hold its whole record. */
-    private void queue(ArrayDeque<Object> queue, Object message) {
-        if (window == null || !(message instanceof ByteBuf b) || b.readableBytes() >= Outlet.SMALL) {
-            queue.add(message);
-            gathering = null;
-            return;
+    private Unread unread() {
+        if (inbound == null) {
+            inbound = new Unread();
         }
-        ByteBuf tail = gathering;
-        if (tail != null && !queue.isEmpty() && tail.writableBytes() >= b.readableBytes()) {
-            tail.writeBytes(b);
-            b.release();
-        } else {
-            gathering = Outlet.gather(b, b.readableBytes());
-            queue.add(gathering);
-        }
+        return inbound;
     }
 
     private void deliver(Object message) {
@@ -321,12 +325,10 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     private void drainInbound() {
-        ArrayDeque<Object> q = inbound;
-        while (readPending && q != null && !q.isEmpty()) {
-            if (q.size() == 1) {
-                gathering = null;
-            }
-            deliver(q.poll());
+        Unread q = inbound;
+        Object message;
+        while (readPending && q != null && (message = q.poll()) != null) {
+            deliver(message);
         }
         if (q != null && q.isEmpty()) {
             inbound = null;
@@ -389,7 +391,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
                 in.remove();
                 continue;
             }
-            long room = Math.min(sendCredit, 2L * Outlet.LOW_WATER - outlet.queuedBytes());
+            long room = Math.min(sendCredit, mostInOutlet() - outlet.queuedBytes());
             if (room <= 0) {
                 return; // CREDIT or the outlet brings us back
             }
@@ -403,6 +405,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
                 in.progress(n);
             }
         }
+    }
+
+    /** Four frames, so that the writer never starves; of which there is no danger when much waits for the link. */
+    private long mostInOutlet() {
+        return mux.link().writer().queuedBytes() < CROWDED ? 2L * Outlet.LOW_WATER : firstCredit();
     }
 
     private int blockedFlag(boolean more) {
@@ -453,17 +460,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             }
         } // else what waits in the outlet, up to the FIN, still goes out
         opened.tryFailure(new FlowException(Reason.CANCELLED, "closed before it was opened"));
-        ArrayDeque<Object> q = inbound;
+        Unread q = inbound;
         inbound = null;
-        gathering = null;
+        readPending = false; // drainInbound() may be in the middle of it
         if (q != null) {
-            // Emptied, not just released: drainInbound() may be in the middle of it.
-            for (Object message = q.poll(); message != null; message = q.poll()) {
-                ReferenceCountUtil.release(message);
-            }
+            q.drop(mux.link().eventLoop());
         }
         if (window != null) {
             window.close();
+            mux.flowMemory().give(request.clientName(), window.first());
         }
     }
 

@@ -32,7 +32,7 @@ public final class Outlet {
     /** DATA smaller than this is gathered while it waits: a frame of one byte would hold its whole record, and a slot. */
     static final int SMALL = 1_024;
 
-    /** What such bytes are gathered into. */
+    /** What such bytes are gathered into, at most; it begins with {@link #SMALL}, for a flow may never get more. */
     private static final int MERGE_BUFFER = 8_192;
 
     final int flowId;
@@ -127,6 +127,9 @@ public final class Outlet {
         meta[slot] = type | flags << 8 | marks;
         count++;
         queuedBytes += n;
+        if (type == Frame.DATAGRAM) {
+            queue.addedDatagram(n);
+        }
         queue.added(this, n);
     }
 
@@ -134,7 +137,7 @@ public final class Outlet {
     private boolean merge(int flags, ByteBuf payload, int n) {
         int last = (head + count - 1) & (payloads.length - 1);
         ByteBuf tail = payloads[last];
-        if ((meta[last] & MERGED) == 0 || tail == null || tail.writableBytes() < n) {
+        if ((meta[last] & MERGED) == 0 || tail == null || tail.maxWritableBytes() < n) {
             return false;
         }
         tail.writeBytes(payload);
@@ -146,14 +149,16 @@ public final class Outlet {
 
     /** Begins a buffer that small frames are gathered into. Takes {@code payload}. */
     static ByteBuf gather(ByteBuf payload, int n) {
-        ByteBuf gathered =
-                payload.alloc().directBuffer(MERGE_BUFFER, MERGE_BUFFER).writeBytes(payload, n);
+        ByteBuf gathered = payload.alloc()
+                .directBuffer(Math.max(SMALL, n), Math.max(MERGE_BUFFER, n))
+                .writeBytes(payload, n);
         payload.release();
         return gathered;
     }
 
     /**
-     * Queues a datagram, or drops it when the flow's backlog is full.
+     * Queues a datagram, or drops it when the flow has too much waiting: more than is its own, or than is left for the link's
+     * other flows.
      *
      * @return false when it was dropped (and released)
      */
@@ -161,7 +166,7 @@ public final class Outlet {
         if (closed
                 || queue.isClosed()
                 || count >= MAX_DATAGRAMS
-                || queuedBytes + payload.readableBytes() > MAX_DATAGRAM_BACKLOG) {
+                || queuedBytes + payload.readableBytes() > Math.min(MAX_DATAGRAM_BACKLOG, queue.datagramBytesLeft())) {
             payload.release();
             return false;
         }
@@ -208,17 +213,21 @@ public final class Outlet {
         return flags;
     }
 
-    /** Drops what waits and refuses more. */
+    /** Refuses more and drops what waits, if that is much some of it in later turns of the loop. */
     public void close() {
-        closed = true;
-        clear();
-        queue.forget(this);
+        if (!closed) {
+            closed = true;
+            queue.closed(this);
+        }
     }
 
-    private void clear() {
-        while (count > 0) {
+    /** Drops up to {@code most} frames; returns how many. */
+    int drop(int most) {
+        int dropped = 0;
+        for (; dropped < most && count > 0; dropped++) {
             ReferenceCountUtil.release(take());
         }
+        return dropped;
     }
 
     private void grow() {
@@ -268,6 +277,9 @@ public final class Outlet {
     /** Removes the first frame's payload; the caller owns it. */
     ByteBuf take() {
         ByteBuf b = peekHead();
+        if (headType() == Frame.DATAGRAM) {
+            queue.removedDatagram(b.readableBytes());
+        }
         payloads[head] = null;
         head = (head + 1) & (payloads.length - 1);
         count--;

@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
  * granted anew while more than the smaller window is out. Event loop only.
  */
 final class ReceiveWindow {
-    /** Every flow's first credit: a web page's worth. 50,000 flows × 64 KiB is the most that a peer can make us owe. */
-    static final int INITIAL = 64 << 10;
+    /** A flow's first credit while there are few flows; see {@link FlowMemory}. */
+    static final int INITIAL = FlowMemory.MOST;
 
     /** A flow that is blocked by credit gets this much without proof of its bandwidth: 10 ms of 800 Mbit/s. */
     static final int EAGER = 1 << 20;
@@ -44,24 +44,36 @@ final class ReceiveWindow {
     static final long EPOCH_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final CreditBudget budget;
-    private long window = INITIAL;
-    private long owed = INITIAL; // granted, and not yet taken by the application: under way, or unread
-    private long outstanding = INITIAL; // granted, and not yet received
-    private long charged; // to the budget: what window or owed exceed INITIAL by
+    private final int first;
+    private long window;
+    private long owed; // granted, and not yet taken by the application: under way, or unread
+    private long outstanding; // granted, and not yet received
+    private long charged; // to the budget: what window or owed exceed the first credit by
     private boolean blocked;
     private boolean ended;
 
     private boolean inRound;
     private long roundStartNanos;
     private long takenInRound;
-    private long windowBefore = INITIAL; // at the end of the last round but one
+    private long windowBefore; // at the end of the last round but one
 
     private long epochStartNanos;
     private double mostPerRoundTrip; // bytes taken, in this epoch
     private double mostInEpochBefore;
 
-    ReceiveWindow(CreditBudget budget) {
+    /** @param first what the peer is granted at first, which is nobody else's business */
+    ReceiveWindow(CreditBudget budget, int first) {
         this.budget = budget;
+        this.first = first;
+        this.window = first;
+        this.owed = first;
+        this.outstanding = first;
+        this.windowBefore = first;
+    }
+
+    /** What the peer is granted in OPEN or OPENED. */
+    int first() {
+        return first;
     }
 
     long window() {
@@ -71,6 +83,11 @@ final class ReceiveWindow {
     /** What the peer was granted and the application has not taken: the most that we may have to hold for the flow. */
     long owed() {
         return owed;
+    }
+
+    /** Received, and not taken. */
+    long unread() {
+        return owed - outstanding;
     }
 
     /** Granted, and not yet received. */
@@ -94,7 +111,7 @@ final class ReceiveWindow {
     void ended() {
         owed -= outstanding;
         outstanding = 0;
-        window = INITIAL;
+        window = first;
         ended = true;
         settle();
     }
@@ -172,22 +189,22 @@ final class ReceiveWindow {
 
     private void growTo(long wanted) {
         long target = Math.min(wanted, limit());
-        long more = Math.max(target, owed) - INITIAL - charged;
+        long more = Math.max(target, owed) - first - charged;
         if (target > window) {
             if (more > 0) {
                 charged += budget.take(more);
             }
-            window = Math.max(window, Math.min(target, INITIAL + charged));
+            window = Math.max(window, Math.min(target, first + charged));
         }
     }
 
     /** As much as is left for others, so that what is shared out evenly is what all have and are left. */
     private long limit() {
-        return Math.min(MAX, INITIAL + (budget.left() + charged) / 2);
+        return Math.min(MAX, first + (budget.left() + charged) / 2);
     }
 
     private void settle() {
-        long due = Math.max(INITIAL, Math.max(window, owed)) - INITIAL;
+        long due = Math.max(first, Math.max(window, owed)) - first;
         if (due < charged) {
             budget.giveBack(charged - due);
             charged = due;
@@ -197,6 +214,6 @@ final class ReceiveWindow {
     void close() {
         budget.giveBack(charged);
         charged = 0;
-        window = INITIAL;
+        window = first;
     }
 }

@@ -29,13 +29,6 @@ public final class Relay {
         void relayEnded(long bytesAtoB, long bytesBtoA, @Nullable Throwable cause);
     }
 
-    /**
-     * Data that is less than this part of the buffer it lies in is copied: so much more than is counted may be held. A full
-     * DATA frame is never copied: four records of 16 KiB are deciphered into one buffer, and each is a bit less than a quarter
-     * of it.
-     */
-    private static final int PINNED_FRACTION = 8;
-
     private final Side a;
     private final Side b;
     private final Listener listener;
@@ -131,21 +124,7 @@ public final class Relay {
             }
             ByteBuf data = (ByteBuf) msg;
             bytesIn += data.readableBytes();
-            p.channel.write(pinsMore(data) ? copy(data) : data, p.channel.voidPromise());
-        }
-
-        /** A byte of a link's record would hold all 16 KiB of it for as long as the other side does not take that byte. */
-        private static boolean pinsMore(ByteBuf data) {
-            ByteBuf whole = data.unwrap();
-            return whole != null && data.readableBytes() < whole.capacity() / PINNED_FRACTION;
-        }
-
-        private static ByteBuf copy(ByteBuf data) {
-            try {
-                return data.alloc().directBuffer(data.readableBytes()).writeBytes(data);
-            } finally {
-                data.release();
-            }
+            p.channel.write(FlowMemory.sized(data, FlowMemory.PINNED_FRACTION), p.channel.voidPromise());
         }
 
         @Override

@@ -25,7 +25,7 @@ public final class Shaper {
     }
 
     private final EventExecutor executor;
-    private final FairQueue queue = new FairQueue(this::schedule);
+    private final FairQueue queue;
     private final Runnable pump = this::pump;
     private @Nullable Pacer pacer;
     private boolean scheduled;
@@ -33,6 +33,7 @@ public final class Shaper {
     /** One without a bandwidth, which passes everything on. */
     public Shaper(EventExecutor executor) {
         this.executor = executor;
+        this.queue = new FairQueue(executor, this::schedule);
     }
 
     /** A new flow's queue. */
@@ -115,7 +116,8 @@ public final class Shaper {
                 return false;
             }
         }
-        return queue.close();
+        queue.close();
+        return true;
     }
 
     /** {@link #outlet} gives every outlet of this queue one. */

@@ -46,7 +46,8 @@ public class LinkBenchmark {
     private ByteBuf message;
     private ByteBuf data;
     private boolean forward;
-    private final ReceiveWindow window = new ReceiveWindow(new CreditBudget(CreditBudget.DEFAULT, null));
+    private final ReceiveWindow window =
+            new ReceiveWindow(new CreditBudget(CreditBudget.DEFAULT, null), ReceiveWindow.INITIAL);
     private long now;
 
     /** The socket of the benchmark: takes everything. */

@@ -36,15 +36,20 @@ final class LinkPair implements AutoCloseable {
     }
 
     LinkPair(boolean secure, LinkSettings settings, long seed) {
+        this(secure, settings, seed, FlowMemory.PROCESS);
+    }
+
+    /** @param memory of the server's end */
+    LinkPair(boolean secure, LinkSettings settings, long seed, FlowMemory memory) {
         cuts = new Random(seed);
-        client = new End(Link.Role.WEBSOCKET_CLIENT, secure, settings, ticker);
-        server = new End(Link.Role.WEBSOCKET_SERVER, secure, settings, ticker);
+        client = new End(Link.Role.WEBSOCKET_CLIENT, secure, settings, ticker, FlowMemory.PROCESS);
+        server = new End(Link.Role.WEBSOCKET_SERVER, secure, settings, ticker, memory);
         pump();
     }
 
     /** A link's channel, its multiplexer, and what the listener was told. */
     static final class End implements FlowListener {
-        final FlowMultiplexer mux = new FlowMultiplexer(this);
+        final FlowMultiplexer mux;
         final Link link;
         final EmbeddedChannel channel;
         final Gate gate = new Gate();
@@ -54,7 +59,8 @@ final class LinkPair implements AutoCloseable {
         final List<String> downs = new ArrayList<>();
         int ups;
 
-        End(Link.Role role, boolean secure, LinkSettings settings, MockTicker ticker) {
+        End(Link.Role role, boolean secure, LinkSettings settings, MockTicker ticker, FlowMemory memory) {
+            mux = new FlowMultiplexer(this, memory);
             link = new Link(role, secure, settings, mux);
             channel = EmbeddedChannel.builder()
                     .ticker(ticker)

@@ -23,7 +23,7 @@ class ReceiveWindowTest {
 
     @Test
     void creditReturnsAQuarterAtATime() {
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         assertThat(w.received(16_383, false)).isTrue();
         assertThat(w.consumed(16_383, true, 1, 0)).isZero();
         assertThat(w.received(1, false)).isTrue();
@@ -33,14 +33,14 @@ class ReceiveWindowTest {
 
     @Test
     void moreThanWasGrantedIsRefused() {
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         assertThat(w.received(ReceiveWindow.INITIAL, false)).isTrue();
         assertThat(w.received(1, false)).isFalse();
     }
 
     @Test
     void aBlockedFlowGrowsToTheEagerSizeWithoutProof() {
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         long now = 1;
         for (int i = 0; i < 10; i++) {
             long n = w.window();
@@ -55,7 +55,7 @@ class ReceiveWindowTest {
 
     @Test
     void aFastFlowOverALongPathGrowsToTwiceItsBandwidthDelayProduct() {
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         long now = 1;
         long rtt = 40 * MS; // and a link of 100 MB/s: 4 MB in flight
         for (int i = 0; i < 400; i++) {
@@ -68,8 +68,8 @@ class ReceiveWindowTest {
 
     @Test
     void neitherAnUnblockedNorASlowReaderGrows() {
-        ReceiveWindow unblocked = new ReceiveWindow(budget);
-        ReceiveWindow slow = new ReceiveWindow(budget);
+        ReceiveWindow unblocked = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow slow = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         for (int i = 0; i < 50; i++) {
             unblocked.received(ReceiveWindow.INITIAL, false);
             unblocked.consumed(ReceiveWindow.INITIAL, true, i * MS, 100 * MS);
@@ -101,7 +101,7 @@ class ReceiveWindowTest {
 
     @Test
     void theMostIsReachedInSevenRoundTrips() {
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         roundTrips(7, new long[] {1}, 100 * MS, w);
         assertThat(w.window()).isEqualTo(ReceiveWindow.MAX);
     }
@@ -109,13 +109,13 @@ class ReceiveWindowTest {
     @Test
     void oneFlowGrowsToHalfOfTheBudgetAndTenShareItEvenly() {
         long[] now = {1};
-        ReceiveWindow first = new ReceiveWindow(budget);
+        ReceiveWindow first = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         roundTrips(20, now, 100 * MS, first);
         assertThat(first.window()).isBetween(ReceiveWindow.MAX - 1L, (long) ReceiveWindow.MAX);
 
         List<ReceiveWindow> all = new ArrayList<>(List.of(first));
         for (int i = 0; i < 9; i++) {
-            all.add(new ReceiveWindow(budget));
+            all.add(new ReceiveWindow(budget, ReceiveWindow.INITIAL));
         }
         for (int i = 0; i < 100; i++) {
             roundTrips(1, now, 100 * MS, all.toArray(ReceiveWindow[]::new));
@@ -133,11 +133,15 @@ class ReceiveWindowTest {
     @Test
     void whatIsCutDownStaysAccountedForUntilItHasBeenTaken() {
         long[] now = {1};
-        ReceiveWindow slow = new ReceiveWindow(budget);
+        ReceiveWindow slow = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         roundTrips(20, now, 100 * MS, slow);
         slow.received((int) slow.outstanding(), true); // and its application takes none of it
         long held = slow.owed();
-        ReceiveWindow[] others = {new ReceiveWindow(budget), new ReceiveWindow(budget), new ReceiveWindow(budget)};
+        ReceiveWindow[] others = {
+            new ReceiveWindow(budget, ReceiveWindow.INITIAL),
+            new ReceiveWindow(budget, ReceiveWindow.INITIAL),
+            new ReceiveWindow(budget, ReceiveWindow.INITIAL)
+        };
         for (int i = 0; i < 50; i++) {
             roundTrips(1, now, 100 * MS, others);
         }
@@ -178,7 +182,7 @@ class ReceiveWindowTest {
     @Test
     void aWindowThatIsNotNeededAnyMoreIsHalvedEachTenSeconds() {
         long[] now = {1};
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         roundTrips(20, now, 100 * MS, w);
         long before = w.window();
         // From now on the application takes 1 MB a round trip.
@@ -202,7 +206,7 @@ class ReceiveWindowTest {
     @Test
     void afterTheEndOnlyWhatIsUnreadIsOwed() {
         long[] now = {1};
-        ReceiveWindow w = new ReceiveWindow(budget);
+        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
         roundTrips(20, now, 100 * MS, w);
         w.received(5_000_000, false);
         w.ended();
@@ -219,8 +223,8 @@ class ReceiveWindowTest {
         Random random = new Random(seed);
         for (int run = 0; run < 50; run++) {
             CreditBudget few = new CreditBudget(random.nextInt(8 << 20), null);
-            ReceiveWindow other = new ReceiveWindow(few);
-            ReceiveWindow w = new ReceiveWindow(few);
+            ReceiveWindow other = new ReceiveWindow(few, ReceiveWindow.INITIAL);
+            ReceiveWindow w = new ReceiveWindow(few, ReceiveWindow.INITIAL);
             long credit = ReceiveWindow.INITIAL;
             long held = 0;
             long[] now = {1};
