@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param <F> the kind
  */
 final class PacketFlows<F extends PacketFlow> {
+    /** Flows that are closed in one sweep, with what each means to its listener; thousands may have begun at once. */
+    private static final int EXPIRE_STEP = 256;
+
     private final FlowPort port;
     private final KeyTable<F> table;
     private final int maxFlows;
@@ -114,7 +117,7 @@ final class PacketFlows<F extends PacketFlow> {
         port.counters().increment(IpCounter.DROPPED_QUEUE_FULL);
     }
 
-    /** Closes what is idle and asks for the next sweep. */
+    /** Closes what is idle, so much of it, and asks for the next sweep. */
     void expire(long nowNanos) {
         expire(brief, nowNanos);
         expire(ordinary, nowNanos);
@@ -126,7 +129,7 @@ final class PacketFlows<F extends PacketFlow> {
 
     private void expire(ExpiryList<PacketFlow> list, long nowNanos) {
         ExpiryList.Node<PacketFlow> node;
-        while ((node = list.expired(nowNanos)) != null) {
+        for (int i = 0; i < EXPIRE_STEP && (node = list.expired(nowNanos)) != null; i++) {
             port.counters().increment(closedIdle);
             close(node.owner());
         }
