@@ -72,7 +72,8 @@ final class HostChangesIT {
         held.awaitOutput("CONNECTED", HALF_A_MINUTE);
         assertThat(client.terminate()).isEqualTo(143);
         assertThat(lab.network(lab.client)).isEqualTo(before);
-        held.awaitOutput("ECONNRESET", HALF_A_MINUTE); // not left to find out by itself, which takes a kernel 15 minutes
+        held.awaitOutput(
+                "ECONNRESET", HALF_A_MINUTE); // not left to find out by itself, which takes a kernel 15 minutes
         held.close();
     }
 
