@@ -21,7 +21,7 @@ final class PolicyFile {
     static final String NAME = "policy.yaml";
 
     /** As large as the parser reads at most, were every character four bytes long; so this bounds what is read at all. */
-    private static final long MAX_BYTES = 64L << 20;
+    private static final long MAX_BYTES = 16L << 20;
 
     private PolicyFile() {}
 
@@ -72,6 +72,10 @@ final class PolicyFile {
      * @throws IOException when it cannot be read, likewise
      */
     static Policy load(Path path, SensitiveAddresses sensitive) throws IOException {
+        if (Files.exists(path) && !Files.isRegularFile(path)) {
+            // To open a pipe waits for somebody who writes.
+            throw new WrongException(path + ": it is no regular file; put one there", null);
+        }
         try {
             Policy policy = parse(path);
             PolicyTests.require(policy, sensitive);

@@ -5,6 +5,7 @@ import dev.culvert.token.FileStamp;
 import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicySnapshot;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -19,8 +20,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the policy in force what its file says and the clock: looks at both twice a second, on a thread of its own. A file
- * that is wrong changes nothing, and neither does one that vanishes.
+ * Keeps the policy in force what its file says and the clock: looks at both twice a second. A file that is wrong changes
+ * nothing, and neither does one that vanishes. The file has a thread of its own, and not that of {@link FileWatch}: to read and
+ * compile a long policy takes seconds, and a server of files that does not answer, for ever; for which neither a revocation nor
+ * what ends by the clock shall wait.
  */
 final class PolicyKeeper implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PolicyKeeper.class);
@@ -28,20 +31,28 @@ final class PolicyKeeper implements AutoCloseable {
     /** A file counts once it has been the same for so long, so that none is read that is being written. */
     static final long TICK_MILLIS = 500;
 
+    /** One that is never the same twice is read all the same, after so many looks: what it denies must not wait for ever. */
+    static final int RESTLESS_TICKS = 20;
+
     private final Path file;
     private final Loader loader;
     private final LinkRegistry registry;
     private final Clock clock;
-    private final ScheduledExecutorService thread;
+    private final ScheduledExecutorService files = thread("gateway-policy");
+    private final ScheduledExecutorService hours = thread("gateway-policy-hours");
 
-    // Used on the thread only, once it runs.
+    // Used on the thread of the file only, once it runs.
     private @Nullable FileStamp loaded;
     private @Nullable FileStamp seen;
+    private Instant loadedAt = Instant.MIN;
+    private boolean missing;
+    private boolean unread;
+    private int restless;
+
+    // Guarded by this.
     private @Nullable Policy policy;
     private @Nullable PolicySnapshot snapshot;
     private Instant compiledAt = Instant.MIN;
-    private Instant loadedAt = Instant.MIN;
-    private boolean missing;
     private String complaint = "";
 
     /** Reads the file. */
@@ -58,11 +69,10 @@ final class PolicyKeeper implements AutoCloseable {
         this.file = file;
         this.registry = registry;
         this.clock = clock;
-        this.thread = Executors.newSingleThreadScheduledExecutor(r -> {
-            Thread t = new Thread(r, "gateway-policy");
-            t.setDaemon(true);
-            return t;
-        });
+    }
+
+    private static ScheduledExecutorService thread(String name) {
+        return Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory(name, true));
     }
 
     /**
@@ -75,7 +85,7 @@ final class PolicyKeeper implements AutoCloseable {
         Instant at = Instant.now();
         FileStamp now = FileStamp.of(file);
         if (now != null || required) {
-            use(loader.load());
+            putInForce(loader.load());
             loaded = now;
             seen = now;
             loadedAt = at;
@@ -86,70 +96,89 @@ final class PolicyKeeper implements AutoCloseable {
 
     /** Looks from now on. */
     void watch() {
-        thread.scheduleWithFixedDelay(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        files.scheduleWithFixedDelay(() -> guarded(this::lookAtFile), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        hours.scheduleWithFixedDelay(() -> guarded(this::lookAtClock), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Both at once. */
+    void tick() {
+        guarded(this::lookAtFile);
+        guarded(this::lookAtClock);
     }
 
     /** Reads the file soon, changed or not. From any thread. */
     void reloadSoon() {
-        try {
-            thread.execute(() -> {
-                try {
-                    FileStamp now = FileStamp.of(file);
-                    if (now == null && policy == null) {
-                        return; // as without the signal
-                    }
-                    complaint = ""; // who asks is answered, also with what was said before
-                    reload(now);
-                } catch (IOException | RuntimeException e) {
-                    complain(e);
-                }
-            });
-        } catch (RejectedExecutionException e) {
-            log.debug("closing: the policy is not read again");
-        }
+        run(files, () -> {
+            FileStamp now = FileStamp.of(file);
+            if (now == null && !hasPolicy()) {
+                return; // as without the signal
+            }
+            over(); // who asks is answered, also with what was said before
+            reload(now, true);
+        });
     }
 
     /** The gateway has other addresses than before: no wide grant opens them. From any thread. */
     void ownAddresses(SensitiveAddresses sensitive) {
+        run(hours, () -> {
+            registry.sensitive(sensitive);
+            again();
+        });
+    }
+
+    private void run(ScheduledExecutorService thread, Look look) {
         try {
-            thread.execute(() -> {
-                registry.sensitive(sensitive);
-                if (policy != null) {
-                    use(policy);
-                }
-            });
+            thread.execute(() -> guarded(look));
         } catch (RejectedExecutionException e) {
-            log.debug("closing: addresses do not matter any more");
+            log.debug("closing: nothing is looked at any more");
         }
     }
 
-    void tick() {
+    private interface Look {
+        void run() throws IOException;
+    }
+
+    private void guarded(Look look) {
         try {
-            FileStamp now = FileStamp.of(file);
-            if (now == null && loaded != null && !missing) {
-                log.warn("policy file {} is gone; the policy that it held stays in force", file);
-            }
-            missing = now == null;
-            FileStamp before = seen;
-            seen = now;
-            if (now != null
-                    && now.equals(before)
-                    && (!now.equals(loaded) || now.isSettledSince(loadedAt, Instant.now()))) {
-                reload(now);
-            } else if (now != null && now.equals(loaded)) {
-                complaint = "";
-            }
-            Instant time = clock.instant();
-            PolicySnapshot current = snapshot;
-            if (policy != null && current != null) {
-                Instant until = current.validUntil();
-                if (time.isBefore(compiledAt) || until != null && !time.isBefore(until)) {
-                    log.info("policy: a time window opens or closes, or a grant ends");
-                    use(policy);
-                }
-            }
+            look.run();
         } catch (IOException | RuntimeException | Error e) { // thrown out of here, it would end the ticks for good
             complain(e);
+        }
+    }
+
+    private void lookAtFile() throws IOException {
+        boolean again = unread;
+        unread = true; // until it is known to be otherwise
+        FileStamp now = FileStamp.of(file);
+        if (now == null && loaded != null && !missing) {
+            log.warn("policy file {} is gone; the policy that it held stays in force", file);
+        }
+        missing = now == null;
+        FileStamp before = seen;
+        seen = now;
+        if (now == null) {
+            restless = 0;
+        } else if (!again && now.equals(loaded) && !now.isSettledSince(loadedAt, Instant.now())) {
+            restless = 0;
+            unread = false;
+        } else if (now.equals(before) || ++restless > RESTLESS_TICKS) {
+            restless = 0;
+            reload(now, again);
+            unread = false;
+        } else {
+            unread = again;
+        }
+    }
+
+    private synchronized void lookAtClock() {
+        Instant time = clock.instant();
+        PolicySnapshot current = snapshot;
+        if (current != null) {
+            Instant until = current.validUntil();
+            if (time.isBefore(compiledAt) || until != null && !time.isBefore(until)) {
+                log.info("policy: a time window opens or closes, or a grant ends");
+                again();
+            }
         }
     }
 
@@ -157,62 +186,100 @@ final class PolicyKeeper implements AutoCloseable {
      * Puts in force what the file says.
      *
      * @param now what it was before it is read; nothing is taken that has changed meanwhile
+     * @param told whether it is said that nothing has changed
      */
-    private void reload(@Nullable FileStamp now) throws IOException {
+    private void reload(@Nullable FileStamp now, boolean told) throws IOException {
         Instant at = Instant.now();
         Policy next;
         try {
             next = loader.load();
         } catch (PolicyFile.WrongException e) {
+            if (!Objects.equals(now, loaded)) {
+                over(); // who has written it anew is told anew
+            }
             loaded = now; // it is told once, and read again when it changes
             loadedAt = at;
+            unread = false;
             throw e;
         }
         if (!Objects.equals(now, FileStamp.of(file))) {
             return; // half of it may be older: it is read in the next tick
         }
-        loaded = now; // now that it was read: one that could not be is tried again
-        loadedAt = at;
-        complaint = "";
-        if (!next.equals(policy)) {
-            use(next);
+        if (!putInForce(next) && (over() || told)) {
+            log.info("policy file {} is in order and says what is in force", file);
         }
+        loaded = now; // now that it is in force: one that could not be read, or compiled, is tried again
+        loadedAt = at;
     }
 
-    private void complain(Throwable e) {
+    private synchronized boolean hasPolicy() {
+        return policy != null;
+    }
+
+    /**
+     * What was complained of is over.
+     *
+     * @return whether anything was
+     */
+    private synchronized boolean over() {
+        boolean complained = !complaint.isEmpty();
+        complaint = "";
+        return complained;
+    }
+
+    private synchronized void complain(Throwable e) {
         String text = String.valueOf(e.getMessage());
         if (!text.equals(complaint)) {
             complaint = text;
-            log.warn("policy not loaded, {}: {}", policy == null ? "none is in force" : "the old one stays", text);
+            log.warn(
+                    "policy not loaded, {}: {}",
+                    policy == null ? "there is none, the tokens' grants alone decide" : "the old one stays",
+                    text);
             registry.audit.add(new AuditRecord.Policy(registry.audit.clock().instant(), file.toString(), text, 0, 0));
         }
     }
 
-    private void use(Policy next) {
-        boolean changed = next != policy;
+    /** @return false if it is in force already */
+    private synchronized boolean putInForce(Policy next) {
+        if (next.equals(policy)) {
+            return false;
+        }
+        use(next);
+        over();
+        log.info(
+                "policy {}: {} grants, {} denies in force",
+                file,
+                next.grants().size(),
+                next.denies().size());
+        registry.audit.add(new AuditRecord.Policy(
+                registry.audit.clock().instant(),
+                file.toString(),
+                null,
+                next.grants().size(),
+                next.denies().size()));
+        return true;
+    }
+
+    /** The same policy, with the clock and the addresses as they are now. */
+    private synchronized void again() {
+        Policy current = policy;
+        if (current != null) {
+            use(current);
+        }
+    }
+
+    private synchronized void use(Policy next) {
         Instant now = clock.instant();
         PolicySnapshot compiled = next.at(now, registry.sensitive());
         policy = next;
         snapshot = compiled;
         compiledAt = now;
         registry.policy(compiled);
-        if (changed) {
-            log.info(
-                    "policy {}: {} grants, {} denies in force",
-                    file,
-                    next.grants().size(),
-                    next.denies().size());
-            registry.audit.add(new AuditRecord.Policy(
-                    registry.audit.clock().instant(),
-                    file.toString(),
-                    null,
-                    next.grants().size(),
-                    next.denies().size()));
-        }
     }
 
     @Override
     public void close() {
-        thread.shutdownNow();
+        files.shutdownNow();
+        hours.shutdownNow();
     }
 }

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -361,6 +362,86 @@ final class GatewayPolicyTest {
                         .isEqualTo(Reason.PROHIBITED);
                 assertThat(client.open(open("10.0.0.1", 80, "office")).refused())
                         .isNull();
+            }
+        }
+    }
+
+    /** Neither a file that cannot be read nor one whose directory is shut holds a window open. */
+    @Test
+    void windowsCloseAlsoWhileTheFileCannotBeRead() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, false, 1)) {
+            Path file = Files.writeString(
+                    dir.resolve("until.yaml"),
+                    "grants: [{who: laptop, agents: office, to: 10.0.0.1, until: 2026-11-23T17:30:00Z}]");
+            SetClock clock = new SetClock(Instant.parse("2026-11-23T17:00:00Z"));
+            boolean[] readable = {true};
+            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), clock, () -> {
+                if (!readable[0]) {
+                    throw new java.nio.file.AccessDeniedException(file.toString());
+                }
+                return PolicyFile.load(file, net.gateway.registry().sensitive());
+            })) {
+                keeper.start(true);
+                net.agent("office", TestFlow::echo, "10.0.0.0/24");
+                Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
+                TestFlow flow = client.open(open("10.0.0.1", 80, "office"));
+                assertThat(flow.refused()).isNull();
+                readable[0] = false;
+                Files.writeString(file, "grants: [{who: laptop, agents: office, to: [10.0.0.1, 10.0.0.2]}]");
+                keeper.tick();
+                keeper.tick();
+                clock.now = Instant.parse("2026-11-23T17:30:00Z");
+                keeper.tick();
+                assertThat(flow.ended()).isEqualTo(Reason.PROHIBITED);
+                readable[0] = true;
+                keeper.tick();
+                assertThat(net.gateway
+                                .registry()
+                                .policy()
+                                .policy()
+                                .grants()
+                                .get(0)
+                                .to())
+                        .hasSize(2);
+            }
+        }
+    }
+
+    /** To open one waits for somebody who writes into it; nothing else may wait with it. */
+    @Test
+    @Timeout(60)
+    void aPipeIsNoPolicyAndHoldsNothingUp() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, false, 1)) {
+            Path file = Files.writeString(dir.resolve("pipe.yaml"), "grants: []");
+            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC())) {
+                keeper.start(true);
+                Files.delete(file);
+                assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor())
+                        .isZero();
+                keeper.tick();
+                keeper.tick();
+                Files.delete(file);
+                Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
+                keeper.tick();
+                keeper.tick();
+                assertThat(net.gateway.registry().policy().policy().grants()).hasSize(1);
+            }
+        }
+    }
+
+    /** A file that somebody writes anew all the time is in force all the same: what it denies does not wait for ever. */
+    @Test
+    void aFileThatNeverRestsIsRead() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, false, 1)) {
+            Path file = Files.writeString(
+                    dir.resolve("restless.yaml"), "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
+            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC())) {
+                keeper.start(true);
+                for (int i = 0; i <= 2 * PolicyKeeper.RESTLESS_TICKS; i++) {
+                    Files.writeString(file, "deny: [{to: 10.0.0.1}]\ngrants: [] # " + "x".repeat(i));
+                    keeper.tick();
+                }
+                assertThat(net.gateway.registry().policy().policy().denies()).hasSize(1);
             }
         }
     }

@@ -24,14 +24,17 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
  * to an alias makes gigabytes of a line.
  */
 final class YamlReader {
-    /** Characters of a file: a hundred thousand grants of ordinary length. */
-    static final int MAX_CHARACTERS = 16 << 20;
+    /** Characters of a file: thirty thousand grants, with long comments. */
+    static final int MAX_CHARACTERS = 4 << 20;
 
     /** The language itself is five deep; what is deeper is no policy, and the reader is recursive. */
     static final int MAX_DEPTH = 12;
 
-    /** Texts, lists and members: bounds the memory that a file of one-letter texts takes. */
-    static final int MAX_NODES = 2_000_000;
+    /**
+     * Texts, lists and members: thirty thousand grants. To read and compile so many takes less than 96 MiB, beside what the gateway
+     * has in its heap for flows; seven times as many ended it.
+     */
+    static final int MAX_NODES = 250_000;
 
     private final Iterator<Event> events;
     private int nodes;

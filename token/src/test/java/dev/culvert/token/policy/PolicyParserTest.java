@@ -251,4 +251,16 @@ class PolicyParserTest {
                 .containsExactly(
                         "grant b through o to 10.0.0.1/32 80,443/tcp", "grant b through o to 10.0.0.1/32 80/udp");
     }
+
+    /** A heap has room for so many texts, however short: a file of 14 MB in these ended the gateway. */
+    @Test
+    void moreTextsThanAHeapHasRoomForAreRefused() throws Exception {
+        String most = "groups: {g: [" + "a,".repeat(YamlReader.MAX_NODES - 10) + "a]}\ngrants: []";
+        assertThat(PolicyParser.parse(most).grants()).isEmpty();
+        assertThat(errors("groups: {g: [" + "a,".repeat(YamlReader.MAX_NODES) + "a]}\ngrants: []"))
+                .singleElement()
+                .asString()
+                .contains("more than " + YamlReader.MAX_NODES + " texts and lists");
+        assertThat(YamlReader.MAX_NODES).isLessThanOrEqualTo(250_000);
+    }
 }
