@@ -208,9 +208,6 @@ final class ClientLink extends SwitchedLink {
     @Override
     void forgotten(FlowHalf half) {
         registry.clientFlows.give(name, 1);
-        if (usage != null) {
-            usage.ended();
-        }
     }
 
     @Override
@@ -297,15 +294,17 @@ final class ClientLink extends SwitchedLink {
             refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
-        limit = usage == null ? null : usage.begin(rights.limits());
-        if (limit == null && !registry.clientFlows.takeShare(name, 1)) {
-            limit = registry.clientFlows.of(name) + " flows of this client, and no room for more";
-            if (usage != null) {
-                usage.ended();
-            }
-        }
-        if (limit != null) {
-            limited(flowId, record, d, agentName, limit);
+        int allowed = rights.limits().flows();
+        if (!registry.clientFlows.takeShare(name, 1, allowed)) {
+            long flows = registry.clientFlows.of(name);
+            limited(
+                    flowId,
+                    record,
+                    d,
+                    agentName,
+                    flows < allowed
+                            ? flows + " flows of this client, and no room for more"
+                            : "the policy allows this client " + allowed + " flows at once");
             return;
         }
         record.takenBy(agent.holder, agent.instance());

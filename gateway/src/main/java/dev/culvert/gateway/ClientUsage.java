@@ -4,19 +4,19 @@ import dev.culvert.token.policy.BitRate;
 import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.tunnel.Bandwidth;
 import dev.culvert.tunnel.limit.RateLimit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/** What one client uses now, over all links of its name, held against the limits of the policy. From any thread. */
+/**
+ * What one client asks for and sends now, over all links of its name, held against the limits of the policy; what it has open the
+ * registry counts. From any thread.
+ */
 final class ClientUsage {
     /** Where no policy says another: more than programs ask for, and little work for a loop. */
     private static final int NEW_FLOWS_PER_SECOND = 5_000;
 
     /** So many at once: a scan of every port of a host, in TCP and UDP. */
     private static final int NEW_FLOWS = 131_072;
-
-    private final AtomicInteger flows = new AtomicInteger();
 
     /** Links that share this; guarded by the registry's map. */
     int links;
@@ -84,30 +84,8 @@ final class ClientUsage {
         return limit;
     }
 
-    /**
-     * Takes room for one more flow, to be given back with {@link #ended}.
-     *
-     * @return null when there is room, else the limit that is reached, in words
-     */
-    @Nullable
-    String begin(ClientLimits limits) {
-        if (flows.incrementAndGet() > limits.flows()) {
-            flows.decrementAndGet();
-            return "the policy allows this client " + limits.flows() + " flows at once";
-        }
-        return null;
-    }
-
     /** Whether it may be forgotten: no link of the client is left, and coming back would win it no new flows. */
     synchronized boolean isForgettable(long nowNanos) {
         return links == 0 && (newFlows == null || newFlows.isFull(nowNanos));
-    }
-
-    void ended() {
-        flows.decrementAndGet();
-    }
-
-    int flows() {
-        return flows.get();
     }
 }

@@ -49,7 +49,7 @@ final class LinkRegistry {
      * An instance that comes back takes over from its older link. But two processes with one instance's id would cut each
      * other off for ever: after so many in a row, and then one in so long, both stay.
      */
-    private static final int TAKEOVERS = 8;
+    static final int TAKEOVERS = 8;
 
     private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
 

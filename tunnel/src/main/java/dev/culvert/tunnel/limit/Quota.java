@@ -42,7 +42,7 @@ public final class Quota<K> {
      * @return whether it was taken; then it must be {@linkplain #give given} back, once
      */
     public synchronized boolean take(K holder, long amount) {
-        return take(holder, amount, each);
+        return takeUpTo(holder, amount, each);
     }
 
     /**
@@ -51,10 +51,19 @@ public final class Quota<K> {
      * and an eleventh is left for the next.
      */
     public synchronized boolean takeShare(K holder, long amount) {
-        return take(holder, amount, Math.min(each, all - total - amount));
+        return takeShare(holder, amount, each);
     }
 
-    private boolean take(K holder, long amount, long most) {
+    /**
+     * Like {@link #takeShare(Object, long)}, where this holder may have less than each.
+     *
+     * @param most that the holder may have; if it has more already, it takes nothing
+     */
+    public synchronized boolean takeShare(K holder, long amount, long most) {
+        return takeUpTo(holder, amount, Math.min(most, Math.min(each, all - total - amount)));
+    }
+
+    private boolean takeUpTo(K holder, long amount, long most) {
         Held held = holders.get(holder);
         long before = held == null ? 0 : held.amount;
         if (amount > all - total || amount > most - before) {

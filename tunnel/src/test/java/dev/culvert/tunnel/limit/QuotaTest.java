@@ -68,4 +68,20 @@ class QuotaTest {
         assertThat(shared.takeShare("f", 51)).isFalse();
         assertThat(shared.takeShare("f", Long.MAX_VALUE)).isFalse();
     }
+
+    @Test
+    void oneHolderMayHaveLess() {
+        Quota<String> quota = new Quota<>(1_000, 100);
+        for (int i = 0; i < 10; i++) {
+            assertThat(quota.takeShare("limited", 1, 10)).isTrue();
+        }
+        assertThat(quota.takeShare("limited", 1, 10)).isFalse();
+        assertThat(quota.takeShare("other", 100, 500))
+                .as("its own bound holds still")
+                .isTrue();
+        assertThat(quota.takeShare("other", 1, 500)).isFalse();
+        assertThat(quota.takeShare("limited", 1, 5)).as("it has more already").isFalse();
+        quota.give("limited", 6);
+        assertThat(quota.takeShare("limited", 1, 5)).isTrue();
+    }
 }
