@@ -25,7 +25,7 @@ newest_java() {
       "$(dirname "$(dirname "$(readlink -f "$(command -v java || echo /nonexistent/bin/java)")")")"; do
     version=$(java_version "$home")
     [ "$version" -gt "$best" ] && [ "$version" -ge "$OLDEST_JAVA" ] || continue
-    if [ "$EUID" = 0 ] && ! only_root_writes "$home/bin/java"; then passed=$home; continue; fi
+    if [ "$EUID" = 0 ] && ! only_root_writes "$home"; then passed=$home; continue; fi
     best=$version path=$home/bin/java
   done
   [ "$best" = 0 ] || { echo "$best $path"; return; }
@@ -36,11 +36,12 @@ newest_java() {
 # java_version HOME: prints its version; 0 when there is none.
 java_version() {
   local key value
-  if [ -x "$1/bin/java" ] && [ -r "$1/release" ]; then
+  if [ -f "$1/bin/java" ] && [ -x "$1/bin/java" ] && [ -r "$1/release" ]; then
     while IFS='=' read -r key value || [ -n "$key" ]; do
       if [ "$key" = JAVA_VERSION ]; then
         value=${value//\"/} value=${value#1.} value=${value%%[!0-9]*}
-        echo "${value:-0}"
+        # More digits than a version has are none, and no number to bash.
+        if [ -n "$value" ] && [ "${#value}" -le 4 ]; then echo "$value"; else echo 0; fi
         return
       fi
     done <"$1/release"
@@ -48,15 +49,20 @@ java_version() {
   echo 0
 }
 
-# only_root_writes FILE: whether nobody but root could have put something else there: root runs no program of another's.
+# only_root_writes HOME: whether nobody but root could have put something else into that JDK, its libraries as well as bin/java:
+# root runs no program of another's.
 only_root_writes() {
-  local path owner mode
-  path=$(readlink -f "$1") || return 1
-  local parts=("$path")
-  while [ "$path" != / ]; do path=$(dirname "$path"); parts+=("$path"); done
+  local path owner mode parts=()
+  for path in "$1" "$1/bin/java"; do
+    path=$(readlink -f "$path") || return 1
+    parts+=("$path")
+    while [ "$path" != / ]; do path=$(dirname "$path"); parts+=("$path"); done
+  done
   while read -r owner mode; do
     [ "$owner" = 0 ] && (((8#$mode & 8#022) == 0)) || return 1
   done < <(stat -c '%u %a' "${parts[@]}")
+  # Links are followed; what lies behind a dead one is nobody's.
+  [ -z "$(find -L "${parts[0]}" ! -type l \( ! -uid 0 -o -perm /022 \) -print -quit 2>&1)" ]
 }
 
 # class_path PROGRAM: prints what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
@@ -91,8 +97,8 @@ are_fresh() {
   [ "$now" != "$made" ] || return 0
   # Other names or sizes are other jars.
   [ "$(cut -d' ' -f1,2 <<<"$now")" = "$(cut -d' ' -f1,2 <<<"$made")" ] || return 1
-  if [ "$EUID" != 0 ] && [ ! -O "$CULVERT_LIB" ]; then
-    [ ! -t 2 ] || echo "culvert: this installation was copied and starts slower than it could, until root or its owner has run one of its programs" >&2
+  if [ ! -w "$CULVERT_LIB" ] || { [ "$EUID" != 0 ] && [ ! -O "$CULVERT_LIB" ]; }; then
+    [ ! -t 2 ] || echo "culvert: this installation was copied and starts slower than it could, until root or its owner has run one of its programs where it can be written" >&2
     return 1
   fi
   (cd "$CULVERT_LIB" && sha256sum --status -c ../archives.sums) 2>/dev/null || return 1
@@ -134,12 +140,21 @@ launch() {
   local native="$CULVERT_LIB/../native"
   [ ! -d "$native" ] || options+=(-Djava.library.path="$native" -Djna.boot.library.path="$native")
   # One that does not fit (another JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
-  local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot"
-  if [ -s "$cache" ] && are_fresh; then
-    options+=(-XX:AOTCache="$cache")
-  elif [ -s "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]] && are_fresh; then
-    options+=(-XX:SharedArchiveFile="$archive")
+  local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot" made=()
+  if [ -s "$cache" ]; then
+    made=(-XX:AOTCache="$cache")
+  elif [ -s "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
+    made=(-XX:SharedArchiveFile="$archive")
   fi
+  [ "${#made[@]}" = 0 ] || ! are_fresh || options+=("${made[@]}")
+  # In the place of one that is closed the JVM would open a file: to read from, or to print into.
+  [ -e /dev/fd/0 ] || exec </dev/null
+  [ -e /dev/fd/1 ] || exec 1</dev/null # so that what cannot be printed is an error
+  [ -e /dev/fd/2 ] || exec 2>/dev/null
+  # Without this bash ends in words of its own where java cannot be run: one for another kind of machine, or half of one.
+  shopt -s execfail
   # shellcheck disable=SC2086
-  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "$(class_path "$program")" "$main" "$@"
+  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "$(class_path "$program")" "$main" "$@" || true
+  echo "$program: $java cannot be run on this machine: install Java $OLDEST_JAVA or later anew, or name another with CULVERT_JAVA_HOME" >&2
+  exit 1
 }

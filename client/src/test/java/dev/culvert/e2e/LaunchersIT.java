@@ -60,4 +60,75 @@ final class LaunchersIT {
             assertThat(o.output()).startsWith("culvert client");
         }
     }
+
+    /** Its libraries are run as well as its bin/java. */
+    @Test
+    void rootRunsNoJdkOfWhichAnotherUserCanChangeAnything() throws Exception {
+        String script = """
+                mount -t tmpfs -o mode=755 none /mnt && mkdir -p /mnt/jdk/bin /mnt/jdk/lib/server
+                printf '#!/bin/sh\\necho the newest\\n' >/mnt/jdk/bin/java && chmod 755 /mnt/jdk/bin/java
+                echo 'JAVA_VERSION="99.0.1"' >/mnt/jdk/release && : >/mnt/jdk/lib/server/libjvm.so
+                ln -s /nonexistent /mnt/jdk/lib/dead
+                JAVA_HOME=/mnt/jdk "$0" --version
+                chown nobody /mnt/jdk/lib/server/libjvm.so && JAVA_HOME=/mnt/jdk "$0" --version
+                chown root /mnt/jdk/lib/server/libjvm.so && chmod o+w /mnt/jdk/lib && JAVA_HOME=/mnt/jdk "$0" --version
+                """;
+        Outcome o =
+                lab.run(lab.client, Duration.ofSeconds(60), "unshare", "-m", "sh", "-c", script, lab.script("client"));
+        assertThat(o.output().lines().toList())
+                .as(o.output())
+                .hasSize(3)
+                .satisfiesExactly(
+                        line -> assertThat(line).isEqualTo("the newest"),
+                        line -> assertThat(line).startsWith("culvert client"),
+                        line -> assertThat(line).startsWith("culvert client"));
+    }
+
+    /** A descriptor that is closed when a program starts is none of its files' later on. */
+    @Test
+    void closedDescriptorsAreNoFilesOfTheJvm() throws Exception {
+        Outcome o = lab.run(
+                lab.client,
+                Duration.ofSeconds(60),
+                "sh",
+                "-c",
+                "\"$0\" list --token-file - <&-; \"$0\" --version >&-; echo $?",
+                lab.script("client"));
+        assertThat(o.output()).startsWith("client: standard input is empty").endsWith("1\n");
+    }
+
+    /** As {@code head} does; nobody wants to be told. A disk that is full is another matter. */
+    @Test
+    void whoReadsTheOutputMayGo() throws Exception {
+        String script = """
+                mkfifo "$1" && exec 3<>"$1" 4>"$1" 3>&-
+                "$0" --version >&4; echo $?
+                "$0" --version >/dev/full; echo $?
+                """;
+        Outcome o = lab.run(
+                lab.client,
+                Duration.ofSeconds(60),
+                "sh",
+                "-c",
+                script,
+                lab.script("client"),
+                lab.directory().resolve("pipe").toString());
+        assertThat(o.output().lines().toList())
+                .containsExactly("141", "client: standard output could not be written: No space left on device", "1");
+    }
+
+    @Test
+    void aJavaThatCannotBeRunIsNamed() throws Exception {
+        Path home = lab.directory().resolve("other-machine");
+        Path java = Files.createDirectories(home.resolve("bin")).resolve("java");
+        Files.writeString(java, "#!/nonexistent/interpreter\n");
+        Lab.must("chmod", "755", java.toString());
+        for (String version : List.of("99", "99999999999999999999")) {
+            Files.writeString(home.resolve("release"), "JAVA_VERSION=\"" + version + "\"\n");
+            Outcome o = launch(List.of("CULVERT_JAVA_HOME=" + home), "--version");
+            assertThat(o.exit()).isEqualTo(1);
+            assertThat(o.output())
+                    .contains(version.length() > 2 ? "where there is no Java" : "cannot be run on this machine");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.command.FileError;
 import dev.culvert.command.Printable;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.Arrays;
-import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -14,6 +16,9 @@ import picocli.CommandLine.Spec;
  * subcommands {@code completion} and {@code man}.
  */
 public final class Program {
+    /** Who read standard output has gone, as {@code head} does: what a shell says of a program that SIGPIPE ended. */
+    static final int READER_GONE = 141;
+
     private Program() {}
 
     /** Runs a command and ends the process with its exit code. */
@@ -21,12 +26,24 @@ public final class Program {
         CommandLine line = commandLine(command);
         int code = line.execute(args);
         if (code == CommandLine.ExitCode.OK && System.out.checkError()) {
-            // A print stream keeps to itself why. What was asked for was not delivered: a token, perhaps.
-            System.err.println(
-                    line.getCommandName() + ": standard output could not be written: see to its disk, or who reads it");
-            code = CommandLine.ExitCode.SOFTWARE;
+            code = unprinted(line.getCommandName());
         }
         System.exit(code);
+    }
+
+    /** What was asked for was not delivered: a token, perhaps. A print stream keeps to itself why, so it is asked once more. */
+    private static int unprinted(String program) {
+        String why = "see to its disk, or who reads it";
+        try (FileOutputStream out = new FileOutputStream(FileDescriptor.out)) {
+            out.write('\n');
+        } catch (IOException e) {
+            why = FileError.reason(e);
+        }
+        if (why.equals("Broken pipe")) {
+            return READER_GONE;
+        }
+        System.err.println(program + ": standard output could not be written: " + why);
+        return CommandLine.ExitCode.SOFTWARE;
     }
 
     /** The command, ready to execute. */
@@ -38,47 +55,20 @@ public final class Program {
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((e, where, parsed) -> {
             if (!Shutdown.isRequested()) {
-                complain(where, e);
+                complain(where, e.getMessage() == null ? e.toString() : e.getMessage());
             }
             return CommandLine.ExitCode.SOFTWARE;
         });
         line.setParameterExceptionHandler((e, args) -> {
             CommandLine where = e.getCommandLine();
-            complain(where, withUnknown(e, args));
+            complain(where, WrongUsage.words(e, args));
             where.getErr().println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
             where.getErr().flush();
             return CommandLine.ExitCode.USAGE;
         });
+        WrongUsage.convert(line);
         setVersion(line);
         return line;
-    }
-
-    /**
-     * A misspelt option is what is wrong, not the required one that it leaves out; and what was meant is said.
-     *
-     * @param args the whole command line
-     */
-    private static CommandLine.ParameterException withUnknown(CommandLine.ParameterException e, String[] args) {
-        CommandLine where = e.getCommandLine();
-        CommandLine.UnmatchedArgumentException unknown = null;
-        if (e instanceof CommandLine.UnmatchedArgumentException unmatched) {
-            unknown = unmatched;
-        } else if (e instanceof CommandLine.MissingParameterException) {
-            List<String> options = Arrays.stream(args)
-                    .takeWhile(a -> !a.equals("--"))
-                    .filter(a -> a.startsWith("--"))
-                    .map(a -> a.replaceFirst("=.*", ""))
-                    .filter(a -> !where.getCommandSpec().optionsMap().containsKey(a))
-                    .limit(1)
-                    .toList();
-            unknown = options.isEmpty() ? null : new CommandLine.UnmatchedArgumentException(where, options);
-        }
-        if (unknown == null) {
-            return e;
-        }
-        List<String> meant = unknown.getSuggestions();
-        return new CommandLine.ParameterException(
-                where, unknown.getMessage() + (meant.isEmpty() ? "" : "; did you mean " + meant.get(0) + "?"));
     }
 
     private static void setVersion(CommandLine line) {
@@ -86,8 +76,7 @@ public final class Program {
         line.getSubcommands().values().forEach(Program::setVersion);
     }
 
-    private static void complain(CommandLine where, Exception e) {
-        String message = e.getMessage() == null ? e.toString() : e.getMessage();
+    private static void complain(CommandLine where, String message) {
         PrintWriter err = where.getErr();
         err.println(where.getCommandSpec().root().name() + ": "
                 + Printable.line(message.replace('\n', ' ').replace('\r', ' ')));

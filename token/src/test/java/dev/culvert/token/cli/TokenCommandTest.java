@@ -226,7 +226,11 @@ class TokenCommandTest {
             delimiter = '|',
             value = {
                 "2 | say what to do | ",
-                "2 | Unmatched | bogus",
+                "2 | token: unexpected argument 'bogus' | bogus",
+                "2 | token: unexpected argument 'lst'; did you mean list? | lst",
+                "2 | token: Missing required argument | revoke",
+                "2 | token: --kind: 'robot' is no kind of token: write client or agent | list --kind robot",
+                "2 | token: --expires: 'soon' is not a lifetime | client --name a --allow x:10.0.0.0/8 --expires soon",
                 "2 | --name | agent --routes 10.0.0.0/8",
                 "2 | --routes | agent --name a",
                 "2 | write 10.0.0.0/8 | agent --name a --routes 10.0.0.1/8",

@@ -338,7 +338,7 @@ class TokenLifecycleTest {
     void aMisspeltOptionIsWhatIsWrong() {
         init();
         assertThat(run("client", "--name", "laptop", "--alow", "office:10.0.0.0/8").err)
-                .startsWith("token: Unknown option: '--alow'; did you mean --allow?");
+                .startsWith("token: unknown option '--alow'; did you mean --allow?");
         assertThat(run("client", "--name", "laptop").err).contains("Missing required option", "--allow");
         assertThat(run("list", "--in-fore").err).contains("'--in-fore'; did you mean --in-force?");
     }
@@ -511,6 +511,19 @@ class TokenLifecycleTest {
         assertThat(verify(jwt).code).isEqualTo(5);
         state = temp.resolve("none").toString();
         assertThat(verify(jwt).code).isEqualTo(1);
+    }
+
+    /** A hyphen is standard output, as it is standard input elsewhere, and no file of that name. */
+    @Test
+    void aHyphenIsStandardOutput() throws Exception {
+        init();
+        Result result = run("client", "--name", "a", "--allow", "x:10.0.0.0/8", "--out", "-")
+                .ok();
+        assertThat(TokenReader.read(result.out.strip()).name()).isEqualTo("a");
+        assertThat(Path.of("-")).doesNotExist();
+        Result nowhere = run("client", "--name", "a", "--allow", "x:10.0.0.0/8", "--out", "");
+        assertThat(nowhere.code).isEqualTo(2);
+        assertThat(nowhere.err).contains("--out is empty");
     }
 
     @Test
