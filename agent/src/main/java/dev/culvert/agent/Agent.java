@@ -95,7 +95,7 @@ public final class Agent implements AutoCloseable {
             List<String> routes = token.routes().stream().map(Object::toString).toList();
             String version = Agent.class.getPackage().getImplementationVersion();
             link.announce(new Announcement.Agent(instance, version, routes, echo));
-            log.info("connected to {} as '{}', serving {}", keeper.gateway(), token.name(), routes);
+            log.info("connected to {} as '{}', serving {}", keeper.gateway(), token.name(), String.join(", ", routes));
         }
 
         @Override

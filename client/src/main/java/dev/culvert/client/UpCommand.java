@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Route;
@@ -163,7 +164,7 @@ final class UpCommand implements Callable<Integer> {
         if (address.getAddress().length != bytes) {
             throw new ParameterException(
                     spec.commandLine(),
-                    option + " " + address.getHostAddress() + ": is of the other address family; give an "
+                    option + " " + AddressText.of(address) + ": is of the other address family; give an "
                             + (bytes == 4 ? "IPv4" : "IPv6") + " address");
         }
     }

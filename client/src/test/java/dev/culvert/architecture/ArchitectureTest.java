@@ -47,8 +47,8 @@ final class ArchitectureTest {
     }
 
     @Test
-    void tunNativeKnowsNobody() {
-        knowsOnly("tun").check(house);
+    void tunNativeKnowsWhatPeopleReadOnly() {
+        knowsOnly("tun", "command").check(house);
     }
 
     @Test

@@ -74,6 +74,18 @@ final class RouteTableTest {
                 .isEqualTo(Map.of(IpPrefix.parse("192.168.88.0/24"), "plant", IpPrefix.parse("fd88::/64"), "plant"));
     }
 
+    /** Who has nothing but a default route would else see no route, and no reason. */
+    @Test
+    void aDefaultRouteAloneIsSaidToWaitForFull() throws Exception {
+        List<ReachableAgent> exits = List.of(agent("exit", 1, "0.0.0.0/0", "::/0"));
+        RouteTable table = table(exits, grants("*:0.0.0.0/0", "*:[::/0]"), List.of(), false);
+        assertThat(table.routes()).isEmpty();
+        assertThat(table.problems())
+                .containsExactly("not routed: 0.0.0.0/0, ::/0: everything is routed with --full only");
+        assertThat(table(exits, grants("*:0.0.0.0/0"), List.of(), true).problems())
+                .noneMatch(p -> p.contains("--full only"));
+    }
+
     @Test
     void fullTakesTheDefaultRouteAndTheMoreSpecificStillWins() throws Exception {
         RouteTable table = table(List.of(OFFICE, EXIT), List.of(), true);

@@ -9,6 +9,9 @@ import java.util.Objects;
 
 /** What is said of a file that could not be read or written. */
 public final class FileError {
+    /** The JDK's own words behind those of the system, when symbolic links lead in a circle. */
+    private static final String LOOP = " or unable to access attributes of symbolic link";
+
     private FileError() {}
 
     /** Why, in the system's words, without the path that the JDK puts there instead. */
@@ -24,7 +27,7 @@ public final class FileError {
         }
         if (e instanceof FileSystemException file) {
             String reason = file.getReason();
-            return Printable.text(reason != null ? reason : "the system does not say why");
+            return reason == null ? "the system does not say why" : Printable.text(reason.replace(LOOP, ""));
         }
         return Printable.text(
                 Objects.requireNonNullElse(e.getMessage(), e.getClass().getSimpleName()));
@@ -44,6 +47,9 @@ public final class FileError {
         }
         if (reason.startsWith("Read-only file system")) {
             return "make its file system writable, or choose another directory";
+        }
+        if (reason.startsWith("Too many levels of symbolic links")) {
+            return "mend the symbolic link, which leads to itself";
         }
         if (reason.startsWith("Too many open files")) {
             return "allow more open files (ulimit -n, LimitNOFILE)";

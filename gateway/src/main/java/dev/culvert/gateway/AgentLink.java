@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -208,7 +209,9 @@ final class AgentLink extends SwitchedLink {
             log.info(
                     "{} serves {} (instance {})",
                     this,
-                    prefixes.size() <= MAX_LOGGED ? prefixes : prefixes.size() + " networks",
+                    prefixes.size() <= MAX_LOGGED
+                            ? prefixes.stream().map(IpPrefix::toString).collect(Collectors.joining(", "))
+                            : prefixes.size() + " networks",
                     instance);
         }
     }

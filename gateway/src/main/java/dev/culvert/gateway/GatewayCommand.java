@@ -5,6 +5,7 @@ import dev.culvert.command.Printable;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.StateDirectory;
+import dev.culvert.token.StateException;
 import dev.culvert.token.cli.GatewayUrl;
 import dev.culvert.token.cli.Program;
 import dev.culvert.token.cli.Shutdown;
@@ -24,6 +25,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -174,14 +176,19 @@ public final class GatewayCommand implements Callable<Integer> {
             throws IOException {
         InetSocketAddress at = gateway.address();
         System.out.println("gateway: listening on " + AddressText.of(at.getAddress()) + " port " + at.getPort()
-                + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.provider() + ")") + ", state in "
+                + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.providerName() + ")") + ", state in "
                 + directory.path());
-        System.out.println("gateway: tokens say " + gatewayUrl
+        System.out.println("gateway: tokens say "
+                + directory.gatewayUrls().stream().map(URI::toString).collect(Collectors.joining(", "))
                 + (guessed ? " (a guess: set the right one with --url wss://NAME:" + at.getPort() + ")" : ""));
         if (!plain) {
             System.out.println("gateway: CA pin " + directory.caPin());
         }
         String option = directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
+        if (hasMadeTokens(directory)) {
+            System.out.flush();
+            return;
+        }
         System.out.println("gateway: next, make tokens:");
         System.out.println("  token agent" + option + " --name office --routes 192.168.77.0/24 --out office.token");
         System.out.println(
@@ -189,6 +196,15 @@ public final class GatewayCommand implements Callable<Integer> {
         System.out.println(
                 "then run 'agent --token-file office.token' in the office, 'sudo client up --token-file laptop.token' on the laptop");
         System.out.flush();
+    }
+
+    /** Or can make none here: whoever keeps the signing key elsewhere knows how. */
+    static boolean hasMadeTokens(StateDirectory directory) {
+        try {
+            return !directory.keys().canSign() || !directory.issued().read().isEmpty();
+        } catch (StateException e) {
+            return true; // a gateway works without the list
+        }
     }
 
     private static URI guessUrl(InetSocketAddress listen) {

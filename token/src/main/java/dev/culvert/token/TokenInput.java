@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.Printable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Consumer;
@@ -37,8 +38,8 @@ final class TokenInput {
             throw new SecretException(where + " holds more than " + MAX_BYTES + " bytes, a token has at most "
                     + TokenCodec.MAX_LENGTH + ONLY);
         }
-        if (isUtf16(bytes)) {
-            throw new SecretException(where + " is in UTF-16, as PowerShell's > and some editors write it:"
+        if (isWide(bytes)) {
+            throw new SecretException(where + " is in UTF-16 or UTF-32, as PowerShell's > and some editors write it:"
                     + " save it as UTF-8 or ASCII (PowerShell: | Out-File -Encoding ascii FILE)");
         }
         for (byte b : bytes) {
@@ -49,8 +50,8 @@ final class TokenInput {
         return of(new String(bytes, StandardCharsets.UTF_8), where, warn);
     }
 
-    /** By its byte order mark, or since every other byte of ASCII in UTF-16 is 0. */
-    private static boolean isUtf16(byte[] b) {
+    /** By its byte order mark, or since every other byte of ASCII in UTF-16 is 0, and three of four in UTF-32. */
+    private static boolean isWide(byte[] b) {
         if (b.length < 2) {
             return false;
         }
@@ -58,7 +59,16 @@ final class TokenInput {
         int second = b[1] & 0xff;
         return first == 0xff && second == 0xfe
                 || first == 0xfe && second == 0xff
-                || b.length % 2 == 0 && (alternatesWithZero(b, 0) || alternatesWithZero(b, 1));
+                || b.length % 2 == 0 && (alternatesWithZero(b, 0) || alternatesWithZero(b, 1))
+                || b.length % 4 == 0 && zeros(b, 4) == 3;
+    }
+
+    private static int zeros(byte[] b, int among) {
+        int zeros = 0;
+        for (int i = 0; i < among; i++) {
+            zeros += b[i] == 0 ? 1 : 0;
+        }
+        return zeros;
     }
 
     private static boolean alternatesWithZero(byte[] b, int zeroAt) {
@@ -79,11 +89,21 @@ final class TokenInput {
             throw new SecretException(where + " is empty: put the text there that token client or token agent printed");
         }
         String token = lines.size() == 1 ? lines.get(0) : unfold(lines, where, warn);
+        if (!PIECE.matcher(token).matches()) {
+            int stranger =
+                    token.codePoints().filter(c -> !isOfToken(c)).findFirst().orElseThrow();
+            throw new SecretException(where + " holds '" + Printable.escape(Character.toString(stranger))
+                    + "', which is in no token" + ONLY);
+        }
         if (token.length() > TokenCodec.MAX_LENGTH) {
             throw new SecretException(where + " holds " + token.length() + " characters, a token has at most "
                     + TokenCodec.MAX_LENGTH + ONLY);
         }
         return token;
+    }
+
+    private static boolean isOfToken(int c) {
+        return PIECE.matcher(Character.toString(c)).matches();
     }
 
     /** Lines are joined only if together, and in no other way, they are one token. */

@@ -77,8 +77,8 @@ public final class TokenVerifier {
         if (parts.kind() != kind) {
             throw new TokenException(
                     Cause.WRONG_KIND,
-                    "token is for " + parts.kind() + "s and cannot be used by a " + kind + ": make one with token "
-                            + kind);
+                    "token is for " + parts.kind() + "s and cannot be used by "
+                            + (kind == Token.Kind.AGENT ? "an " : "a ") + kind + ": make one with token " + kind);
         }
     }
 

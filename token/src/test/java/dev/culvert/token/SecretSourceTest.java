@@ -91,9 +91,21 @@ class SecretSourceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"UTF-16", "UTF-16LE", "UTF-16BE", "x-UTF-16LE-BOM"})
+    @ValueSource(strings = {"UTF-16", "UTF-16LE", "UTF-16BE", "x-UTF-16LE-BOM", "UTF-32LE", "UTF-32BE"})
     void utf16IsNamed(String charset) throws Exception {
         refused((TOKEN + "\r\n").getBytes(Charset.forName(charset)), "is in UTF-16");
+    }
+
+    /** Quotes, a header's or a shell's words, and what a word processor makes of a hyphen. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"\"%s\"|'\"'", "Bearer %s|' '", "CULVERT_TOKEN=%s|'='", "%s\u200b|'\\u200b'", "\u2013%s|'\u2013'"
+            })
+    void aCharacterThatIsInNoTokenIsNamed(String textAndCharacter) throws Exception {
+        String[] parts = textAndCharacter.split("\\|");
+        refused(
+                parts[0].replace("%s", TOKEN).getBytes(StandardCharsets.UTF_8),
+                "holds " + parts[1] + ", which is in no token");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.culvert.tun;
 
+import dev.culvert.command.AddressText;
 import io.netty.util.NetUtil;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -21,7 +22,7 @@ public record IpPrefix(InetAddress address, int length) implements Comparable<Ip
         byte[] bytes = address.getAddress();
         for (int bit = length; bit < bytes.length * 8; bit++) {
             if ((bytes[bit / 8] & (0x80 >>> (bit % 8))) != 0) {
-                throw new IllegalArgumentException("network " + address.getHostAddress() + "/" + length
+                throw new IllegalArgumentException("network " + AddressText.of(address) + "/" + length
                         + " has bits set behind its prefix; give the first address of the network");
             }
         }
@@ -43,7 +44,7 @@ public record IpPrefix(InetAddress address, int length) implements Comparable<Ip
         int bits = address.getAddress().length * 8;
         if (length < 0 || length > bits) {
             throw new IllegalArgumentException(
-                    "prefix length of " + address.getHostAddress() + "/" + length + " must be from 0 to " + bits);
+                    "prefix length of " + AddressText.of(address) + "/" + length + " must be from 0 to " + bits);
         }
     }
 
@@ -54,7 +55,7 @@ public record IpPrefix(InetAddress address, int length) implements Comparable<Ip
             // Not getByAddress(bytes): that takes IPv4-mapped addresses for IPv4.
             return bytes.length == 16 ? Inet6Address.getByAddress(null, bytes, -1) : InetAddress.getByAddress(bytes);
         } catch (UnknownHostException e) {
-            throw new IllegalArgumentException("address " + address + " has an impossible length", e);
+            throw new IllegalArgumentException("address " + AddressText.of(address) + " has an impossible length", e);
         }
     }
 
@@ -120,6 +121,6 @@ public record IpPrefix(InetAddress address, int length) implements Comparable<Ip
 
     @Override
     public String toString() {
-        return address.getHostAddress() + "/" + length;
+        return AddressText.of(address) + "/" + length;
     }
 }

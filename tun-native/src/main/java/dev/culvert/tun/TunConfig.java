@@ -45,24 +45,25 @@ public record TunConfig(String name, int mtu, boolean offload, int txQueueLength
     /** Checks the bounds given above; throws {@link IllegalArgumentException} naming the setting. */
     public TunConfig {
         if (name.isEmpty() || name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
-            throw new IllegalArgumentException("tun name=" + name + " must have 1 to " + MAX_NAME_BYTES + " bytes");
+            throw new IllegalArgumentException(
+                    "interface name '" + name + "' must have 1 to " + MAX_NAME_BYTES + " bytes");
         }
         for (int i = 0; i < name.length(); i++) {
             char c = name.charAt(i);
             if (c <= ' ' || c >= 0x7f || c == '/' || c == ':') {
                 throw new IllegalArgumentException(
-                        "tun name=" + name + " has a character that interface names may not have at index " + i);
+                        "interface name '" + name + "' has a character that interface names may not have");
             }
         }
         if (mtu < MIN_MTU || mtu > MAX_MTU) {
-            throw new IllegalArgumentException("tun mtu=" + mtu + " must be from " + MIN_MTU + " to " + MAX_MTU);
+            throw new IllegalArgumentException("mtu " + mtu + " must be from " + MIN_MTU + " to " + MAX_MTU);
         }
         if (txQueueLength < 1 || txQueueLength > MAX_TX_QUEUE) {
             throw new IllegalArgumentException(
-                    "tun txQueueLength=" + txQueueLength + " must be from 1 to " + MAX_TX_QUEUE);
+                    "transmit queue length " + txQueueLength + " must be from 1 to " + MAX_TX_QUEUE);
         }
         if (existingFd.isPresent() && existingFd.getAsInt() < 0) {
-            throw new IllegalArgumentException("tun existingFd=" + existingFd.getAsInt() + " must not be negative");
+            throw new IllegalArgumentException("file descriptor " + existingFd.getAsInt() + " must not be negative");
         }
     }
 

@@ -44,6 +44,11 @@ public final class GatewayTrust {
         return OpenSsl.isAvailable() ? SslProvider.OPENSSL : SslProvider.JDK;
     }
 
+    /** Its name, as people know it. */
+    public static String providerName() {
+        return provider() == SslProvider.JDK ? "the JDK" : "BoringSSL";
+    }
+
     /**
      * @param pin SHA-256 of the CA's SubjectPublicKeyInfo, or null
      * @throws SSLException when TLS cannot be set up

@@ -72,7 +72,7 @@ final class MintOptions {
     @Option(
             names = "--out",
             paramLabel = "FILE",
-            description = "Write the token there, readable by you only. Default: standard output.")
+            description = "Write the token there, readable by you only. Default, and -: standard output.")
     @Nullable
     Path out;
 
@@ -119,6 +119,12 @@ final class MintOptions {
     /** Makes, signs, remembers and prints a token. */
     int mint(Subcommand command, Token.Kind kind, Duration usualLife, @Nullable QrCodeOption qr, Draft draft)
             throws IOException {
+        if (out != null && out.toString().isEmpty()) {
+            throw command.wrongUsage(new IllegalArgumentException("--out is empty: give the path of a file"));
+        }
+        if (out != null && out.toString().equals("-")) {
+            out = null; // as --token-file - is standard input
+        }
         if (out != null && Files.isDirectory(out)) {
             throw new IOException(out + " is a directory: give the path of a file in it");
         }

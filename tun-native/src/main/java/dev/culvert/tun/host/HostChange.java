@@ -1,5 +1,6 @@
 package dev.culvert.tun.host;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.tun.IpPrefix;
 import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +41,7 @@ public sealed interface HostChange {
     record AddAddress(HostState.Link link, InetAddress address) implements HostChange {
         @Override
         public UndoStep undo() {
-            return new UndoStep.DeleteAddress(link.name(), address.getHostAddress(), bits());
+            return new UndoStep.DeleteAddress(link.name(), AddressText.of(address), bits());
         }
 
         int bits() {
@@ -49,7 +50,7 @@ public sealed interface HostChange {
 
         @Override
         public String text() {
-            return "add address " + address.getHostAddress() + " to " + link.name();
+            return "add address " + AddressText.of(address) + " to " + link.name();
         }
     }
 
@@ -73,9 +74,7 @@ public sealed interface HostChange {
 
         @Override
         public String text() {
-            return "route " + network
-                    + (via == null ? "" : " via " + IpPrefix.withoutScope(via).getHostAddress()) + " through "
-                    + link.name();
+            return "route " + network + (via == null ? "" : " via " + AddressText.of(via)) + " through " + link.name();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.culvert.tun.host;
 
+import dev.culvert.command.AddressText;
 import dev.culvert.tun.IpPrefix;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -144,7 +145,7 @@ public final class HostKeeper {
             Set<String> addresses = new TreeSet<>();
             for (HostState.Address address : state.addresses()) {
                 if (address.link() == link.index() && address.address().getAddress().length == to.getAddress().length) {
-                    addresses.add(address.address().getHostAddress());
+                    addresses.add(AddressText.of(address.address()));
                 }
             }
             ways.put(to, hop(way, link) + " " + addresses);
@@ -154,6 +155,6 @@ public final class HostKeeper {
 
     private static String hop(HostState.Route way, HostState.Link link) {
         @Nullable InetAddress via = way.via();
-        return link.index() + (via == null ? "" : " via " + via.getHostAddress());
+        return link.index() + (via == null ? "" : " via " + AddressText.of(via));
     }
 }

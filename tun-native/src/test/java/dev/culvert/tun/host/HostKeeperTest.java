@@ -67,6 +67,24 @@ final class HostKeeperTest {
         assertThat(host.routes).noneMatch(r -> r.network().equals(IpPrefix.parse("10.1.0.0/16")));
     }
 
+    /** Java writes all eight groups of an address. */
+    @Test
+    void addressesAreToldOfAsPeopleWriteThem() throws Exception {
+        IpPrefix network = IpPrefix.parse("fd77:0:0:0:0:0:0:0/64");
+        host.refuses = network::equals;
+        assertThat(keeper.keep(config.withRoutes(Set.of(network), Set.of(), Set.of()))
+                        .problems()
+                        .values())
+                .containsExactly("cannot route fd77::/64 through culvert0: refused");
+        host.route("fd77::/64", W2, "fe80::1", 1024, 9);
+        assertThat(keeper.keep(config.withRoutes(Set.of(network), Set.of(), Set.of()))
+                        .problems()
+                        .values())
+                .singleElement()
+                .asString()
+                .startsWith("not routed: fd77::/64 is routed on this machine already");
+    }
+
     /** Whichever gateway is dialled next, of whatever family: it is outside, as far as there is a way outside. */
     @Test
     void everyExcludedHostHasItsOwnWay() throws Exception {
