@@ -355,7 +355,8 @@ class LoadTest {
             print("idle UDP flow with its channel", (heap() - before) / 16_384);
             assertThat(load.direct()).isZero();
             load.checkWitness();
-            load.advance(301);
+            // They have the same deadline and end 256 in a sweep, of which there is one in each step here.
+            load.advance(301 + 16_384 / 256);
             load.endBatch();
             assertThat(load.stack.stats().udpFlows()).isZero();
             assertThat(heap() - before).isLessThan(1 << 20);
