@@ -190,7 +190,10 @@ final class AttemptLimiterTest {
         ExecutorService verifying = Executors.newSingleThreadExecutor();
         ExecutorService attackers = Executors.newFixedThreadPool(64);
         LinkRegistry registry = new LinkRegistry(SensitiveAddresses.with(List.of()), t -> false, AuditLog.none());
-        AttemptLimiter real = new AttemptLimiter(System::nanoTime);
+        // Five hundred attempts a second, however fast the machine is.
+        AtomicLong time = new AtomicLong();
+        Runnable attempted = () -> time.addAndGet(TimeUnit.MILLISECONDS.toNanos(2));
+        AttemptLimiter real = new AttemptLimiter(time::get);
         LinkGate.Shared shared = new LinkGate.Shared(
                 new Authenticator(
                         state.verifier(),
@@ -218,9 +221,11 @@ final class AttemptLimiterTest {
             Map<Integer, AtomicInteger> answers = new ConcurrentHashMap<>();
             int attempts = 10_000;
             for (int i = 0; i < attempts; i++) {
-                attackers.execute(
-                        () -> answers.computeIfAbsent(attempt(port, "127.0.0.9", cut), s -> new AtomicInteger())
-                                .incrementAndGet());
+                attackers.execute(() -> {
+                    attempted.run();
+                    answers.computeIfAbsent(attempt(port, "127.0.0.9", cut), s -> new AtomicInteger())
+                            .incrementAndGet();
+                });
             }
             int connected = 0;
             while (answers.values().stream().mapToInt(AtomicInteger::get).sum() < attempts / 2) {
@@ -235,6 +240,7 @@ final class AttemptLimiterTest {
             int tries = 1;
             while (attempt(port, "127.0.0.9", good) != 101) {
                 assertThat(tries++).isLessThan(20_000);
+                attempted.run();
             }
             // From now on it is known: always at once.
             for (int i = 0; i < 20; i++) {
