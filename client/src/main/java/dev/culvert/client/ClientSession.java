@@ -246,7 +246,8 @@ final class ClientSession implements AutoCloseable {
         if (last != null && last.flowCount() > 0 && loop.ticker().nanoTime() - latestNanos < 0) {
             loop.schedule(() -> closeInterface(last, latestNanos), 1, TimeUnit.MILLISECONDS);
         } else {
-            tun.close();
+            // Not in this turn: the last of those packets are flushed at its end.
+            loop.schedule(() -> tun.close(), 1, TimeUnit.MILLISECONDS);
         }
     }
 
