@@ -7,44 +7,29 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.culvert.token.AgentToken;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
 import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.LinkConnector;
-import dev.culvert.tunnel.LinkSettings;
 import dev.culvert.tunnel.OpenRequest;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
-import java.io.DataInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
-import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -64,15 +49,14 @@ import org.slf4j.LoggerFactory;
 @NullUnmarked
 class HostileGatewayFuzzTest {
     private static final int STEPS = 120;
-    private static final int PATIENCE = 60;
+    private static final int PATIENCE = TestGateway.PATIENCE;
     private static final String LAN = "127.0.0.9";
 
     private static EventLoopGroup lanLoops;
     private static Channel echoing;
     private static Channel rude;
     private static Channel datagrams;
-    private static ServerSocket gateway;
-    private static Agent agent;
+    private static TestGateway gateway;
 
     @BeforeAll
     static void start() throws Exception {
@@ -92,19 +76,11 @@ class HostileGatewayFuzzTest {
                 .bind(LAN, 0)
                 .sync()
                 .channel();
-        gateway = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"));
-        gateway.setSoTimeout(1_000 * PATIENCE);
-        URI uri = URI.create("ws://127.0.0.1:" + gateway.getLocalPort());
-        Instant now = Instant.now();
-        AgentToken token = AgentToken.of(
-                TokenTerms.of("office", List.of(uri), null, now, now.plusSeconds(600)),
-                List.of(IpPrefix.parse("127.0.0.0/8")));
-        agent = new Agent(token, List.of(new LinkConnector(uri, null, "token")), LinkSettings.DEFAULT);
+        gateway = new TestGateway();
     }
 
     @AfterAll
     static void stop() throws Exception {
-        agent.close();
         gateway.close();
         lanLoops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
     }
@@ -199,21 +175,11 @@ class HostileGatewayFuzzTest {
         warnings.start();
         root.addAppender(warnings);
         long before = sockets();
-        FlowMultiplexer mux = new FlowMultiplexer(agent.new Flows());
-        Channel end = new Bootstrap()
-                .group(agent.loop)
-                .channel(EventLoops.socketChannel())
-                .handler(new ChannelInitializer<SocketChannel>() {
-                    @Override
-                    protected void initChannel(SocketChannel ch) {
-                        ch.pipeline().addLast(new Link(Link.Role.WEBSOCKET_CLIENT, true, LinkSettings.DEFAULT, mux));
-                    }
-                })
-                .connect(gateway.getLocalSocketAddress())
-                .sync()
-                .channel();
-        try (Socket socket = gateway.accept()) {
-            new Play(socket, ByteBuffer.wrap(script)).all();
+        FlowMultiplexer mux = new FlowMultiplexer(gateway.agent.new Flows());
+        Channel end;
+        try (TestGateway.Wire wire = gateway.connect(mux)) {
+            end = wire.agentsEnd;
+            new Play(wire, ByteBuffer.wrap(script)).all();
         } finally {
             root.detachAppender(warnings);
         }
@@ -236,18 +202,14 @@ class HostileGatewayFuzzTest {
 
     /** One script: each step takes a byte for what to do, and more for how. */
     private static final class Play {
-        private final Socket socket;
-        private final DataInputStream in;
+        private final TestGateway.Wire wire;
         private final ByteBuffer script;
         private final List<Integer> ids = new ArrayList<>();
         private int nextId = Frame.SERVER_OPENED;
 
-        Play(Socket socket, ByteBuffer script) throws IOException {
-            this.socket = socket;
-            this.in = new DataInputStream(socket.getInputStream());
+        Play(TestGateway.Wire wire, ByteBuffer script) {
+            this.wire = wire;
             this.script = script;
-            socket.setSoTimeout(1_000 * PATIENCE);
-            socket.setTcpNoDelay(true);
         }
 
         private int u8() {
@@ -272,15 +234,15 @@ class HostileGatewayFuzzTest {
         private void step(int what) throws IOException {
             switch (what % 16) {
                 case 0, 1, 2, 3 -> open();
-                case 4, 5, 6 -> frame(Frame.DATA, u8() & 1, id(), new byte[u16() % 17_000]);
-                case 7 -> frame(Frame.FIN, 0, id(), new byte[0]);
-                case 8 -> frame(Frame.RESET, 0, id(), new byte[] {(byte) (u8() % 20)});
-                case 9 -> frame(Frame.CREDIT, 0, id(), new byte[] {0, (byte) (u8() % 3), (byte) u8(), 0});
-                case 10, 11 -> frame(Frame.DATAGRAM, u8() & 15, id(), some(u8()));
+                case 4, 5, 6 -> wire.frame(Frame.DATA, u8() & 1, id(), new byte[u16() % 17_000]);
+                case 7 -> wire.frame(Frame.FIN, 0, id(), new byte[0]);
+                case 8 -> wire.frame(Frame.RESET, 0, id(), new byte[] {(byte) (u8() % 20)});
+                case 9 -> wire.frame(Frame.CREDIT, 0, id(), new byte[] {0, (byte) (u8() % 3), (byte) u8(), 0});
+                case 10, 11 -> wire.frame(Frame.DATAGRAM, u8() & 15, id(), some(u8()));
                 case 12 -> drain();
-                case 13 -> frame(u8() % 16, u8(), u8() & 1, some(u8() % 64));
-                case 14 -> frame(Frame.OPENED + u8() % 2, 0, id(), some(8));
-                default -> frame(Frame.OPEN, 0, u8() % 4 == 0 ? u8() : nextId(), some(u8() % 40));
+                case 13 -> wire.frame(u8() % 16, u8(), u8() & 1, some(u8() % 64));
+                case 14 -> wire.frame(Frame.OPENED + u8() % 2, 0, id(), some(8));
+                default -> wire.frame(Frame.OPEN, 0, u8() % 4 == 0 ? u8() : nextId(), some(u8() % 40));
             }
         }
 
@@ -307,19 +269,16 @@ class HostileGatewayFuzzTest {
                     ? Destination.ofName(protocol, kind == 0xff ? "nowhere.invalid" : "localhost", port)
                     : Destination.of(
                             protocol, InetAddress.getByName(kind >>> 6 == 2 && u8() == 0 ? "10.9.9.9" : LAN), port);
-            ByteBuf b = Unpooled.buffer();
-            new OpenRequest(
+            wire.open(
+                    nextId(),
+                    new OpenRequest(
                             destination,
                             "office",
                             "client#" + u8() % 2,
                             new InetSocketAddress("10.9.0.2", 1 + u8() % 3),
                             protocol == Destination.TCP ? u16() : 0,
                             1000,
-                            null)
-                    .encode(b);
-            byte[] bytes = new byte[b.readableBytes()];
-            b.readBytes(bytes);
-            frame(Frame.OPEN, 0, nextId(), bytes);
+                            null));
         }
 
         private int id() {
@@ -335,37 +294,14 @@ class HostileGatewayFuzzTest {
             return bytes;
         }
 
-        private void frame(int type, int flags, int id, byte[] payload) throws IOException {
-            int length = Frame.HEADER_LENGTH + payload.length;
-            ByteBuffer b = ByteBuffer.allocate(10 + length).put((byte) 0x82);
-            if (length < 126) {
-                b.put((byte) length);
-            } else {
-                b.put((byte) 126).putShort((short) length);
-            }
-            b.put((byte) type).put((byte) flags).putShort((short) 0).putInt(id).put(payload);
-            socket.getOutputStream().write(b.array(), 0, b.position());
-        }
-
         /** Reads what the agent has sent, up to its answer to a PING. */
         private void drain() throws IOException {
             long mark = script.position() + 0x5eed_0000_0000L;
-            frame(Frame.PING, 0, 0, ByteBuffer.allocate(8).putLong(mark).array());
-            while (true) {
-                int opcode = in.readUnsignedByte() & 15;
-                int length = in.readUnsignedByte() & 0x7f;
-                length = length < 126 ? length : length == 126 ? in.readUnsignedShort() : (int) in.readLong();
-                in.readInt();
-                byte[] message = in.readNBytes(length);
-                if (opcode == 8) {
-                    throw new IOException("closed");
-                }
-                if (opcode == 2
-                        && message[0] == Frame.PONG
-                        && ByteBuffer.wrap(message).getLong(8) == mark) {
-                    return;
-                }
-            }
+            wire.frame(Frame.PING, 0, 0, ByteBuffer.allocate(8).putLong(mark).array());
+            ByteBuffer message;
+            do {
+                message = wire.next();
+            } while (message.get(0) != Frame.PONG || message.getLong(8) != mark);
         }
     }
 }

@@ -1,0 +1,126 @@
+package dev.culvert.agent;
+
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.IpPrefix;
+import dev.culvert.token.TokenTerms;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.Frame;
+import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.OpenRequest;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.socket.SocketChannel;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.List;
+
+/** A gateway that writes what a test wants it to, and an agent that serves 127.0.0.0/8 to it. Links begin after their upgrade. */
+final class TestGateway implements AutoCloseable {
+    /** Seconds. */
+    static final int PATIENCE = 60;
+
+    final Agent agent;
+    private final ServerSocket server;
+
+    TestGateway() throws Exception {
+        server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"));
+        server.setSoTimeout(1_000 * PATIENCE);
+        URI uri = URI.create("ws://127.0.0.1:" + server.getLocalPort());
+        Instant now = Instant.now();
+        AgentToken token = AgentToken.of(
+                TokenTerms.of("office", List.of(uri), null, now, now.plusSeconds(600)),
+                List.of(IpPrefix.parse("127.0.0.0/8")));
+        agent = new Agent(token, List.of(new LinkConnector(uri, null, "token")), LinkSettings.DEFAULT);
+    }
+
+    /** A new link of the agent's, with {@code mux} at its end. */
+    Wire connect(FlowMultiplexer mux) throws Exception {
+        Channel agentsEnd = new Bootstrap()
+                .group(agent.loop)
+                .channel(EventLoops.socketChannel())
+                .handler(new ChannelInitializer<SocketChannel>() {
+                    @Override
+                    protected void initChannel(SocketChannel ch) {
+                        ch.pipeline().addLast(new Link(Link.Role.WEBSOCKET_CLIENT, true, LinkSettings.DEFAULT, mux));
+                    }
+                })
+                .connect(server.getLocalSocketAddress())
+                .sync()
+                .channel();
+        return new Wire(agentsEnd, server.accept());
+    }
+
+    @Override
+    public void close() throws IOException {
+        agent.close();
+        server.close();
+    }
+
+    /** The gateway's end of a link, byte by byte. */
+    static final class Wire implements AutoCloseable {
+        final Channel agentsEnd;
+        private final Socket socket;
+        private final DataInputStream in;
+
+        private Wire(Channel agentsEnd, Socket socket) throws IOException {
+            this.agentsEnd = agentsEnd;
+            this.socket = socket;
+            socket.setSoTimeout(1_000 * PATIENCE);
+            socket.setTcpNoDelay(true);
+            in = new DataInputStream(socket.getInputStream());
+        }
+
+        void frame(int type, int flags, int id, byte[] payload) throws IOException {
+            int length = Frame.HEADER_LENGTH + payload.length;
+            ByteBuffer b = ByteBuffer.allocate(10 + length).put((byte) 0x82);
+            if (length < 126) {
+                b.put((byte) length);
+            } else {
+                b.put((byte) 126).putShort((short) length);
+            }
+            b.put((byte) type).put((byte) flags).putShort((short) 0).putInt(id).put(payload);
+            socket.getOutputStream().write(b.array(), 0, b.position());
+        }
+
+        void open(int id, OpenRequest request) throws IOException {
+            ByteBuf b = Unpooled.buffer();
+            request.encode(b);
+            frame(Frame.OPEN, 0, id, ByteBufUtil.getBytes(b));
+        }
+
+        /** The agent's next frame, from its header on. */
+        ByteBuffer next() throws IOException {
+            while (true) {
+                int opcode = in.readUnsignedByte() & 15;
+                int length = in.readUnsignedByte() & 0x7f;
+                length = length < 126 ? length : length == 126 ? in.readUnsignedShort() : (int) in.readLong();
+                in.readInt();
+                byte[] message = in.readNBytes(length);
+                if (opcode == 8) {
+                    throw new IOException("closed");
+                }
+                if (opcode == 2) {
+                    return ByteBuffer.wrap(message);
+                }
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close();
+        }
+    }
+}
