@@ -205,10 +205,7 @@ final class ClientSession implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
-        loop.execute(() -> {
-            FlowMultiplexer last = view.link();
-            loop.execute(() -> closeInterface(last, loop.ticker().nanoTime() + FLOWS_END.toNanos()));
-        });
+        loop.execute(() -> closeInterface(view.link(), loop.ticker().nanoTime() + FLOWS_END.toNanos()));
         keeper.stop("the client went down");
         tun.closeFuture().awaitUninterruptibly(2, TimeUnit.SECONDS);
         if (host != null) {

@@ -150,14 +150,16 @@ final class RouteTable {
                         + " (IPv6 /" + WIDEST_6 + "), which --full allows");
             }
             Map<IpPrefix, String> routes = limitNumber();
-            List<IpPrefix> waiting = reach.stream()
-                    .map(Reach::prefix)
-                    .filter(p -> p.length() == 0)
-                    .distinct()
-                    .sorted()
-                    .toList();
-            if (routes.isEmpty() && problems.isEmpty() && !waiting.isEmpty()) {
-                problems.add("not routed: " + some(waiting) + ": everything is routed with --full only");
+            if (routes.isEmpty() && problems.isEmpty()) {
+                List<IpPrefix> waiting = reach.stream()
+                        .map(Reach::prefix)
+                        .filter(p -> p.length() == 0)
+                        .distinct()
+                        .sorted()
+                        .toList();
+                if (!waiting.isEmpty()) {
+                    problems.add("not routed: " + some(waiting) + ": everything is routed with --full only");
+                }
             }
             return new RouteTable(routes, wanted.typed() ? Set.copyOf(asked) : Set.of(), List.copyOf(problems));
         }

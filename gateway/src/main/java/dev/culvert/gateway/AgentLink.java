@@ -37,8 +37,8 @@ final class AgentLink extends SwitchedLink {
     static final long CHANGE_MILLIS = 1_000;
 
     /**
-     * OPENs that may wait for the agent, in all and of one client. One turn of reading brings up to some 6,500 of them, which
-     * are written at its end: so an agent that reads is never too slow for a burst.
+     * OPENs that may wait for the agent, in all and of one client: more than links bring before what they brought is written, so
+     * that an agent that reads is never too slow for a burst.
      */
     static final int MAX_OPENS_WAITING = 32_768;
 

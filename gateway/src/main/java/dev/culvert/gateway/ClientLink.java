@@ -8,6 +8,7 @@ import dev.culvert.token.policy.BitRate;
 import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
@@ -151,7 +152,7 @@ final class ClientLink extends SwitchedLink {
                     judge(half);
                 }
                 if (System.nanoTime() - start > REJUDGE_SLICE_NANOS) {
-                    loop().schedule(this, 0, TimeUnit.NANOSECONDS); // after the sockets' turn
+                    EventLoops.nextTurn(loop(), this);
                     return;
                 }
             }

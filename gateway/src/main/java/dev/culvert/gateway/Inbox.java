@@ -1,11 +1,11 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.util.internal.PlatformDependent;
 import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -92,7 +92,7 @@ final class Inbox implements Runnable {
                 item.settle();
             }
             if ((++n & LOOK - 1) == 0 && System.nanoTime() - start > SLICE_NANOS) {
-                loop.schedule(this, 0, TimeUnit.NANOSECONDS); // after the sockets' turn
+                EventLoops.nextTurn(loop, this);
                 return;
             }
         }

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -8,7 +9,6 @@ import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +46,7 @@ final class StrangerTurns {
     }
 
     private void schedule() {
-        loop.schedule(this::run, 0, TimeUnit.NANOSECONDS); // after the sockets' turn
+        EventLoops.nextTurn(loop, this::run);
     }
 
     private void run() {

@@ -60,12 +60,12 @@ final class TokenInput {
         return first == 0xff && second == 0xfe
                 || first == 0xfe && second == 0xff
                 || b.length % 2 == 0 && (alternatesWithZero(b, 0) || alternatesWithZero(b, 1))
-                || b.length % 4 == 0 && zeros(b, 4) == 3;
+                || b.length % 4 == 0 && zerosOfFour(b) == 3;
     }
 
-    private static int zeros(byte[] b, int among) {
+    private static int zerosOfFour(byte[] b) {
         int zeros = 0;
-        for (int i = 0; i < among; i++) {
+        for (int i = 0; i < 4; i++) {
             zeros += b[i] == 0 ? 1 : 0;
         }
         return zeros;

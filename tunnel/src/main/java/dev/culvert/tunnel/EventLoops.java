@@ -18,6 +18,8 @@ import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.EventExecutor;
+import java.util.concurrent.TimeUnit;
 
 /** The platform's best event loops and socket channels: epoll on Linux, else the JDK's selector. */
 public final class EventLoops {
@@ -45,6 +47,14 @@ public final class EventLoops {
 
     public static Class<? extends ServerChannel> serverSocketChannel() {
         return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+    }
+
+    /**
+     * Has the rest of a long task done in the loop's next turn, after its sockets have had theirs: what is executed, and not
+     * scheduled, comes before them.
+     */
+    public static void nextTurn(EventExecutor loop, Runnable task) {
+        loop.schedule(task, 0, TimeUnit.NANOSECONDS);
     }
 
     /** A UDP socket, not registered yet. */

@@ -2,7 +2,6 @@ package dev.culvert.tunnel;
 
 import io.netty.util.concurrent.EventExecutor;
 import java.util.ArrayDeque;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -231,8 +230,7 @@ final class FairQueue {
     private void dropLater() {
         if (!dropScheduled) {
             dropScheduled = true;
-            // Scheduled, not executed: what is executed has its turn before sockets have theirs.
-            loop.schedule(this::drop, 0, TimeUnit.NANOSECONDS);
+            EventLoops.nextTurn(loop, this::drop);
         }
     }
 

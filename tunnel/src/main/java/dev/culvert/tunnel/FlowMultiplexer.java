@@ -346,8 +346,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                 f.abandon();
             }
             if (System.nanoTime() - start > END_SLICE_NANOS) {
-                // Scheduled, not executed: what is executed has its turn before sockets have theirs.
-                link().eventLoop().schedule(() -> endFlows(why), 0, TimeUnit.NANOSECONDS);
+                EventLoops.nextTurn(link().eventLoop(), () -> endFlows(why));
                 return;
             }
         }

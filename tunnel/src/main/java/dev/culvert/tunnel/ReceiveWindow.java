@@ -16,9 +16,6 @@ import java.util.concurrent.TimeUnit;
  * granted anew while more than the smaller window is out. Event loop only.
  */
 final class ReceiveWindow {
-    /** A flow's first credit while there are few flows; see {@link FlowMemory}. */
-    static final int INITIAL = FlowMemory.MOST;
-
     /** A flow that is blocked by credit gets this much without proof of its bandwidth: 10 ms of 800 Mbit/s. */
     static final int EAGER = 1 << 20;
 

@@ -4,7 +4,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.EventExecutor;
 import java.util.ArrayDeque;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** What has come for a flow and nobody has read. Event loop only. */
@@ -72,7 +71,7 @@ final class Unread {
             ReferenceCountUtil.release(messages.poll());
         }
         if (!messages.isEmpty()) {
-            loop.schedule(() -> drop(loop), 0, TimeUnit.NANOSECONDS);
+            EventLoops.nextTurn(loop, () -> drop(loop));
         }
     }
 }

@@ -47,7 +47,7 @@ public class LinkBenchmark {
     private ByteBuf data;
     private boolean forward;
     private final ReceiveWindow window =
-            new ReceiveWindow(new CreditBudget(CreditBudget.DEFAULT, null), ReceiveWindow.INITIAL);
+            new ReceiveWindow(new CreditBudget(CreditBudget.DEFAULT, null), FlowMemory.MOST);
     private long now;
 
     /** The socket of the benchmark: takes everything. */

@@ -54,7 +54,7 @@ class LinkFlowTest {
         assertThat(incoming.isPending()).isTrue();
         assertThat(incoming.request().destination()).isEqualTo(tcp());
         assertThat(incoming.request().agent()).isEqualTo("office");
-        assertThat(incoming.request().credit()).isEqualTo(ReceiveWindow.INITIAL);
+        assertThat(incoming.request().credit()).isEqualTo(FlowMemory.MOST);
         assertThat(opener.opened().isDone()).isFalse();
 
         LinkFlow answerer = incoming.accept(b);
@@ -63,8 +63,8 @@ class LinkFlowTest {
         assertThat(opener.opened().isSuccess()).isTrue();
         assertThat(a.events).containsExactly("active");
         assertThat(b.events).containsExactly("active");
-        assertThat(opener.sendCredit()).isEqualTo(ReceiveWindow.INITIAL);
-        assertThat(answerer.sendCredit()).isEqualTo(ReceiveWindow.INITIAL);
+        assertThat(opener.sendCredit()).isEqualTo(FlowMemory.MOST);
+        assertThat(answerer.sendCredit()).isEqualTo(FlowMemory.MOST);
         assertThat(incoming.accept(new FlowRecorder())).as("a second answer").isNull();
         assertThat(opener.flowId() & Frame.SERVER_OPENED).isZero();
     }
@@ -89,7 +89,7 @@ class LinkFlowTest {
         answerer.alive();
         pair.pump();
         assertThat(told).containsExactly(1, 1);
-        assertThat(opener.sendCredit()).isEqualTo(ReceiveWindow.INITIAL);
+        assertThat(opener.sendCredit()).isEqualTo(FlowMemory.MOST);
 
         opener.close();
         assertThat(opener.probe()).isFalse();
@@ -198,7 +198,7 @@ class LinkFlowTest {
         f.b().read();
         pair.pump();
         int first = slow.bytes.size();
-        assertThat(first).isGreaterThanOrEqualTo(ReceiveWindow.INITIAL).isLessThan(sent.length);
+        assertThat(first).isGreaterThanOrEqualTo(FlowMemory.MOST).isLessThan(sent.length);
 
         f.b().config().setAutoRead(true);
         pair.pump();

@@ -23,24 +23,24 @@ class ReceiveWindowTest {
 
     @Test
     void creditReturnsAQuarterAtATime() {
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         assertThat(w.received(16_383, false)).isTrue();
         assertThat(w.consumed(16_383, true, 1, 0)).isZero();
         assertThat(w.received(1, false)).isTrue();
         assertThat(w.consumed(1, true, 2, 0)).isEqualTo(16_384);
-        assertThat(w.window()).isEqualTo(ReceiveWindow.INITIAL);
+        assertThat(w.window()).isEqualTo(FlowMemory.MOST);
     }
 
     @Test
     void moreThanWasGrantedIsRefused() {
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
-        assertThat(w.received(ReceiveWindow.INITIAL, false)).isTrue();
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
+        assertThat(w.received(FlowMemory.MOST, false)).isTrue();
         assertThat(w.received(1, false)).isFalse();
     }
 
     @Test
     void aBlockedFlowGrowsToTheEagerSizeWithoutProof() {
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         long now = 1;
         for (int i = 0; i < 10; i++) {
             long n = w.window();
@@ -48,14 +48,14 @@ class ReceiveWindowTest {
             assertThat(w.consumed((int) n, true, now += 20 * MS, 0)).isPositive();
         }
         assertThat(w.window()).isEqualTo(ReceiveWindow.EAGER);
-        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - ReceiveWindow.EAGER + ReceiveWindow.INITIAL);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - ReceiveWindow.EAGER + FlowMemory.MOST);
         w.close();
         assertThat(left()).isEqualTo(CreditBudget.DEFAULT);
     }
 
     @Test
     void aFastFlowOverALongPathGrowsToTwiceItsBandwidthDelayProduct() {
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         long now = 1;
         long rtt = 40 * MS; // and a link of 100 MB/s: 4 MB in flight
         for (int i = 0; i < 400; i++) {
@@ -68,16 +68,16 @@ class ReceiveWindowTest {
 
     @Test
     void neitherAnUnblockedNorASlowReaderGrows() {
-        ReceiveWindow unblocked = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
-        ReceiveWindow slow = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow unblocked = new ReceiveWindow(budget, FlowMemory.MOST);
+        ReceiveWindow slow = new ReceiveWindow(budget, FlowMemory.MOST);
         for (int i = 0; i < 50; i++) {
-            unblocked.received(ReceiveWindow.INITIAL, false);
-            unblocked.consumed(ReceiveWindow.INITIAL, true, i * MS, 100 * MS);
-            slow.received(ReceiveWindow.INITIAL, true);
-            slow.consumed(ReceiveWindow.INITIAL, false, i * MS, 100 * MS);
+            unblocked.received(FlowMemory.MOST, false);
+            unblocked.consumed(FlowMemory.MOST, true, i * MS, 100 * MS);
+            slow.received(FlowMemory.MOST, true);
+            slow.consumed(FlowMemory.MOST, false, i * MS, 100 * MS);
         }
-        assertThat(unblocked.window()).isEqualTo(ReceiveWindow.INITIAL);
-        assertThat(slow.window()).isEqualTo(ReceiveWindow.INITIAL);
+        assertThat(unblocked.window()).isEqualTo(FlowMemory.MOST);
+        assertThat(slow.window()).isEqualTo(FlowMemory.MOST);
     }
 
     /** Senders that always have more, over a path of {@code rtt} that carries any amount: a window each round trip. */
@@ -101,7 +101,7 @@ class ReceiveWindowTest {
 
     @Test
     void theMostIsReachedInSevenRoundTrips() {
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         roundTrips(7, new long[] {1}, 100 * MS, w);
         assertThat(w.window()).isEqualTo(ReceiveWindow.MAX);
     }
@@ -109,13 +109,13 @@ class ReceiveWindowTest {
     @Test
     void oneFlowGrowsToHalfOfTheBudgetAndTenShareItEvenly() {
         long[] now = {1};
-        ReceiveWindow first = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow first = new ReceiveWindow(budget, FlowMemory.MOST);
         roundTrips(20, now, 100 * MS, first);
         assertThat(first.window()).isBetween(ReceiveWindow.MAX - 1L, (long) ReceiveWindow.MAX);
 
         List<ReceiveWindow> all = new ArrayList<>(List.of(first));
         for (int i = 0; i < 9; i++) {
-            all.add(new ReceiveWindow(budget, ReceiveWindow.INITIAL));
+            all.add(new ReceiveWindow(budget, FlowMemory.MOST));
         }
         for (int i = 0; i < 100; i++) {
             roundTrips(1, now, 100 * MS, all.toArray(ReceiveWindow[]::new));
@@ -133,14 +133,14 @@ class ReceiveWindowTest {
     @Test
     void whatIsCutDownStaysAccountedForUntilItHasBeenTaken() {
         long[] now = {1};
-        ReceiveWindow slow = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow slow = new ReceiveWindow(budget, FlowMemory.MOST);
         roundTrips(20, now, 100 * MS, slow);
         slow.received((int) slow.outstanding(), true); // and its application takes none of it
         long held = slow.owed();
         ReceiveWindow[] others = {
-            new ReceiveWindow(budget, ReceiveWindow.INITIAL),
-            new ReceiveWindow(budget, ReceiveWindow.INITIAL),
-            new ReceiveWindow(budget, ReceiveWindow.INITIAL)
+            new ReceiveWindow(budget, FlowMemory.MOST),
+            new ReceiveWindow(budget, FlowMemory.MOST),
+            new ReceiveWindow(budget, FlowMemory.MOST)
         };
         for (int i = 0; i < 50; i++) {
             roundTrips(1, now, 100 * MS, others);
@@ -148,9 +148,9 @@ class ReceiveWindowTest {
         long sum = 0;
         for (ReceiveWindow w : others) {
             assertThat(w.window()).as("they share what it leaves").isGreaterThan(14 << 20);
-            sum += w.owed() - ReceiveWindow.INITIAL;
+            sum += w.owed() - FlowMemory.MOST;
         }
-        assertThat(sum + held - ReceiveWindow.INITIAL).isLessThanOrEqualTo(CreditBudget.DEFAULT);
+        assertThat(sum + held - FlowMemory.MOST).isLessThanOrEqualTo(CreditBudget.DEFAULT);
 
         long granted = 0;
         while (slow.owed() > slow.window() || granted == 0) {
@@ -182,7 +182,7 @@ class ReceiveWindowTest {
     @Test
     void aWindowThatIsNotNeededAnyMoreIsHalvedEachTenSeconds() {
         long[] now = {1};
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         roundTrips(20, now, 100 * MS, w);
         long before = w.window();
         // From now on the application takes 1 MB a round trip.
@@ -200,18 +200,18 @@ class ReceiveWindowTest {
             bulk(w, (int) Math.min(w.outstanding(), 1_000_000), false, now[0] += 100 * MS, 100 * MS);
         }
         assertThat(w.window()).as("twice what it takes").isBetween(1_900_000L, 2_200_000L);
-        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - w.window() + ReceiveWindow.INITIAL);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - w.window() + FlowMemory.MOST);
     }
 
     @Test
     void afterTheEndOnlyWhatIsUnreadIsOwed() {
         long[] now = {1};
-        ReceiveWindow w = new ReceiveWindow(budget, ReceiveWindow.INITIAL);
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
         roundTrips(20, now, 100 * MS, w);
         w.received(5_000_000, false);
         w.ended();
         assertThat(w.owed()).isEqualTo(5_000_000);
-        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - 5_000_000 + ReceiveWindow.INITIAL);
+        assertThat(left()).isEqualTo(CreditBudget.DEFAULT - 5_000_000 + FlowMemory.MOST);
         assertThat(w.consumed(4_000_000, false, now[0], 0)).isZero();
         assertThat(w.consumed(1_000_000, true, now[0], 0)).isZero();
         assertThat(left()).isEqualTo(CreditBudget.DEFAULT);
@@ -223,9 +223,9 @@ class ReceiveWindowTest {
         Random random = new Random(seed);
         for (int run = 0; run < 50; run++) {
             CreditBudget few = new CreditBudget(random.nextInt(8 << 20), null);
-            ReceiveWindow other = new ReceiveWindow(few, ReceiveWindow.INITIAL);
-            ReceiveWindow w = new ReceiveWindow(few, ReceiveWindow.INITIAL);
-            long credit = ReceiveWindow.INITIAL;
+            ReceiveWindow other = new ReceiveWindow(few, FlowMemory.MOST);
+            ReceiveWindow w = new ReceiveWindow(few, FlowMemory.MOST);
+            long credit = FlowMemory.MOST;
             long held = 0;
             long[] now = {1};
             for (int step = 0; step < 500; step++) {
@@ -247,9 +247,9 @@ class ReceiveWindowTest {
                 assertThat(credit + held).as("seed %d", seed).isEqualTo(w.owed());
                 assertThat(w.owed()).as("seed %d", seed).isLessThanOrEqualTo(Math.max(before, w.window()));
                 assertThat(credit + held).as("stuck, seed %d", seed).isPositive();
-                long out = Math.max(w.owed(), ReceiveWindow.INITIAL)
-                        + Math.max(other.owed(), ReceiveWindow.INITIAL)
-                        - 2L * ReceiveWindow.INITIAL;
+                long out = Math.max(w.owed(), FlowMemory.MOST)
+                        + Math.max(other.owed(), FlowMemory.MOST)
+                        - 2L * FlowMemory.MOST;
                 assertThat(few.left()).as("seed %d", seed).isNotNegative();
                 assertThat(out + few.left())
                         .as("nothing is out that was not taken from the budget, seed %d", seed)
@@ -280,7 +280,7 @@ class ReceiveWindowTest {
             long taken = CreditBudget.DEFAULT - pair.server.mux.budget().left();
             assertThat(taken)
                     .as("the sender's blocked flag was heard")
-                    .isEqualTo(ReceiveWindow.EAGER - ReceiveWindow.INITIAL);
+                    .isEqualTo(ReceiveWindow.EAGER - FlowMemory.MOST);
             assertThat(f.a().sendCredit()).isBetween(ReceiveWindow.EAGER * 3L / 4, (long) ReceiveWindow.EAGER);
             f.b().close();
             pair.pump();
@@ -295,7 +295,7 @@ class ReceiveWindowTest {
             FlowRecorder b = new FlowRecorder();
             Flows f = pair.open(a, b);
             b.onRead = () -> {
-                if (b.bytes.size() == ReceiveWindow.INITIAL) {
+                if (b.bytes.size() == FlowMemory.MOST) {
                     b.channel.close();
                 }
             };

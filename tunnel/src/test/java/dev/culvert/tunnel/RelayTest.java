@@ -287,7 +287,7 @@ class RelayTest {
             t.in().a().writeAndFlush(Unpooled.wrappedBuffer(new byte[5_000_000]));
             t.pump();
             long taken = t.one().server.link.bytesIn();
-            assertThat(taken).isLessThan(ReceiveWindow.EAGER + 5L * ReceiveWindow.INITIAL);
+            assertThat(taken).isLessThan(ReceiveWindow.EAGER + 5L * FlowMemory.MOST);
             t.right().channel.config().setAutoRead(true);
             t.pump();
             t.pump();

@@ -69,14 +69,14 @@ class SlowReadersTest {
             }
             CreditBudget budget = pair.server.mux.budget();
             long grown = CreditBudget.DEFAULT - budget.left();
-            assertThat(grown).isGreaterThan(10L * (ReceiveWindow.EAGER - ReceiveWindow.INITIAL));
+            assertThat(grown).isGreaterThan(10L * (ReceiveWindow.EAGER - FlowMemory.MOST));
 
             for (Transfer t : slow) {
                 t.receiver.config().setAutoRead(false);
                 t.write(32);
             }
             pair.pump();
-            long bound = grown + 10L * ReceiveWindow.INITIAL;
+            long bound = grown + 10L * FlowMemory.MOST;
             // All of it, but for what was not worth a CREDIT frame yet.
             assertThat(held(slow)).isBetween(bound - 10L * ReceiveWindow.RETURN_STEP, bound);
             for (int second = 0; second < 20; second++) {
