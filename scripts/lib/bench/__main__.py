@@ -12,7 +12,7 @@ import time
 from accounting import FOREIGN_LIMIT, STEAL_LIMIT, Others, dirt
 import builds
 from figures import FIGURES
-from lab import IPERF_PORT, LAN_HOST, ROLES, Failure, Lab, remove_namespaces, run
+from lab import CONGESTION_CONTROL, IPERF_PORT, LAN_HOST, ROLES, Failure, Lab, remove_namespaces, run
 from measures import CASES, GROUPS, Settings, iperf, peak, udp_buffer
 import report
 
@@ -125,10 +125,16 @@ class Bench:
             lab.make()
             lab.start_services()
             lab.make_tokens()
+        machine_ = machine(next(iter(self.labs.values())), jdk)
+        if machine_["congestion_control"] != [CONGESTION_CONTROL]:
+            tell(f"TCP is {' and '.join(machine_['congestion_control'])} here, since this machine lets no namespace choose {CONGESTION_CONTROL}: "
+                 "the figures are lower than its, and two starts of one build differ by a half. "
+                 f"Cure: modprobe tcp_{CONGESTION_CONTROL}; sysctl -w \"net.ipv4.tcp_allowed_congestion_control="
+                 f"$(sysctl -n net.ipv4.tcp_allowed_congestion_control) {CONGESTION_CONTROL}\"")
         self.path = a.json or os.path.join(builds.OUTPUT, time.strftime("%Y%m%d-%H%M%S") + ".json")
         self.document = {
             "format": FORMAT, "began": time.strftime("%FT%TZ", time.gmtime()), "load_average_before": os.getloadavg(),
-            "machine": machine(next(iter(self.labs.values())), jdk),
+            "machine": machine_,
             "options": {"runs": a.runs, "seconds": a.seconds, "quick": a.quick, "only": a.only},
             "clean_means": {"others_cpu_per_second": FOREIGN_LIMIT, "steal_per_second_and_processor": STEAL_LIMIT},
             "sides": [{"name": b.name, "commit": b.commit, "root": b.root, "class_data_archive": jdk.archived(b)} for b in sides],
@@ -203,7 +209,8 @@ class Bench:
     def finish(self):
         summaries = self.save()
         machine_ = self.document["machine"]
-        print(f"{machine_['processors']} x {machine_['processor']}, Linux {machine_['kernel']}, {machine_['java']}")
+        control = " and ".join(machine_["congestion_control"])
+        print(f"{machine_['processors']} x {machine_['processor']}, Linux {machine_['kernel']}, {machine_['java']}, TCP {control}")
         print(f"median (least..most) of {self.arguments.runs} runs of {self.arguments.seconds} s"
               + ("; ratio: of the medians, second to first; better or worse only where the runs do not overlap" if len(self.labs) > 1 else ""))
         print("\n".join(report.table(list(self.labs), summaries)))
