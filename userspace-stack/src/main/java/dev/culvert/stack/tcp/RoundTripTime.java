@@ -23,6 +23,34 @@ final class RoundTripTime {
     private long timeout = INITIAL;
     private int backoff;
 
+    private boolean timing;
+    private int timedSequence;
+    private long timedAt;
+
+    /** Something new has gone out, {@code end} being the sequence number behind it; one such is timed at a time. */
+    void sent(int end, long now) {
+        if (!timing) {
+            timing = true;
+            timedSequence = end;
+            timedAt = now;
+        }
+    }
+
+    /** {@code ack} has come; {@code sample} says whether what was timed is to be believed. */
+    void acknowledged(int ack, long now, boolean sample) {
+        if (timing && !Sequence.before(ack, timedSequence)) {
+            timing = false;
+            if (sample) {
+                sample(now - timedAt);
+            }
+        }
+    }
+
+    /** What is timed may be sent again, and then nobody knows which of the two was acknowledged (Karn). */
+    void stopTiming() {
+        timing = false;
+    }
+
     void sample(long nanos) {
         if (smoothed == 0) {
             smoothed = Math.max(1, nanos);

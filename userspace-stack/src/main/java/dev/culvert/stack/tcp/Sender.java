@@ -6,8 +6,8 @@ import io.netty.buffer.ByteBuf;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The sending half of a connection: what may be sent now, what was lost, and when to give up. Field names are those of
- * RFC 9293 section 3.3.1, RFC 5681 and RFC 6675.
+ * The sending half of a connection: what may be sent now, and when to give up. Field names are those of RFC 9293 section
+ * 3.3.1. What was lost is {@link LossRecovery}'s to find.
  */
 final class Sender {
     /** What an IP packet may hold: a super-segment's headers and payload fit in its 16-bit length. */
@@ -18,8 +18,7 @@ final class Sender {
 
     private final TcpConnection connection;
     private final TcpEndpoint endpoint;
-    private final CongestionControl congestion;
-    private final Scoreboard scoreboard = new Scoreboard();
+    private final LossRecovery recovery;
     final SendQueue queue = new SendQueue();
     final RoundTripTime roundTripTime = new RoundTripTime();
 
@@ -46,25 +45,6 @@ final class Sender {
     private final int headerLength;
     private boolean finQueued;
 
-    private int duplicateAcks;
-    private boolean recovering;
-    /** RecoveryPoint: recovery ends when this is acknowledged. */
-    private int recoveryPoint;
-    /** HighRxt: what was sent again in this recovery. */
-    private int retransmitted;
-
-    /** SND.MAX when SND.UNA was last sent again: reports from beyond it say whether that was lost too. */
-    private int retransmittedBefore;
-
-    private boolean retransmitFirst;
-    /** After the retransmission timer: one segment, until something is acknowledged. */
-    private boolean afterTimeout;
-    /** No fast retransmit by duplicate acknowledgements below this (RFC 6582 section 4). */
-    private int timeoutPoint;
-
-    private boolean timing;
-    private int timedSequence;
-    private long timedAt;
     /** When SND.UNA last moved, or the first byte in flight was sent. */
     private long progressAt;
 
@@ -73,7 +53,6 @@ final class Sender {
     Sender(TcpConnection connection, TcpEndpoint endpoint, int iss, int shift, int mss, int headerLength) {
         this.connection = connection;
         this.endpoint = endpoint;
-        this.congestion = endpoint.config.congestionControl().get();
         this.iss = iss;
         this.shift = Math.max(shift, 0);
         this.mss = mss;
@@ -81,8 +60,8 @@ final class Sender {
         this.una = iss;
         this.next = iss;
         this.max = iss;
-        this.timeoutPoint = iss;
         queue.start(iss + 1);
+        this.recovery = new LossRecovery(this, endpoint);
     }
 
     /** The handshake's acknowledgement has come: RFC 9293 section 3.10.7.4, SYN-RECEIVED. */
@@ -90,12 +69,11 @@ final class Sender {
         una = iss + 1;
         next = una;
         max = una;
-        timeoutPoint = una;
         windowSequence = segment.sequence;
         windowAcknowledgment = segment.acknowledgment;
         window = segment.window << shift;
         maxWindow = window;
-        congestion.start(mss);
+        recovery.established();
         progressAt = now;
     }
 
@@ -128,7 +106,7 @@ final class Sender {
         if (finQueued) {
             return 0;
         }
-        int usable = Math.min(Math.min(window, congestionWindow()), endpoint.config.sendQueueMax()) + mss;
+        int usable = Math.min(Math.min(window, recovery.congestionWindow()), endpoint.config.sendQueueMax()) + mss;
         int size = queue.size();
         long affordable = Math.max(mss, Math.min(usable, endpoint.sendBudgetLeft()));
         return (int) affordable - size;
@@ -159,7 +137,7 @@ final class Sender {
     /** The ACK part of an acceptable segment; sends nothing. */
     void acknowledged(Segment segment, long now) {
         int ack = segment.acknowledgment;
-        boolean news = segment.sackBlocks > 0 && connection.sackPermitted() && readSack(segment);
+        boolean news = segment.sackBlocks > 0 && connection.sackPermitted() && recovery.readSack(segment);
         int offered = segment.window << shift;
         boolean advanced = Sequence.after(ack, una);
         if (advanced) {
@@ -169,12 +147,12 @@ final class Sender {
             // window it
             // is the answer to a probe.
             if (segment.length() == 0 && (offered == window || news)) {
-                duplicate();
+                recovery.duplicate();
             }
         }
         // What acknowledges more is newer, though its sequence number may be old: a retransmission. If only SND.UNA
-        // moved, the
-        // window, which is counted from there, would move with it and beyond what the peer ever offered.
+        // moved,
+        // the window, which is counted from there, would move with it and beyond what the peer ever offered.
         if (!Sequence.before(ack, una)
                 && (advanced
                         || Sequence.before(windowSequence, segment.sequence)
@@ -188,35 +166,7 @@ final class Sender {
             windowSequence = segment.sequence;
             windowAcknowledgment = ack;
         }
-        // RFC 6675 section 5.1: not again before the timer's own retransmission is through.
-        if (!scoreboard.isEmpty()
-                && !recovering
-                && !Sequence.before(una, timeoutPoint)
-                && scoreboard.isLost(una, mss)) {
-            enterRecovery();
-        } else if (recovering
-                && !retransmitFirst
-                && Sequence.after(retransmitted, una)
-                && Sequence.after(
-                        scoreboard.highest(una), retransmittedBefore + (Scoreboard.DUPLICATE_THRESHOLD - 1) * mss)) {
-            // As RFC 8985 section 6.2 infers it, by order of sending: what left later has arrived. RFC 6675 would wait
-            // for
-            // the timer.
-            retransmitFirst = true;
-        }
-    }
-
-    private boolean readSack(Segment segment) {
-        boolean news = false;
-        for (int i = 0; i < segment.sackBlocks; i++) {
-            int left = segment.sackLeft[i];
-            int right = segment.sackRight[i];
-            // Below SND.UNA it is a duplicate report (RFC 2883), beyond SND.MAX a lie.
-            if (Sequence.before(left, right) && Sequence.after(left, una) && !Sequence.after(right, max)) {
-                news |= scoreboard.add(left, right);
-            }
-        }
-        return news;
+        recovery.detect();
     }
 
     private void advance(Segment segment, int ack, long now) {
@@ -228,26 +178,10 @@ final class Sender {
         endpoint.sendQueued(queue.size() - before);
         una = ack;
         next = Sequence.max(next, una);
-        scoreboard.advance(una);
         roundTripTime.progress();
-        afterTimeout = false;
         probes = 0;
         progressAt = now;
-        if (!recovering) {
-            duplicateAcks = 0;
-            congestion.acked(bytes, flight);
-        } else if (!Sequence.before(ack, recoveryPoint)) {
-            recovering = false;
-            duplicateAcks = 0;
-            congestion.exitRecovery(inFlight());
-        } else {
-            // RFC 6582: what follows a partial acknowledgement is lost too.
-            congestion.partialAck(bytes);
-            retransmitFirst = scoreboard.isEmpty();
-            retransmitted = Sequence.max(retransmitted, una);
-            // When what is first now was sent again is not known; not later than now.
-            retransmittedBefore = max;
-        }
+        recovery.advanced(bytes, flight);
         if (una == max) {
             endpoint.timers.cancel(connection.retransmissionTimer);
         } else {
@@ -257,70 +191,18 @@ final class Sender {
 
     /** RTTM by timestamps (RFC 7323 section 4), else one timed segment per round trip (RFC 6298 section 3, Karn). */
     private void sampleRoundTrip(Segment segment, int ack, long now) {
-        if (segment.timestamps && segment.timestampEcho != 0) {
+        boolean echoed = segment.timestamps && segment.timestampEcho != 0;
+        if (echoed) {
             int millis = connection.timestamps.value(now) - segment.timestampEcho;
             if (millis >= 0) {
                 roundTripTime.sample(Math.max(1, millis) * 1_000_000L);
             }
-        } else if (timing && !Sequence.before(ack, timedSequence)) {
-            roundTripTime.sample(now - timedAt);
         }
-        if (timing && !Sequence.before(ack, timedSequence)) {
-            timing = false;
-        }
+        roundTripTime.acknowledged(ack, now, !echoed);
     }
 
-    private void duplicate() {
-        if (recovering) {
-            if (scoreboard.isEmpty()) {
-                // With selective acknowledgements the pipe is counted, so inflating the window would count twice.
-                congestion.duplicateAck();
-            }
-        } else if (++duplicateAcks >= Scoreboard.DUPLICATE_THRESHOLD && !Sequence.before(una, timeoutPoint)) {
-            enterRecovery();
-        }
-    }
-
-    private void enterRecovery() {
-        recovering = true;
-        recoveryPoint = max;
-        retransmitted = una;
-        retransmitFirst = true;
-        afterTimeout = false;
-        timing = false;
-        congestion.enterRecovery(inFlight());
-        endpoint.counters.count(Counter.FAST_RETRANSMITS);
-    }
-
-    /** The first segment again, whatever the congestion window says; then the holes that are lost. */
-    private void retransmitLost(long now) {
-        if (retransmitFirst) {
-            retransmitFirst = false;
-            retransmittedBefore = max;
-            int length = Math.min(Math.min(mss, scoreboard.nextRange(una, max) - una), queue.end() - una);
-            resend(una, Math.max(length, 0), now);
-            retransmitted = Sequence.max(retransmitted, una + Math.max(length, 1));
-        }
-        while (!scoreboard.isEmpty()) {
-            int hole = scoreboard.skip(Sequence.max(retransmitted, una));
-            int end = scoreboard.nextRange(hole, una);
-            if (!Sequence.after(end, hole) || !scoreboard.isLost(hole, mss)) {
-                return;
-            }
-            long allowed = (long) congestion.window() - scoreboard.pipe(una, max, retransmitted, mss);
-            int length = (int) Math.min(Math.min(end - hole, queue.end() - hole), Math.min(allowed, superSegment()));
-            if (length <= 0 || allowed < mss && length < end - hole) {
-                return;
-            }
-            resend(hole, length, now);
-            if (hole == una) {
-                retransmittedBefore = max;
-            }
-            retransmitted = hole + length;
-        }
-    }
-
-    private void resend(int sequence, int length, long now) {
+    /** A part of what is in flight, or the FIN behind it, once more. */
+    void resend(int sequence, int length, long now) {
         boolean fin = finSent() && sequence + length == queue.end();
         if (length == 0 && !fin) {
             return;
@@ -334,16 +216,15 @@ final class Sender {
         return payload > 0 ? Tcp.PSH : 0;
     }
 
-    private int superSegment() {
+    /** The most payload that one packet to the device takes, in whole segments. */
+    int superSegment() {
         int most = MAX_PACKET - headerLength - connection.optionRoom();
         return most - most % mss;
     }
 
     /** Sends what may be sent: first what was lost, then what is new. */
     void output(long now) {
-        if (recovering) {
-            retransmitLost(now);
-        }
+        recovery.retransmit(now);
         int end = queue.end() + (finQueued ? 1 : 0);
         while (next != end && sendNext(end, now)) {
             // Until the window, or the queue, is used up.
@@ -354,24 +235,14 @@ final class Sender {
         }
     }
 
-    /** Limited transmit (RFC 3042): the first two duplicates each let a new segment out, so that there are more of them. */
-    private int congestionWindow() {
-        int most = congestion.window();
-        if (recovering || duplicateAcks == 0) {
-            return most;
-        }
-        int extra = Math.min(duplicateAcks, Scoreboard.DUPLICATE_THRESHOLD - 1) * mss;
-        return most > Integer.MAX_VALUE - extra ? Integer.MAX_VALUE : most + extra;
-    }
-
     private boolean sendNext(int end, long now) {
-        if (Sequence.before(next, max) && !scoreboard.isEmpty()) {
-            next = scoreboard.skip(next);
+        if (Sequence.before(next, max)) {
+            next = recovery.firstMissing(next);
             if (next == end) {
                 return false;
             }
         }
-        int allowed = Math.min(window, afterTimeout ? mss : congestionWindow());
+        int allowed = Math.min(window, recovery.allowed());
         int usable = allowed - (next - una);
         int waiting = end - next;
         int length = Math.min(Math.min(waiting, usable), superSegment());
@@ -380,7 +251,7 @@ final class Sender {
         }
         if (Sequence.before(next, max)) {
             // What is sent again is never held back: nothing else would move the connection on.
-            length = Math.min(length, Sequence.min(max, scoreboard.nextRange(next, max)) - next);
+            length = Math.min(length, recovery.endOfMissing(next) - next);
         } else if (length < waiting) {
             if (length >= mss) {
                 length -= length % mss;
@@ -405,10 +276,8 @@ final class Sender {
         }
         if (Sequence.before(next, max)) {
             endpoint.counters.count(Counter.RETRANSMITTED_SEGMENTS);
-        } else if (!timing) {
-            timing = true;
-            timedSequence = next + length;
-            timedAt = now;
+        } else {
+            roundTripTime.sent(next + length, now);
         }
         if (una == max) {
             progressAt = now;
@@ -450,15 +319,10 @@ final class Sender {
             return false;
         }
         endpoint.counters.count(Counter.RETRANSMISSION_TIMEOUTS);
-        congestion.timeout(inFlight());
+        recovery.timeout();
         roundTripTime.backOff();
-        scoreboard.clear();
-        recovering = false;
-        duplicateAcks = 0;
-        timing = false;
-        timeoutPoint = max;
+        roundTripTime.stopTiming();
         next = una;
-        afterTimeout = true;
         output(now);
         if (!connection.retransmissionTimer.isArmed()) {
             endpoint.timers.arm(connection.retransmissionTimer, now, roundTripTime.timeout());
@@ -492,7 +356,7 @@ final class Sender {
         if (smaller < mss) {
             mss = smaller;
             next = una;
-            timing = false;
+            roundTripTime.stopTiming();
             output(now);
         }
     }
