@@ -32,12 +32,6 @@ final class TcpConnection extends FlowEntry {
         CLOSED
     }
 
-    /** RFC 5961 section 7 asks for a limit; it is per connection, for a shared one is a side channel (CVE-2016-5696). */
-    private static final long CHALLENGE_SPACING = TimeUnit.MILLISECONDS.toNanos(100);
-
-    /** No kernel asks sooner after it was heard of; the last byte sent again, because its ACK was late, looks alike. */
-    private static final long LEAST_KEEP_ALIVE = TimeUnit.SECONDS.toNanos(1);
-
     /**
      * The least MTU that an ICMP error makes us believe, as kernels have it: an IPv4 link that carries less hardly exists, and
      * a forger would have headers outweigh the data (RFC 5927 section 7). RFC 791 has hosts take 576 bytes.
@@ -49,17 +43,15 @@ final class TcpConnection extends FlowEntry {
     final Sender sender;
     final Handshake handshake;
     final Timestamps timestamps;
+    final Acceptability acceptability;
 
     private State state = State.SYN_RECEIVED;
     private @Nullable TcpFlow flow;
     private long lastReceived;
-    private long lastChallenge;
     /** Type and code of the last ICMP error about a segment in flight, -1 for none. */
     private int softError = -1;
 
     private boolean ackPending;
-    /** The peer has asked whether this end is there, and has not been answered. */
-    private boolean keepAliveOpen;
     /** In the endpoint's list of connections that the current batch touched. */
     boolean touched;
 
@@ -81,16 +73,22 @@ final class TcpConnection extends FlowEntry {
         this.timestamps = new Timestamps(request, endpoint.timestampOffset(request), now);
         this.lifeTimer = new LifeTimer(this, endpoint);
         this.lastReceived = now;
-        this.lastChallenge = now - CHALLENGE_SPACING;
         int mss = handshake.mss();
         int options = timestamps.enabled ? Timestamps.OPTION_LENGTH : 0;
         this.receiver = new Receiver(endpoint, request.irs, handshake.scaling ? endpoint.receiveShift : -1, mss);
+        this.acceptability = new Acceptability(this, endpoint, receiver, timestamps, now);
         this.sender =
                 new Sender(this, endpoint, iss, request.windowScale, mss - options, handshake.headers() + options);
     }
 
     State state() {
         return state;
+    }
+
+    /** Null when the channel is closed. */
+    @Nullable
+    TcpFlow flow() {
+        return flow;
     }
 
     boolean isOrphan() {
@@ -133,15 +131,17 @@ final class TcpConnection extends FlowEntry {
             return;
         }
         if (segment.has(Tcp.RST)) {
-            receiveReset(segment, now);
+            if (acceptability.isReset(segment, now)) {
+                fail(new IOException("Connection reset by peer: " + flowName()));
+            }
             return;
         }
-        if (!checkTimestamp(segment, now) || !trim(segment, now)) {
+        if (!acceptability.passes(segment, now)) {
             return;
         }
         if (segment.has(Tcp.SYN)) {
             // RFC 5961 section 4.2: never a reset, for the SYN may be forged.
-            challenge(now);
+            acceptability.challenge(now);
             return;
         }
         if (!segment.has(Tcp.ACK)) {
@@ -161,7 +161,7 @@ final class TcpConnection extends FlowEntry {
         } else {
             if (!sender.isPlausible(segment.acknowledgment)) {
                 endpoint.counters.count(Counter.DROPPED_BAD_ACK);
-                challenge(now);
+                acceptability.challenge(now);
                 return;
             }
             lastReceived = now;
@@ -239,120 +239,6 @@ final class TcpConnection extends FlowEntry {
         }
     }
 
-    /**
-     * The acceptability test of RFC 9293 section 3.10.7.4, first step, and trimming to the window.
-     *
-     * @return false if there is nothing to process; the answer has been sent then
-     */
-    private boolean trim(Segment segment, long now) {
-        if (receiver.isKeepAlive(segment) && askKeepAlive(segment, now)) {
-            return false;
-        }
-        switch (receiver.trim(segment)) {
-            case Receiver.WHOLE -> {
-                return true;
-            }
-            case Receiver.TRIMMED -> {
-                // Something came twice, or beyond the window; a probe of a closed one (section 3.8.6.1) is left without
-                // payload here, but its ACK counts.
-                ackPending = true;
-                endpoint.touch(this);
-                return true;
-            }
-            case Receiver.EMPTY_OUTSIDE -> {
-                endpoint.counters.count(Counter.DROPPED_UNACCEPTABLE);
-                challenge(now);
-            }
-            case Receiver.DUPLICATE -> {
-                endpoint.counters.count(Counter.DUPLICATE_SEGMENTS);
-                answerUnacceptable(now);
-            }
-            default -> {
-                endpoint.counters.count(Counter.DROPPED_UNACCEPTABLE);
-                answerUnacceptable(now);
-            }
-        }
-        return false;
-    }
-
-    /** @return false when it is not for the channel's holder to answer */
-    private boolean askKeepAlive(Segment segment, long now) {
-        TcpFlow asked = flow;
-        if (asked == null
-                || state == State.SYN_RECEIVED
-                || segment.payloadLength > 0 && now - lastReceived < LEAST_KEEP_ALIVE
-                || !asked.hearsKeepAlive()) {
-            return false;
-        }
-        if (now - lastChallenge >= CHALLENGE_SPACING) {
-            lastChallenge = now;
-            endpoint.counters.count(Counter.KEEPALIVES_IN);
-            keepAliveOpen = true;
-            asked.fireKeepAlive();
-        }
-        return true;
-    }
-
-    /** The peer has asked whether this end is there: it is. */
-    void answerKeepAlive() {
-        if (keepAliveOpen && !isGone()) {
-            keepAliveOpen = false;
-            acknowledge();
-        }
-    }
-
-    private void answerUnacceptable(long now) {
-        if (state == State.SYN_RECEIVED) {
-            challenge(now);
-        } else {
-            acknowledge();
-        }
-    }
-
-    /** RFC 5961 section 3.2: only the exact sequence number resets; anything else in the window is challenged. */
-    private void receiveReset(Segment segment, long now) {
-        if (segment.sequence == receiver.next) {
-            endpoint.counters.count(Counter.RESETS_IN);
-            fail(new IOException("Connection reset by peer: " + flowName()));
-        } else if (!Sequence.before(segment.sequence, receiver.next)
-                && Sequence.before(segment.sequence, receiver.edge)) {
-            challenge(now);
-        } else {
-            endpoint.counters.count(Counter.DROPPED_UNACCEPTABLE);
-        }
-    }
-
-    /** PAWS: RFC 7323 section 5.3, R1. */
-    private boolean checkTimestamp(Segment segment, long now) {
-        if (!timestamps.enabled) {
-            return true;
-        }
-        if (!segment.timestamps) {
-            endpoint.counters.count(Counter.DROPPED_NO_TIMESTAMP);
-            return false;
-        }
-        if (timestamps.isOld(segment, now)) {
-            endpoint.counters.count(Counter.DROPPED_PAWS);
-            if (segment.length() > 0) {
-                acknowledge();
-            } else {
-                challenge(now);
-            }
-            return false;
-        }
-        return true;
-    }
-
-    /** An ACK in answer to something odd, at most one per {@link #CHALLENGE_SPACING}. */
-    private void challenge(long now) {
-        if (now - lastChallenge < CHALLENGE_SPACING) {
-            return;
-        }
-        lastChallenge = now;
-        endpoint.counters.count(Counter.CHALLENGE_ACKS);
-        acknowledge();
-    }
-
     // ---- Segments out ----
 
     /** The batch that touched this connection is over: tell the application, send what may be sent, acknowledge. */
@@ -380,6 +266,12 @@ final class TcpConnection extends FlowEntry {
         if (!isGone() && state != State.SYN_RECEIVED) {
             sender.output(endpoint.now());
         }
+    }
+
+    /** An ACK at the end of the batch, unless something that is sent before carries it. */
+    void acknowledgeLater() {
+        ackPending = true;
+        endpoint.touch(this);
     }
 
     /** A pure ACK, now. */

@@ -94,7 +94,7 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
 
     /** Event loop only. Does nothing when nothing was asked, or the connection has ended. */
     public void answerKeepAlive() {
-        connection.answerKeepAlive();
+        connection.acceptability.answerKeepAlive();
     }
 
     // ---- Called by the connection ----
