@@ -50,7 +50,7 @@ final class HostRoutes {
     /** Many events come at once, those of our own changes among them. */
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(50);
 
-    /** Somebody takes away what we lay: he is answered at this pace after {@link #QUICK_REPAIRS} times. */
+    /** Somebody takes away what we lay, or lays what we make room for: he is answered at this pace after {@link #QUICK_REPAIRS} times. */
     private static final Duration BETWEEN_REPAIRS = Duration.ofSeconds(5);
 
     /** So often at once is bad luck, more is another program that means it. */
@@ -327,8 +327,8 @@ final class HostRoutes {
         lastRepairNanos = now;
         repairs++;
         if (repairs == QUICK_REPAIRS + 1) {
-            say.say("something on this machine keeps taking away routes or addresses of " + config.ifName()
-                    + "; they are laid again every " + BETWEEN_REPAIRS.toSeconds() + " s (see what: ip monitor)");
+            say.say("something on this machine keeps changing its routes or addresses; those of " + config.ifName()
+                    + " are put right every " + BETWEEN_REPAIRS.toSeconds() + " s (see what: ip monitor)");
         }
     }
 

@@ -200,7 +200,7 @@ final class HostRoutesTest {
             changed.run();
             pass(100);
         }
-        assertThat(said).hasSize(1).allMatch(line -> line.contains("keeps taking away"));
+        assertThat(said).hasSize(1).allMatch(line -> line.contains("keeps changing its routes"));
         assertThat(machine.reads).as("in a minute").isLessThan(150);
         pass(5_000);
         assertThat(machine.routes).hasSize(1);

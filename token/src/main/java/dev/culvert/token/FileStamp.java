@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.command.FileError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -30,6 +31,7 @@ public record FileStamp(
      * What the file is now; two stat(2).
      *
      * @return null when there is none
+     * @throws IOException with one line for people: the directory may have become somebody else's
      */
     public static @Nullable FileStamp of(Path file) throws IOException {
         boolean unix = file.getFileSystem().supportedFileAttributeViews().contains("unix");
@@ -42,6 +44,11 @@ public record FileStamp(
                     now.fileKey());
         } catch (NoSuchFileException e) {
             return null;
+        } catch (IOException e) {
+            throw new IOException(
+                    file + ": cannot be read (" + FileError.reason(e) + "); "
+                            + FileError.cure(e, "let whom this runs as read it, and enter its directory"),
+                    e);
         }
     }
 

@@ -49,6 +49,20 @@ final class ReloadingFileTest {
         assertThat(reloading.current()).isEqualTo("bb");
     }
 
+    /** The system's own exception says only the path, or the JDK's words. */
+    @Test
+    void whatCannotBeLookedAtIsToldWithItsReason() throws Exception {
+        Path file = Files.writeString(dir.resolve("f"), "a");
+        ReloadingFile<String> reloading = new ReloadingFile<>(file, () -> Files.readString(file));
+        Files.delete(file);
+        Files.createSymbolicLink(file, file.getFileName());
+        assertThatThrownBy(reloading::refresh)
+                .isInstanceOf(IOException.class)
+                .hasMessage(file + ": cannot be read (Too many levels of symbolic links); "
+                        + "mend the symbolic link, which leads to itself");
+        assertThat(reloading.current()).isEqualTo("a");
+    }
+
     /** Two writes within one tick of the file system's clock look like one. */
     @Test
     void aYoungFileIsReadOnceMore() {

@@ -163,8 +163,8 @@ record HostPlan(
                     problems.put(
                             part,
                             "not routed: " + part + " is routed on this machine already"
-                                    + (through == null ? "" : ", through " + through.name()) + " (ip route show "
-                                    + part + "); it will be when that route has gone");
+                                    + (through == null ? "" : ", through " + through.name()) + " ("
+                                    + shown(part) + "); it will be when that route has gone");
                     whole = false;
                     continue;
                 }
@@ -184,6 +184,11 @@ record HostPlan(
             if (whole) {
                 routed.add(prefix);
             }
+        }
+
+        /** What shows the routes to a network; without the family it shows IPv4's only. */
+        private static String shown(IpPrefix prefix) {
+            return "ip" + (prefix.isIpv6() ? " -6" : "") + " route show " + prefix;
         }
 
         /** Another's route in the place of ours, or the machine's own address. */
@@ -217,8 +222,8 @@ record HostPlan(
                 if (other != null) {
                     problems.put(
                             part,
-                            "not kept from leaving past the tunnel: " + part
-                                    + " is routed on this machine already (ip route show " + part + ")");
+                            "not kept from leaving past the tunnel: " + part + " is routed on this machine already ("
+                                    + shown(part) + ")");
                 } else {
                     covering.add(part);
                     unreachable(part, routes);

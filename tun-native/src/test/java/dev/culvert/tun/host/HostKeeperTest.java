@@ -82,7 +82,8 @@ final class HostKeeperTest {
                         .values())
                 .singleElement()
                 .asString()
-                .startsWith("not routed: fd77::/64 is routed on this machine already");
+                .startsWith("not routed: fd77::/64 is routed on this machine already")
+                .contains("(ip -6 route show fd77::/64)");
     }
 
     /** Whichever gateway is dialled next, of whatever family: it is outside, as far as there is a way outside. */
