@@ -38,6 +38,9 @@ final class SuperPacketTest {
     private static final int MAX_PACKET = 65_535;
     private static final int PEER_PORT = 40_000;
 
+    /** The stack keeps 512 segments that came early, and drops what is over that, to be sent again. */
+    private static final int MOST_EARLY = 500;
+
     @Test
     void whatIsCutUpArrivesWhole() {
         long seed = Long.getLong("culvert.seed", System.nanoTime());
@@ -208,7 +211,7 @@ final class SuperPacketTest {
                 device.writeInbound(uncut); // as a device with offload gives it
             } else {
                 uncut.release();
-                if (random.nextInt(4) == 0) {
+                if (random.nextInt(4) == 0 && cut.segments().size() <= MOST_EARLY) {
                     // Early ones wait in the stack, which then puts the bytes in order.
                     Collections.shuffle(cut.segments(), random);
                 }
