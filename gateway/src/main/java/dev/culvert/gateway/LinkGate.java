@@ -5,7 +5,6 @@ import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
-import dev.culvert.tunnel.FrameReceiver;
 import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.LinkSettings;
@@ -263,7 +262,7 @@ final class LinkGate {
         }
         AuditRecord.Holder holder =
                 new AuditRecord.Holder(shared.registry.nextNumber(), kind, token.name(), token.id(), key, a.from());
-        FrameReceiver receiver = token instanceof ClientToken client
+        SwitchedLink receiver = token instanceof ClientToken client
                 ? new ClientLink(shared.registry, client, holder)
                 : new AgentLink(shared.registry, (AgentToken) token, holder);
         Link link = new Link(
@@ -275,7 +274,7 @@ final class LinkGate {
             if (f.isSuccess() && channel.isActive()) {
                 reader.admitted();
                 channel.pipeline().remove(StrangerTurns.Turn.class);
-                moveToLinks(channel, link);
+                moveToLinks(channel, link, receiver.holderKey);
             } else {
                 channel.close();
             }
@@ -283,20 +282,21 @@ final class LinkGate {
     }
 
     /** Nobody reads the channel meanwhile: what the peer sends behind its upgrade waits in the socket. */
-    private void moveToLinks(Channel channel, Link link) {
+    private void moveToLinks(Channel channel, Link link, String holder) {
         channel.deregister().addListener(out -> {
             EventLoop loop = shared.links.next();
             loop.register(channel).addListener(in -> {
                 if (in.isSuccess()) { // else the gateway is closing, and Netty has closed it
-                    install(channel, link);
+                    install(channel, link, holder);
                 }
             });
         });
     }
 
-    private void install(Channel channel, Link link) {
+    private void install(Channel channel, Link link, String holder) {
         try {
             if (channel.isActive()) {
+                shared.registry.readShares.join(channel, holder);
                 LinkUpgrade.install(channel, link, httpHandlers);
                 channel.pipeline().remove(edge);
             } else {

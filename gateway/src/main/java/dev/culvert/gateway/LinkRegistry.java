@@ -56,6 +56,7 @@ final class LinkRegistry {
     final Counters counters = new Counters();
     final PeerLines lines = new PeerLines();
     final Backlog backlog = new Backlog();
+    final ReadShares readShares = new ReadShares();
     private volatile SensitiveAddresses sensitive;
     final AuditLog audit;
 

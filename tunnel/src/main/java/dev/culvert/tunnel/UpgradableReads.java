@@ -7,6 +7,7 @@ import io.netty.channel.ChannelConfig;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.UncheckedBooleanSupplier;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a connection is read that may become a link: a little at a time, so that a stranger costs little, and in bulk from the
@@ -15,19 +16,20 @@ import java.util.function.LongSupplier;
  * take 0.1 ms, and of OPENs 20, which whoever shares the event loop would wait for.
  */
 public final class UpgradableReads implements RecvByteBufAllocator {
-    /** How long what is read of a link at once may take. */
-    static final long SLICE_NANOS = 1_000_000;
-
     private static final int MOST = 65_536;
 
     /** Some dozens of OPENs, and as much as an interactive flow needs. */
     private static final int LEAST = 2_048;
+
+    /** The same of a link that shares its time with others of its holder: some OPENs. */
+    private static final int LEAST_SHARED = 256;
 
     /** How much more is read than the last time, so that a link that was idle begins with little. */
     private static final int GROWTH = 4;
 
     private final RecvByteBufAllocator before; // once in a turn
     private final LongSupplier nanoTime;
+    private @Nullable ReadShare share;
     private volatile boolean upgraded;
 
     /** @param most bytes that are read in a turn of the event loop before the upgrade */
@@ -38,6 +40,11 @@ public final class UpgradableReads implements RecvByteBufAllocator {
     UpgradableReads(int most, LongSupplier nanoTime) {
         this.nanoTime = nanoTime;
         before = new AdaptiveRecvByteBufAllocator(Math.min(64, most), most, most).maxMessagesPerRead(1);
+    }
+
+    /** With which other links the link is to share its time; before the upgrade, on the link's loop. */
+    public void share(ReadShare with) {
+        share = with;
     }
 
     /** Reads in bulk from the next turn on. */
@@ -56,8 +63,10 @@ public final class UpgradableReads implements RecvByteBufAllocator {
         private boolean bulk;
         private int most = LEAST;
         private long startNanos;
+        private long slice;
         private int lastBytes;
         private long lastNanos;
+        private long lastTook;
 
         @Override
         public void reset(ChannelConfig config) {
@@ -66,7 +75,29 @@ public final class UpgradableReads implements RecvByteBufAllocator {
                 now = (ExtendedHandle) EventLoops.bulkReads().newHandle();
             }
             now.reset(config);
-            startNanos = bulk ? nanoTime.getAsLong() : 0;
+            if (bulk) {
+                startNanos = nanoTime.getAsLong();
+                begin();
+            }
+        }
+
+        private void begin() {
+            ReadShare s = share;
+            if (s == null) {
+                slice = ReadShare.SLICE_NANOS;
+                return;
+            }
+            slice = s.begin();
+            if (s.isShared()) {
+                most = Math.min(most, fitting(slice)); // by what the last read took: others of the holder may have come
+            }
+        }
+
+        /** How much can be done in so long, if it takes as long as what was read last. */
+        private int fitting(long nanos) {
+            ReadShare s = share;
+            int least = s != null && s.isShared() ? LEAST_SHARED : LEAST;
+            return (int) Math.max(least, Math.min(MOST, lastBytes * nanos / Math.max(1, lastTook)));
         }
 
         @Override
@@ -87,7 +118,7 @@ public final class UpgradableReads implements RecvByteBufAllocator {
         @Override
         public void lastBytesRead(int bytes) {
             now.lastBytesRead(bytes);
-            if (bulk) {
+            if (bulk && bytes > 0) {
                 lastBytes = bytes;
                 lastNanos = nanoTime.getAsLong();
             }
@@ -124,15 +155,18 @@ public final class UpgradableReads implements RecvByteBufAllocator {
                 return true;
             }
             long time = nanoTime.getAsLong();
-            long took = Math.max(1, time - lastNanos);
-            long more = Math.min(lastBytes * SLICE_NANOS / took, (long) GROWTH * lastBytes);
-            most = (int) Math.max(LEAST, Math.min(MOST, more));
-            return time - startNanos < SLICE_NANOS;
+            lastTook = time - lastNanos;
+            most = Math.min(fitting(slice), Math.max(LEAST, GROWTH * lastBytes));
+            return time - startNanos < slice;
         }
 
         @Override
         public void readComplete() {
             now.readComplete();
+            ReadShare s = share;
+            if (bulk && s != null && s.isShared()) {
+                s.used(nanoTime.getAsLong() - startNanos);
+            }
         }
     }
 }

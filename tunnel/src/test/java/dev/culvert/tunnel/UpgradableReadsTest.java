@@ -6,6 +6,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.RecvByteBufAllocator.ExtendedHandle;
 import io.netty.channel.embedded.EmbeddedChannel;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class UpgradableReadsTest {
@@ -31,11 +33,66 @@ class UpgradableReadsTest {
         reads.upgrade();
         for (int turn = 0; turn < 50; turn++) {
             assertThat(turn(channel, handle, now, 250)) // so that 64 KiB would take 16 ms
-                    .isLessThanOrEqualTo(2 * UpgradableReads.SLICE_NANOS);
+                    .isLessThanOrEqualTo(2 * ReadShare.SLICE_NANOS);
         }
         assertThat(most(channel, handle)).as("when it sends data").isGreaterThanOrEqualTo(65_536);
         turn(channel, handle, now, 250);
-        assertThat(turn(channel, handle, now, 250)).isLessThanOrEqualTo(2 * UpgradableReads.SLICE_NANOS);
+        assertThat(turn(channel, handle, now, 250)).isLessThanOrEqualTo(2 * ReadShare.SLICE_NANOS);
+        channel.finishAndReleaseAll();
+    }
+
+    /** A hundred links of one holder hold up the others of their event loop no longer than one of another holder does. */
+    @Test
+    void theLinksOfOneHolderShareItsTime() {
+        EmbeddedChannel channel = new EmbeddedChannel();
+        long[] now = {0};
+        ReadShare share = new ReadShare(channel.eventLoop());
+        List<ExtendedHandle> links = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            UpgradableReads reads = new UpgradableReads(4_096, () -> now[0]);
+            share.joined();
+            reads.share(share);
+            links.add(reads.newHandle());
+            reads.upgrade();
+        }
+        long most = 0;
+        for (int turn = 0; turn < 200; turn++) {
+            long start = now[0];
+            for (ExtendedHandle handle : links.subList(0, turn % 40 == 39 ? 1 : 100)) { // a pause wins nothing
+                turn(channel, handle, now, 250);
+            }
+            channel.runPendingTasks();
+            if (turn > 0) {
+                most = Math.max(most, now[0] - start);
+            }
+        }
+        assertThat(most).as("of the least that is read, 64 us each").isLessThanOrEqualTo(100 * 256 * 250L);
+        channel.finishAndReleaseAll();
+    }
+
+    @Test
+    void aHolderWhoseOtherLinksAreIdleReadsInBulk() {
+        EmbeddedChannel channel = new EmbeddedChannel();
+        long[] now = {0};
+        ReadShare share = new ReadShare(channel.eventLoop());
+        UpgradableReads reads = new UpgradableReads(4_096, () -> now[0]);
+        for (int i = 0; i < 100; i++) {
+            share.joined();
+        }
+        reads.share(share);
+        ExtendedHandle handle = reads.newHandle();
+        reads.upgrade();
+        int most = 0;
+        for (int turn = 0; turn < 50; turn++) {
+            handle.reset(channel.config());
+            int n = read(handle);
+            now[0] += 2L * n; // as long as data takes
+            handle.continueReading();
+            handle.readComplete();
+            channel.runPendingTasks();
+            most = Math.max(most, n);
+        }
+        assertThat(most).isGreaterThanOrEqualTo(65_536);
         channel.finishAndReleaseAll();
     }
 
