@@ -1,6 +1,7 @@
 package dev.culvert.tunnel;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.URI;
@@ -31,6 +32,12 @@ public final class LinkKeeper {
     /** Between one gateway that does not work and the next: no storm if all clients of one do so. */
     private static final Duration NEXT_GATEWAY = Duration.ofMillis(200);
 
+    /**
+     * One that says nothing is left for the next after so long, a slow satellite's handshakes and a name's look-up. When none
+     * has answered each has all of its time.
+     */
+    static final Duration PATIENCE = Duration.ofSeconds(5);
+
     /** A link that works answers within four of its round trips, at least and at most within these. */
     static final Duration PROBE_MIN = Duration.ofMillis(500);
 
@@ -52,6 +59,7 @@ public final class LinkKeeper {
     private int at;
 
     private int untried;
+    private boolean noneAnswered; // of all, since a link was up
     private boolean started;
     private boolean stopped;
 
@@ -121,6 +129,7 @@ public final class LinkKeeper {
             dial = null;
             backoff.reset();
             untried = connectors.size() - 1;
+            noneAnswered = false;
             outcome = Backoff.Outcome.REFUSED;
             long since = loop.ticker().nanoTime() - dialledNanos;
             waiting =
@@ -156,6 +165,10 @@ public final class LinkKeeper {
         dialledNanos = loop.ticker().nanoTime();
         Future<Link> made = connectors.get(at).connect(loop, settings, new FlowMultiplexer(new Watch(mine)), listener);
         dial = made;
+        if (untried > 0 && !noneAnswered) {
+            Future<?> patience = loop.schedule(() -> leave(mine, made), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            made.addListener(f -> patience.cancel(false));
+        }
         made.addListener(f -> {
             if (mine != attempt) {
                 return; // given up, for another
@@ -172,6 +185,15 @@ public final class LinkKeeper {
         });
     }
 
+    private void leave(int mine, Future<Link> made) {
+        if (mine == attempt && !stopped && !made.isDone()) {
+            attempt++; // first: that it was given up is no failure of its own
+            dial = null;
+            made.cancel(false);
+            failed(new ConnectTimeoutException("no answer within " + PATIENCE.toSeconds() + " s"));
+        }
+    }
+
     private void failed(Throwable why) {
         Backoff.Outcome now = outcomeOf(why);
         outcome = now.compareTo(outcome) < 0 ? now : outcome;
@@ -179,6 +201,7 @@ public final class LinkKeeper {
             retry(why, jitter(NEXT_GATEWAY));
             return;
         }
+        noneAnswered = true;
         Backoff.Outcome best = outcome;
         outcome = Backoff.Outcome.REFUSED;
         if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
@@ -223,6 +246,7 @@ public final class LinkKeeper {
                 return;
             }
             probed = false;
+            noneAnswered = false;
             current = mux.link();
             outcome = Backoff.Outcome.REFUSED;
             upSinceNanos = loop.ticker().nanoTime();

@@ -221,4 +221,42 @@ class NetworkChangeTest {
         pass(10_000);
         assertThat(dials.made).hasSize(1);
     }
+
+    /** A gateway that is switched off says nothing, and the other one works. */
+    @Test
+    void aSilentGatewayIsLeftForTheNextSoon() {
+        Dials other = new Dials();
+        LinkKeeper two = new LinkKeeper(clock.eventLoop(), LinkSettings.DEFAULT, events, List.of(dials, other));
+        two.start();
+        settle();
+        pass(LinkKeeper.PATIENCE.toMillis() - 1);
+        assertThat(dials.made.get(0).isDone()).isFalse();
+        pass(1);
+        assertThat(dials.made.get(0).isCancelled()).isTrue();
+        assertThat(events.lastWait()).isLessThanOrEqualTo(200);
+        pass(200);
+        assertThat(other.made).hasSize(1);
+        pass(2 * LinkKeeper.PATIENCE.toMillis());
+        assertThat(other.made.get(0).isDone())
+                .as("the last has all of its time")
+                .isFalse();
+        other.fail();
+        pass(events.lastWait());
+        assertThat(dials.made).hasSize(2);
+        pass(2 * LinkKeeper.PATIENCE.toMillis());
+        assertThat(dials.made.get(1).isDone())
+                .as("none has answered: it may be slow")
+                .isFalse();
+        dials.fail();
+        pass(events.lastWait());
+        other.succeed(1);
+        assertThat(events.ups).isEqualTo(1);
+    }
+
+    @Test
+    void theOnlyGatewayHasAllOfItsTime() {
+        start();
+        pass(2 * LinkKeeper.PATIENCE.toMillis());
+        assertThat(dials.made.get(0).isDone()).isFalse();
+    }
 }
