@@ -47,6 +47,9 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     /** Three JVMs start at once on a machine that others use too. */
     static final Duration START = Duration.ofSeconds(60);
 
+    /** Commands that take no time, on a machine whose processes are frozen for seconds. */
+    static final Duration COMMAND = Duration.ofSeconds(60);
+
     private static final AtomicInteger NEXT = new AtomicInteger();
     private static final Pattern OURS = Pattern.compile("cv-e2e-(\\d+)-\\d+-[a-z]+");
 
@@ -73,7 +76,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         removeLeftovers();
         directory = Files.createTempDirectory("cv-e2e-");
         // What runs as nobody must get at its token.
-        run(Duration.ofSeconds(5), "chmod", "755", directory.toString());
+        run(COMMAND, "chmod", "755", directory.toString());
         for (Host host : hosts()) {
             boot(host);
         }
@@ -176,7 +179,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     }
 
     private static void remove(String namespace) throws Exception {
-        Outcome inside = run(Duration.ofSeconds(5), "ip", "netns", "pids", namespace);
+        Outcome inside = run(COMMAND, "ip", "netns", "pids", namespace);
         if (inside.exit() == 0) {
             for (String pid : inside.output().lines().map(String::strip).toList()) {
                 ProcessHandle.of(Long.parseLong(pid)).ifPresent(ProcessHandle::destroyForcibly);
@@ -189,12 +192,12 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     /** Runs a command of this machine; it must succeed. */
     static String must(String... command) throws Exception {
-        return checked(run(Duration.ofSeconds(30), command), command);
+        return checked(run(COMMAND, command), command);
     }
 
     /** Runs a command on a machine of the lab; it must succeed within a minute. */
     String must(Host host, String... command) throws Exception {
-        return must(host, Duration.ofSeconds(60), command);
+        return must(host, COMMAND, command);
     }
 
     String must(Host host, Duration deadline, String... command) throws Exception {
@@ -388,7 +391,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     String network(Host host) throws Exception {
         return shell(
                 host,
-                Duration.ofSeconds(10),
+                COMMAND,
                 "ip -br addr; ip -4 route show table all; ip -6 route show table all; ip rule; ip -6 rule");
     }
 

@@ -4,7 +4,6 @@ import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /** What runs on the office's LAN host: web, ssh, DNS, iperf3, the odd servers of probe.py, and a packet filter. */
 final class LanServices {
@@ -63,14 +62,10 @@ final class LanServices {
         for (int port : new int[] {HTTP, SSH, 53, IPERF, CHECKSUM, ECHO}) {
             await("port " + port)
                     .atMost(Lab.START)
-                    .until(() -> lab.run(
-                                            lab.officeHost,
-                                            Duration.ofSeconds(5),
-                                            "bash",
-                                            "-c",
-                                            "ss -tln | grep -q ':" + port + " '")
-                                    .exit()
-                            == 0);
+                    .until(() ->
+                            lab.run(lab.officeHost, Lab.COMMAND, "bash", "-c", "ss -tln | grep -q ':" + port + " '")
+                                            .exit()
+                                    == 0);
         }
         return s;
     }
@@ -78,7 +73,7 @@ final class LanServices {
     private void filter() throws Exception {
         lab.shell(
                 lab.officeHost,
-                Duration.ofSeconds(10),
+                Lab.COMMAND,
                 "nft add table inet filter && nft 'add chain inet filter input { type filter hook input priority 0; }'"
                         + " && nft add rule inet filter input tcp dport " + FILTERED + " drop");
     }

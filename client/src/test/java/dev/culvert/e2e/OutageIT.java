@@ -154,7 +154,7 @@ final class OutageIT {
     private static void blackHole(String iface) throws Exception {
         lab.shell(
                 lab.gateway,
-                Duration.ofSeconds(10),
+                Lab.COMMAND,
                 "nft add table inet hole"
                         + " && nft 'add chain inet hole in { type filter hook input priority 0; }'"
                         + " && nft 'add chain inet hole out { type filter hook output priority 0; }'"
