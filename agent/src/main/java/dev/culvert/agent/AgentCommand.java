@@ -51,8 +51,6 @@ public final class AgentCommand implements Callable<Integer> {
             agent.start();
             stop.await();
             return CommandLine.ExitCode.OK;
-        } catch (InterruptedException e) {
-            return CommandLine.ExitCode.OK; // the signal; all is closed
         } finally {
             stop.done();
         }

@@ -176,7 +176,7 @@ final class ClientSession implements AutoCloseable {
         return routed;
     }
 
-    /** @throws InterruptedException when the process is told to end meanwhile */
+    /** How it is; asks its loop. */
     Status status() throws InterruptedException {
         try {
             return loop.submit(() -> {

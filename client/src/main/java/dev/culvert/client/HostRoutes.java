@@ -18,10 +18,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -107,13 +107,7 @@ final class HostRoutes {
      * @param config the interface, its addresses, and routes that are laid whatever is announced, if that is possible
      */
     HostRoutes(Host host, UndoJournal journal, HostConfig config, ClientSession.Voice say) {
-        this(
-                host,
-                journal,
-                config,
-                say,
-                Executors.newSingleThreadScheduledExecutor(HostRoutes::daemon),
-                System::nanoTime);
+        this(host, journal, config, say, daemon(), System::nanoTime);
     }
 
     /** @param nanoTime the clock of {@code thread}, on which everything is done */
@@ -136,10 +130,14 @@ final class HostRoutes {
         this.say = say;
     }
 
-    private static Thread daemon(Runnable r) {
-        Thread t = new Thread(r, "host-network");
-        t.setDaemon(true);
-        return t;
+    private static ScheduledExecutorService daemon() {
+        ScheduledThreadPoolExecutor one = new ScheduledThreadPoolExecutor(1, r -> {
+            Thread t = new Thread(r, "host-network");
+            t.setDaemon(true);
+            return t;
+        });
+        one.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        return one;
     }
 
     /** Brings the interface up with its addresses, on this thread, before any other method. */
@@ -364,14 +362,14 @@ final class HostRoutes {
         return false;
     }
 
-    /** Lets the host be; waits for what is under way. Call {@link #undo} then. */
+    /** Lets the host be; waits for what is under way, which is not interrupted: it may be in the journal. Call {@link #undo} then. */
     void close() {
         closing = true;
         HostWatch w = watch;
         if (w != null) {
             w.close();
         }
-        thread.shutdownNow();
+        thread.shutdown();
         try {
             if (!thread.awaitTermination(END.toMillis(), TimeUnit.MILLISECONDS)) {
                 say.say("this machine's kernel takes long to change its routes; going down all the same");

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -207,6 +208,8 @@ final class UpCommand implements Callable<Integer> {
             throws Exception {
         ClientToken token = (ClientToken) holder.token();
         RouterAddresses router = RouterAddresses.of(address4, address6);
+        Shutdown ending = new Shutdown(SHUTDOWN);
+        stop = ending;
         TunDevice device = TunDevice.open(config);
         HostRoutes host = null;
         ClientSession session;
@@ -235,24 +238,22 @@ final class UpCommand implements Callable<Integer> {
             }
             throw e;
         }
-        stop = new Shutdown(SHUTDOWN);
         status.say("interface " + device.name() + " is up; connecting to "
                 + token.gateways().get(0) + " as '" + token.name() + "'");
         Throwable cause = null;
         boolean restored = true;
         try {
             session.start();
-            while (cause == null) {
+            CompletableFuture<Object> end = CompletableFuture.anyOf(session.failed(), ending.asked());
+            while (!end.isDone()) {
                 try {
-                    cause = session.failed().get(STATUS_MILLIS, TimeUnit.MILLISECONDS);
+                    end.get(STATUS_MILLIS, TimeUnit.MILLISECONDS);
                 } catch (TimeoutException e) {
                     status.show(session.status());
                 }
             }
-        } catch (InterruptedException e) {
-            // The shutdown hook's: go down in order.
+            cause = session.failed().getNow(null);
         } finally {
-            Thread.interrupted();
             status.end();
             session.close();
             if (host != null) {

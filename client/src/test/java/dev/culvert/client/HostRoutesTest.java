@@ -19,7 +19,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -48,6 +52,8 @@ final class HostRoutesTest {
     private static final class Machine implements Host {
         final List<HostState.Route> routes = new ArrayList<>();
         int reads;
+        Runnable making = () -> {};
+        boolean refuses;
 
         @Override
         public HostState read() {
@@ -61,6 +67,10 @@ final class HostRoutesTest {
 
         @Override
         public Map<HostChange, String> make(List<HostChange> changes) {
+            making.run();
+            if (refuses) {
+                return Map.of(changes.get(0), "refused");
+            }
             for (HostChange change : changes) {
                 HostChange.AddRoute add = (HostChange.AddRoute) change;
                 routes.add(new HostState.Route(
@@ -176,6 +186,33 @@ final class HostRoutesTest {
         assertThat(told.laid).containsExactly(Set.of(network(1)));
         pass(100);
         assertThat(told.laid).endsWith(Set.of(network(2)));
+    }
+
+    /** What is laid at that moment, or refused, is written in the journal, which must then be able to take all back. */
+    @Test
+    void goingDownWhileRoutesAreLaidLeavesNone() throws Exception {
+        ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
+        HostRoutes going = new HostRoutes(
+                machine, journal, HostConfig.of("t0", 1500, 500, List.of()), said::add, thread, System::nanoTime);
+        CountDownLatch laying = new CountDownLatch(1);
+        Thread closer = new Thread(going::close);
+        machine.making = () -> {
+            laying.countDown();
+            while (!thread.isShutdown()) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+            }
+        };
+        going.configure();
+        going.listen(told);
+        machine.refuses = true;
+        going.want(List.of(network(1)), List.of(), List.of());
+        assertThat(laying.await(1, TimeUnit.MINUTES)).isTrue();
+        closer.start();
+        closer.join();
+        assertThat(thread.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(said).noneMatch(line -> line.contains("cannot keep"));
+        assertThat(going.undo()).isEmpty();
+        assertThat(journal.pending()).isEmpty();
     }
 
     /** A thousand events in one moment are looked at once, and at most twenty times a second if they go on. */

@@ -158,6 +158,6 @@ final class CertificateKeeper implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.shutdownNow();
+        thread.shutdown();
     }
 }

@@ -82,6 +82,6 @@ final class FileWatch implements AutoCloseable {
     /** Ends the thread. */
     @Override
     public void close() {
-        thread.shutdownNow();
+        thread.shutdown();
     }
 }

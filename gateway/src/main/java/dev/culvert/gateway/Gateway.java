@@ -268,7 +268,9 @@ public final class Gateway implements AutoCloseable {
         if (certificate != null) {
             certificate.close();
         }
-        verifying.shutdownNow();
+        // Nobody is interrupted here: it would close files that are being written, and be told as an error of theirs.
+        verifying.getQueue().clear();
+        verifying.shutdown();
         files.close();
         audit.close();
         strangerLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);

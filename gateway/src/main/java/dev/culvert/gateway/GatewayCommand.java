@@ -153,10 +153,10 @@ public final class GatewayCommand implements Callable<Integer> {
                 auditLog(directory),
                 policy)) {
             HangupSignal.handle(gateway::reloadPolicy);
-            sayWhatNext(gateway, directory, gatewayUrl, guessed);
+            if (!stop.asked().isDone()) { // else there is no next
+                sayWhatNext(gateway, directory, gatewayUrl, guessed);
+            }
             stop.await();
-        } catch (InterruptedException e) {
-            return CommandLine.ExitCode.OK; // the signal; all is closed
         } finally {
             stop.done();
         }

@@ -156,7 +156,7 @@ final class MemoryGuard implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.shutdownNow();
+        thread.shutdown();
     }
 
     /** This process's. */

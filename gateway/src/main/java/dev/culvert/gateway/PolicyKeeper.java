@@ -279,7 +279,7 @@ final class PolicyKeeper implements AutoCloseable {
 
     @Override
     public void close() {
-        files.shutdownNow();
-        hours.shutdownNow();
+        files.shutdown();
+        hours.shutdown();
     }
 }

@@ -1,49 +1,57 @@
 package dev.culvert.token.cli;
 
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Lets a command end in order when the process gets SIGINT or SIGTERM: the thread that opened this is interrupted, and the
- * process waits until {@link #done} is called, or a limit is over.
+ * Lets a command end in order when the process gets SIGINT or SIGTERM: it hears of that where it waits for it, and the process
+ * waits until {@link #done} is called, or a limit is over.
  *
- * <p>The shutdown hook waits for that, not for the thread: that one goes on into System.exit, which never returns while
+ * <p>No thread is interrupted: to whatever file it was reading or writing, a journal perhaps, an interrupt closes its channel
+ * for good. Nor does the shutdown hook wait for a thread to end: that one goes on into System.exit, which never returns while
  * the JVM is shutting down.
  */
 public final class Shutdown {
     private static volatile boolean requested;
 
+    private final CompletableFuture<Void> asked = new CompletableFuture<>();
     private final CountDownLatch done = new CountDownLatch(1);
 
     /**
-     * From now on signals interrupt the calling thread.
+     * From now on the process ends in order.
      *
-     * @param limit how long the process waits for {@link #done}; less than a service manager's patience
+     * @param limit how long it waits for {@link #done}; less than a service manager's patience
      */
     public Shutdown(Duration limit) {
-        Thread main = Thread.currentThread();
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(
                         () -> {
                             requested = true;
-                            main.interrupt();
-                            try {
-                                done.await(limit.toMillis(), TimeUnit.MILLISECONDS);
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
+                            request(limit);
                         },
                         "stop"));
     }
 
-    /**
-     * Waits for the signal.
-     *
-     * @throws InterruptedException when it comes
-     */
-    public void await() throws InterruptedException {
-        done.await();
+    /** What the signal does. */
+    void request(Duration limit) {
+        asked.complete(null);
+        try {
+            done.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits for the signal. */
+    public void await() {
+        asked.join();
+    }
+
+    /** Completes with the signal. */
+    public CompletableFuture<Void> asked() {
+        return asked;
     }
 
     /** Whether the process was told to end: what fails from then on is of no interest to anybody. */

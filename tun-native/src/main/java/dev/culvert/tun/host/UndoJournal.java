@@ -1,5 +1,6 @@
 package dev.culvert.tun.host;
 
+import dev.culvert.command.FileError;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -209,7 +210,7 @@ public final class UndoJournal implements Closeable {
     /**
      * Records steps durably; when this returns the change may be made.
      *
-     * @throws IOException if the disk refuses, or the journal is another live process's
+     * @throws IOException with one line for people, if the disk refuses, or the journal is another live process's
      */
     public synchronized void record(Collection<? extends UndoStep> steps) throws IOException {
         claim();
@@ -284,8 +285,12 @@ public final class UndoJournal implements Closeable {
     private void strike(List<Long> ids) throws IOException {
         if (pending.size() == ids.size()) {
             // Also when there was nothing: takes away a torn line.
-            channel.truncate(0);
-            channel.force(true);
+            try {
+                channel.truncate(0);
+                channel.force(true);
+            } catch (IOException e) {
+                throw refused(e);
+            }
             owner = null;
         } else if (!ids.isEmpty()) {
             StringBuilder lines = new StringBuilder();
@@ -303,17 +308,28 @@ public final class UndoJournal implements Closeable {
         if (lines.isEmpty()) {
             return;
         }
-        long end = channel.size();
-        if (end > 0) {
-            ByteBuffer last = ByteBuffer.allocate(1);
-            channel.read(last, end - 1);
-            if (last.get(0) != '\n') {
-                // What a crash tore off stays a line of its own, which the next reader leaves out.
-                lines.insert(0, '\n');
+        try {
+            long end = channel.size();
+            if (end > 0) {
+                ByteBuffer last = ByteBuffer.allocate(1);
+                channel.read(last, end - 1);
+                if (last.get(0) != '\n') {
+                    // What a crash tore off stays a line of its own, which the next reader leaves out.
+                    lines.insert(0, '\n');
+                }
             }
+            ByteBuffer bytes = ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8));
+            write(channel, bytes, end);
+        } catch (IOException e) {
+            throw refused(e);
         }
-        ByteBuffer bytes = ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8));
-        write(channel, bytes, end);
+    }
+
+    private IOException refused(IOException e) {
+        return new IOException(
+                "write undo journal " + file + ": " + FileError.reason(e) + "; "
+                        + FileError.cure(e, "run as the owner of its directory"),
+                e);
     }
 
     private static void write(FileChannel channel, ByteBuffer bytes, long end) throws IOException {

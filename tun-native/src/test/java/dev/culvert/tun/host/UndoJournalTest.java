@@ -3,6 +3,7 @@ package dev.culvert.tun.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,20 @@ final class UndoJournalTest {
             default:
                 return new UndoStep.RestoreLink("tun" + n, 1500 + n, 500, n % 2 == 0);
         }
+    }
+
+    /** The system says why, and neither of what nor where. */
+    @Test
+    void whatCannotBeWrittenIsToldWithItsPath() throws Exception {
+        UndoJournal journal = open();
+        journal.record(step(0));
+        journal.close();
+        assertThatThrownBy(() -> journal.record(step(1)))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("write undo journal " + file + ": ");
+        assertThatThrownBy(journal::replay)
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("write undo journal " + file + ": ");
     }
 
     @Test
