@@ -146,6 +146,8 @@ public final class UndoJournal implements Closeable {
         bytes.flip();
         int lineStart = 0;
         int line = 0;
+        int unreadable = 0;
+        int firstUnreadable = 0;
         for (int i = 0; i <= bytes.limit(); i++) {
             boolean end = i == bytes.limit();
             if (!end && bytes.get(i) != '\n') {
@@ -155,14 +157,21 @@ public final class UndoJournal implements Closeable {
                 line++;
                 String text = new String(bytes.array(), lineStart, i - lineStart, StandardCharsets.UTF_8);
                 if (!UndoRecords.read(text, this)) {
-                    log.warn(
-                            "undo journal {}: line {} is {}, left out",
-                            file,
-                            line,
-                            end ? "torn by a crash" : "unreadable");
+                    if (end) {
+                        log.warn("undo journal {}: line {} is torn by a crash, left out", file, line);
+                    } else if (unreadable++ == 0) {
+                        firstUnreadable = line;
+                    }
                 }
             }
             lineStart = i + 1;
+        }
+        if (unreadable > 0) { // in one line: a file that is no journal may have millions
+            log.warn(
+                    "undo journal {}: {} of its lines are unreadable, left out; the first is line {}",
+                    file,
+                    unreadable,
+                    firstUnreadable);
         }
         ProcessIdentity last = owner;
         if (last != null && !last.isFromThisBoot()) {

@@ -3,6 +3,9 @@ package dev.culvert.tun.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,6 +22,7 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 final class UndoJournalTest {
     @TempDir
@@ -74,6 +78,27 @@ final class UndoJournalTest {
         assertThatThrownBy(journal::replay)
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith("write undo journal " + file + ": ");
+    }
+
+    /** One that another program wrote, or a bad disk: a line of the log, not one for each of its own. */
+    @Test
+    void aFileThatIsNoJournalIsToldOfInOneLine() throws Exception {
+        open().close();
+        Files.writeString(file, "{}\n".repeat(1_000));
+        Logger logger = (Logger) LoggerFactory.getLogger(UndoJournal.class);
+        ListAppender<ILoggingEvent> said = new ListAppender<>();
+        said.start();
+        logger.addAppender(said);
+        try (UndoJournal journal = open()) {
+            assertThat(journal.pending()).isEmpty();
+        } finally {
+            logger.detachAppender(said);
+        }
+        assertThat(said.list)
+                .singleElement()
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .isEqualTo(
+                        "undo journal " + file + ": 1000 of its lines are unreadable, left out; the first is line 1");
     }
 
     @Test
