@@ -12,12 +12,12 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
-import io.netty.channel.socket.ChannelOutputShutdownException;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.internal.StringUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Writing</h2>
  * A write completes when its bytes are in the send queue, which the peer's window bounds; the channel's own outbound
- * buffer and its water marks hold the rest. {@link #shutdownOutput()} sends FIN after all that was flushed before.
+ * buffer and its water marks hold the rest. {@link #shutdownOutput()} sends FIN behind the send queue and fails what is
+ * still in the outbound buffer: await earlier writes first, as with every Netty socket.
  *
  * <h2>Closing</h2>
  * {@code close()} lets the send queue and a FIN go out, but fails what is still in the outbound buffer, as with sockets. It
@@ -70,7 +71,6 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
     private boolean readScheduled;
     private boolean inputFired;
     private boolean endFired;
-    private @Nullable ChannelPromise shutdownPromise;
 
     TcpFlow(Channel parent, TcpEndpoint endpoint, PendingRequest request) {
         super(parent);
@@ -137,13 +137,20 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
             readPending = false;
             pipeline().fireChannelReadComplete();
         }
-        if (!endFired && readPending && open && connection.receiver.finished && connection.receiver.queued() == 0) {
-            endFired = true;
-            readPending = false;
+        if (endFired || !readPending || !open) {
+            return;
+        }
+        boolean unknown = !inputShutdown;
+        if (unknown && !(connection.receiver.finished && connection.receiver.queued() == 0)) {
+            return;
+        }
+        endFired = true;
+        readPending = false;
+        if (unknown) {
             inputShutdown = true;
             pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-            pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
         }
+        pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
     }
 
     /** There is room in the send queue. */
@@ -178,7 +185,13 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
     @Override
     protected void doBeginRead() {
         readPending = true;
-        if (!readScheduled && !endFired && (connection.receiver.queued() > 0 || connection.receiver.finished)) {
+        if (inputShutdown || connection.receiver.queued() > 0 || connection.receiver.finished) {
+            scheduleRead();
+        }
+    }
+
+    private void scheduleRead() {
+        if (!readScheduled && !endFired) {
             readScheduled = true;
             eventLoop().execute(readTask);
         }
@@ -207,20 +220,31 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         return shutdownInput(newPromise());
     }
 
-    /** What is queued and what still comes is thrown away; the peer is not told. */
+    /**
+     * What is queued and what still comes is thrown away; the peer is not told. Who reads hears
+     * {@link ChannelInputShutdownReadComplete}.
+     */
     @Override
     public ChannelFuture shutdownInput(ChannelPromise promise) {
         if (!eventLoop().inEventLoop()) {
             eventLoop().execute(() -> shutdownInput(promise));
             return promise;
         }
-        inputShutdown = true;
-        endFired = true;
-        ByteBuf data;
-        while ((data = connection.receiver.poll()) != null) {
-            data.release();
+        if (!open) {
+            promise.setFailure(new ClosedChannelException());
+            return promise;
         }
-        connection.inputRead();
+        if (!inputShutdown) {
+            inputShutdown = true;
+            ByteBuf data;
+            while ((data = connection.receiver.poll()) != null) {
+                data.release();
+            }
+            connection.inputRead();
+            if (readPending) {
+                scheduleRead();
+            }
+        }
         promise.setSuccess();
         return promise;
     }
@@ -232,9 +256,6 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         if (!(message instanceof ByteBuf data)) {
             throw new UnsupportedOperationException(
                     "cannot write " + StringUtil.simpleClassName(message) + " to a TCP flow" + EXPECTED);
-        }
-        if (shutdownPromise != null) {
-            throw new ChannelOutputShutdownException("Channel output shutdown");
         }
         if (data.isDirect()) {
             return data;
@@ -282,40 +303,12 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     public ChannelFuture shutdownOutput(ChannelPromise promise) {
-        if (!eventLoop().inEventLoop()) {
-            eventLoop().execute(() -> shutdownOutput(promise));
-            return promise;
-        }
-        ChannelPromise earlier = shutdownPromise;
-        if (earlier != null) {
-            earlier.addListener(done -> {
-                if (done.isSuccess()) {
-                    promise.trySuccess();
-                } else {
-                    promise.tryFailure(done.cause());
-                }
-            });
-            return promise;
-        }
-        ChannelOutboundBuffer waiting = unsafe().outboundBuffer();
-        if (waiting == null || waiting.isEmpty()) {
-            ((FlowUnsafe) unsafe()).shutdownOutput(promise);
+        if (eventLoop().inEventLoop()) {
+            ((AbstractUnsafe) unsafe()).shutdownOutput(promise);
         } else {
-            // AbstractUnsafe would fail what is flushed but not sent; a FIN has to wait for it.
-            shutdownPromise = promise;
+            eventLoop().execute(() -> ((AbstractUnsafe) unsafe()).shutdownOutput(promise));
         }
         return promise;
-    }
-
-    private void shutdownAfterFlush() {
-        ChannelPromise promise = shutdownPromise;
-        if (promise == null || outputShutdown) {
-            return;
-        }
-        ChannelOutboundBuffer waiting = unsafe().outboundBuffer();
-        if (waiting == null || waiting.isEmpty()) {
-            ((FlowUnsafe) unsafe()).shutdownOutput(promise);
-        }
     }
 
     @Override
@@ -359,10 +352,6 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         readPending = false;
         endpoint.unlink(this);
         connection.channelClosed(config.soLinger() == 0);
-        ChannelPromise promise = shutdownPromise;
-        if (promise != null) {
-            promise.tryFailure(new java.nio.channels.ClosedChannelException());
-        }
     }
 
     @Override
@@ -429,12 +418,6 @@ public final class TcpFlow extends AbstractChannel implements DuplexChannel {
         @Override
         public void connect(SocketAddress remoteAddress, SocketAddress localAddress, ChannelPromise promise) {
             safeSetFailure(promise, new UnsupportedOperationException("a TCP flow is connected by its request"));
-        }
-
-        @Override
-        protected void flush0() {
-            super.flush0();
-            shutdownAfterFlush();
         }
 
         void forceFlush() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
@@ -276,7 +277,7 @@ class TcpSimulationTest {
             flow.flush();
             if (written == toSend.length && !shut) {
                 shut = true;
-                flow.shutdownOutput();
+                flow.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(done -> flow.shutdownOutput());
             }
             if (shut && sawEnd && flow.isOutputShutdown()) {
                 flow.close();
