@@ -272,18 +272,18 @@ public final class FlowMultiplexer implements FrameReceiver {
         switch (type) {
             case Frame.DATA -> {
                 touch(f);
-                f.receiveData(payload, (flags & Frame.FLAG_BLOCKED) != 0);
+                f.input().receiveData(payload, (flags & Frame.FLAG_BLOCKED) != 0);
                 return true;
             }
             case Frame.DATAGRAM -> {
                 touch(f);
-                f.receiveDatagram(payload, flags);
+                f.input().receiveDatagram(payload, flags);
                 return true;
             }
             case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"), flags);
             case Frame.FIN -> {
                 touch(f);
-                f.receiveFin();
+                f.input().receiveFin();
             }
             case Frame.RESET -> f.receiveReset(reason(payload));
             case Frame.OPENED -> {
@@ -323,7 +323,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         for (int i = 0; i < touched.size(); i++) {
             LinkFlow f = touched.get(i);
             f.touched = false;
-            f.batchComplete();
+            f.input().batchComplete();
         }
         touched.clear();
     }

@@ -17,6 +17,7 @@ import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,9 @@ import org.jspecify.annotations.Nullable;
 public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
 
+    /** From so much on that waits for the link, 256 flows' worth, a flow adds only what its memory allows. */
+    private static final int CROWDED = 16 << 20;
+
     private final FlowMultiplexer mux;
     private final int flowId;
     private final OpenRequest request;
@@ -53,17 +57,13 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         CLOSED
     }
 
-    private State state;
+    private volatile State state;
     private long sendCredit;
     private final @Nullable ReceiveWindow window;
+    private final FlowInput input;
     private long otherRttMicros;
 
-    private @Nullable Unread inbound;
-    private boolean readPending;
-    private boolean delivered; // since the last channelReadComplete
-    private boolean finReceived;
-    private boolean inputShutdown;
-    private boolean outputShutdown;
+    private volatile boolean outputShutdown;
     private boolean remoteGone; // reset by the peer, refused, or link lost: nothing more may be sent for it
     private boolean answersProbes; // the other end does
     private @Nullable Runnable onProbe;
@@ -82,6 +82,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.window = request.destination().isStream()
                 ? new ReceiveWindow(mux.budget(), mux.flowMemory().take(request.clientName()))
                 : null;
+        this.input = new FlowInput(this, mux, outlet, window);
         if (window != null && window.first() < FlowMemory.MOST) {
             config.setWriteBufferWaterMark(bufferMarks());
         }
@@ -124,11 +125,6 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return new WriteBufferWaterMark(most / 2, most);
     }
 
-    /** Payload bytes that have come and that nobody has read. */
-    long unreadBytes() {
-        return inbound == null ? 0 : inbound.bytes();
-    }
-
     /** The reason that {@code close()} gives in its RESET; {@link Reason#CANCELLED} unless set. */
     public void closeReason(Reason reason) {
         closeReason = reason;
@@ -158,6 +154,22 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** {@code action} runs when a probe comes (at the answerer), or its answer (at the opener). */
     public void onProbe(Runnable action) {
         onProbe = action;
+    }
+
+    // ---- for its input ----
+
+    FlowInput input() {
+        return input;
+    }
+
+    /** Whether the peer may still be granted credit. */
+    boolean grants() {
+        return !remoteGone && state != State.CLOSED;
+    }
+
+    /** Least round trip to the flow's other end. */
+    long pathRttNanos() {
+        return mux.pathRttNanos(otherRttMicros);
     }
 
     // ---- from the multiplexer ----
@@ -223,135 +235,6 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         flushPending();
     }
 
-    /** Takes {@code payload}, except when it throws. */
-    void receiveData(ByteBuf payload, boolean senderBlocked) throws ProtocolException {
-        ReceiveWindow w = window;
-        int n = payload.readableBytes();
-        if (w == null || finReceived || !w.received(n, senderBlocked)) {
-            throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flowId)
-                    + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
-        }
-        if (n == 0 || inputShutdown || state == State.CLOSED) {
-            payload.release();
-            consumed(n);
-            return;
-        }
-        ByteBuf data =
-                w.first() < FlowMemory.MOST ? FlowMemory.sized(payload, FlowMemory.PINNED_FRACTION_OF_MANY) : payload;
-        if (isRead()) {
-            deliver(data);
-        } else {
-            unread().add(data, w.unread() > FlowMemory.MOST);
-        }
-    }
-
-    /** Takes {@code payload}, except when it throws. */
-    void receiveDatagram(ByteBuf payload, int flags) throws ProtocolException {
-        if (window != null || payload.readableBytes() < Frame.datagramPrefix(flags)) {
-            throw new ProtocolException("DATAGRAM for flow " + Integer.toUnsignedString(flowId)
-                    + (window != null ? ", which is a stream" : " is too short"));
-        }
-        Object message =
-                inbound != null && inbound.size() >= MAX_DATAGRAMS_UNREAD ? null : DatagramCodec.decode(flags, payload);
-        if (message == null) {
-            payload.release();
-            mux.datagramDropped();
-            return;
-        }
-        if (isRead()) {
-            deliver(message);
-        } else {
-            unread().addDatagram(message);
-        }
-    }
-
-    /** Most datagrams that wait for a flow's reader; datagram flows are read at once unless autoRead was turned off. */
-    private static final int MAX_DATAGRAMS_UNREAD = 256;
-
-    /** From so much on that waits for the link, 256 flows' worth, a flow adds only what its memory allows. */
-    private static final int CROWDED = 16 << 20;
-
-    private boolean isRead() {
-        return readPending && (inbound == null || inbound.isEmpty());
-    }
-
-    private Unread unread() {
-        if (inbound == null) {
-            inbound = new Unread();
-        }
-        return inbound;
-    }
-
-    private void deliver(Object message) {
-        delivered = true;
-        int n = message instanceof ByteBuf b ? b.readableBytes() : 0;
-        pipeline().fireChannelRead(message);
-        consumed(n);
-    }
-
-    private void consumed(int bytes) {
-        ReceiveWindow w = window;
-        if (w == null || bytes == 0 || remoteGone || state == State.CLOSED) {
-            return; // a closed flow must not grow: its window has gone back to the budget
-        }
-        long credit = w.consumed(
-                bytes,
-                inbound == null || inbound.isEmpty(),
-                eventLoop().ticker().nanoTime(),
-                mux.pathRttNanos(otherRttMicros));
-        outlet.grant(credit);
-    }
-
-    void receiveFin() throws ProtocolException {
-        if (finReceived || window == null) {
-            throw new ProtocolException("FIN " + (window == null ? "for a datagram flow" : "twice") + ", flow "
-                    + Integer.toUnsignedString(flowId));
-        }
-        finReceived = true;
-        if (state != State.CLOSED) {
-            window.ended();
-        }
-    }
-
-    /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */
-    void batchComplete() {
-        drainInbound();
-        if (delivered) {
-            delivered = false;
-            readPending = false;
-            pipeline().fireChannelReadComplete(); // calls read() again when autoRead is on
-        }
-        finishInput();
-    }
-
-    private void drainInbound() {
-        Unread q = inbound;
-        Object message;
-        while (readPending && q != null && (message = q.poll()) != null) {
-            deliver(message);
-        }
-        if (q != null && q.isEmpty()) {
-            inbound = null;
-        }
-    }
-
-    private void finishInput() {
-        if (finReceived
-                && !inputShutdown
-                && (inbound == null || inbound.isEmpty())
-                && state == State.OPEN
-                && isRegistered()) {
-            inputShutdown = true;
-            pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
-            pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
-        }
-    }
-
-    /** autoRead was switched off. */
-    void stopReading() {
-        readPending = false;
-    }
-
     private void outletReady() {
         flushPending();
     }
@@ -366,14 +249,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     protected void doBeginRead() {
-        if (readPending) {
-            return;
-        }
-        readPending = true;
-        if (inbound != null || finReceived && !inputShutdown) {
-            // Not from here: read() is often called from inside channelRead, and must not recurse into it.
-            eventLoop().execute(this::batchComplete);
-        }
+        input.beginRead();
     }
 
     @Override
@@ -437,9 +313,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     protected void doShutdownOutput() {
-        if (!outputShutdown && window != null) {
+        if (!outputShutdown) {
             outputShutdown = true;
-            if (!remoteGone && state == State.OPEN) {
+            if (window != null && !remoteGone && state == State.OPEN) {
                 outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
             }
         }
@@ -452,7 +328,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         }
         state = State.CLOSED;
         mux.forget(this);
-        boolean finished = finReceived && outputShutdown;
+        boolean finished = input.finReceived() && outputShutdown;
         if (!finished || remoteGone) {
             outlet.close();
             if (!remoteGone && mux.isUp()) {
@@ -460,12 +336,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             }
         } // else what waits in the outlet, up to the FIN, still goes out
         opened.tryFailure(new FlowException(Reason.CANCELLED, "closed before it was opened"));
-        Unread q = inbound;
-        inbound = null;
-        readPending = false; // drainInbound() may be in the middle of it
-        if (q != null) {
-            q.drop(mux.link().eventLoop());
-        }
+        input.close();
         if (window != null) {
             window.close();
             mux.flowMemory().give(request.clientName(), window.first());
@@ -526,17 +397,17 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     public boolean isInputShutdown() {
-        return inputShutdown;
+        return input.isShutdown() || !isOpen();
     }
 
     @Override
     public boolean isOutputShutdown() {
-        return outputShutdown;
+        return outputShutdown || !isOpen();
     }
 
     @Override
     public boolean isShutdown() {
-        return inputShutdown && outputShutdown;
+        return isInputShutdown() && isOutputShutdown();
     }
 
     @Override
@@ -544,10 +415,20 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return shutdownInput(newPromise());
     }
 
+    /**
+     * What is unread and what still comes is thrown away, its credit returned; the peer is not told. Who reads hears
+     * {@link ChannelInputShutdownReadComplete}.
+     */
     @Override
     public ChannelFuture shutdownInput(ChannelPromise promise) {
-        inputShutdown = true; // further DATA is dropped, its credit returned
-        promise.setSuccess();
+        if (!eventLoop().inEventLoop()) {
+            eventLoop().execute(() -> shutdownInput(promise));
+        } else if (isOpen()) {
+            input.shutdown();
+            promise.setSuccess();
+        } else {
+            promise.setFailure(new ClosedChannelException());
+        }
         return promise;
     }
 
@@ -574,8 +455,16 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     public ChannelFuture shutdown(ChannelPromise promise) {
-        inputShutdown = true;
-        return shutdownOutput(promise);
+        shutdownOutput()
+                .addListener(output -> shutdownInput().addListener(in -> {
+                    Throwable cause = output.cause() != null ? output.cause() : in.cause();
+                    if (cause == null) {
+                        promise.trySuccess();
+                    } else {
+                        promise.tryFailure(cause);
+                    }
+                }));
+        return promise;
     }
 
     private final class FlowUnsafe extends AbstractUnsafe {

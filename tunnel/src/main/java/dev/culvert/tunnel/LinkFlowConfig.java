@@ -16,7 +16,7 @@ final class LinkFlowConfig extends DefaultChannelConfig {
 
     @Override
     protected void autoReadCleared() {
-        flow.stopReading();
+        flow.input().stopReading();
     }
 
     @Override
@@ -43,6 +43,13 @@ final class LinkFlowConfig extends DefaultChannelConfig {
             linger = (Integer) value;
             return true;
         }
-        return option == ChannelOption.ALLOW_HALF_CLOSURE || super.setOption(option, value);
+        if (option == ChannelOption.ALLOW_HALF_CLOSURE) {
+            if (!(Boolean) value) {
+                throw new IllegalArgumentException("ALLOW_HALF_CLOSURE=false on " + flow
+                        + " is not supported: close the channel on ChannelInputShutdownEvent instead");
+            }
+            return true;
+        }
+        return super.setOption(option, value);
     }
 }

@@ -264,6 +264,8 @@ class LinkFlowTest {
         f.b().read();
         pair.pump();
         assertThat(slow.text()).isEqualTo("abc");
+        f.b().read();
+        pair.pump();
         assertThat(slow.events).containsExactly("active", "fin");
     }
 

@@ -111,7 +111,7 @@ class SlowReadersTest {
     private static long held(List<Transfer> transfers) {
         long sum = 0;
         for (Transfer t : transfers) {
-            sum += t.receiver.unreadBytes();
+            sum += t.receiver.input().unreadBytes();
         }
         return sum;
     }
