@@ -125,7 +125,7 @@ final class IpInput {
         }
         // From here on the buffer is exactly the IP packet: no device header, no padding.
         buffer.setIndex(packet.header(), packet.end());
-        tcp.receive(buffer, packet.version(), packet.payload() - packet.header(), length, packet.ecn());
+        tcp.receive(buffer, packet);
     }
 
     private void sendError(ByteBuf buffer, int type, int code, int rest) {

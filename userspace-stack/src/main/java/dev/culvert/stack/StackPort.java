@@ -5,7 +5,6 @@ import dev.culvert.stack.ip.IpAddresses;
 import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.IpCounters;
 import dev.culvert.stack.ip.IpOutput;
-import dev.culvert.stack.ip.PacketSink;
 import dev.culvert.stack.ip.RecentProbes;
 import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.PacketOutput;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * The stack's side of the packet channel: what it writes, when it flushes, what waits for writability, and the one timer that
  * looks for idle flows.
  */
-final class StackPort implements FlowPort, PacketSink, PacketOutput {
+final class StackPort implements FlowPort, PacketOutput {
     /**
      * Least time between two looks for what is idle. Expiry may be so late, which no time-out here minds, and thousands of
      * flows with as many deadlines still cost ten look-ups a second.

@@ -10,7 +10,9 @@ public final class IpPacket {
     int end;
     int protocol;
     int payload;
+    /** The two ECN bits. */
     int ecn;
+
     int hopLimit;
     long sourceHigh;
     long sourceLow;
@@ -57,11 +59,6 @@ public final class IpPacket {
     /** Bytes from {@link #payload} to {@link #end}. */
     public int payloadLength() {
         return end - payload;
-    }
-
-    /** The two ECN bits. */
-    public int ecn() {
-        return ecn;
     }
 
     /** Time to live or hop limit, 1 to 255. */

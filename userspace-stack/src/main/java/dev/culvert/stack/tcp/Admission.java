@@ -22,10 +22,7 @@ final class Admission {
 
     /** Whether a SYN may become a request, which is counted then until {@link #ended}. */
     boolean admit(FlowEntry key) {
-        if (!isHost(key.isIpv4(), key.remoteHigh, key.remoteLow)
-                || !isHost(key.isIpv4(), key.localHigh, key.localLow)
-                || key.remotePort() == 0
-                || key.localPort() == 0) {
+        if (key.remotePort() == 0 || key.localPort() == 0) {
             counters.count(Counter.DROPPED_ADDRESS);
             return false;
         }
@@ -47,15 +44,6 @@ final class Admission {
         if (source != null && --source.pending == 0) {
             sources.remove(source);
         }
-    }
-
-    /** RFC 9293 MUST-57: neither end may be a broadcast or multicast address, nor none at all. */
-    private static boolean isHost(boolean ipv4, long high, long low) {
-        if (ipv4) {
-            int first = (int) (low >>> 24);
-            return first != 0 && first < 224;
-        }
-        return high >>> 56 != 0xff && (high | low) != 0;
     }
 
     private boolean countSource(FlowEntry key) {

@@ -1,13 +1,11 @@
 package dev.culvert.stack.tcp;
 
-import io.netty.util.NetUtil;
-import java.net.InetAddress;
+import dev.culvert.stack.ip.IpAddresses;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 
 /**
- * A row of the connection table: a connection's four-tuple and what is known of it. IPv4 addresses lie in the low long;
- * the IP version is part of the key, so that an IPv4 address never equals an IPv6 one.
+ * A row of the connection table: a connection's four-tuple and what is known of it. Addresses are as {@link IpAddresses} has
+ * them; the IP version is part of the key, so that an IPv4 address never equals a mapped IPv6 one.
  */
 abstract class FlowEntry {
     final long remoteHigh;
@@ -57,22 +55,10 @@ abstract class FlowEntry {
     }
 
     final InetSocketAddress remote() {
-        return new InetSocketAddress(address(remoteHigh, remoteLow), remotePort());
+        return IpAddresses.socketAddress(remoteHigh, remoteLow, remotePort());
     }
 
     final InetSocketAddress local() {
-        return new InetSocketAddress(address(localHigh, localLow), localPort());
-    }
-
-    private InetAddress address(long high, long low) {
-        byte[] bytes = new byte[isIpv4() ? 4 : 16];
-        for (int i = bytes.length - 1, shift = 0; i >= 0; i--, shift += 8) {
-            bytes[i] = (byte) ((shift < 64 ? low : high) >>> (shift & 63));
-        }
-        try {
-            return InetAddress.getByAddress(bytes);
-        } catch (UnknownHostException e) {
-            throw new IllegalStateException("address of an impossible length: " + NetUtil.bytesToIpAddress(bytes), e);
-        }
+        return IpAddresses.socketAddress(localHigh, localLow, localPort());
     }
 }

@@ -1,17 +1,11 @@
 package dev.culvert.stack.tcp;
 
+import dev.culvert.stack.ip.PacketSink;
 import dev.culvert.stack.ip.Refusal;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufAllocator;
 
 /** Where TCP puts its packets. Called on the event loop of the packet channel only. */
-public interface PacketOutput {
-    /** What packet headers, and payloads that must be copied, are allocated from. */
-    ByteBufAllocator alloc();
-
-    /** Takes ownership of a complete packet that begins with the 10-byte virtio_net_hdr. Does not flush. */
-    void write(ByteBuf packet);
-
+public interface PacketOutput extends PacketSink {
     /** Asks for a flush at the end of this turn of the event loop; asking twice is the same as asking once. */
     void scheduleFlush();
 

@@ -35,7 +35,7 @@ public final class TcpCounters {
         FLOWS_TIMED_OUT,
         /** Header or options malformed. */
         DROPPED_MALFORMED,
-        /** SYN to or from an address that is not one host's (RFC 9293 MUST-57). */
+        /** SYN to or from port 0. Addresses that are no host's (RFC 9293 MUST-57) come no further than the IP parser. */
         DROPPED_ADDRESS,
         /** SYN beyond a cap on flows or pending requests. */
         DROPPED_SYN_LIMIT,

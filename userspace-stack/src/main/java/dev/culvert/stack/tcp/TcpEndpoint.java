@@ -1,5 +1,7 @@
 package dev.culvert.stack.tcp;
 
+import dev.culvert.stack.ip.IpAddresses;
+import dev.culvert.stack.ip.IpPacket;
 import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpCounters.Counter;
 import dev.culvert.stack.time.TimerWheel;
@@ -91,13 +93,10 @@ public final class TcpEndpoint {
     /**
      * One validated, reassembled IP packet that carries TCP, its checksum verified or vouched for by the device.
      *
-     * @param packet reader index at the IP header; ownership stays with the caller, slices of what is kept are retained
-     * @param ipVersion 4 or 6
-     * @param tcpOffset offset of the TCP header from the reader index
-     * @param tcpLength bytes of TCP header and payload
-     * @param ecn the ECN bits of the IP header; tolerated and not used, since we do not negotiate ECN
+     * @param packet exactly the IP packet; ownership stays with the caller, slices of what is kept are retained
+     * @param ip what was found in it
      */
-    public void receive(ByteBuf packet, int ipVersion, int tcpOffset, int tcpLength, int ecn) {
+    public void receive(ByteBuf packet, IpPacket ip) {
         if (closed) {
             return;
         }
@@ -106,26 +105,13 @@ public final class TcpEndpoint {
             batchTime = timers.nanoTime();
         }
         counters.count(Counter.SEGMENTS_IN);
-        int ip = packet.readerIndex();
-        if (!segment.parse(packet, ip + tcpOffset, tcpLength)) {
+        int tcp = ip.payload();
+        if (!segment.parse(packet, tcp, ip.payloadLength())) {
             counters.count(Counter.DROPPED_MALFORMED);
             return;
         }
-        int tcp = ip + tcpOffset;
-        long ports = FlowEntry.ports(ipVersion, Tcp.sourcePort(packet, tcp), Tcp.destinationPort(packet, tcp));
-        if (ipVersion == 4) {
-            long remote = Ipv4.source(packet, ip) & 0xffff_ffffL;
-            long local = Ipv4.destination(packet, ip) & 0xffff_ffffL;
-            dispatch(packet, 0, remote, 0, local, ports);
-        } else {
-            dispatch(
-                    packet,
-                    Ipv6.sourceHigh(packet, ip),
-                    Ipv6.sourceLow(packet, ip),
-                    Ipv6.destinationHigh(packet, ip),
-                    Ipv6.destinationLow(packet, ip),
-                    ports);
-        }
+        long ports = FlowEntry.ports(ip.version(), Tcp.sourcePort(packet, tcp), Tcp.destinationPort(packet, tcp));
+        dispatch(packet, ip.sourceHigh(), ip.sourceLow(), ip.destinationHigh(), ip.destinationLow(), ports);
     }
 
     private void dispatch(ByteBuf packet, long remoteHigh, long remoteLow, long localHigh, long localLow, long ports) {
@@ -232,9 +218,10 @@ public final class TcpEndpoint {
         // The quoted packet is ours: its source is the local end.
         long ports = FlowEntry.ports(ipVersion, Tcp.destinationPort(quoted, tcp), Tcp.sourcePort(quoted, tcp));
         long remoteHigh = ipVersion == 4 ? 0 : Ipv6.destinationHigh(quoted, ip);
-        long remoteLow = ipVersion == 4 ? Ipv4.destination(quoted, ip) & 0xffff_ffffL : Ipv6.destinationLow(quoted, ip);
+        long remoteLow =
+                ipVersion == 4 ? IpAddresses.ofIpv4(Ipv4.destination(quoted, ip)) : Ipv6.destinationLow(quoted, ip);
         long localHigh = ipVersion == 4 ? 0 : Ipv6.sourceHigh(quoted, ip);
-        long localLow = ipVersion == 4 ? Ipv4.source(quoted, ip) & 0xffff_ffffL : Ipv6.sourceLow(quoted, ip);
+        long localLow = ipVersion == 4 ? IpAddresses.ofIpv4(Ipv4.source(quoted, ip)) : Ipv6.sourceLow(quoted, ip);
         int slot = (int) hash.hash(remoteHigh, remoteLow, localHigh, localLow, ports, TABLE);
         FlowEntry entry = table.get(remoteHigh, remoteLow, localHigh, localLow, ports, slot);
         if (entry instanceof TcpConnection connection) {

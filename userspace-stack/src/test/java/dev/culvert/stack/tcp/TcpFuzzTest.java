@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import dev.culvert.stack.ip.Refusal;
+import dev.culvert.stack.wire.Ipv4;
 import dev.culvert.stack.wire.Tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.Random;
@@ -19,12 +20,13 @@ class TcpFuzzTest {
             Wire.Conn c = wire.connect("mss=1460", "sackok", "ws=7");
             while (data.remainingBytes() > 0) {
                 byte[] bytes = data.consumeBytes(data.consumeInt(0, 120));
-                ByteBuf p = wire.packet(0, 0, 0, new byte[0]);
-                p.writerIndex(20).writeBytes(bytes);
+                ByteBuf p = wire.alloc().directBuffer();
+                Ipv4.write(p, 0, 20 + bytes.length, 7, Ipv4.DONT_FRAGMENT, 64, 6, Wire.PEER, Wire.SERVER);
+                p.writeBytes(bytes);
                 if (bytes.length >= 4) {
                     // Ports of the live connection; the rest as the fuzzer wants it.
                     p.setShort(20, wire.peerPort).setShort(22, wire.serverPort);
-                    wire.endpoint.receive(p, 4, 20, bytes.length, 0);
+                    wire.receive(p);
                 }
                 p.release();
                 wire.endBatch();

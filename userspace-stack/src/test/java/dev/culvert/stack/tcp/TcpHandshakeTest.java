@@ -251,15 +251,16 @@ class TcpHandshakeTest {
     }
 
     @Test
-    void synToMulticastIsDroppedSilently_MUST_57() {
+    void synOfPort0IsDroppedSilently() {
         try (Wire wire = new Wire()) {
-            io.netty.buffer.ByteBuf p = wire.packet(Tcp.SYN, 1, 0, new byte[0]);
-            p.setInt(16, 0xe0000001);
-            wire.receive(p);
-            p.release();
-            wire.endBatch();
+            wire.peerPort = 0;
+            wire.send(Tcp.SYN, 1, 0, "");
+            wire.peerPort = 1;
+            wire.serverPort = 0;
+            wire.send(Tcp.SYN, 1, 0, "");
             wire.expectNothing();
-            assertThat(wire.count(Counter.DROPPED_ADDRESS)).isEqualTo(1);
+            assertThat(wire.requests).isEmpty();
+            assertThat(wire.count(Counter.DROPPED_ADDRESS)).isEqualTo(2);
         }
     }
 

@@ -2,6 +2,8 @@ package dev.culvert.stack.tcp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.ip.IpPacket;
+import dev.culvert.stack.ip.IpParser;
 import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.wire.Checksum;
 import dev.culvert.stack.wire.Ipv4;
@@ -32,12 +34,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class Wire implements PacketOutput, TcpListener, AutoCloseable {
     static final int PEER_ISN = 1000;
+    static final int PEER = 0x0a000001;
+    static final int SERVER = 0xc0a80102;
 
     /** Of this bench only, so that at its end nothing may be left. */
     final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
 
     final EmbeddedChannel channel = new EmbeddedChannel();
     final TcpEndpoint endpoint;
+    private final IpPacket parsed = new IpPacket();
     final Deque<Sent> sent = new ArrayDeque<>();
     final List<TcpRequest> requests = new ArrayList<>();
     final List<Refusal> icmp = new ArrayList<>();
@@ -154,7 +159,7 @@ final class Wire implements PacketOutput, TcpListener, AutoCloseable {
         if (ipv6) {
             Ipv6.write(p, 0, 0, length, 6, 64, 0xfd00L << 48, 1, 0x2001_0db8L << 32, 2);
         } else {
-            Ipv4.write(p, 0, 20 + length, 7, Ipv4.DONT_FRAGMENT, 64, 6, 0x0a000001, 0xc0a80102);
+            Ipv4.write(p, 0, 20 + length, 7, Ipv4.DONT_FRAGMENT, 64, 6, PEER, SERVER);
         }
         Tcp.write(p, peerPort, serverPort, seq, ack, header, flags, peerWindow, 0);
         p.writeBytes(opt).writeBytes(payload);
@@ -182,8 +187,9 @@ final class Wire implements PacketOutput, TcpListener, AutoCloseable {
     }
 
     void receive(ByteBuf packet) {
-        int ip = ipv6 ? 40 : 20;
-        endpoint.receive(packet, ipv6 ? 6 : 4, ip, packet.readableBytes() - ip, 0);
+        assertThat(IpParser.parse(packet, packet.readerIndex(), packet.readableBytes(), parsed))
+                .isNull();
+        endpoint.receive(packet, parsed);
     }
 
     void endBatch() {
