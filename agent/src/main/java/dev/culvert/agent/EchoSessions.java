@@ -1,8 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.DatagramSender;
 import dev.culvert.tun.IcmpError;
-import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tun.PingSockets;
 import dev.culvert.tun.PingUnavailableException;
 import dev.culvert.tunnel.DatagramError;
@@ -21,7 +19,6 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -55,8 +52,7 @@ final class EchoSessions {
 
     private final EventLoop loop;
     private final SocketBudget budget;
-    private final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
-    private final @Nullable DatagramSender sender = DatagramSender.isAvailable() ? new DatagramSender() : null;
+    private final ErrorTellingSocket.Natives natives = new ErrorTellingSocket.Natives();
     private boolean complained;
 
     EchoSessions(EventLoop loop, SocketBudget budget) {
@@ -85,19 +81,17 @@ final class EchoSessions {
             return;
         }
         boolean ipv6 = address.getAddress().length == 16;
-        Channel socket;
+        Channel channel;
         try {
-            socket = PingSockets.open(ipv6);
+            channel = PingSockets.open(ipv6);
         } catch (PingUnavailableException e) {
             budget.give(client, SocketBudget.Kind.PING);
             refuse(flow, e);
             return;
         }
-        Session session = new Session(client, ipv6, address, socket);
-        socket.config().setOption(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(MAX_ECHO));
-        socket.pipeline().addLast(session.new Replies());
-        IcmpErrorQueue.enable(socket, ipv6);
-        loop.register(socket).addListener(f -> {
+        channel.config().setOption(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(MAX_ECHO));
+        Session session = new Session(client, ipv6, address, channel);
+        loop.register(channel).addListener(f -> {
             LinkFlow linkFlow = f.isSuccess() ? flow.accept(session.new Requests()) : null;
             if (linkFlow == null) {
                 session.close();
@@ -122,22 +116,24 @@ final class EchoSessions {
         flow.refuse(Reason.UNSUPPORTED, words);
     }
 
-    private final class Session implements SocketBudget.Idle {
+    private final class Session implements ErrorTellingSocket.Owner, SocketBudget.Idle {
         private final String client;
         private final boolean ipv6;
         private final InetSocketAddress remote;
-        private final Channel socket;
+        private final Channel channel;
+        private final ErrorTellingSocket socket;
         private @Nullable LinkFlow flow;
         private long lastUsedNanos = loop.ticker().nanoTime();
         private boolean unreachable; // since the last reply
         private @Nullable ScheduledFuture<?> idle;
         private boolean closed;
 
-        Session(String client, boolean ipv6, InetAddress address, Channel socket) {
+        Session(String client, boolean ipv6, InetAddress address, Channel channel) {
             this.client = client;
             this.ipv6 = ipv6;
             this.remote = new InetSocketAddress(address, 0);
-            this.socket = socket;
+            this.channel = channel;
+            this.socket = new ErrorTellingSocket(channel, natives, this);
         }
 
         @Override
@@ -159,10 +155,10 @@ final class EchoSessions {
             if (idle != null) {
                 idle.cancel(false);
             }
-            if (socket.isRegistered()) {
-                socket.close();
+            if (channel.isRegistered()) {
+                channel.close();
             } else {
-                socket.unsafe().closeForcibly();
+                channel.unsafe().closeForcibly();
             }
             budget.closed(client, SocketBudget.Kind.PING, this);
             budget.give(client, SocketBudget.Kind.PING);
@@ -209,15 +205,12 @@ final class EchoSessions {
                     echo.writeByte(ipv6 ? ECHO_REQUEST_V6 : ECHO_REQUEST_V4).writeByte(0);
                     echo.writeShort(0).writeShort(0); // checksum and identifier are the kernel's
                     echo.writeShort(sequence).writeBytes(in);
-                    if (hopLimit != 0 && sender != null) {
-                        sendLimited(sender, echo, hopLimit);
-                        return;
+                    if (socket.isSpecial(echo, hopLimit)) {
+                        socket.sendAtOnce(echo, remote, hopLimit);
+                    } else {
+                        socket.write(echo, remote);
+                        socket.flush();
                     }
-                    socket.writeAndFlush(new DatagramPacket(echo, remote)).addListener(f -> {
-                        if (!f.isSuccess() && !drainErrors()) {
-                            end(DialErrors.reason(f.cause()));
-                        }
-                    });
                 } finally {
                     in.release();
                 }
@@ -234,42 +227,9 @@ final class EchoSessions {
             }
         }
 
-        /** Takes {@code echo}. An error about an earlier one makes a send fail, so it is tried twice. */
-        private void sendLimited(DatagramSender sender, ByteBuf echo, int hopLimit) {
-            try {
-                for (boolean again = false; ; again = true) {
-                    try {
-                        sender.send(socket, echo, remote, hopLimit);
-                        return;
-                    } catch (IOException e) {
-                        if (!drainErrors()) {
-                            end(DialErrors.reason(e));
-                            return;
-                        }
-                        if (again) {
-                            return;
-                        }
-                    }
-                }
-            } finally {
-                echo.release();
-            }
-        }
-
-        /** @return whether there was any; the client hears of each, and none ends the flow (RFC 5508 section 3.3) */
-        private boolean drainErrors() {
-            if (errors == null || errors.drain(socket, this::error) == 0) {
-                return false;
-            }
-            LinkFlow f = flow;
-            if (f != null) {
-                f.flush();
-            }
-            return true;
-        }
-
-        private void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
-            int sequence = PingSockets.quotedSequence(socket, quoted);
+        @Override
+        public void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
+            int sequence = PingSockets.quotedSequence(channel, quoted);
             LinkFlow f = flow;
             if (f == null || sequence < 0 || !destination.getAddress().equals(remote.getAddress())) {
                 return;
@@ -293,49 +253,40 @@ final class EchoSessions {
             }
         }
 
-        /** From the LAN to the client. */
-        final class Replies extends ChannelInboundHandlerAdapter {
-            private boolean read;
-
-            @Override
-            public void channelRead(ChannelHandlerContext ctx, Object msg) {
-                read = true;
-                DatagramPacket packet = (DatagramPacket) msg;
-                ByteBuf reply = packet.content();
-                LinkFlow f = flow;
-                if (f == null
-                        || reply.readableBytes() < ECHO_HEADER
-                        || reply.getUnsignedByte(reply.readerIndex()) != (ipv6 ? ECHO_REPLY_V6 : ECHO_REPLY_V4)
-                        || !packet.sender().getAddress().equals(remote.getAddress())) {
-                    packet.release();
-                    return;
-                }
-                lastUsedNanos = loop.ticker().nanoTime();
-                unreachable = false;
-                reply.skipBytes(ECHO_HEADER - 2); // the sequence number and the data remain
-                f.write(UdpMapping.sized(reply), f.voidPromise());
+        @Override
+        public void notSent(InetSocketAddress to, Throwable cause, boolean forAnother) {
+            if (!forAnother) {
+                end(DialErrors.reason(cause));
             }
+        }
 
-            @Override
-            public void channelReadComplete(ChannelHandlerContext ctx) {
-                if (!read) {
-                    drainErrors(); // it was errors that woke us
-                }
-                read = false;
-                if (flow != null) {
-                    flow.flush();
-                }
+        @Override
+        public void failed(Throwable cause) {
+            end(DialErrors.reason(cause));
+        }
+
+        @Override
+        public void received(DatagramPacket packet) {
+            ByteBuf reply = packet.content();
+            LinkFlow f = flow;
+            if (f == null
+                    || reply.readableBytes() < ECHO_HEADER
+                    || reply.getUnsignedByte(reply.readerIndex()) != (ipv6 ? ECHO_REPLY_V6 : ECHO_REPLY_V4)
+                    || !packet.sender().getAddress().equals(remote.getAddress())) {
+                packet.release();
+                return;
             }
+            lastUsedNanos = loop.ticker().nanoTime();
+            unreachable = false;
+            reply.skipBytes(ECHO_HEADER - 2); // the sequence number and the data remain
+            f.write(UdpMapping.sized(reply), f.voidPromise());
+        }
 
-            @Override
-            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                // Where there is a queue the error came through it, perhaps already, just before in
-                // channelReadComplete.
-                if (errors == null) {
-                    end(DialErrors.reason(cause));
-                } else {
-                    drainErrors();
-                }
+        @Override
+        public void toldAll() {
+            LinkFlow f = flow;
+            if (f != null) {
+                f.flush();
             }
         }
     }

@@ -1,8 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.DatagramSender;
 import dev.culvert.tun.IcmpError;
-import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tunnel.DatagramError;
 import dev.culvert.tunnel.HopLimitedDatagram;
 import dev.culvert.tunnel.IncomingFlow;
@@ -11,8 +9,6 @@ import dev.culvert.tunnel.PortedDatagram;
 import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
@@ -22,7 +18,6 @@ import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +27,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One UDP socket and the flows that share it, each to one remote endpoint. Event loop only. */
-final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBudget.Idle {
+final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
     /** RFC 4787 4.3: at least two minutes, five recommended. */
     static final Duration IDLE = Duration.ofMinutes(5);
 
@@ -73,35 +68,29 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
 
     final UdpMappings.Key key;
     private final UdpMappings all;
-    private final DatagramChannel socket;
+    private final DatagramChannel channel;
+    private final ErrorTellingSocket socket;
     private final Map<EndpointKey, Peer> peers = new HashMap<>(4);
     private final Map<EndpointKey, Peer> byHost = new HashMap<>(4);
     private final ArrayList<Peer> unflushed = new ArrayList<>(2);
-    private final IcmpErrorQueue.Sink errorSink = this::error;
     private @Nullable ScheduledFuture<?> sweep;
     private long lastUsedNanos;
     private long unsent; // bytes that wait for the kernel
     private boolean closed;
-    private boolean wrote;
-    private boolean read;
 
-    /** @param socket a new one, which the mapping registers, binds and closes */
-    UdpMapping(UdpMappings all, UdpMappings.Key key, DatagramChannel socket) {
+    /** @param channel a new socket, which the mapping registers, binds and closes */
+    UdpMapping(UdpMappings all, UdpMappings.Key key, DatagramChannel channel) {
         this.all = all;
         this.key = key;
-        this.socket = socket;
+        this.channel = channel;
         // Registered and bound at once, being on the loop; Bootstrap would bind in a later turn.
-        socket.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
-        socket.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER);
-        socket.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(READ_BUFFER).maxMessagesPerRead(64));
-        socket.config().setWriteBufferWaterMark(new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER));
-        if (all.errors != null) {
-            IcmpErrorQueue.enable(socket, false);
-            IcmpErrorQueue.enable(socket, true); // one of them fails on a socket of one family only
-        }
-        socket.pipeline().addLast(this);
-        all.loop.register(socket);
-        socket.bind(new InetSocketAddress(0));
+        channel.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
+        channel.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER);
+        channel.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(READ_BUFFER).maxMessagesPerRead(64));
+        channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(SOCKET_BUFFER / 2, SOCKET_BUFFER));
+        socket = new ErrorTellingSocket(channel, all.natives, this);
+        all.loop.register(channel);
+        channel.bind(new InetSocketAddress(0));
         lastUsedNanos = all.loop.ticker().nanoTime();
     }
 
@@ -119,7 +108,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     }
 
     void add(IncomingFlow flow, InetSocketAddress remote) {
-        if (!socket.isActive()) {
+        if (!channel.isActive()) {
             flow.refuse(Reason.OVERLOADED, "the agent could not open a UDP socket");
             close();
             return;
@@ -221,16 +210,14 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
             if (sweep != null) {
                 sweep.cancel(false);
             }
-            socket.close();
+            channel.close();
         }
     }
 
     // ---- from the LAN ----
 
     @Override
-    public void channelRead(ChannelHandlerContext ctx, Object msg) {
-        read = true;
-        DatagramPacket packet = (DatagramPacket) msg;
+    public void received(DatagramPacket packet) {
         InetSocketAddress from = packet.sender();
         Peer peer = peers.get(EndpointKey.of(from));
         boolean exact = peer != null;
@@ -257,15 +244,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     }
 
     @Override
-    public void channelReadComplete(ChannelHandlerContext ctx) {
-        if (!read) {
-            drainErrors(); // it was errors that woke us
-        }
-        read = false;
-        flushPeers();
-    }
-
-    private void flushPeers() {
+    public void toldAll() {
         for (int i = 0; i < unflushed.size(); i++) { // index loop: a flush may end flows
             unflushed.get(i).flush();
         }
@@ -273,21 +252,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     }
 
     @Override
-    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        drainErrors();
-    }
-
-    /** @return whether there was any */
-    private boolean drainErrors() {
-        IcmpErrorQueue errors = all.errors;
-        if (errors == null || errors.drain(socket, errorSink) == 0) {
-            return false;
-        }
-        flushPeers();
-        return true;
-    }
-
-    private void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
+    public void error(InetSocketAddress destination, IcmpError error, ByteBuf quoted) {
         Peer peer = peers.get(EndpointKey.of(destination));
         int port = 0;
         if (peer == null) {
@@ -303,7 +268,7 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
     }
 
     @Override
-    public void channelInactive(ChannelHandlerContext ctx) {
+    public void closed() {
         for (Peer peer : peers.values().toArray(Peer[]::new)) {
             peer.end(Reason.SHUTTING_DOWN);
         }
@@ -372,73 +337,33 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
                     d.release();
                     return;
                 }
-                send(d.content(), new InetSocketAddress(remote.getAddress(), d.port()));
+                send(d.content(), new InetSocketAddress(remote.getAddress(), d.port()), 0);
             } else if (msg instanceof HopLimitedDatagram d) {
                 InetSocketAddress to = d.port() == 0 ? remote : new InetSocketAddress(remote.getAddress(), d.port());
-                if (d.hopLimit() == 0 || all.sender == null) {
-                    send(d.content(), to);
-                } else {
-                    sendAtOnce(all.sender, d.content(), to, d.hopLimit());
-                }
+                send(d.content(), to, d.hopLimit());
             } else if (msg instanceof ByteBuf content) {
-                send(content, remote);
+                send(content, remote, 0);
             } else {
                 ReferenceCountUtil.release(msg); // an opener has no errors to tell
             }
         }
 
-        /** Takes {@code content}. An error about an earlier datagram makes a send fail, so it is tried twice. */
-        private void sendAtOnce(DatagramSender sender, ByteBuf content, InetSocketAddress to, int hopLimit) {
-            if (wrote) {
-                wrote = false;
-                socket.flush(); // what was sent before goes before
-            }
-            try {
-                for (boolean again = false; ; again = true) {
-                    try {
-                        if (!sender.send(socket, content, to, hopLimit)) {
-                            all.dropped++;
-                        }
-                        return;
-                    } catch (IOException e) {
-                        boolean errors = drainErrors();
-                        if (!errors || again) {
-                            failed(to, DialErrors.reason(e), errors);
-                            return;
-                        }
-                    }
+        private void send(ByteBuf content, InetSocketAddress to, int hopLimit) {
+            if (socket.isSpecial(content, hopLimit)) {
+                if (!socket.sendAtOnce(content, to, hopLimit)) {
+                    all.dropped++;
                 }
-            } finally {
-                content.release();
-            }
-        }
-
-        private void send(ByteBuf content, InetSocketAddress to) {
-            if (!content.isReadable() && all.sender != null) {
-                sendAtOnce(
-                        all.sender,
-                        content,
-                        to,
-                        DatagramSender.DEFAULT); // Netty loses an empty one, or another instead
-                return;
-            }
-            if (!socket.isWritable() || !takeUnsent(content)) {
+            } else if (channel.isWritable() && takeUnsent(content)) {
+                socket.write(sized(content), to);
+            } else {
                 all.dropped++;
                 content.release(); // a full socket loses datagrams, as a full wire does
-                return;
             }
-            wrote = true;
-            DatagramPacket packet = new DatagramPacket(sized(content), to);
-            packet.retain(); // until it is known to be sent
-            socket.write(packet).addListener(new Sent(packet));
         }
 
         @Override
         public void channelReadComplete(ChannelHandlerContext ctx) {
-            if (wrote) {
-                wrote = false;
-                socket.flush();
-            }
+            socket.flush();
         }
 
         @Override
@@ -453,46 +378,9 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         }
     }
 
-    /**
-     * Looks after one datagram. An ICMP error about an earlier datagram makes the next send of the socket fail, whoever it
-     * is for: that one is sent again.
-     */
-    private final class Sent implements ChannelFutureListener {
-        private final DatagramPacket packet;
-        private final int bytes;
-        private boolean again;
-
-        Sent(DatagramPacket packet) {
-            this.packet = packet;
-            this.bytes = cost(packet.content());
-        }
-
-        @Override
-        public void operationComplete(ChannelFuture future) {
-            if (future.isSuccess()) {
-                end();
-                return;
-            }
-            boolean errors = drainErrors();
-            if (errors && !again && socket.isActive() && peers.containsKey(EndpointKey.of(packet.recipient()))) {
-                again = true;
-                packet.retain();
-                socket.writeAndFlush(packet).addListener(this);
-                return;
-            }
-            end();
-            failed(packet.recipient(), DialErrors.reason(future.cause()), errors);
-        }
-
-        private void end() {
-            packet.release();
-            giveUnsent(bytes);
-        }
-    }
-
     /** Whether so much more may wait for this socket, which may not have more than it leaves to all others. */
     private boolean takeUnsent(ByteBuf content) {
-        int bytes = cost(content);
+        int bytes = content.readableBytes() + DATAGRAM_OVERHEAD;
         if (unsent + bytes > UdpMappings.MAX_UNSENT - all.unsent) {
             return false;
         }
@@ -501,18 +389,22 @@ final class UdpMapping extends ChannelInboundHandlerAdapter implements SocketBud
         return true;
     }
 
-    private void giveUnsent(int bytes) {
-        unsent -= bytes;
-        all.unsent -= bytes;
+    @Override
+    public void left(int bytes) {
+        unsent -= bytes + DATAGRAM_OVERHEAD;
+        all.unsent -= bytes + DATAGRAM_OVERHEAD;
     }
 
-    private static int cost(ByteBuf content) {
-        return content.readableBytes() + DATAGRAM_OVERHEAD;
+    @Override
+    public boolean wants(InetSocketAddress to) {
+        return peers.containsKey(EndpointKey.of(to));
     }
 
     /** Short of memory, or a datagram too large for the interface, is this datagram's end and not the flow's. */
-    private void failed(InetSocketAddress to, Reason reason, boolean forAnother) {
+    @Override
+    public void notSent(InetSocketAddress to, Throwable cause, boolean forAnother) {
         all.dropped++;
+        Reason reason = DialErrors.reason(cause);
         Peer peer = peers.get(EndpointKey.of(to));
         if (peer != null && !forAnother && reason != Reason.UNSPECIFIED && reason != Reason.OVERLOADED) {
             peer.end(reason);

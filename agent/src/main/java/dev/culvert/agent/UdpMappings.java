@@ -1,7 +1,5 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.DatagramSender;
-import dev.culvert.tun.IcmpErrorQueue;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
 import dev.culvert.tunnel.IncomingFlow;
@@ -48,12 +46,7 @@ final class UdpMappings {
     final EventLoop loop;
     final SocketBudget budget;
 
-    /** Null where the system has none: then ICMP errors are not noticed. */
-    final @Nullable IcmpErrorQueue errors = IcmpErrorQueue.isAvailable() ? new IcmpErrorQueue() : null;
-
-    /** Null where the system cannot: then low hop limits are those of any datagram, and empty ones are lost. */
-    final @Nullable DatagramSender sender = DatagramSender.isAvailable() ? new DatagramSender() : null;
-
+    final ErrorTellingSocket.Natives natives = new ErrorTellingSocket.Natives();
     private final Map<Key, UdpMapping> mappings = new HashMap<>();
 
     /** Datagrams from hosts that their receiver has no flow to, and those that a full or failing socket lost. */
