@@ -60,7 +60,7 @@ final class CertificateFiles {
         try {
             return KeyFactory.getInstance("EC")
                     .generatePrivate(new PKCS8EncodedKeySpec(
-                            files.readPem(name, StateFiles.PRIVATE_KEY).get(0).der()));
+                            Pem.read(files, name, Pem.PRIVATE_KEY).get(0).der()));
         } catch (GeneralSecurityException e) {
             throw files.corrupt(name, "does not hold a private EC key", e);
         }
@@ -85,7 +85,7 @@ final class CertificateFiles {
             KeyPair pair = CertificateAuthority.newKey();
             key = pair.getPrivate();
             publicKey = pair.getPublic();
-            files.write(CA_KEY, StateFiles.pem(StateFiles.PRIVATE_KEY, key.getEncoded()), true);
+            files.write(CA_KEY, Pem.text(Pem.PRIVATE_KEY, key.getEncoded()), true);
         }
         X509Certificate certificate = CertificateAuthority.selfSign(publicKey, key, clock.instant());
         files.write(CA_CRT, encode(certificate), false);
@@ -97,7 +97,7 @@ final class CertificateFiles {
 
     private List<X509Certificate> readCertificates(String name) throws StateException {
         List<X509Certificate> out = new ArrayList<>();
-        for (StateFiles.Pem block : files.readPem(name, CERTIFICATE)) {
+        for (Pem block : Pem.read(files, name, CERTIFICATE)) {
             try {
                 out.add((X509Certificate) CertificateFactory.getInstance("X.509")
                         .generateCertificate(new ByteArrayInputStream(block.der())));
@@ -110,7 +110,7 @@ final class CertificateFiles {
 
     private static String encode(X509Certificate certificate) {
         try {
-            return StateFiles.pem(CERTIFICATE, certificate.getEncoded());
+            return Pem.text(CERTIFICATE, certificate.getEncoded());
         } catch (CertificateException e) {
             throw new IllegalStateException("cannot encode a certificate that was just made", e);
         }
@@ -154,8 +154,7 @@ final class CertificateFiles {
     private ServerCertificate replace(X509Certificate ca, SortedSet<String> names) throws StateException {
         ServerCertificate made = issue(ca, names);
         // A crash between the two leaves a pair that does not fit, which onDisk() notices.
-        files.write(
-                SERVER_KEY, StateFiles.pem(StateFiles.PRIVATE_KEY, made.key().getEncoded()), true);
+        files.write(SERVER_KEY, Pem.text(Pem.PRIVATE_KEY, made.key().getEncoded()), true);
         files.write(SERVER_CRT, encode(made.leaf()) + encode(ca), false);
         return made;
     }

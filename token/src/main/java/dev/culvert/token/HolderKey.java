@@ -17,8 +17,6 @@ import org.jspecify.annotations.Nullable;
  * ({@link TokenBinding}) is of no use to whoever has only the token.
  */
 public final class HolderKey {
-    private static final String PRIVATE_KEY = "PRIVATE KEY";
-    private static final String PUBLIC_KEY = "PUBLIC KEY";
 
     /** Bytes of a raw public key (RFC 8032 section 5.1.5), the end of its SubjectPublicKeyInfo (RFC 8410 section 4). */
     private static final int RAW = 32;
@@ -108,8 +106,8 @@ public final class HolderKey {
     }
 
     private void write(StateFiles files, String name) throws StateException {
-        String text = StateFiles.pem(PRIVATE_KEY, pair.getPrivate().getEncoded())
-                + StateFiles.pem(PUBLIC_KEY, pair.getPublic().getEncoded());
+        String text = Pem.text(Pem.PRIVATE_KEY, pair.getPrivate().getEncoded())
+                + Pem.text(Pem.PUBLIC_KEY, pair.getPublic().getEncoded());
         files.write(name, text, true);
     }
 
@@ -119,9 +117,9 @@ public final class HolderKey {
             KeyFactory factory = KeyFactory.getInstance("Ed25519");
             KeyPair pair = new KeyPair(
                     factory.generatePublic(new X509EncodedKeySpec(
-                            files.readPem(name, PUBLIC_KEY).get(0).der())),
+                            Pem.read(files, name, Pem.PUBLIC_KEY).get(0).der())),
                     factory.generatePrivate(new PKCS8EncodedKeySpec(
-                            files.readPem(name, PRIVATE_KEY).get(0).der())));
+                            Pem.read(files, name, Pem.PRIVATE_KEY).get(0).der())));
             SigningKey.of(pair.getPrivate(), pair.getPublic()); // halves of one key
             return new HolderKey(pair);
         } catch (GeneralSecurityException | IllegalArgumentException e) {

@@ -95,13 +95,13 @@ public final class SigningKeys {
 
     /** Whether the private key is under a passphrase. */
     public boolean isEncrypted() throws StateException {
-        return files.pemBlocks(PRIVATE).stream().anyMatch(block -> block.type().equals(ENCRYPTED_PRIVATE_KEY));
+        return Pem.read(files, PRIVATE).stream().anyMatch(block -> block.type().equals(ENCRYPTED_PRIVATE_KEY));
     }
 
     /** The keys whose tokens are accepted, newest first; the first is the one that signs. */
     public List<Accepted> accepted() throws StateException {
         List<Accepted> keys = new ArrayList<>();
-        for (StateFiles.Pem block : files.readPem(PUBLIC, StateFiles.PUBLIC_KEY)) {
+        for (Pem block : Pem.read(files, PUBLIC, Pem.PUBLIC_KEY)) {
             try {
                 VerificationKey key = VerificationKey.of(
                         KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(block.der())));
@@ -142,15 +142,15 @@ public final class SigningKeys {
             if (accepted.created != null) {
                 text.append(CREATED).append(accepted.created).append('\n');
             }
-            text.append(StateFiles.pem(StateFiles.PUBLIC_KEY, accepted.key.key().getEncoded()));
+            text.append(Pem.text(Pem.PUBLIC_KEY, accepted.key.key().getEncoded()));
         }
         files.write(PUBLIC, text.toString(), false);
     }
 
     private void writePrivate(PrivateKey key, char @Nullable [] passphrase) throws StateException {
         String pem = passphrase == null
-                ? StateFiles.pem(StateFiles.PRIVATE_KEY, key.getEncoded())
-                : StateFiles.pem(ENCRYPTED_PRIVATE_KEY, KeyEncryption.encrypt(key, passphrase));
+                ? Pem.text(Pem.PRIVATE_KEY, key.getEncoded())
+                : Pem.text(ENCRYPTED_PRIVATE_KEY, KeyEncryption.encrypt(key, passphrase));
         files.write(PRIVATE, pem, true);
     }
 
@@ -169,7 +169,7 @@ public final class SigningKeys {
             }
             try {
                 der = KeyEncryption.decrypt(
-                        files.readPem(PRIVATE, ENCRYPTED_PRIVATE_KEY).get(0).der(), secret);
+                        Pem.read(files, PRIVATE, ENCRYPTED_PRIVATE_KEY).get(0).der(), secret);
             } catch (GeneralSecurityException e) {
                 throw new StateException(
                         files.path(PRIVATE) + " cannot be decrypted: is the passphrase right? try again", e);
@@ -177,7 +177,7 @@ public final class SigningKeys {
                 Arrays.fill(secret, '\0');
             }
         } else {
-            der = files.readPem(PRIVATE, StateFiles.PRIVATE_KEY).get(0).der();
+            der = Pem.read(files, PRIVATE, Pem.PRIVATE_KEY).get(0).der();
         }
         try {
             return KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(der));

@@ -26,13 +26,10 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,12 +46,6 @@ final class StateFiles {
     private static final Set<PosixFilePermission> PRIVATE_FILE = PosixFilePermissions.fromString("rw-------");
     private static final Set<PosixFilePermission> PUBLIC_FILE = PosixFilePermissions.fromString("rw-r--r--");
     private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
-
-    static final String PRIVATE_KEY = "PRIVATE KEY";
-    static final String PUBLIC_KEY = "PUBLIC KEY";
-
-    private static final Pattern PEM =
-            Pattern.compile("-----BEGIN ([A-Z0-9 ]{1,64})-----\\s([A-Za-z0-9+/=\\s]*)-----END \\1-----");
 
     /** A file lock belongs to the process; threads of one process need this beside it. */
     private static final ReentrantLock PROCESS_LOCK = new ReentrantLock();
@@ -398,52 +389,6 @@ final class StateFiles {
         } finally {
             PROCESS_LOCK.unlock();
         }
-    }
-
-    static String pem(String type, byte[] der) {
-        return "-----BEGIN " + type + "-----\n"
-                + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(der)
-                + "\n-----END " + type + "-----\n";
-    }
-
-    /**
-     * One block of a PEM file (RFC 7468).
-     *
-     * @param type its label
-     * @param comment the text between the block before and this one
-     * @param der what it holds
-     */
-    record Pem(String type, String comment, byte[] der) {}
-
-    /** All blocks of a PEM file. */
-    List<Pem> pemBlocks(String name) throws StateException {
-        String text = read(name);
-        List<Pem> blocks = new ArrayList<>();
-        Matcher matcher = PEM.matcher(text);
-        int end = 0;
-        while (matcher.find()) {
-            try {
-                blocks.add(new Pem(
-                        matcher.group(1),
-                        text.substring(end, matcher.start()),
-                        Base64.getMimeDecoder().decode(matcher.group(2))));
-            } catch (IllegalArgumentException e) {
-                throw corrupt(name, "holds a broken " + matcher.group(1), e);
-            }
-            end = matcher.end();
-        }
-        return blocks;
-    }
-
-    /** The blocks of one type in a PEM file; at least one. */
-    List<Pem> readPem(String name, String type) throws StateException {
-        List<Pem> blocks = pemBlocks(name).stream()
-                .filter(block -> block.type().equals(type))
-                .toList();
-        if (blocks.isEmpty()) {
-            throw corrupt(name, "holds no " + type, new IllegalArgumentException("no PEM block"));
-        }
-        return blocks;
     }
 
     StateException corrupt(String name, String what, Exception cause) {

@@ -226,8 +226,7 @@ class StateDirectoryTest {
         Files.writeString(
                 pub,
                 Files.readString(pub)
-                        + StateFiles.pem(
-                                "PUBLIC KEY", older.verificationKey().key().getEncoded()));
+                        + Pem.text("PUBLIC KEY", older.verificationKey().key().getEncoded()));
         state.verifier().verify(new TokenSigner(older).sign(token()));
         state.verifier().verify(state.signer().sign(token()));
     }

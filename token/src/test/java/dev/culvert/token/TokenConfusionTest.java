@@ -270,7 +270,7 @@ class TokenConfusionTest {
                 der,
                 raw,
                 b64(raw).getBytes(StandardCharsets.US_ASCII),
-                StateFiles.pem("PUBLIC KEY", der).getBytes(StandardCharsets.US_ASCII),
+                Pem.text("PUBLIC KEY", der).getBytes(StandardCharsets.US_ASCII),
                 new byte[1]);
         for (int i = 0; i < secrets.size(); i++) {
             byte[] secret = secrets.get(i);
