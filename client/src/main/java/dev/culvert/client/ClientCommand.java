@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
         name = "client",
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
-        subcommands = {UpCommand.class, ListCommand.class, DownCommand.class, HolderKeyCommand.class},
+        subcommands = {UpCommand.class, ReachableCommand.class, DownCommand.class, HolderKeyCommand.class},
         footerHeading =
                 "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n")
 public final class ClientCommand implements Runnable {

@@ -1,9 +1,9 @@
 package dev.culvert.client;
 
 import dev.culvert.stack.EchoFlow;
-import dev.culvert.stack.FlowListener;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
+import dev.culvert.stack.StackListener;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpConfig;
 import dev.culvert.stack.tcp.TcpRequest;
@@ -249,7 +249,7 @@ final class ClientSession implements AutoCloseable {
     }
 
     /** New flows from the stack. */
-    private final class Flows implements FlowListener {
+    private final class Flows implements StackListener {
         private final TcpSplice tcp = new TcpSplice(view, counts);
 
         @Override

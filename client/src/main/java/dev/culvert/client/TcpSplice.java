@@ -44,7 +44,7 @@ final class TcpSplice {
                 counts.refused++;
                 request.refuse(Refusals.of(f.cause()));
             } else if (request.isPending()) {
-                TcpFlow tcp = request.accept(new Handshake(flow));
+                TcpFlow tcp = request.accept(new Opening(flow));
                 tcp.config().setAutoRead(false);
                 // The host answers the application's keep-alive, or nobody does.
                 flow.onProbe(tcp::answerKeepAlive);
@@ -72,11 +72,11 @@ final class TcpSplice {
     }
 
     /** Waits for the ACK of our SYN-ACK, then joins the two. */
-    private final class Handshake extends ChannelInboundHandlerAdapter {
+    private final class Opening extends ChannelInboundHandlerAdapter {
         private final LinkFlow flow;
         private boolean joined;
 
-        Handshake(LinkFlow flow) {
+        Opening(LinkFlow flow) {
             this.flow = flow;
         }
 

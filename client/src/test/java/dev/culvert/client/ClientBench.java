@@ -96,7 +96,7 @@ final class ClientBench implements AutoCloseable {
     }
 
     /** As in ClientSession. */
-    private final class Flows implements dev.culvert.stack.FlowListener {
+    private final class Flows implements dev.culvert.stack.StackListener {
         private final TcpSplice tcp = new TcpSplice(view, counts);
 
         @Override

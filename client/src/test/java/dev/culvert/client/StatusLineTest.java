@@ -66,8 +66,8 @@ final class StatusLineTest {
     void listShowsAnnouncedTextAsText() {
         String evil = "a\r\n\u001b[2J\u202e\u2028";
         StringWriter list = new StringWriter();
-        ListCommand.print(new Announcement.Reachable(evil, List.of()), new PrintWriter(list));
-        ListCommand.print(
+        ReachableCommand.print(new Announcement.Reachable(evil, List.of()), new PrintWriter(list));
+        ReachableCommand.print(
                 new Announcement.Reachable(
                         "laptop",
                         List.of(new Announcement.ReachableAgent(

@@ -3,9 +3,9 @@ package dev.culvert.client;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.EchoFlow;
-import dev.culvert.stack.FlowListener;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
+import dev.culvert.stack.StackListener;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.stack.wire.Checksum;
@@ -105,7 +105,7 @@ final class SuperPacketTest {
                                     .mtu(mtu)
                                     .secret(random.nextLong(), random.nextLong())
                                     .build(),
-                            new FlowListener() {
+                            new StackListener() {
                                 @Override
                                 public void onTcp(TcpRequest request) {
                                     flow = request.accept(app);

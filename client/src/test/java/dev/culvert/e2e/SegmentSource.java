@@ -1,9 +1,9 @@
 package dev.culvert.e2e;
 
 import dev.culvert.stack.EchoFlow;
-import dev.culvert.stack.FlowListener;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
+import dev.culvert.stack.StackListener;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.tun.TunChannel;
@@ -38,7 +38,7 @@ final class SegmentSource {
         long seed = Long.parseLong(args[3]);
         TunChannel tun = new TunChannel(device);
         tun.pipeline()
-                .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new FlowListener() {
+                .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new StackListener() {
                     @Override
                     public void onTcp(TcpRequest request) {
                         int port = request.source().getPort();

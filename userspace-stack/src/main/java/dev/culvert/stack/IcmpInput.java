@@ -25,7 +25,7 @@ final class IcmpInput {
     private final PacketFlows<UdpFlow> udpFlows;
     private final PacketFlows<EchoFlow> echoFlows;
 
-    IcmpInput(FlowPort port, FlowListener listener, TcpEndpoint tcp, PacketFlows<UdpFlow> udpFlows) {
+    IcmpInput(FlowPort port, StackListener listener, TcpEndpoint tcp, PacketFlows<UdpFlow> udpFlows) {
         this.port = port;
         this.tcp = tcp;
         this.udpFlows = udpFlows;

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 /**
  * A TCP/IP stack as a handler in the pipeline of a channel of packets. A packet is a {@link ByteBuf} that begins with a {@link
  * dev.culvert.stack.wire.VirtioNetHeader}, both ways. The stack is every host beyond the link: whatever address a packet is
- * for, it is answered here, and what it belongs to is shown to a {@link FlowListener} as a child channel.
+ * for, it is answered here, and what it belongs to is shown to a {@link StackListener} as a child channel.
  *
  * <p>The handler releases all packets that it reads and flushes once for each batch of them (channelReadComplete) or timer
  * turn. It belongs to one channel. When that becomes inactive, or the handler is removed, every flow is closed and every
@@ -26,7 +26,7 @@ public final class IpStack extends ChannelDuplexHandler {
     private static final Logger LOGGER = LoggerFactory.getLogger(IpStack.class);
 
     private final StackConfig config;
-    private final FlowListener listener;
+    private final StackListener listener;
     private final IpCounters counters = new IpCounters();
     private final StackStats stats = new StackStats(counters);
     private @Nullable Layers layers;
@@ -36,7 +36,7 @@ public final class IpStack extends ChannelDuplexHandler {
             StackPort port, Reassembler reassembler, TcpEndpoint tcp, UdpInput udp, IcmpInput icmp, IpInput input) {}
 
     /** A stack that shows new flows to {@code listener}. */
-    public IpStack(StackConfig config, FlowListener listener) {
+    public IpStack(StackConfig config, StackListener listener) {
         this.config = config;
         this.listener = listener;
     }

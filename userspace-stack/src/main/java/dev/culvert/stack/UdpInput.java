@@ -24,7 +24,7 @@ final class UdpInput {
     private final FlowPort port;
     private final PacketFlows<UdpFlow> flows;
 
-    UdpInput(FlowPort port, FlowListener listener) {
+    UdpInput(FlowPort port, StackListener listener) {
         this.port = port;
         this.flows = new PacketFlows<>(
                 port,

@@ -1,6 +1,6 @@
 /**
  * Packets to flows and back: a TCP/IP stack as a library. {@link dev.culvert.stack.IpStack} is a handler in the pipeline of a
- * channel of packets; each flow that it finds is a child channel, shown to a {@link dev.culvert.stack.FlowListener}: TCP
+ * channel of packets; each flow that it finds is a child channel, shown to a {@link dev.culvert.stack.StackListener}: TCP
  * connections as {@link dev.culvert.stack.tcp.TcpRequest}, UDP endpoints as {@link dev.culvert.stack.UdpFlow}, pings as {@link
  * dev.culvert.stack.EchoFlow}.
  *

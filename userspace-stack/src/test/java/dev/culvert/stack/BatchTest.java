@@ -37,7 +37,7 @@ class BatchTest {
     }
 
     private static EmbeddedChannel echoing(FlushCounter counter) {
-        IpStack stack = new IpStack(StackConfig.builder().build(), new FlowListener() {
+        IpStack stack = new IpStack(StackConfig.builder().build(), new StackListener() {
             @Override
             public void onTcp(TcpRequest request) {
                 request.refuse(Refusal.TIMED_OUT);

@@ -83,7 +83,7 @@ class LoadTest {
     }
 
     /** A stack on a device, whose listener can be told what to do. */
-    private static final class Load implements FlowListener, AutoCloseable {
+    private static final class Load implements StackListener, AutoCloseable {
         final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
         final Device device = new Device();
         final EmbeddedChannel channel = new EmbeddedChannel();

@@ -94,7 +94,7 @@ public class StackBenchmark {
         }
     }
 
-    private final class Accepting implements FlowListener {
+    private final class Accepting implements StackListener {
         @Override
         public void onTcp(TcpRequest request) {
             flows[accepted++] = request.accept(new ChannelInboundHandlerAdapter() {

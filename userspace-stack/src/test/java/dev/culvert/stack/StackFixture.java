@@ -43,7 +43,7 @@ final class StackFixture implements AutoCloseable {
     }
 
     StackFixture(StackConfig.Builder config) {
-        stack = new IpStack(config.secret(1, 2).build(), new FlowListener() {
+        stack = new IpStack(config.secret(1, 2).build(), new StackListener() {
             @Override
             public void onTcp(TcpRequest request) {
                 tcpRequests.add(request);

@@ -28,13 +28,13 @@ final class ShowCommand extends Subcommand {
     TokenFile file = new TokenFile();
 
     /** What was found out about signature, place, time and revocation. */
-    private record Verdict(String word, String detail, boolean acceptable) {}
+    private record Standing(String word, String detail, boolean acceptable) {}
 
     @Override
     public Integer call() throws Exception {
         String jwt = file.read(this);
         Token token = TokenReader.read(jwt);
-        Verdict verdict = verdict(jwt, token);
+        Standing verdict = verdict(jwt, token);
         if (json) {
             Map<String, Object> fields = TokenText.fields(token);
             fields.put("verification", verdict.word);
@@ -50,25 +50,25 @@ final class ShowCommand extends Subcommand {
         return verdict.acceptable ? 0 : 1;
     }
 
-    private Verdict verdict(String jwt, Token token) {
+    private Standing verdict(String jwt, Token token) {
         try {
             StateDirectory directory = StateDirectory.open(state.path(), root().clock);
             directory.revocations().require(directory.verifier().verify(jwt));
-            return new Verdict("verified", "signature verified with " + state.path(), true);
+            return new Standing("verified", "signature verified with " + state.path(), true);
         } catch (StateException e) {
             return unverified(token, "no key to verify with: " + e.getMessage());
         } catch (TokenException e) {
             return e.reason() == TokenException.Cause.UNKNOWN_KEY
                     ? unverified(token, state.path() + " does not have the key that signed it")
-                    : new Verdict("invalid", String.valueOf(e.getMessage()), false);
+                    : new Standing("invalid", String.valueOf(e.getMessage()), false);
         }
     }
 
-    private Verdict unverified(Token token, String why) {
+    private Standing unverified(Token token, String why) {
         Instant now = root().clock.instant();
         if (!now.isBefore(token.expires())) {
-            return new Verdict("invalid", "expired at " + token.expires() + "; signature NOT verified, " + why, false);
+            return new Standing("invalid", "expired at " + token.expires() + "; signature NOT verified, " + why, false);
         }
-        return new Verdict("unverified", "signature NOT verified, " + why, true);
+        return new Standing("unverified", "signature NOT verified, " + why, true);
     }
 }

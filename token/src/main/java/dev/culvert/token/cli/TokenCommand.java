@@ -17,8 +17,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         subcommands = {
             InitCommand.class,
-            AgentCommand.class,
-            ClientCommand.class,
+            MintAgentCommand.class,
+            MintClientCommand.class,
             ShowCommand.class,
             VerifyCommand.class,
             ListCommand.class,

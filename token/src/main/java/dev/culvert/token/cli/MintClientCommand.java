@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
             "Loopback, link-local, multicast and metadata addresses need a grant that names just them.",
             Subcommand.EXIT_CODES
         })
-final class ClientCommand extends Subcommand {
+final class MintClientCommand extends Subcommand {
     /** Laptops are lost, and people leave. */
     private static final Duration USUAL_LIFE = Duration.ofDays(90);
 

@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
                 "Shows what may be reached with this token: agents, the networks behind them, and what the gateway's"
                         + " policy has names for. Changes nothing on this machine.",
         mixinStandardHelpOptions = true)
-final class ListCommand implements Callable<Integer> {
+final class ReachableCommand implements Callable<Integer> {
     /** Connecting has 15 s itself; the gateway says what there is as soon as the link is up. */
     private static final long PATIENCE_SECONDS = 20;
 

@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
             "  token agent --name office --routes 192.168.77.0/24 --publish shop.example --publish :2200-2299/tcp",
             Subcommand.EXIT_CODES
         })
-final class AgentCommand extends Subcommand {
+final class MintAgentCommand extends Subcommand {
     /** Agents run unattended: nobody should have to renew them every few weeks. */
     private static final Duration USUAL_LIFE = Duration.ofDays(365);
 

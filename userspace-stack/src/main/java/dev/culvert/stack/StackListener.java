@@ -7,7 +7,7 @@ import dev.culvert.stack.tcp.TcpRequest;
  * Who hears of new flows. All methods are called on the event loop of the packet channel, while a batch of packets is being
  * read: they start work and return.
  */
-public interface FlowListener extends TcpListener {
+public interface StackListener extends TcpListener {
     /** A SYN for a connection that is not yet known; see {@link TcpListener#onTcp}. */
     @Override
     void onTcp(TcpRequest request);
