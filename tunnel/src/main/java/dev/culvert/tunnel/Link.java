@@ -440,7 +440,11 @@ public final class Link extends ChannelInboundHandlerAdapter {
                 int code = body.readUnsignedShort();
                 peerCloseCode = code;
                 String text = text(body);
-                why = text.isEmpty() ? "closed by the peer, code " + code : text;
+                if (text.isEmpty()) {
+                    why = "closed by the peer, code " + code;
+                } else { // in the gateway's log and audit nobody's words are to pass for its own
+                    why = role == Role.WEBSOCKET_SERVER ? "it said: " + text : text;
+                }
             }
             downReason = why;
             endedByPeer = true;

@@ -230,7 +230,7 @@ class WebSocketTest {
         byte[] body = ("\003\351" + "going\naway").getBytes(StandardCharsets.ISO_8859_1);
         p.send(p.message(0x88, body));
         assertThat(p.takeClose().closeCode()).isEqualTo(1000);
-        assertThat(p.downs).containsExactly("going\\u000aaway");
+        assertThat(p.downs).containsExactly("it said: going\\u000aaway");
         assertThat(p.channel.isOpen()).isFalse();
     }
 
