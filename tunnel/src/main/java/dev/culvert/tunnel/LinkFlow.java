@@ -80,7 +80,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
         this.window = request.destination().isStream()
-                ? new ReceiveWindow(mux.budget(), mux.flowMemory().take(request.clientName()))
+                ? new ReceiveWindow(
+                        mux.budget().join(request.clientName()),
+                        mux.flowMemory().take(request.clientName()))
                 : null;
         this.input = new FlowInput(this, mux, outlet, window);
         if (window != null && window.first() < FlowMemory.MOST) {
@@ -339,6 +341,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         input.close();
         if (window != null) {
             window.close();
+            mux.budget().leave(request.clientName());
             mux.flowMemory().give(request.clientName(), window.first());
         }
     }

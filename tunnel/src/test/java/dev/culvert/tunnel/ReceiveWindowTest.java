@@ -305,4 +305,54 @@ class ReceiveWindowTest {
             assertThat(pair.server.mux.budget().left()).isEqualTo(CreditBudget.DEFAULT);
         }
     }
+
+    /** One client's flows that grow and are not read then must not hold everybody else's to their first credit. */
+    @Test
+    void oneClientsFlowsLeaveOthersAPartToGrowBy() {
+        CreditBudget link = new CreditBudget(CreditBudget.DEFAULT, null);
+        List<ReceiveWindow> greedy = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            greedy.add(stalled(link.join("greedy")));
+        }
+        assertThat(link.left()).isGreaterThanOrEqualTo(CreditBudget.DEFAULT / 4);
+        ReceiveWindow other = stalled(link.join("other"));
+        assertThat(other.window()).isGreaterThan(8 << 20);
+        ReceiveWindow third = stalled(link.join("third"));
+        assertThat(third.window()).isGreaterThan(2 << 20);
+        assertThat(link.clients()).isEqualTo(3);
+        greedy.forEach(w -> {
+            w.close();
+            link.leave("greedy");
+        });
+        other.close();
+        link.leave("other");
+        third.close();
+        link.leave("third");
+        assertThat(link.clients()).isZero();
+        assertThat(link.left()).isEqualTo(CreditBudget.DEFAULT);
+    }
+
+    @Test
+    void whatIsOnesOwnIsNotShared() {
+        CreditBudget link = new CreditBudget(CreditBudget.DEFAULT, null);
+        assertThat(link.join("")).isSameAs(link);
+        link.leave("");
+        assertThat(link.clients()).isZero();
+    }
+
+    /** A flow that grew as far as it may, and whose window is then all under way. */
+    private static ReceiveWindow stalled(CreditBudget budget) {
+        ReceiveWindow w = new ReceiveWindow(budget, FlowMemory.MOST);
+        long now = 1;
+        for (int round = 0; round < 40; round++) {
+            long all = w.outstanding();
+            for (long n = all; n > 0; n -= Math.min(n, 16_384)) {
+                int some = (int) Math.min(n, 16_384);
+                w.received(some, true);
+                now += ReceiveWindow.LEAST_ROUND_NANOS / Math.max(1, all / 16_384) + 1;
+                w.consumed(some, true, now, ReceiveWindow.LEAST_ROUND_NANOS);
+            }
+        }
+        return w;
+    }
 }
