@@ -28,32 +28,48 @@ final class DownCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        RunningClients clients = new RunningClients(Path.of("/proc"));
         try (UndoJournal journal = ClientJournal.open(state.path("client"))) {
-            RunningClients clients = new RunningClients(Path.of("/proc"));
-            if (journal.ownerAlive()) {
-                return end(journal, clients);
+            if (!journal.ownerAlive()) {
+                return takeBack(journal, clients);
             }
-            int steps = journal.pending().size();
-            OptionalLong other = steps == 0 ? clients.find() : OptionalLong.empty();
-            if (other.isPresent()) {
-                System.err.println("client: process " + other.getAsLong()
-                        + " is a client that is up here, but not with the state in " + state.path("client")
-                        + "; run this as its user (with sudo, if that was with sudo) and with its --state");
-                return CommandLine.ExitCode.SOFTWARE;
+            int ended = end(journal, clients);
+            if (ended != CommandLine.ExitCode.OK) {
+                return ended;
             }
-            List<UndoFailure> failures = journal.replay();
-            for (UndoFailure f : failures) {
-                System.err.println("client: could not take back " + Printable.line(f.step() + ": " + f.reason()));
+        }
+        // Read again: one that was killed while it ended has not taken all back.
+        try (UndoJournal journal = ClientJournal.open(state.path("client"))) {
+            if (journal.ownerAlive() || journal.pending().isEmpty()) {
+                System.out.println("client: down");
+                return CommandLine.ExitCode.OK;
             }
-            System.out.println(
-                    steps == 0
-                            ? "client: not up; nothing to take back"
-                            : "client: took back " + (steps - failures.size()) + " of " + steps
-                                    + " changes of a run that had not ended in order");
-            return failures.isEmpty() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+            return takeBack(journal, clients);
         }
     }
 
+    private int takeBack(UndoJournal journal, RunningClients clients) throws IOException {
+        int steps = journal.pending().size();
+        OptionalLong other = steps == 0 ? clients.find() : OptionalLong.empty();
+        if (other.isPresent()) {
+            System.err.println("client: process " + other.getAsLong()
+                    + " is a client that is up here, but not with the state in " + state.path("client")
+                    + "; run this as its user (with sudo, if that was with sudo) and with its --state");
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        List<UndoFailure> failures = journal.replay();
+        for (UndoFailure f : failures) {
+            System.err.println("client: could not take back " + Printable.line(f.step() + ": " + f.reason()));
+        }
+        System.out.println(
+                steps == 0
+                        ? "client: not up; nothing to take back"
+                        : "client: took back " + (steps - failures.size()) + " of " + steps
+                                + " changes of a run that had not ended in order");
+        return failures.isEmpty() ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** Ends the client that is up; 0 when it is gone. */
     private int end(UndoJournal journal, RunningClients clients) throws IOException, InterruptedException {
         ProcessHandle owner = journal.ownerProcess().orElse(null);
         if (owner == null) {
@@ -83,7 +99,6 @@ final class DownCommand implements Callable<Integer> {
                             + " s; kill it with 'kill -9 " + owner.pid() + "', then run 'client down' again");
             return CommandLine.ExitCode.SOFTWARE;
         }
-        System.out.println("client: down");
         return CommandLine.ExitCode.OK;
     }
 }
