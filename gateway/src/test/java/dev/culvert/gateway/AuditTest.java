@@ -104,7 +104,7 @@ final class AuditTest {
                     .anySatisfy(l -> assertThat(l)
                             .containsEntry("kind", "client")
                             .containsEntry("name", "laptop")
-                            .containsEntry("why", "done")
+                            .containsEntry("why", "it said: done")
                             .containsEntry("flows", 4));
         }
     }
