@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
  * ({@link TokenBinding}) is of no use to whoever has only the token.
  */
 public final class HolderKey {
-
     /** Bytes of a raw public key (RFC 8032 section 5.1.5), the end of its SubjectPublicKeyInfo (RFC 8410 section 4). */
     private static final int RAW = 32;
 

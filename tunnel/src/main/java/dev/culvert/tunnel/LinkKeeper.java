@@ -123,10 +123,8 @@ public final class LinkKeeper {
                         Math.max(PROBE_MIN.toNanos(), Math.min(PROBE_MAX.toNanos(), 4_000 * link.rttMicros()))));
                 return;
             }
-            attempt++; // first: whatever the last one comes to, its cancellation not least, is no failure
             give(waiting);
-            give(dial);
-            dial = null;
+            giveUpAttempt();
             backoff.reset();
             untried = connectors.size() - 1;
             noneAnswered = false;
@@ -135,6 +133,12 @@ public final class LinkKeeper {
             waiting =
                     loop.schedule(this::connect, Math.max(0, NETWORK_SETTLES.toNanos() - since), TimeUnit.NANOSECONDS);
         });
+    }
+
+    private void giveUpAttempt() {
+        attempt++; // first: whatever it comes to, its cancellation not least, is no failure
+        give(dial);
+        dial = null;
     }
 
     private static void give(@Nullable Future<?> up) {
@@ -187,9 +191,7 @@ public final class LinkKeeper {
 
     private void leave(int mine, Future<Link> made) {
         if (mine == attempt && !stopped && !made.isDone()) {
-            attempt++; // first: that it was given up is no failure of its own
-            dial = null;
-            made.cancel(false);
+            giveUpAttempt();
             failed(new ConnectTimeoutException("no answer within " + PATIENCE.toSeconds() + " s"));
         }
     }

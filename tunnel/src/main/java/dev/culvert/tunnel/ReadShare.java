@@ -1,6 +1,7 @@
 package dev.culvert.tunnel;
 
 import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.ImmediateEventExecutor;
 
 /**
  * How long the links of one holder on one event loop may be read in a turn, together: as long as a link that is its holder's
@@ -10,6 +11,9 @@ import io.netty.util.concurrent.EventExecutor;
 public final class ReadShare {
     /** How long what is read at once may take. */
     static final long SLICE_NANOS = 1_000_000;
+
+    /** Of a link that nobody has told of another. */
+    static final ReadShare ALONE = new ReadShare(ImmediateEventExecutor.INSTANCE);
 
     private final EventExecutor loop;
     private int links;
@@ -37,7 +41,7 @@ public final class ReadShare {
 
     /** How long what is read now may take, of a link that has something to be read; 0 when no time is left in this turn. */
     long begin() {
-        if (links < 2) {
+        if (!isShared()) {
             return SLICE_NANOS;
         }
         if (read++ == 0) {

@@ -7,7 +7,6 @@ import io.netty.channel.ChannelConfig;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.UncheckedBooleanSupplier;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * How a connection is read that may become a link: a little at a time, so that a stranger costs little, and in bulk from the
@@ -29,7 +28,7 @@ public final class UpgradableReads implements RecvByteBufAllocator {
 
     private final RecvByteBufAllocator before; // once in a turn
     private final LongSupplier nanoTime;
-    private @Nullable ReadShare share;
+    private ReadShare share = ReadShare.ALONE;
     private volatile boolean upgraded;
 
     /** @param most bytes that are read in a turn of the event loop before the upgrade */
@@ -77,27 +76,17 @@ public final class UpgradableReads implements RecvByteBufAllocator {
             now.reset(config);
             if (bulk) {
                 startNanos = nanoTime.getAsLong();
-                begin();
+                slice = share.begin();
+                if (share.isShared()) {
+                    most = Math.min(most, fitting()); // others of the holder may have come since the last read
+                }
             }
         }
 
-        private void begin() {
-            ReadShare s = share;
-            if (s == null) {
-                slice = ReadShare.SLICE_NANOS;
-                return;
-            }
-            slice = s.begin();
-            if (s.isShared()) {
-                most = Math.min(most, fitting(slice)); // by what the last read took: others of the holder may have come
-            }
-        }
-
-        /** How much can be done in so long, if it takes as long as what was read last. */
-        private int fitting(long nanos) {
-            ReadShare s = share;
-            int least = s != null && s.isShared() ? LEAST_SHARED : LEAST;
-            return (int) Math.max(least, Math.min(MOST, lastBytes * nanos / Math.max(1, lastTook)));
+        /** How much can be done in the slice, if it takes as long as what was read last. */
+        private int fitting() {
+            int least = share.isShared() ? LEAST_SHARED : LEAST;
+            return (int) Math.max(least, Math.min(MOST, lastBytes * slice / Math.max(1, lastTook)));
         }
 
         @Override
@@ -156,16 +145,15 @@ public final class UpgradableReads implements RecvByteBufAllocator {
             }
             long time = nanoTime.getAsLong();
             lastTook = time - lastNanos;
-            most = Math.min(fitting(slice), Math.max(LEAST, GROWTH * lastBytes));
+            most = Math.min(fitting(), Math.max(LEAST, GROWTH * lastBytes));
             return time - startNanos < slice;
         }
 
         @Override
         public void readComplete() {
             now.readComplete();
-            ReadShare s = share;
-            if (bulk && s != null && s.isShared()) {
-                s.used(nanoTime.getAsLong() - startNanos);
+            if (bulk && share.isShared()) {
+                share.used(nanoTime.getAsLong() - startNanos);
             }
         }
     }

@@ -34,23 +34,23 @@ final class ShowCommand extends Subcommand {
     public Integer call() throws Exception {
         String jwt = file.read(this);
         Token token = TokenReader.read(jwt);
-        Standing verdict = verdict(jwt, token);
+        Standing standing = standing(jwt, token);
         if (json) {
             Map<String, Object> fields = TokenText.fields(token);
-            fields.put("verification", verdict.word);
-            fields.put("detail", verdict.detail);
+            fields.put("verification", standing.word);
+            fields.put("detail", standing.detail);
             print(fields);
         } else {
             TokenText.print(
                     this::print,
                     token,
-                    verdict.word + ": " + verdict.detail,
+                    standing.word + ": " + standing.detail,
                     root().clock.instant());
         }
-        return verdict.acceptable ? 0 : 1;
+        return standing.acceptable ? 0 : 1;
     }
 
-    private Standing verdict(String jwt, Token token) {
+    private Standing standing(String jwt, Token token) {
         try {
             StateDirectory directory = StateDirectory.open(state.path(), root().clock);
             directory.revocations().require(directory.verifier().verify(jwt));

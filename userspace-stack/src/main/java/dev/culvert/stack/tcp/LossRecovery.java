@@ -111,9 +111,8 @@ final class LossRecovery {
                 && Sequence.after(retransmitted, una)
                 && Sequence.after(
                         scoreboard.highest(una), retransmittedBefore + (Scoreboard.DUPLICATE_THRESHOLD - 1) * mss)) {
-            // As RFC 8985 section 6.2 infers it, by order of sending: what left later has arrived. RFC 6675 would wait
-            // for
-            // the timer.
+            // As RFC 8985 section 6.2 infers it, by order of sending: what left later has arrived. RFC 6675 would
+            // wait for the timer.
             retransmitFirst = true;
         }
     }
