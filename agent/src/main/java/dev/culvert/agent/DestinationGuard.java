@@ -1,7 +1,7 @@
 package dev.culvert.agent;
 
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.tunnel.AddressRanges;
 import dev.culvert.tunnel.OpenRequest.AddressRange;
 import dev.culvert.tunnel.OpenRequest.Restriction;

@@ -1,7 +1,7 @@
 package dev.culvert.agent;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.token.AgentToken;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;

@@ -2,12 +2,12 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Announcement;

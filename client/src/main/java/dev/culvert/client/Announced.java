@@ -1,8 +1,8 @@
 package dev.culvert.client;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.text.Printable;
 import dev.culvert.token.HolderName;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.tunnel.Announcement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

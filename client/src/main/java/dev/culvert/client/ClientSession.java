@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.stack.EchoFlow;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
@@ -7,7 +8,6 @@ import dev.culvert.stack.StackListener;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpConfig;
 import dev.culvert.stack.tcp.TcpRequest;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tun.TunChannel;
 import dev.culvert.tun.TunDevice;

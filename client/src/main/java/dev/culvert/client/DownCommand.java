@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.cli.HolderStateOption;
 import dev.culvert.tun.host.UndoFailure;
 import dev.culvert.tun.host.UndoJournal;

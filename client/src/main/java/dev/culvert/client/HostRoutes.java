@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.host.HostKeeper;

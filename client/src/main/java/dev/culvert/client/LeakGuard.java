@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.util.Collection;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

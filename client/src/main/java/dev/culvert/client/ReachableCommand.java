@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.cli.HolderOptions;

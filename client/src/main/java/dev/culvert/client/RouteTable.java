@@ -1,9 +1,9 @@
 package dev.culvert.client;
 
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.PrefixTable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixTable;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.token.Route;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenGrants;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package dev.culvert.client;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,8 +1,8 @@
 package dev.culvert.client;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;

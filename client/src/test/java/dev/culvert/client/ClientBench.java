@@ -1,5 +1,6 @@
 package dev.culvert.client;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.stack.EchoFlow;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
@@ -7,7 +8,6 @@ import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.stack.wire.VirtioNetHeader;
 import dev.culvert.token.Grant;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.FlowListener;

@@ -2,7 +2,7 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostChange;
 import dev.culvert.tun.host.HostConfig;

@@ -2,7 +2,7 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;

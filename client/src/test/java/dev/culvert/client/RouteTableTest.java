@@ -2,10 +2,10 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.token.Grant;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.Route;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.Announcement.Reachable;
 import dev.culvert.tunnel.Announcement.ReachableAgent;

@@ -1,7 +1,3 @@
-/**
- * What all programs share of what people read. {@link dev.culvert.command.Printable} is the one rule for text that others
- * chose, at every place where it comes out; {@link dev.culvert.command.PrintableMessage} and
- * {@link dev.culvert.command.PrintableThrowable} put it at the end of every log.
- */
+/** What all programs share. */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.command;

@@ -1,9 +1,9 @@
 package dev.culvert.gateway;
 
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixTable;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.PrefixTable;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;

@@ -1,15 +1,15 @@
 package dev.culvert.gateway;
 
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.PrefixTable;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Target;
+import dev.culvert.address.Transport;
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.PortRanges;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.PrefixTable;
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Target;
 import dev.culvert.token.TokenGrants;
-import dev.culvert.token.Transport;
 import dev.culvert.token.policy.ClientLimits;
 import dev.culvert.token.policy.ClientPolicy;
 import dev.culvert.token.policy.Reach;

@@ -1,11 +1,11 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.Enrolments;
 import dev.culvert.token.Revocations;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenVerifier;
 import dev.culvert.token.TrustFiles;

@@ -1,8 +1,8 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.AddressText;
-import dev.culvert.command.Printable;
+import dev.culvert.address.AddressText;
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.text.Printable;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;

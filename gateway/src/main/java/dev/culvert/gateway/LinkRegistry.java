@@ -1,8 +1,8 @@
 package dev.culvert.gateway;
 
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.Token;
 import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Announcement;

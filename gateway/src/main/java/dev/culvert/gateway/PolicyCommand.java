@@ -1,7 +1,7 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.Printable;
-import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.text.Printable;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.policy.Explanation;
 import dev.culvert.token.policy.Flow;

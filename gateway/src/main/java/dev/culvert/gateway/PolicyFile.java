@@ -1,7 +1,7 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.FileError;
-import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.text.FileError;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicyException;
 import dev.culvert.token.policy.PolicyParser;

@@ -1,8 +1,8 @@
 package dev.culvert.gateway;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.FileStamp;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.policy.Policy;
 import dev.culvert.token.policy.PolicySnapshot;
 import io.netty.util.concurrent.DefaultThreadFactory;

@@ -1,7 +1,7 @@
 package dev.culvert.gateway;
 
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.PrefixTable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixTable;
 import dev.culvert.tunnel.AddressRanges;
 import dev.culvert.tunnel.OpenRequest.AddressRange;
 import dev.culvert.tunnel.OpenRequest.Restriction;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.Token;
 import dev.culvert.tunnel.Bandwidth;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import dev.culvert.tunnel.LinkUpgrade;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;

@@ -2,11 +2,11 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkSettings;

@@ -2,7 +2,7 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.address.SensitiveAddresses;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;

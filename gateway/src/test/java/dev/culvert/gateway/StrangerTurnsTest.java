@@ -3,9 +3,9 @@ package dev.culvert.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.token.SensitiveAddresses;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;

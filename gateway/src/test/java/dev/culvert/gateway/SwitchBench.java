@@ -2,13 +2,13 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.SensitiveAddresses;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.policy.PolicyException;
 import dev.culvert.token.policy.PolicyParser;

@@ -2,10 +2,10 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.SigningKey;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenSigner;

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.address.IpPrefix;
 import java.util.List;
 
 /**

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.address.IpLiteral;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.net.InetAddress;

@@ -1,6 +1,9 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.text.Printable;
 import java.io.ByteArrayInputStream;
 import java.net.InetAddress;
 import java.security.GeneralSecurityException;
@@ -222,7 +225,7 @@ final class CertificateFiles {
             for (List<?> alternative : alternatives) {
                 String text = String.valueOf(alternative.get(1));
                 InetAddress address = IpLiteral.parse(text);
-                out.add(address == null ? text : IpLiteral.format(address));
+                out.add(address == null ? text : AddressText.of(address));
             }
         }
         return out;
@@ -233,7 +236,7 @@ final class CertificateFiles {
         for (String name : names) {
             InetAddress address = IpLiteral.parse(name);
             try {
-                out.add(address == null ? HostPattern.parse(name).toString() : IpLiteral.format(address));
+                out.add(address == null ? HostPattern.parse(name).toString() : AddressText.of(address));
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException(
                         "certificate name '" + Printable.shorten(name)

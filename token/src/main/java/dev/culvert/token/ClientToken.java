@@ -1,6 +1,7 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.HostPattern;
+import dev.culvert.text.Printable;
 import java.util.List;
 
 /**

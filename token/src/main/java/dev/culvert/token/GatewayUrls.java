@@ -1,7 +1,9 @@
 package dev.culvert.token;
 
-import dev.culvert.command.AddressText;
-import dev.culvert.command.Printable;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.text.Printable;
 import java.net.InetAddress;
 import java.net.URI;
 import java.util.Collection;
@@ -97,7 +99,7 @@ public final class GatewayUrls {
         String scheme = scheme(usable);
         String host = AddressText.host(usable);
         InetAddress address = IpLiteral.parse(host);
-        String name = address == null ? HostPattern.normalize(host) : IpLiteral.format(address);
+        String name = address == null ? HostPattern.normalize(host) : AddressText.of(address);
         int given = AddressText.port(usable);
         int port = given > 0 ? given : scheme.equals("wss") ? WSS_PORT : WS_PORT;
         String path = usable.getRawPath() == null || usable.getRawPath().equals("/") ? "" : usable.getRawPath();

@@ -1,6 +1,10 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Target;
+import dev.culvert.address.Transport;
+import dev.culvert.text.Printable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;

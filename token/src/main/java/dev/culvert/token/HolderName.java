@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 
 /** The names of agents and clients: one DNS label in lower case (RFC 1123 section 2.1), so that they fit into host names. */
 public final class HolderName {

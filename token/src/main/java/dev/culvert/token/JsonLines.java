@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;

@@ -1,5 +1,7 @@
 package dev.culvert.token;
 
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Transport;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -1,6 +1,9 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Transport;
+import dev.culvert.text.Printable;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;

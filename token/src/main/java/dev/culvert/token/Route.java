@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.address.IpPrefix;
 import org.jspecify.annotations.Nullable;
 
 /**

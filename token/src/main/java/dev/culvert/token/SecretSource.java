@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;

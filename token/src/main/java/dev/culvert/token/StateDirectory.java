@@ -1,7 +1,7 @@
 package dev.culvert.token;
 
 import dev.culvert.command.LineFile;
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.URI;

@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.FileError;
+import dev.culvert.text.FileError;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,6 +1,7 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.text.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
 import java.net.URISyntaxException;

@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.regex.Pattern;

@@ -1,5 +1,10 @@
 package dev.culvert.token;
 
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collection;

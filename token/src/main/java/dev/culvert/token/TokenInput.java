@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Consumer;

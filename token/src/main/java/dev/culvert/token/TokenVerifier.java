@@ -1,6 +1,6 @@
 package dev.culvert.token;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
 import java.time.Clock;

@@ -3,7 +3,7 @@ package dev.culvert.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;

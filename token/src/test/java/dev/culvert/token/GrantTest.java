@@ -3,6 +3,10 @@ package dev.culvert.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.SeededRandom;
+import dev.culvert.address.Transport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -1,6 +1,10 @@
 package dev.culvert.token;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -16,7 +20,7 @@ class ParserFuzzTest {
     void prefix(byte[] data) {
         String text = new String(data, StandardCharsets.UTF_8);
         InetAddress address = IpLiteral.parse(text);
-        if (address != null && !address.equals(IpLiteral.parse(IpLiteral.format(address)))) {
+        if (address != null && !address.equals(IpLiteral.parse(AddressText.of(address)))) {
             throw new AssertionError("literal changes: " + text);
         }
         try {

@@ -3,6 +3,7 @@ package dev.culvert.token;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.address.IpPrefix;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,8 @@ package dev.culvert.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.text.Printable;
 import dev.culvert.token.TokenException.Cause;
 import java.math.BigInteger;
 import java.net.URI;

@@ -2,6 +2,13 @@ package dev.culvert.token;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.IpPrefixTest;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.SeededRandom;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.net.InetAddress;
 import java.net.URI;
 import java.time.Instant;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SeededRandom;
 import dev.culvert.token.TokenException.Cause;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;

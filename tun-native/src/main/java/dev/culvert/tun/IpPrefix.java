@@ -1,6 +1,6 @@
 package dev.culvert.tun;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import io.netty.util.NetUtil;
 import java.net.Inet6Address;
 import java.net.InetAddress;

@@ -1,6 +1,6 @@
 package dev.culvert.tunnel;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.OpenSsl;

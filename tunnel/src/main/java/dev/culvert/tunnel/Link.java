@@ -1,7 +1,7 @@
 package dev.culvert.tunnel;
 
-import dev.culvert.command.AddressText;
-import dev.culvert.command.Printable;
+import dev.culvert.address.AddressText;
+import dev.culvert.text.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;

@@ -1,6 +1,6 @@
 package dev.culvert.tunnel;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import dev.culvert.tunnel.dial.AddressRace;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.bootstrap.Bootstrap;

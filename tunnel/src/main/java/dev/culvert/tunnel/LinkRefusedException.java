@@ -1,6 +1,6 @@
 package dev.culvert.tunnel;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpResponse;
 import java.io.IOException;

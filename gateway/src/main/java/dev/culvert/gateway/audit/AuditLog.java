@@ -1,7 +1,7 @@
 package dev.culvert.gateway.audit;
 
-import dev.culvert.command.FileError;
 import dev.culvert.command.LineFile;
+import dev.culvert.text.FileError;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway.audit;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.audit;
 
-import dev.culvert.command.FileError;
-import dev.culvert.command.Printable;
+import dev.culvert.text.FileError;
+import dev.culvert.text.Printable;
 import io.netty.util.internal.PlatformDependent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.net.URI;
 import java.net.URISyntaxException;
 import picocli.CommandLine.ITypeConverter;

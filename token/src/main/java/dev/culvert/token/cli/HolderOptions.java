@@ -1,6 +1,6 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.SecretException;
 import dev.culvert.token.StateException;

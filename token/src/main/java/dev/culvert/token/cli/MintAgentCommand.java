@@ -1,7 +1,7 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.token.AgentToken;
-import dev.culvert.token.IpPrefix;
 import dev.culvert.token.PublishRight;
 import dev.culvert.token.Token;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.command.FileError;
-import dev.culvert.command.Printable;
+import dev.culvert.text.FileError;
+import dev.culvert.text.Printable;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;

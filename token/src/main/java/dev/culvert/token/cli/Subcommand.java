@@ -1,6 +1,6 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import java.io.PrintWriter;

@@ -1,6 +1,6 @@
 package dev.culvert.token.cli;
 
-import dev.culvert.token.IpLiteral;
+import dev.culvert.address.IpLiteral;
 import dev.culvert.token.Token;
 import java.net.InetAddress;
 import java.util.Arrays;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.math.BigDecimal;
 import java.util.Locale;
 import java.util.regex.Matcher;

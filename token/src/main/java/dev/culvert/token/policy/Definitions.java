@@ -1,11 +1,11 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Target;
+import dev.culvert.text.Printable;
 import dev.culvert.token.HolderName;
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.PortRanges;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Target;
 import dev.culvert.token.policy.YamlNode.Mapping;
 import dev.culvert.token.policy.YamlNode.Scalar;
 import java.util.ArrayDeque;
@@ -240,7 +240,7 @@ final class Definitions {
             boolean udp = false;
             boolean icmp = false;
             for (String name : over.split(",", -1)) {
-                switch (dev.culvert.token.Transport.parse(name)) {
+                switch (dev.culvert.address.Transport.parse(name)) {
                     case TCP -> tcp = true;
                     case UDP -> udp = true;
                     case ICMP -> icmp = true;

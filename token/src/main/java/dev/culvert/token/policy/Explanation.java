@@ -1,9 +1,9 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Target;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Target;
 import java.net.InetAddress;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -1,10 +1,11 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpLiteral;
-import dev.culvert.token.PortRanges;
-import dev.culvert.token.Transport;
+import dev.culvert.address.AddressText;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Transport;
+import dev.culvert.text.Printable;
 import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;
 
@@ -84,7 +85,7 @@ public record Flow(
         if (address == null) {
             return String.valueOf(name);
         }
-        String text = IpLiteral.format(address);
+        String text = AddressText.of(address);
         return text.indexOf(':') < 0 ? text : "[" + text + "]";
     }
 

@@ -1,7 +1,7 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Target;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Target;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -118,7 +118,7 @@ public record Policy(
     }
 
     /** Whether an agent may publish on a port of the gateway. Its token must hold the right too. */
-    public boolean permitsPublishing(String agent, dev.culvert.token.Transport transport, int port) {
+    public boolean permitsPublishing(String agent, dev.culvert.address.Transport transport, int port) {
         return publish.stream()
                 .anyMatch(r -> selecting(r.agents(), agent) != null && r.ports().permits(transport, port));
     }

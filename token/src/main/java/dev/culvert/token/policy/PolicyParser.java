@@ -1,11 +1,11 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpLiteral;
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.Target;
+import dev.culvert.text.Printable;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Target;
 import dev.culvert.token.policy.YamlNode.Scalar;
 import dev.culvert.token.policy.YamlNode.Sequence;
 import java.net.InetAddress;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.SensitiveAddresses;
+import dev.culvert.address.SensitiveAddresses;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.HostPattern;
+import dev.culvert.address.HostPattern;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -1,8 +1,8 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.PortRanges;
+import dev.culvert.address.PortRanges;
+import dev.culvert.address.Transport;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Transport;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.HostPattern;
+import dev.culvert.address.HostPattern;
 import dev.culvert.token.PortRules;
 import java.util.List;
 

@@ -1,11 +1,11 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpLiteral;
-import dev.culvert.token.IpPrefix;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.Target;
+import dev.culvert.address.Transport;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Target;
-import dev.culvert.token.Transport;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -104,7 +104,7 @@ public final class Reach {
 
     /**
      * The prefixes that grants open for this port, whatever denies take away from them; made by
-     * {@link dev.culvert.token.SensitiveAddresses#widest}. One step for each prefix of the rules.
+     * {@link dev.culvert.address.SensitiveAddresses#widest}. One step for each prefix of the rules.
      */
     public List<IpPrefix> prefixes(Transport transport, int port) {
         List<IpPrefix> out = new ArrayList<>();

@@ -1,7 +1,7 @@
 package dev.culvert.token.policy;
 
+import dev.culvert.address.Target;
 import dev.culvert.token.PortRules;
-import dev.culvert.token.Target;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Collectors;

@@ -1,11 +1,11 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.PrefixTable;
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Target;
-import dev.culvert.token.Transport;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixTable;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Target;
+import dev.culvert.address.Transport;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.policy.YamlNode.Scalar;
 import dev.culvert.token.policy.YamlNode.Sequence;
 import java.time.DateTimeException;

@@ -1,6 +1,6 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import dev.culvert.token.policy.YamlNode.Mapping;
 import dev.culvert.token.policy.YamlNode.Member;
 import dev.culvert.token.policy.YamlNode.Scalar;

@@ -1,7 +1,7 @@
 package dev.culvert.token.policy;
 
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Transport;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.net.InetAddress;
 import java.time.Instant;
 import java.util.Random;

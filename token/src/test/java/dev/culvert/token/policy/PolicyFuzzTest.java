@@ -1,8 +1,8 @@
 package dev.culvert.token.policy;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Transport;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;

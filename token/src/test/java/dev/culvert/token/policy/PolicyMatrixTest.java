@@ -2,11 +2,11 @@ package dev.culvert.token.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.HostPattern;
-import dev.culvert.token.IpPrefix;
-import dev.culvert.token.SeededRandom;
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Transport;
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SeededRandom;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import dev.culvert.token.SensitiveAddresses;
-import dev.culvert.token.Transport;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.culvert.token.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.SeededRandom;
+import dev.culvert.address.SeededRandom;
 import java.time.DayOfWeek;
 import java.time.Instant;
 import java.time.ZoneId;

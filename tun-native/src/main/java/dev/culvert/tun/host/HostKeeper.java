@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.command.AddressText;
+import dev.culvert.address.AddressText;
 import dev.culvert.tun.IpPrefix;
 import java.io.IOException;
 import java.net.InetAddress;

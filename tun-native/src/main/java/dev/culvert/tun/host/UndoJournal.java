@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.command.FileError;
+import dev.culvert.text.FileError;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,6 +1,6 @@
 package dev.culvert.tunnel.dial;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.unix.Errors;
 import java.io.IOException;

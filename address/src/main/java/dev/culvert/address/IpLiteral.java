@@ -1,12 +1,11 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
-import dev.culvert.command.AddressText;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads and writes IP address literals, and never asks a resolver.
+ * Reads IP address literals, and never asks a resolver; {@link AddressText} writes them.
  *
  * <p>{@link InetAddress#getByName} resolves whatever it does not recognise, and reads {@code 010.1} or {@code 127.1} as
  * some address; in a policy language neither may happen. IPv4 is dotted quad without leading zeros; IPv6 is RFC 4291
@@ -34,22 +33,17 @@ public final class IpLiteral {
         return bytes == null ? null : fromBytes(bytes);
     }
 
-    static InetAddress fromBytes(byte[] bytes) {
+    /**
+     * The address of 4 or 16 bytes in network order; without name or zone, and IPv4 if they are IPv4-mapped.
+     *
+     * @throws IllegalArgumentException for another number of bytes
+     */
+    public static InetAddress fromBytes(byte[] bytes) {
         try {
             return InetAddress.getByAddress(bytes);
         } catch (UnknownHostException e) {
             throw new IllegalArgumentException("an IP address has 4 or 16 bytes, not " + bytes.length, e);
         }
-    }
-
-    /**
-     * Writes an address: dotted quad for IPv4, RFC 5952 (lower case, longest run of zeros shortened) for IPv6.
-     *
-     * @param address the address; a zone is not written
-     * @return the literal
-     */
-    public static String format(InetAddress address) {
-        return AddressText.of(address);
     }
 
     private static byte @Nullable [] parse4(String text) {

@@ -1,6 +1,6 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 
 /** What a grant may carry. The text form is the name in lower case. */
 public enum Transport {

@@ -1,4 +1,4 @@
-package dev.culvert.command;
+package dev.culvert.text;
 
 import ch.qos.logback.classic.pattern.ThrowableProxyConverter;
 import ch.qos.logback.classic.spi.IThrowableProxy;

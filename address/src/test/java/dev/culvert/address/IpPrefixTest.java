@@ -1,4 +1,4 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class IpPrefixTest {
+public class IpPrefixTest {
     @ParameterizedTest
     @CsvSource({
         "192.168.77.0/24, 192.168.77.0/24",
@@ -108,7 +108,7 @@ class IpPrefixTest {
                 b[at] = (byte) (random.nextBoolean() ? 0 : random.nextInt(256));
             }
             InetAddress address = InetAddress.getByAddress(b);
-            String literal = IpLiteral.format(address);
+            String literal = AddressText.of(address);
             assertThat(IpLiteral.parse(literal)).as("seed %d", random.seed).isEqualTo(address);
             assertThat(InetAddress.getByName(literal))
                     .as("seed %d", random.seed)
@@ -134,7 +134,7 @@ class IpPrefixTest {
         }
     }
 
-    static boolean inside(InetAddress address, IpPrefix prefix) {
+    public static boolean inside(InetAddress address, IpPrefix prefix) {
         byte[] a = address.getAddress();
         byte[] n = prefix.network().getAddress();
         int shift = n.length * 8 - prefix.length();

@@ -1,6 +1,6 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.util.List;
@@ -39,14 +39,14 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
     public static IpPrefix of(InetAddress network, int length) {
         byte[] b = network.getAddress();
         if (length < 0 || length > b.length * 8) {
-            throw new IllegalArgumentException("prefix length " + length + " of " + IpLiteral.format(network)
+            throw new IllegalArgumentException("prefix length " + length + " of " + AddressText.of(network)
                     + " is out of range: give 0 to " + b.length * 8);
         }
         byte[] masked = mask(b, length);
         if (!java.util.Arrays.equals(masked, b)) {
-            throw new IllegalArgumentException("prefix " + IpLiteral.format(network) + "/" + length
-                    + " has host bits set: write " + IpLiteral.format(IpLiteral.fromBytes(masked)) + "/" + length
-                    + " for the network, or " + IpLiteral.format(network) + " for the one host");
+            throw new IllegalArgumentException("prefix " + AddressText.of(network) + "/" + length
+                    + " has host bits set: write " + AddressText.of(IpLiteral.fromBytes(masked)) + "/" + length
+                    + " for the network, or " + AddressText.of(network) + " for the one host");
         }
         // getByAddress drops a host name and a scope that the given object may carry
         return new IpPrefix(IpLiteral.fromBytes(b), length);
@@ -85,7 +85,7 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
             if (length < 96) {
                 throw new IllegalArgumentException("prefix '" + text
                         + "' spans more than the IPv4-mapped addresses: write the IPv4 prefix, like "
-                        + IpLiteral.format(address) + "/32");
+                        + AddressText.of(address) + "/32");
             }
             return of(address, length - 96);
         }
@@ -231,6 +231,6 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
     /** The CIDR form, which {@link #parse} reads back; always with a length. */
     @Override
     public String toString() {
-        return IpLiteral.format(network) + "/" + length;
+        return AddressText.of(network) + "/" + length;
     }
 }

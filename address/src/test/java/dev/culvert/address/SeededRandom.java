@@ -1,4 +1,4 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
 import java.net.InetAddress;
 import java.util.Random;

@@ -1,6 +1,6 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.util.Arrays;
 
 /** A set of ports, like {@code *}, {@code 443} or {@code 80,443,8000-8100}. Immutable, sorted, without overlaps. */

@@ -1,6 +1,6 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
-import dev.culvert.command.Printable;
+import dev.culvert.text.Printable;
 import java.net.IDN;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;

@@ -1,4 +1,4 @@
-package dev.culvert.token;
+package dev.culvert.address;
 
 /** Where a grant leads: a range of addresses, or host names that the agent resolves. */
 public sealed interface Target permits IpPrefix, HostPattern {

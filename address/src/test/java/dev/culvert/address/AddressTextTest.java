@@ -1,4 +1,4 @@
-package dev.culvert.command;
+package dev.culvert.address;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

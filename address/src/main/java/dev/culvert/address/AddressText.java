@@ -1,5 +1,6 @@
-package dev.culvert.command;
+package dev.culvert.address;
 
+import dev.culvert.text.Printable;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

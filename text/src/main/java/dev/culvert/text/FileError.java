@@ -1,4 +1,4 @@
-package dev.culvert.command;
+package dev.culvert.text;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;

@@ -1,4 +1,4 @@
-package dev.culvert.command;
+package dev.culvert.text;
 
 /**
  * The one rule for text that somebody else chose (a peer, a stranger, a file), wherever people or programs read it: on a
