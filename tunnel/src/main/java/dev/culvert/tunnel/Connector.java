@@ -5,7 +5,7 @@ import io.netty.util.concurrent.Future;
 import java.net.URI;
 
 /** Makes links to one gateway; a {@link LinkConnector}, or a test's. */
-interface Connector {
+public interface Connector {
     URI gateway();
 
     Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling dialling);

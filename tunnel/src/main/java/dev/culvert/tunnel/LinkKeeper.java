@@ -80,11 +80,7 @@ public final class LinkKeeper {
     }
 
     /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
-    public LinkKeeper(EventLoop loop, List<LinkConnector> connectors, LinkSettings settings, Listener listener) {
-        this(loop, settings, listener, connectors);
-    }
-
-    LinkKeeper(EventLoop loop, LinkSettings settings, Listener listener, List<? extends Connector> connectors) {
+    public LinkKeeper(EventLoop loop, List<? extends Connector> connectors, LinkSettings settings, Listener listener) {
         this.loop = loop;
         this.connectors = List.copyOf(connectors);
         this.untried = connectors.size() - 1;

@@ -83,7 +83,8 @@ public final class LinkUpgrade {
         return response;
     }
 
-    static String accept(String key) {
+    /** What a server answers to a client's key, RFC 6455 section 4.2.2. */
+    public static String accept(String key) {
         try {
             MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
             return Base64.getEncoder().encodeToString(sha1.digest((key + GUID).getBytes(StandardCharsets.US_ASCII)));

@@ -2,6 +2,8 @@ package dev.culvert.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
@@ -52,7 +54,7 @@ class FairWriterTest {
     }
 
     private List<Integer> order() {
-        return peer.takeFrames().stream().map(RawPeer.Message::flowId).toList();
+        return peer.takeFrames().stream().map(WebSocketMessage::flowId).toList();
     }
 
     @ParameterizedTest
@@ -65,7 +67,7 @@ class FairWriterTest {
             fill(outlets[i], 3_000_000 / 3 / sizes[i] + 1, sizes[i]);
         }
         long[] sent = new long[3];
-        for (RawPeer.Message m : peer.takeFrames()) {
+        for (WebSocketMessage m : peer.takeFrames()) {
             sent[m.flowId() - 1] += m.body().length;
             long least = Math.min(sent[0], Math.min(sent[1], sent[2]));
             long most = Math.max(sent[0], Math.max(sent[1], sent[2]));
@@ -103,7 +105,7 @@ class FairWriterTest {
         writer.controlInt(Frame.CREDIT, 0, 8, 0xffff_ffffL);
         writer.control(Frame.DRAIN, 0);
         peer.gate.open();
-        List<RawPeer.Message> frames = peer.takeFrames();
+        List<WebSocketMessage> frames = peer.takeFrames();
         assertThat(frames.get(0).type()).isEqualTo(Frame.RESET);
         assertThat(frames.get(0).payload().getByte(0)).isEqualTo((byte) Reason.IDLE.code());
         assertThat(frames.get(1).type()).isEqualTo(Frame.CREDIT);
@@ -161,15 +163,15 @@ class FairWriterTest {
                 for (int i = random.nextInt(5); i >= 0; i--) {
                     byte[] payload = random(random);
                     sent.add(payload);
-                    stream.writeBytes(
-                            RawPeer.message(0x82, RawPeer.frame(Frame.DATA, i & 1, 3, payload), random.nextInt()));
+                    stream.writeBytes(WebSocketMessage.encode(
+                            0x82, WebSocketMessage.frame(Frame.DATA, i & 1, 3, payload), random.nextInt()));
                 }
                 while (stream.isReadable()) {
                     in.send(stream.readBytes(Math.min(stream.readableBytes(), 1 + random.nextInt(30_000))));
                 }
             }
             ByteBuf got = Unpooled.buffer();
-            for (RawPeer.Message frame : peer.takeFrames()) {
+            for (WebSocketMessage frame : peer.takeFrames()) {
                 assertThat(frame.flowId()).isEqualTo(77);
                 got.writeBytes(frame.payload());
             }
@@ -217,7 +219,7 @@ class FairWriterTest {
         gone.grant(5);
         assertThat(writer.heldBytes()).isEqualTo(before);
         peer.gate.open();
-        List<RawPeer.Message> frames = peer.takeFrames();
+        List<WebSocketMessage> frames = peer.takeFrames();
         assertThat(frames).allMatch(m -> m.type() == Frame.CREDIT);
         assertThat(frames.stream()
                         .map(m -> List.of(m.flowId(), m.payload().getInt(0)))
@@ -246,7 +248,7 @@ class FairWriterTest {
         peer.channel.runPendingTasks();
         assertThat(asked[0]).isZero();
         peer.gate.open();
-        assertThat(peer.takeFrames().stream().map(RawPeer.Message::type))
+        assertThat(peer.takeFrames().stream().map(WebSocketMessage::type))
                 .containsExactly(Frame.RESET, Frame.DRAIN, Frame.CREDIT, Frame.DATA);
         assertThat(asked[0]).isEqualTo(2);
         peer.gate.shut();
@@ -269,13 +271,13 @@ class FairWriterTest {
         assertThat(o.queuedBytes()).isEqualTo(60_000);
         assertThat(writer.heldBytes()).isBetween(60_000L, 70_000L);
         peer.gate.open();
-        List<RawPeer.Message> frames = peer.takeFrames();
+        List<WebSocketMessage> frames = peer.takeFrames();
         assertThat(writer.heldBytes()).isZero();
         assertThat(frames).hasSizeLessThan(12);
         assertThat(frames.get(frames.size() - 1).type()).isEqualTo(Frame.FIN);
         assertThat(frames.get(frames.size() - 2).flags()).isEqualTo(Frame.FLAG_BLOCKED);
         int at = 0;
-        for (RawPeer.Message frame : frames) {
+        for (WebSocketMessage frame : frames) {
             ByteBuf payload = frame.payload();
             while (payload.isReadable()) {
                 if (payload.readByte() != (byte) at++) {
@@ -381,7 +383,7 @@ class FairWriterTest {
     }
 
     private void check(Map<Integer, Integer> seen, long seed) {
-        for (RawPeer.Message m : peer.takeFrames()) {
+        for (WebSocketMessage m : peer.takeFrames()) {
             assertThat(m.payload().getInt(0)).as("seed %d", seed).isEqualTo(seen.merge(m.flowId(), 1, Integer::sum));
         }
     }

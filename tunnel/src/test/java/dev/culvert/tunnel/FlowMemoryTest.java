@@ -2,10 +2,13 @@ package dev.culvert.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 
@@ -53,7 +56,7 @@ class FlowMemoryTest {
     @Test
     void manyThatNobodyReadsHoldLittleAndAllArrivesWhenTheyAreRead() {
         FlowMemory memory = new FlowMemory(1 << 20);
-        try (LinkPair pair = new LinkPair(true, LinkSettings.DEFAULT, 1, memory)) {
+        try (LinkPair pair = new LinkPair(true, LinkSettings.DEFAULT, 1, l -> new FlowMultiplexer(l, memory))) {
             List<LinkFlow> senders = new ArrayList<>();
             List<LinkFlow> readers = new ArrayList<>();
             List<FlowRecorder> read = new ArrayList<>();
@@ -127,7 +130,8 @@ class FlowMemoryTest {
     /** A flow that has ended in order leaves its last bytes behind; flow after flow would, for a link that nobody reads. */
     @Test
     void whatEndedFlowsHaveLeftForALinkThatIsNotReadIsBounded() throws Exception {
-        try (LinkPair pair = new LinkPair(true, LinkSettings.DEFAULT, 1, new FlowMemory(1L << 40))) {
+        Function<FlowListener, FlowMultiplexer> roomy = l -> new FlowMultiplexer(l, new FlowMemory(1L << 40));
+        try (LinkPair pair = new LinkPair(true, LinkSettings.DEFAULT, 1, roomy)) {
             pair.server.gate.shut();
             FlowMultiplexer mux = pair.server.mux;
             ByteBuf page = Unpooled.directBuffer(16_000).writeZero(16_000);

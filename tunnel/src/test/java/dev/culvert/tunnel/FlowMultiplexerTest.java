@@ -1,9 +1,13 @@
 package dev.culvert.tunnel;
 
-import static dev.culvert.tunnel.LinkPair.tcp;
+import static dev.culvert.tunnel.fixture.LinkPair.tcp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayDeque;
@@ -101,7 +105,7 @@ class FlowMultiplexerTest {
         FlowRecorder stream = accepted(2, tcp());
         FlowRecorder datagrams = accepted(4, LinkPair.udp());
         attack.accept(peer);
-        RawPeer.Message close = peer.takeClose();
+        WebSocketMessage close = peer.takeClose();
         assertThat(close.closeCode()).isEqualTo(1002);
         assertThat(close.closeText()).contains(text);
         assertThat(stream.events).endsWith("LINK_LOST", "inactive");
@@ -214,7 +218,7 @@ class FlowMultiplexerTest {
         byte[] open = open(tcp());
         ByteBuf many = Unpooled.buffer();
         for (int i = 1; i <= FlowMultiplexer.MAX_FLOWS; i++) {
-            many.writeBytes(peer.message(0x82, RawPeer.frame(Frame.OPEN, 0, i, open)));
+            many.writeBytes(peer.message(0x82, WebSocketMessage.frame(Frame.OPEN, 0, i, open)));
         }
         peer.send(many);
         assertThat(mux.flowCount()).isEqualTo(FlowMultiplexer.MAX_FLOWS);
@@ -243,7 +247,7 @@ class FlowMultiplexerTest {
 
     private void pings(int n) {
         ByteBuf pings = Unpooled.buffer();
-        ByteBuf ping = peer.message(0x82, RawPeer.frame(Frame.PING, 0, 0, new byte[8]));
+        ByteBuf ping = peer.message(0x82, WebSocketMessage.frame(Frame.PING, 0, 0, new byte[8]));
         for (int i = 0; i < n; i++) {
             pings.writeBytes(ping.duplicate());
         }
@@ -303,7 +307,7 @@ class FlowMultiplexerTest {
         ByteBuf many = Unpooled.buffer();
         int flows = 8_000; // more than one turn
         for (int i = 1; i <= flows; i++) {
-            many.writeBytes(peer.message(0x82, RawPeer.frame(Frame.OPEN, 0, i, open)));
+            many.writeBytes(peer.message(0x82, WebSocketMessage.frame(Frame.OPEN, 0, i, open)));
         }
         peer.send(many);
         int[] abandoned = {0};

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
@@ -89,7 +90,7 @@ public class LinkBenchmark {
         out = new Link(Link.Role.WEBSOCKET_SERVER, true, LinkSettings.DEFAULT, new Receiver());
         outChannel = EmbeddedChannel.builder().handlers(new Sink(), out).build();
         outlet = out.writer().outlet(5, null);
-        ByteBuf m = RawPeer.message(0x82, RawPeer.frame(Frame.DATA, 0, 3, new byte[payload]), 0);
+        ByteBuf m = WebSocketMessage.encode(0x82, WebSocketMessage.frame(Frame.DATA, 0, 3, new byte[payload]), 0);
         message = ByteBufAllocator.DEFAULT.directBuffer(m.readableBytes()).writeBytes(m);
         m.release();
         data = ByteBufAllocator.DEFAULT.directBuffer(payload).writeZero(payload);

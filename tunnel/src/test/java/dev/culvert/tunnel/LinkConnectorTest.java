@@ -3,6 +3,8 @@ package dev.culvert.tunnel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.tunnel.fixture.GatewayStub;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -80,8 +82,10 @@ class LinkConnectorTest {
     }
 
     private static byte[] drain() {
-        ByteBuf b = RawPeer.message(
-                0x82, RawPeer.frame(Frame.DRAIN, 0, 0, "soon".getBytes(java.nio.charset.StandardCharsets.UTF_8)), null);
+        ByteBuf b = WebSocketMessage.encode(
+                0x82,
+                WebSocketMessage.frame(Frame.DRAIN, 0, 0, "soon".getBytes(java.nio.charset.StandardCharsets.UTF_8)),
+                null);
         byte[] bytes = new byte[b.readableBytes()];
         b.readBytes(bytes);
         return bytes;

@@ -3,6 +3,8 @@ package dev.culvert.tunnel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.contract.DuplexChannelContract;
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
 import io.netty.channel.ChannelHandler;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.NullUnmarked;

@@ -1,11 +1,13 @@
 package dev.culvert.tunnel;
 
-import static dev.culvert.tunnel.LinkPair.tcp;
-import static dev.culvert.tunnel.LinkPair.udp;
+import static dev.culvert.tunnel.fixture.LinkPair.tcp;
+import static dev.culvert.tunnel.fixture.LinkPair.udp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.culvert.tunnel.LinkPair.Flows;
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
+import dev.culvert.tunnel.fixture.LinkPair.Flows;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;

@@ -3,6 +3,10 @@ package dev.culvert.tunnel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.net.InetAddress;
@@ -30,7 +34,8 @@ class LinkFuzzTest {
         ByteBuf stream = Unpooled.buffer();
         for (int at = 0; at < data.length; ) {
             int n = Math.min(data.length - at, 8 + (data[at] & 0x1f));
-            stream.writeBytes(RawPeer.message(0x82, java.util.Arrays.copyOfRange(data, at, at + n), 0x0102_0304));
+            stream.writeBytes(
+                    WebSocketMessage.encode(0x82, java.util.Arrays.copyOfRange(data, at, at + n), 0x0102_0304));
             at += n;
         }
         feed(Link.Role.WEBSOCKET_SERVER, stream, 500);
@@ -138,7 +143,8 @@ class LinkFuzzTest {
                 }
                 byte[] bytes = new byte[payload.readableBytes()];
                 payload.readBytes(bytes);
-                stream.writeBytes(RawPeer.message(0x82, RawPeer.frame(type, random.nextInt(2), id, bytes), key));
+                stream.writeBytes(
+                        WebSocketMessage.encode(0x82, WebSocketMessage.frame(type, random.nextInt(2), id, bytes), key));
             }
             try {
                 feed(role, stream, 1 + random.nextInt(400));

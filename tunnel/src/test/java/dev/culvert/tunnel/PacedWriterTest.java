@@ -2,6 +2,8 @@ package dev.culvert.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
@@ -44,7 +46,7 @@ class PacedWriterTest {
         o.add(Frame.DATA, flags, b, false);
     }
 
-    private static long bytes(List<RawPeer.Message> frames) {
+    private static long bytes(List<WebSocketMessage> frames) {
         return frames.stream().mapToLong(m -> m.body().length).sum();
     }
 
@@ -70,9 +72,9 @@ class PacedWriterTest {
         for (int i = 0; i < 50; i++) {
             writer.controlInt(Frame.CREDIT, 0, 8, 1_000);
             writer.control(Frame.RESET, 9, Reason.IDLE);
-            assertThat(peer.takeFrames()).extracting(RawPeer.Message::type).contains(Frame.CREDIT, Frame.RESET);
+            assertThat(peer.takeFrames()).extracting(WebSocketMessage::type).contains(Frame.CREDIT, Frame.RESET);
             peer.sendFrame(Frame.PING, 0, 0, new byte[8]);
-            assertThat(peer.takeFrames()).extracting(RawPeer.Message::type).contains(Frame.PONG);
+            assertThat(peer.takeFrames()).extracting(WebSocketMessage::type).contains(Frame.PONG);
             peer.advance(1);
         }
         assertThat(writer.queuedBytes()).isPositive();
@@ -134,7 +136,7 @@ class PacedWriterTest {
         add(o, Frame.FLAG_BLOCKED, Frame.MAX_DATA);
         fill(o, 1, Frame.MAX_DATA);
         add(o, Frame.FLAG_BLOCKED, Frame.MAX_DATA);
-        List<RawPeer.Message> frames = new java.util.ArrayList<>();
+        List<WebSocketMessage> frames = new java.util.ArrayList<>();
         for (int milli = 0; milli < 300; milli++) {
             frames.addAll(peer.takeFrames());
             peer.advance(1);

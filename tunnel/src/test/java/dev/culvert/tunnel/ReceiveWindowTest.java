@@ -2,7 +2,9 @@ package dev.culvert.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.LinkPair.Flows;
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
+import dev.culvert.tunnel.fixture.LinkPair.Flows;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel;
 
+import dev.culvert.tunnel.fixture.LinkPair;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;

@@ -3,7 +3,9 @@ package dev.culvert.tunnel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.culvert.tunnel.LinkPair.Flows;
+import dev.culvert.tunnel.fixture.FlowRecorder;
+import dev.culvert.tunnel.fixture.LinkPair;
+import dev.culvert.tunnel.fixture.LinkPair.Flows;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.io.InputStream;

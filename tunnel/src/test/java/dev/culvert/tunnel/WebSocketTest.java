@@ -2,6 +2,8 @@ package dev.culvert.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +49,7 @@ class WebSocketTest {
 
     @Test
     void aClientMasksWithTheZeroKeyInsideTlsOnly() {
-        List<RawPeer.Message> inTls = client(true).take();
+        List<WebSocketMessage> inTls = client(true).take();
         assertThat(inTls).singleElement().satisfies(m -> {
             assertThat(m.masked()).isTrue();
             assertThat(m.key()).isZero();
@@ -59,8 +61,8 @@ class WebSocketTest {
         plain.link.drain("b");
         assertThat(plain.take())
                 .hasSize(3)
-                .allMatch(RawPeer.Message::masked)
-                .extracting(RawPeer.Message::key)
+                .allMatch(WebSocketMessage::masked)
+                .extracting(WebSocketMessage::key)
                 .doesNotContain(0)
                 .doesNotHaveDuplicates();
     }
@@ -76,10 +78,10 @@ class WebSocketTest {
         ByteBuf all = Unpooled.buffer();
         for (int size : new int[] {0, 1, 117, 118, 300}) {
             byte[] payload = LinkFlowTest.random(size, size);
-            all.writeBytes(peer.message(0x82, RawPeer.frame(77, size & 0xff, size, payload)));
+            all.writeBytes(peer.message(0x82, WebSocketMessage.frame(77, size & 0xff, size, payload)));
             expected.add(new RawPeer.Received(77, size & 0xff, size, new String(payload, StandardCharsets.ISO_8859_1)));
         }
-        byte[] whole = RawPeer.frame(78, 1, -2, ascii("in three pieces"));
+        byte[] whole = WebSocketMessage.frame(78, 1, -2, ascii("in three pieces"));
         all.writeBytes(peer.message(0x02, slice(whole, 0, 3)));
         all.writeBytes(peer.message(0x89, ascii("ping")));
         all.writeBytes(peer.message(0x00, slice(whole, 3, 10)));
@@ -87,7 +89,7 @@ class WebSocketTest {
         all.writeBytes(peer.message(0x8a, ascii("stray pong")));
         all.writeBytes(peer.message(0x80, slice(whole, 10, whole.length)));
         expected.add(new RawPeer.Received(78, 1, -2, "in three pieces"));
-        all.writeBytes(peer.message(0x82, RawPeer.frame(79, 0, 7, ascii("end"))));
+        all.writeBytes(peer.message(0x82, WebSocketMessage.frame(79, 0, 7, ascii("end"))));
         expected.add(new RawPeer.Received(79, 0, 7, "end"));
         return all;
     }
@@ -139,7 +141,8 @@ class WebSocketTest {
             List<RawPeer.Received> expected = new ArrayList<>();
             for (int i = 0; i < 60; i++) {
                 byte[] payload = LinkFlowTest.random(i, random.nextInt(i % 9 == 0 ? 65_537 : 16_369));
-                stream.writeBytes(RawPeer.message(0x82, RawPeer.frame(80, 0, i, payload), random.nextInt()));
+                stream.writeBytes(
+                        WebSocketMessage.encode(0x82, WebSocketMessage.frame(80, 0, i, payload), random.nextInt()));
                 expected.add(new RawPeer.Received(80, 0, i, new String(payload, StandardCharsets.ISO_8859_1)));
             }
             while (stream.isReadable()) {
@@ -150,28 +153,34 @@ class WebSocketTest {
     }
 
     static Stream<Arguments> violations() {
-        byte[] ok = RawPeer.frame(77, 0, 0, new byte[0]);
+        byte[] ok = WebSocketMessage.frame(77, 0, 0, new byte[0]);
         Integer key = 5;
         return Stream.of(
                 Arguments.of(
-                        "unmasked", RawPeer.message(0x82, ok, null), 1002, "unmasked message from a WebSocket client"),
-                Arguments.of("reserved bit", RawPeer.message(0xc2, ok, key), 1002, "reserved bits"),
-                Arguments.of("text", RawPeer.message(0x81, ascii("hello"), key), 1003, "text message"),
-                Arguments.of("opcode 3", RawPeer.message(0x83, ok, key), 1002, "opcode 3"),
-                Arguments.of("opcode 11", RawPeer.message(0x8b, ok, key), 1002, "opcode 11"),
-                Arguments.of("fragmented ping", RawPeer.message(0x09, ok, key), 1002, "control message"),
-                Arguments.of("long ping", RawPeer.message(0x89, new byte[126], key), 1002, "control message"),
-                Arguments.of("short frame", RawPeer.message(0x82, new byte[7], key), 1002, "frame of 7 bytes"),
-                Arguments.of("stray continuation", RawPeer.message(0x80, ok, key), 1002, "continuation without"),
+                        "unmasked",
+                        WebSocketMessage.encode(0x82, ok, null),
+                        1002,
+                        "unmasked message from a WebSocket client"),
+                Arguments.of("reserved bit", WebSocketMessage.encode(0xc2, ok, key), 1002, "reserved bits"),
+                Arguments.of("text", WebSocketMessage.encode(0x81, ascii("hello"), key), 1003, "text message"),
+                Arguments.of("opcode 3", WebSocketMessage.encode(0x83, ok, key), 1002, "opcode 3"),
+                Arguments.of("opcode 11", WebSocketMessage.encode(0x8b, ok, key), 1002, "opcode 11"),
+                Arguments.of("fragmented ping", WebSocketMessage.encode(0x09, ok, key), 1002, "control message"),
+                Arguments.of("long ping", WebSocketMessage.encode(0x89, new byte[126], key), 1002, "control message"),
+                Arguments.of("short frame", WebSocketMessage.encode(0x82, new byte[7], key), 1002, "frame of 7 bytes"),
+                Arguments.of(
+                        "stray continuation", WebSocketMessage.encode(0x80, ok, key), 1002, "continuation without"),
                 Arguments.of(
                         "message in message",
-                        Unpooled.wrappedBuffer(RawPeer.message(0x02, ok, key), RawPeer.message(0x02, ok, key)),
+                        Unpooled.wrappedBuffer(
+                                WebSocketMessage.encode(0x02, ok, key), WebSocketMessage.encode(0x02, ok, key)),
                         1002,
                         "inside a fragmented one"),
                 Arguments.of(
                         "short fragmented frame",
                         Unpooled.wrappedBuffer(
-                                RawPeer.message(0x02, new byte[3], key), RawPeer.message(0x80, new byte[4], key)),
+                                WebSocketMessage.encode(0x02, new byte[3], key),
+                                WebSocketMessage.encode(0x80, new byte[4], key)),
                         1002,
                         "shorter than its header"),
                 Arguments.of(
@@ -195,8 +204,8 @@ class WebSocketTest {
                 Arguments.of(
                         "large in pieces",
                         Unpooled.wrappedBuffer(
-                                RawPeer.message(0x02, new byte[60_000], key),
-                                RawPeer.message(0x00, new byte[6_000], key)),
+                                WebSocketMessage.encode(0x02, new byte[60_000], key),
+                                WebSocketMessage.encode(0x00, new byte[6_000], key)),
                         1009,
                         "fragmented message"));
     }
@@ -206,7 +215,7 @@ class WebSocketTest {
     void aViolationClosesTheLinkWithAReason(String what, ByteBuf bytes, int code, String text) {
         RawPeer p = server();
         p.send(bytes);
-        RawPeer.Message close = p.takeClose();
+        WebSocketMessage close = p.takeClose();
         assertThat(close.closeCode()).isEqualTo(code);
         assertThat(close.closeText()).contains(text).doesNotContain("\n");
         assertThat(p.downs).singleElement().asString().contains(text);
@@ -220,7 +229,7 @@ class WebSocketTest {
     @Test
     void aMaskedMessageFromAServerIsAViolation() {
         RawPeer p = client(true);
-        p.send(RawPeer.message(0x82, RawPeer.frame(77, 0, 0, new byte[0]), 0));
+        p.send(WebSocketMessage.encode(0x82, WebSocketMessage.frame(77, 0, 0, new byte[0]), 0));
         assertThat(p.takeClose().closeCode()).isEqualTo(1002);
     }
 
@@ -318,7 +327,7 @@ class WebSocketTest {
     @ValueSource(strings = {"half a frame", "fragments", "pings between fragments"})
     void aMessageThatNeverEndsClosesTheLink(String how) {
         RawPeer p = server();
-        ByteBuf large = p.message(0x82, RawPeer.frame(77, 0, 0, new byte[60_000]));
+        ByteBuf large = p.message(0x82, WebSocketMessage.frame(77, 0, 0, new byte[60_000]));
         p.send(how.equals("half a frame") ? large.readBytes(10) : p.message(0x02, new byte[1]));
         for (int second = 0; second < Link.MESSAGE_DEADLINE.toSeconds() - 4; second++) {
             p.send(
@@ -343,7 +352,7 @@ class WebSocketTest {
         RawPeer p = server();
         ByteBuf stream = Unpooled.buffer();
         for (int i = 0; i < 300; i++) {
-            stream.writeBytes(p.message(0x82, RawPeer.frame(77, 0, i, new byte[300])));
+            stream.writeBytes(p.message(0x82, WebSocketMessage.frame(77, 0, i, new byte[300])));
         }
         while (stream.readableBytes() > 200) {
             p.send(stream.readBytes(200));
