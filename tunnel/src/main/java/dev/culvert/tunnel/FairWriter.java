@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Used on the link's event loop only.
  */
-public final class FairWriter {
+public final class FairWriter implements FrameWriter {
     /** Most bytes in one TLS record, RFC 8446 5.1. */
     static final int RECORD = 16_384;
 
@@ -113,7 +113,7 @@ public final class FairWriter {
         this.depth = depth;
     }
 
-    /** A new flow's queue. {@code listener} is told when it runs low. */
+    @Override
     public Outlet outlet(int flowId, Outlet.@Nullable Listener listener) {
         return new Outlet(flowId, queue, listener);
     }
@@ -124,6 +124,7 @@ public final class FairWriter {
      *
      * @param bandwidth null for no limit
      */
+    @Override
     public void limit(@Nullable Bandwidth bandwidth) {
         pacer = Pacer.after(pacer, bandwidth, ctx.executor(), pump);
         schedule();
@@ -133,7 +134,7 @@ public final class FairWriter {
         return pacer != null && pacer.isWaiting();
     }
 
-    /** Payload bytes waiting over all flows. */
+    @Override
     public long queuedBytes() {
         return queue.queuedBytes();
     }
@@ -142,11 +143,12 @@ public final class FairWriter {
      * Memory that waits: payload of all flows and, so that many small frames count as what they are, their overhead, and
      * control frames.
      */
+    @Override
     public long heldBytes() {
         return queue.heldBytes() + controlBytes;
     }
 
-    /** Whether few enough control frames wait that more may be caused by somebody who cannot make the peer read them. */
+    @Override
     public boolean takesControl() {
         return controlBytes < CONTROL_HOLD_BACK;
     }
@@ -160,7 +162,7 @@ public final class FairWriter {
         control(type, 0, flowId, Unpooled.EMPTY_BUFFER);
     }
 
-    /** Queues a control frame whose payload is one byte. */
+    @Override
     public void control(int type, int flowId, Reason reason) {
         ByteBuf b = begin(type, 0, flowId, 1);
         if (b != null) {
@@ -178,7 +180,7 @@ public final class FairWriter {
         }
     }
 
-    /** Queues a control frame, ahead of all data. {@code payload} (ownership passes) is copied. */
+    @Override
     public void control(int type, int flags, int flowId, ByteBuf payload) {
         int n = payload.readableBytes();
         ByteBuf b = begin(type, flags, flowId, n);
@@ -189,10 +191,7 @@ public final class FairWriter {
         payload.release();
     }
 
-    /**
-     * Has {@code frame} queue its control frame when that can be written, which may be never. So what is told is the newest,
-     * and what waits for a peer that does not read is small. The caller bounds how many there are.
-     */
+    @Override
     public void late(Runnable frame) {
         if (!queue.isClosed()) {
             late.add(frame);

@@ -4,8 +4,10 @@ import dev.culvert.address.AddressText;
 import dev.culvert.text.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -28,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>All methods are for the event loop, unless they say otherwise.
  */
-public final class Link extends ChannelInboundHandlerAdapter {
+public final class Link extends ChannelInboundHandlerAdapter implements Carrier {
     /** Which end of the WebSocket we are: it decides about masking (RFC 6455 5.1) and flow ids. */
     public enum Role {
         WEBSOCKET_CLIENT,
@@ -100,6 +102,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
     }
 
     /** @throws IllegalStateException before the link is up */
+    @Override
     public FairWriter writer() {
         FairWriter w = writer;
         if (w == null) {
@@ -117,10 +120,12 @@ public final class Link extends ChannelInboundHandlerAdapter {
         return c.channel();
     }
 
+    @Override
     public EventLoop eventLoop() {
         return channel().eventLoop();
     }
 
+    @Override
     public SocketAddress remoteAddress() {
         return channel().remoteAddress();
     }
@@ -130,7 +135,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
         return rttNanos / 1_000;
     }
 
-    /** The least measured round trip in µs, 0 before the first. From any thread. */
+    @Override
     public long minRttMicros() {
         return minRttNanos / 1_000;
     }
@@ -145,6 +150,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
         return bytesIn;
     }
 
+    @Override
     public boolean isDown() {
         return down;
     }
@@ -159,7 +165,22 @@ public final class Link extends ChannelInboundHandlerAdapter {
         return endedByPeer;
     }
 
-    /** Says DRAIN: the peer shall open no new flows here. */
+    @Override
+    public ByteBufAllocator alloc() {
+        return channel().alloc();
+    }
+
+    @Override
+    public void setReading(boolean reading) {
+        channel().config().setAutoRead(reading);
+    }
+
+    @Override
+    public ChannelFuture closeFuture() {
+        return channel().closeFuture();
+    }
+
+    @Override
     public void drain(String text) {
         writer().control(Frame.DRAIN, 0, 0, Unpooled.copiedBuffer(text, StandardCharsets.UTF_8));
     }
@@ -170,6 +191,7 @@ public final class Link extends ChannelInboundHandlerAdapter {
      * @param code RFC 6455 7.4.1
      * @param why one line for people, here and there (cut to 120 bytes)
      */
+    @Override
     public void close(int code, String why) {
         ChannelHandlerContext c = ctx;
         if (closing || c == null || down) {
