@@ -1,11 +1,11 @@
 package dev.culvert.agent;
 
+import dev.culvert.command.Program;
+import dev.culvert.command.Shutdown;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.cli.HolderKeyCommand;
 import dev.culvert.token.cli.HolderOptions;
-import dev.culvert.token.cli.Program;
-import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.LinkConnector;
 import dev.culvert.tunnel.LinkSettings;
 import java.time.Duration;

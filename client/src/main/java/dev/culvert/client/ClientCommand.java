@@ -1,7 +1,7 @@
 package dev.culvert.client;
 
+import dev.culvert.command.Program;
 import dev.culvert.token.cli.HolderKeyCommand;
-import dev.culvert.token.cli.Program;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

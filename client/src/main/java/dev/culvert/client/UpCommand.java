@@ -2,12 +2,12 @@ package dev.culvert.client;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.command.Shutdown;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.cli.HolderOptions;
-import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tun.Terminal;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;

@@ -1,12 +1,12 @@
 package dev.culvert.gateway;
 
 import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.policy.BitRate;
+import dev.culvert.policy.ClientLimits;
+import dev.culvert.policy.PolicySnapshot;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.TokenGrants;
-import dev.culvert.token.policy.BitRate;
-import dev.culvert.token.policy.ClientLimits;
-import dev.culvert.token.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;

@@ -1,7 +1,7 @@
 package dev.culvert.gateway;
 
-import dev.culvert.token.policy.BitRate;
-import dev.culvert.token.policy.ClientLimits;
+import dev.culvert.policy.BitRate;
+import dev.culvert.policy.ClientLimits;
 import dev.culvert.tunnel.Bandwidth;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.util.concurrent.atomic.LongAdder;

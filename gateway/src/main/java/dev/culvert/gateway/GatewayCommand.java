@@ -1,14 +1,14 @@
 package dev.culvert.gateway;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.command.Program;
+import dev.culvert.command.Shutdown;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.text.Printable;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import dev.culvert.token.cli.GatewayUrl;
-import dev.culvert.token.cli.Program;
-import dev.culvert.token.cli.Shutdown;
 import dev.culvert.tunnel.GatewayTrust;
 import dev.culvert.tunnel.LinkSettings;
 import java.io.Closeable;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import dev.culvert.token.policy.Verdict;
+import dev.culvert.policy.Verdict;
 import dev.culvert.tunnel.OpenRequest.Restriction;
 import org.jspecify.annotations.Nullable;
 

@@ -1,16 +1,16 @@
 package dev.culvert.gateway;
 
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.policy.Explanation;
+import dev.culvert.policy.Flow;
+import dev.culvert.policy.Policy;
+import dev.culvert.policy.PolicyDiff;
+import dev.culvert.policy.PolicyError;
+import dev.culvert.policy.PolicyException;
+import dev.culvert.policy.PolicyTests;
+import dev.culvert.policy.Rule;
 import dev.culvert.text.Printable;
 import dev.culvert.token.StateDirectory;
-import dev.culvert.token.policy.Explanation;
-import dev.culvert.token.policy.Flow;
-import dev.culvert.token.policy.Policy;
-import dev.culvert.token.policy.PolicyDiff;
-import dev.culvert.token.policy.PolicyError;
-import dev.culvert.token.policy.PolicyException;
-import dev.culvert.token.policy.PolicyTests;
-import dev.culvert.token.policy.Rule;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,11 +1,11 @@
 package dev.culvert.gateway;
 
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.policy.Policy;
+import dev.culvert.policy.PolicyException;
+import dev.culvert.policy.PolicyParser;
+import dev.culvert.policy.PolicyTests;
 import dev.culvert.text.FileError;
-import dev.culvert.token.policy.Policy;
-import dev.culvert.token.policy.PolicyException;
-import dev.culvert.token.policy.PolicyParser;
-import dev.culvert.token.policy.PolicyTests;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;

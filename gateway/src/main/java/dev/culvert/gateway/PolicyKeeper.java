@@ -2,9 +2,9 @@ package dev.culvert.gateway;
 
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.policy.Policy;
+import dev.culvert.policy.PolicySnapshot;
 import dev.culvert.token.FileStamp;
-import dev.culvert.token.policy.Policy;
-import dev.culvert.token.policy.PolicySnapshot;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -270,8 +270,7 @@ final class GatewayPolicyTest {
     @Test
     void theRateIsThatOfTheClock() throws Exception {
         ClientUsage usage = new ClientUsage(new java.util.concurrent.atomic.LongAdder());
-        dev.culvert.token.policy.ClientLimits limits =
-                new dev.culvert.token.policy.ClientLimits(List.of(), 1_000, 10, null, null);
+        dev.culvert.policy.ClientLimits limits = new dev.culvert.policy.ClientLimits(List.of(), 1_000, 10, null, null);
         int begun = 0;
         for (int i = 0; i < 50; i++) {
             begun += usage.asks(limits, 0) == null ? 1 : 0;
@@ -320,8 +319,7 @@ final class GatewayPolicyTest {
     void aPolicyReadTwiceIsTheSame() throws Exception {
         String text = Files.readString(Path.of("../docs/policy.md"));
         String yaml = text.substring(text.indexOf("```yaml") + 8, text.indexOf("```\n", text.indexOf("```yaml") + 8));
-        assertThat(dev.culvert.token.policy.PolicyParser.parse(yaml))
-                .isEqualTo(dev.culvert.token.policy.PolicyParser.parse(yaml));
+        assertThat(dev.culvert.policy.PolicyParser.parse(yaml)).isEqualTo(dev.culvert.policy.PolicyParser.parse(yaml));
     }
 
     /** The window of a grant closes: the flow ends, and none is opened until it opens again. */

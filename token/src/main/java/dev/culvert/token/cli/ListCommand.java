@@ -17,7 +17,11 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         footer = Subcommand.EXIT_CODES)
 final class ListCommand extends Subcommand {
-    @Option(names = "--kind", paramLabel = "KIND", description = "Only this kind: ${COMPLETION-CANDIDATES}.")
+    @Option(
+            names = "--kind",
+            converter = HolderKind.class,
+            paramLabel = "KIND",
+            description = "Only this kind: ${COMPLETION-CANDIDATES}.")
     Token.@Nullable Kind kind;
 
     @Option(names = "--name", paramLabel = "NAME", description = "Only those of this holder.")

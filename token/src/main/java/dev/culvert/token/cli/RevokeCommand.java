@@ -69,6 +69,7 @@ final class RevokeCommand extends Subcommand {
 
     @Option(
             names = "--kind",
+            converter = HolderKind.class,
             paramLabel = "KIND",
             description = "With a name: of this kind only, ${COMPLETION-CANDIDATES}. Default: both.")
     Token.@Nullable Kind kind;

@@ -1,5 +1,6 @@
 package dev.culvert.token.cli;
 
+import dev.culvert.command.Program;
 import java.io.InputStream;
 import java.time.Clock;
 import java.util.Map;
@@ -42,7 +43,7 @@ public final class TokenCommand implements Runnable {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
-    TokenCommand(InputStream stdin, Map<String, String> env, Clock clock, @Nullable Prompt prompt) {
+    public TokenCommand(InputStream stdin, Map<String, String> env, Clock clock, @Nullable Prompt prompt) {
         this.stdin = stdin;
         this.env = env;
         this.clock = clock;

@@ -37,6 +37,7 @@ final class VerifyCommand extends Subcommand {
 
     @Option(
             names = "--kind",
+            converter = HolderKind.class,
             paramLabel = "KIND",
             description = "Accept this kind only, as its place does: ${COMPLETION-CANDIDATES}.")
     Token.@Nullable Kind kind;

@@ -2,6 +2,7 @@ package dev.culvert.token.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.command.Program;
 import dev.culvert.token.HolderKey;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;

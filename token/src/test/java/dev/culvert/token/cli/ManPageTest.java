@@ -2,6 +2,7 @@ package dev.culvert.token.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.command.Program;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;

@@ -7,6 +7,7 @@ import com.google.zxing.DecodeHintType;
 import com.google.zxing.RGBLuminanceSource;
 import com.google.zxing.common.HybridBinarizer;
 import com.google.zxing.qrcode.QRCodeReader;
+import dev.culvert.command.Program;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenReader;

@@ -1,0 +1,146 @@
+package dev.culvert.command;
+
+import dev.culvert.text.FileError;
+import dev.culvert.text.Printable;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/**
+ * What the four commands have in common: errors of one line on standard error, exit codes 0, 1 and 2, a version, and the
+ * subcommands {@code completion} and {@code man}.
+ */
+public final class Program {
+    /** Who read standard output has gone, as {@code head} does: what a shell says of a program that SIGPIPE ended. */
+    static final int READER_GONE = 141;
+
+    private Program() {}
+
+    /** Runs a command and ends the process with its exit code. */
+    public static void main(Object command, String[] args) {
+        CommandLine line = commandLine(command);
+        int code = line.execute(args);
+        if (code == CommandLine.ExitCode.OK && System.out.checkError()) {
+            code = unprinted(line.getCommandName());
+        }
+        System.exit(code);
+    }
+
+    /** What was asked for was not delivered: a token, perhaps. A print stream keeps to itself why, so it is asked once more. */
+    private static int unprinted(String program) {
+        String why = "see to its disk, or who reads it";
+        try (FileOutputStream out = new FileOutputStream(FileDescriptor.out)) {
+            out.write('\n');
+        } catch (IOException e) {
+            why = FileError.reason(e);
+        }
+        if (why.equals("Broken pipe")) {
+            return READER_GONE;
+        }
+        System.err.println(program + ": standard output could not be written: " + why);
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** The command, ready to execute. */
+    public static CommandLine commandLine(Object command) {
+        CommandLine line = new CommandLine(command);
+        line.addSubcommand(new CompletionCommand());
+        line.addSubcommand(new ManCommand());
+        line.setUsageHelpAutoWidth(true);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setExecutionExceptionHandler((e, where, parsed) -> {
+            if (!Shutdown.isRequested()) {
+                complain(where, e.getMessage() == null ? e.toString() : e.getMessage());
+            }
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        line.setParameterExceptionHandler((e, args) -> {
+            CommandLine where = e.getCommandLine();
+            complain(where, WrongUsage.words(e, args));
+            where.getErr().println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
+            where.getErr().flush();
+            return CommandLine.ExitCode.USAGE;
+        });
+        WrongUsage.convert(line);
+        setVersion(line);
+        return line;
+    }
+
+    private static void setVersion(CommandLine line) {
+        line.getCommandSpec().versionProvider(new Version(line.getCommandSpec().root()));
+        line.getSubcommands().values().forEach(Program::setVersion);
+    }
+
+    private static void complain(CommandLine where, String message) {
+        PrintWriter err = where.getErr();
+        err.println(where.getCommandSpec().root().name() + ": "
+                + Printable.line(message.replace('\n', ' ').replace('\r', ' ')));
+        err.flush();
+    }
+
+    /** The version in the manifest of the jar that the command is in. */
+    private record Version(CommandSpec root) implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"culvert " + root.name() + " " + version(root)};
+        }
+    }
+
+    /** The version in the manifest of the jar that a command is in. */
+    static String version(CommandSpec command) {
+        String version = command.root().userObject().getClass().getPackage().getImplementationVersion();
+        return version == null ? "(development build)" : version;
+    }
+
+    /** A subcommand that prints a text made of the whole program's options. */
+    abstract static class Printed implements Runnable {
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        abstract String of(CommandSpec root);
+
+        @Override
+        public final void run() {
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(of(spec.root()));
+            out.flush();
+        }
+    }
+
+    /** {@code completion}: for the shell. */
+    @CommandLine.Command(
+            name = "completion",
+            description = {
+                "Prints a script that completes this command's options in bash and zsh.",
+                "To use it, put this into ~/.bashrc:  source <(COMMAND completion)"
+            },
+            mixinStandardHelpOptions = true,
+            footer = "%nExit codes: 0 done, 2 wrong usage.")
+    static final class CompletionCommand extends Printed {
+        @Override
+        String of(CommandSpec root) {
+            return picocli.AutoComplete.bash(root.name(), root.commandLine());
+        }
+    }
+
+    /** {@code man}: the manual page. */
+    @CommandLine.Command(
+            name = "man",
+            description = {
+                "Prints the manual page of this command and all of its subcommands, for man(1).",
+                "To read it:  COMMAND man | man -l -"
+            },
+            mixinStandardHelpOptions = true,
+            footer = "%nExit codes: 0 done, 2 wrong usage.")
+    static final class ManCommand extends Printed {
+        @Override
+        String of(CommandSpec root) {
+            return ManPage.of(root);
+        }
+    }
+}
