@@ -12,6 +12,9 @@ import java.util.List;
  * wherever an address is compared, so that {@code ::ffff:10.0.0.1} can never slip past a rule for {@code 10.0.0.1}.
  */
 public final class IpPrefix implements Target, Comparable<IpPrefix> {
+    /** Before the IPv4 address in an IPv4-mapped one (RFC 4291 section 2.5.5.2). */
+    private static final int MAPPED_BITS = 96;
+
     /** Key bits, left aligned: an IPv4 address fills the upper half of {@code hi}. */
     private final long hi;
 
@@ -38,6 +41,9 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
      */
     public static IpPrefix of(InetAddress network, int length) {
         byte[] b = network.getAddress();
+        if (b.length == 16 && isMapped(bits(b, 0), bits(b, 8)) && length >= MAPPED_BITS) {
+            return of(IpLiteral.fromBytes(b), length - MAPPED_BITS);
+        }
         if (length < 0 || length > b.length * 8) {
             throw new IllegalArgumentException("prefix length " + length + " of " + AddressText.of(network)
                     + " is out of range: give 0 to " + b.length * 8);
@@ -54,8 +60,8 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
 
     /** The prefix that holds just this address: /32 or /128. */
     public static IpPrefix of(InetAddress address) {
-        byte[] b = address.getAddress();
-        return new IpPrefix(IpLiteral.fromBytes(b), b.length * 8);
+        InetAddress plain = IpLiteral.fromBytes(address.getAddress()); // of 4 bytes if they are IPv4-mapped
+        return new IpPrefix(plain, plain.getAddress().length * 8);
     }
 
     /**
@@ -82,12 +88,12 @@ public final class IpPrefix implements Target, Comparable<IpPrefix> {
                     + max + " after the slash, like " + literal + "/" + max);
         }
         if (mapped) {
-            if (length < 96) {
+            if (length < MAPPED_BITS) {
                 throw new IllegalArgumentException("prefix '" + text
                         + "' spans more than the IPv4-mapped addresses: write the IPv4 prefix, like "
                         + AddressText.of(address) + "/32");
             }
-            return of(address, length - 96);
+            return of(address, length - MAPPED_BITS);
         }
         return of(address, length);
     }

@@ -89,6 +89,11 @@ public class IpPrefixTest {
         InetAddress mapped = java.net.Inet6Address.getByAddress(
                 null, new byte[] {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 10, 0, 0, 1}, -1);
         assertThat(mapped.getAddress()).hasSize(16);
+        assertThat(IpPrefix.of(mapped))
+                .isEqualTo(IpPrefix.parse(AddressText.of(IpLiteral.fromBytes(mapped.getAddress()))));
+        assertThat(IpPrefix.of(mapped, 128)).isEqualTo(IpPrefix.of(mapped));
+        assertThatThrownBy(() -> IpPrefix.of(mapped, 95)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> IpPrefix.of(mapped, 129)).isInstanceOf(IllegalArgumentException.class);
         assertThat(IpPrefix.parse("10.0.0.0/8").contains(mapped)).isTrue();
         assertThat(IpPrefix.parse("::/0").contains(mapped)).isFalse();
         PrefixTable<String> table = new PrefixTable<>();

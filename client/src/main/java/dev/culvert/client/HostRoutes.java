@@ -78,7 +78,7 @@ final class HostRoutes {
     private volatile boolean closing;
 
     // The thread's own.
-    private final Set<dev.culvert.tun.IpPrefix> always;
+    private final Set<IpPrefix> always;
     private HostConfig config;
     private @Nullable Listener listener;
     private @Nullable ScheduledFuture<?> next;
@@ -96,10 +96,7 @@ final class HostRoutes {
     // Guarded by lock: what is wanted newly, until the thread takes it.
     private @Nullable Wanted wanted;
 
-    private record Wanted(
-            Set<dev.culvert.tun.IpPrefix> routes,
-            Set<dev.culvert.tun.IpPrefix> named,
-            Set<dev.culvert.tun.IpPrefix> blocked) {}
+    private record Wanted(Set<IpPrefix> routes, Set<IpPrefix> named, Set<IpPrefix> blocked) {}
 
     /**
      * @param host changed from here on, by one thread at a time
@@ -174,20 +171,12 @@ final class HostRoutes {
     void want(Collection<IpPrefix> routes, Collection<IpPrefix> named, Collection<IpPrefix> blocked) {
         synchronized (lock) {
             boolean first = wanted == null;
-            wanted = new Wanted(converted(routes), converted(named), converted(blocked));
+            wanted = new Wanted(new LinkedHashSet<>(routes), new LinkedHashSet<>(named), new LinkedHashSet<>(blocked));
             if (!first) {
                 return;
             }
         }
         run(() -> schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (nanoTime.getAsLong() - lastWantedNanos)));
-    }
-
-    private static Set<dev.culvert.tun.IpPrefix> converted(Collection<IpPrefix> prefixes) {
-        Set<dev.culvert.tun.IpPrefix> set = new LinkedHashSet<>();
-        for (IpPrefix p : prefixes) {
-            set.add(new dev.culvert.tun.IpPrefix(p.network(), p.length()));
-        }
-        return set;
     }
 
     /** Keeps these addresses of gateways out of the tunnel from now on; done when they are. */
@@ -196,7 +185,7 @@ final class HostRoutes {
         if (!run(() -> {
             Set<InetAddress> excluded = new LinkedHashSet<>(config.excluded());
             for (InetAddress address : addresses) {
-                InetAddress plain = dev.culvert.tun.IpPrefix.withoutScope(address);
+                InetAddress plain = IpPrefix.of(address).network(); // without the interface that it may name
                 excluded.remove(plain);
                 excluded.add(plain);
             }
@@ -285,12 +274,8 @@ final class HostRoutes {
             repaired();
         }
         tell(outcome.problems());
-        Set<IpPrefix> laid = new LinkedHashSet<>();
-        for (dev.culvert.tun.IpPrefix p : outcome.routed()) {
-            if (!always.contains(p)) {
-                laid.add(IpPrefix.of(p.address(), p.length()));
-            }
-        }
+        Set<IpPrefix> laid = new LinkedHashSet<>(outcome.routed());
+        laid.removeAll(always);
         if (!laid.equals(routed)) {
             routed = laid;
             told.routed(laid);
@@ -310,7 +295,7 @@ final class HostRoutes {
             }
             wanted = null;
             lastWantedNanos = nanoTime.getAsLong();
-            Set<dev.culvert.tun.IpPrefix> all = new LinkedHashSet<>(always);
+            Set<IpPrefix> all = new LinkedHashSet<>(always);
             all.addAll(w.routes());
             config = config.withRoutes(all, w.named(), w.blocked());
             return true;

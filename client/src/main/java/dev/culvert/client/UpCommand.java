@@ -274,8 +274,7 @@ final class UpCommand implements Callable<Integer> {
             String ifName, TunConfig config, RouterAddresses router, UndoJournal journal, StatusLine status)
             throws IOException {
         HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
-        Set<dev.culvert.tun.IpPrefix> routers =
-                Set.of(dev.culvert.tun.IpPrefix.host(router.ipv4()), dev.culvert.tun.IpPrefix.host(router.ipv6()));
+        Set<IpPrefix> routers = Set.of(IpPrefix.of(router.ipv4()), IpPrefix.of(router.ipv6()));
         return new HostRoutes(
                 LinuxHost.open(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
     }

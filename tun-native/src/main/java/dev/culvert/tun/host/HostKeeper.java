@@ -1,7 +1,7 @@
 package dev.culvert.tun.host;
 
 import dev.culvert.address.AddressText;
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -101,7 +101,7 @@ record HostPlan(
                 block(prefix, routes);
             }
             for (InetAddress host : config.excluded()) {
-                exclude(IpPrefix.host(host));
+                exclude(IpPrefix.of(host));
             }
             additions.addAll(routes);
             return new HostPlan(removals(), additions, routed, problems);
@@ -207,7 +207,7 @@ record HostPlan(
         }
 
         private boolean leadsInto(IpPrefix part, HostState.Link link) {
-            HostState.Route route = plainRules ? null : state.route(part.address(), r -> false);
+            HostState.Route route = plainRules ? null : state.route(part.network(), r -> false);
             return plainRules
                     || route != null
                             && (route.link() == link.index() || route.network().length() > part.length());
@@ -245,7 +245,7 @@ record HostPlan(
             if (covering.stream().noneMatch(p -> p.covers(host)) || host.isIpv6() && !loopbackIpv6) {
                 return;
             }
-            HostState.Route way = state.route(host.address(), this::isOurs);
+            HostState.Route way = state.route(host.network(), this::isOurs);
             if (way != null && way.kind() == HostState.Kind.LOCAL) {
                 return;
             }
@@ -287,7 +287,7 @@ record HostPlan(
                     && known.network().length() > 0) {
                 return;
             }
-            HostChange.AddRoute hop = new HostChange.AddRoute(IpPrefix.host(via), through, null, way.source());
+            HostChange.AddRoute hop = new HostChange.AddRoute(IpPrefix.of(via), through, null, way.source());
             if (wanted.add(hop.undo()) && find(hop) == null) {
                 additions.add(hop);
             }

@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -193,7 +193,7 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
                 continue;
             }
             IpPrefix network = network(address);
-            if (network.length() < network.address().getAddress().length * 8) {
+            if (network.length() < network.network().getAddress().length * 8) {
                 networks.add(new Connected(network, link.name()));
             }
         }
@@ -234,6 +234,6 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
             bytes[bit / 8] &= (byte) ~(0x80 >>> bit % 8);
         }
         InetAddress first = NetlinkAttributes.address(bytes);
-        return new IpPrefix(first == null ? address.address() : first, address.prefixLength());
+        return IpPrefix.of(first == null ? address.address() : first, address.prefixLength());
     }
 }

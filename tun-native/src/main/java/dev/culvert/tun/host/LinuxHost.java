@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.TunConfig;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -186,9 +186,9 @@ public final class LinuxHost implements Host {
                 .u8(ipv6 || via != null ? SCOPE_UNIVERSE : SCOPE_LINK, RtnetlinkMessages.RTN_UNICAST)
                 // Else the kernel would ask its routes, among them ours, whether the next hop is there at all.
                 .u32(via == null ? 0 : RTNH_F_ONLINK)
-                .bytes(RtnetlinkMessages.RTA_DST, add.network().address().getAddress())
+                .bytes(RtnetlinkMessages.RTA_DST, add.network().network().getAddress())
                 .number(RtnetlinkMessages.RTA_OIF, add.link().index());
-        if (via != null && via.getAddress().length == add.network().address().getAddress().length) {
+        if (via != null && via.getAddress().length == add.network().network().getAddress().length) {
             body.bytes(RtnetlinkMessages.RTA_GATEWAY, via.getAddress());
         } else if (via != null) {
             body.bytes(RtnetlinkMessages.RTA_VIA, RtnetlinkMessages.via(via));
@@ -205,7 +205,7 @@ public final class LinuxHost implements Host {
                 .u8(family(network.isIpv6()), network.length(), 0, 0)
                 .u8(HostState.MAIN_TABLE, HostPlan.PROTOCOL, scope, RtnetlinkMessages.RTN_UNREACHABLE)
                 .u32(0)
-                .bytes(RtnetlinkMessages.RTA_DST, network.address().getAddress())
+                .bytes(RtnetlinkMessages.RTA_DST, network.network().getAddress())
                 .number(RtnetlinkMessages.RTA_PRIORITY, HostPlan.UNDERNEATH)
                 .done();
     }
@@ -255,7 +255,7 @@ public final class LinuxHost implements Host {
                                     .u32(0)
                                     .bytes(
                                             RtnetlinkMessages.RTA_DST,
-                                            network.address().getAddress())
+                                            network.network().getAddress())
                                     .number(RtnetlinkMessages.RTA_OIF, index)
                                     .done());
         }
@@ -269,7 +269,7 @@ public final class LinuxHost implements Host {
                     : netlink.request(
                             RTM_DELADDR,
                             0,
-                            address(index, IpPrefix.parse(delete.address()).address(), delete.prefixLength()));
+                            address(index, IpPrefix.parse(delete.address()).network(), delete.prefixLength()));
         }
         if (step instanceof UndoStep.RestoreLink restore) {
             int index = index(restore.ifName(), links);

@@ -1,6 +1,8 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
+import java.net.Inet4Address;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -97,13 +99,21 @@ final class RtnetlinkMessages {
         int index = in.getInt();
         NetlinkAttributes attributes = NetlinkAttributes.of(in);
         InetAddress address = attributes.address(attributes.has(IFA_LOCAL) ? IFA_LOCAL : IFA_ADDRESS);
-        return address == null || !isOf(family, address) || length > address.getAddress().length * 8
+        return address == null
+                        || !isOf(family, address)
+                        || length > address.getAddress().length * 8
+                        || isIpv4Mapped(address)
                 ? null
                 : new HostState.Address(index, address, length);
     }
 
     private static boolean isOf(int family, InetAddress address) {
         return address.getAddress().length == (family == AF_INET6 ? 16 : family == AF_INET ? 4 : -1);
+    }
+
+    /** Some machines have such routes, lest packets to these addresses leave them; none does, and IPv4 they are not. */
+    private static boolean isIpv4Mapped(InetAddress address) {
+        return address instanceof Inet6Address && IpPrefix.of(address).network() instanceof Inet4Address;
     }
 
     static HostState.@Nullable Route route(ByteBuffer in, int wanted) {
@@ -126,7 +136,10 @@ final class RtnetlinkMessages {
         InetAddress network = attributes.has(RTA_DST)
                 ? attributes.address(RTA_DST)
                 : NetlinkAttributes.address(new byte[family == AF_INET6 ? 16 : 4]);
-        if (network == null || !isOf(family, network) || length > network.getAddress().length * 8) {
+        if (network == null
+                || !isOf(family, network)
+                || length > network.getAddress().length * 8
+                || isIpv4Mapped(network)) {
             return null;
         }
         NetlinkAttributes hop = attributes;
@@ -167,7 +180,7 @@ final class RtnetlinkMessages {
         }
         return new HostState.Route(
                 (int) attributes.number(RTA_TABLE, table),
-                new IpPrefix(network, length),
+                IpPrefix.of(network, length),
                 kind(type),
                 (int) link,
                 via,

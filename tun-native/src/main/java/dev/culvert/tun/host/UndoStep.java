@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.TunConfig;
 
 /**
@@ -42,9 +42,9 @@ public sealed interface UndoStep {
         /** Checks. */
         public DeleteAddress {
             requireName(ifName);
-            IpPrefix.requireLength(IpPrefix.parse(address).address(), prefixLength);
-            if (address.indexOf('/') >= 0) {
-                throw new IllegalArgumentException("address " + address + " has a length");
+            int bits = IpPrefix.parse(address).length(); // all of them, since there is no slash
+            if (address.indexOf('/') >= 0 || prefixLength < 0 || prefixLength > bits) {
+                throw new IllegalArgumentException("address " + address + " with a length that it cannot have");
             }
         }
 

@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -34,7 +34,7 @@ final class FakeHost implements Host {
 
     void route(String network, int link, @Nullable String via, long metric, int protocol) {
         IpPrefix prefix = IpPrefix.parse(network);
-        InetAddress hop = via == null ? null : IpPrefix.parse(via).address();
+        InetAddress hop = via == null ? null : IpPrefix.parse(via).network();
         if (isUp(link) && routes.stream().noneMatch(r -> r.network().equals(prefix) && r.metric() == metric)) {
             routes.add(new HostState.Route(
                     HostState.MAIN_TABLE,
@@ -131,7 +131,7 @@ final class FakeHost implements Host {
                         && r.network().equals(IpPrefix.parse(delete.network())));
             } else if (step instanceof UndoStep.DeleteAddress delete) {
                 addresses.removeIf(a -> a.link() == index(delete.ifName())
-                        && a.address().equals(IpPrefix.parse(delete.address()).address()));
+                        && a.address().equals(IpPrefix.parse(delete.address()).network()));
             } else if (step instanceof UndoStep.RestoreLink restore) {
                 set(index(restore.ifName()), restore.up());
             }

@@ -2,7 +2,7 @@ package dev.culvert.tun.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -18,7 +18,7 @@ final class HostKeeperTest {
     private static final int W0 = 2;
     private static final int W2 = 3;
     private static final int TUN = 9;
-    private static final InetAddress GATEWAY = IpPrefix.parse("203.0.113.9").address();
+    private static final InetAddress GATEWAY = IpPrefix.parse("203.0.113.9").network();
 
     @TempDir
     Path directory;
@@ -42,8 +42,8 @@ final class HostKeeperTest {
                 1500,
                 5000,
                 List.of(
-                        IpPrefix.parse("100.127.255.1").address(),
-                        IpPrefix.parse("fd63::1").address()));
+                        IpPrefix.parse("100.127.255.1").network(),
+                        IpPrefix.parse("fd63::1").network()));
     }
 
     private static Set<IpPrefix> prefixes(String... texts) {
@@ -89,8 +89,8 @@ final class HostKeeperTest {
     /** Whichever gateway is dialled next, of whatever family: it is outside, as far as there is a way outside. */
     @Test
     void everyExcludedHostHasItsOwnWay() throws Exception {
-        InetAddress second = IpPrefix.parse("198.51.100.7").address();
-        InetAddress sixth = IpPrefix.parse("2001:db8::7").address();
+        InetAddress second = IpPrefix.parse("198.51.100.7").network();
+        InetAddress sixth = IpPrefix.parse("2001:db8::7").network();
         host.route("::/0", W0, "fe80::1", 1024, 9);
         keeper.keep(config.withRoutes(prefixes("0.0.0.0/0"), Set.of(), prefixes("::/0"))
                 .withExcluded(Set.of(GATEWAY, second, sixth)));
@@ -105,7 +105,7 @@ final class HostKeeperTest {
     void aSplitTunnelNeedsNoWayForAGatewayOutsideOfIt() throws Exception {
         keeper.keep(
                 config.withRoutes(prefixes("10.1.0.0/16"), Set.of(), Set.of()).withExcluded(Set.of(GATEWAY)));
-        assertThat(host.routes).noneMatch(r -> r.network().equals(IpPrefix.host(GATEWAY)));
+        assertThat(host.routes).noneMatch(r -> r.network().equals(IpPrefix.of(GATEWAY)));
     }
 
     /** Whatever others do: what is wanted is there as far as it can be, what is theirs is untouched, and nothing stays. */

@@ -1,6 +1,6 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.IpPrefix;
+import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
