@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.Gateway;
-import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.GatewaySettings;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -83,15 +83,8 @@ final class TestLan implements AutoCloseable {
         state = StateDirectory.openOrCreate(dir);
         List<URI> name = List.of(URI.create("wss://gateway.test"));
         state.setGatewayUrls(name);
-        gateway = new Gateway(
-                state,
-                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
-                true,
-                Set.of("127.0.0.1"),
-                1,
-                LinkSettings.DEFAULT,
-                AuditLog.none(),
-                null);
+        gateway = new Gateway(GatewaySettings.of(state, new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0))
+                .names(Set.of("127.0.0.1")));
         URI uri = URI.create("wss://127.0.0.1:" + gateway.address().getPort());
         Instant now = Instant.now();
         byte[] pin = Base64.getUrlDecoder().decode(state.caPin());

@@ -25,38 +25,33 @@ import org.slf4j.LoggerFactory;
 final class Authenticator {
     private static final Logger log = LoggerFactory.getLogger(Authenticator.class);
 
-    /** What the holder of a revoked token is told, at an upgrade and on a live link. */
-    static final String REVOKED = "your token was revoked; ask for a new one";
-
-    /** What the holder of an expired one is told. */
-    static final String EXPIRED = "the token has expired; get a new one";
-
     private final TokenVerifier verifier;
     private final Revocations revocations;
     private final Enrolments enrolments;
-    private final ProofNonces nonces = new ProofNonces(System::nanoTime);
+    private final ProofNonces nonces;
     private final AuditLog audit;
     /** A full disk is told once an hour, however often holders come back. */
     private final Repetition said = new Repetition();
 
     private final Clock clock;
 
-    Authenticator(TokenVerifier verifier, Revocations revocations, Enrolments enrolments, AuditLog audit, Clock clock) {
+    Authenticator(TokenVerifier verifier, Revocations revocations, Enrolments enrolments, Services services) {
         this.verifier = verifier;
         this.revocations = revocations;
         this.enrolments = enrolments;
-        this.audit = audit;
-        this.clock = clock;
+        this.audit = services.audit();
+        this.clock = services.clock();
+        this.nonces = new ProofNonces(services.nanoTime());
     }
 
     /** What becomes of an upgrade. */
-    sealed interface Verdict {}
+    sealed interface Admission {}
 
     /** It becomes a link; {@code key} is the thumbprint of the holder's key, null for a bearer token. */
-    record Accepted(Token token, @Nullable String key) implements Verdict {}
+    record Accepted(Token token, @Nullable String key) implements Admission {}
 
     /** The holder must sign this first. */
-    record Challenged(String nonce) implements Verdict {}
+    record Challenged(String nonce) implements Admission {}
 
     /**
      * It is refused.
@@ -64,10 +59,10 @@ final class Authenticator {
      * @param ours whether our keys have signed the token: only then is its bearer told why
      * @param token what it says, where it was read
      */
-    record Refused(String why, boolean ours, @Nullable Token token) implements Verdict {}
+    record Refused(String why, boolean ours, @Nullable Token token) implements Admission {}
 
     /** Not now. */
-    record Unavailable(String why) implements Verdict {}
+    record Unavailable(String why) implements Admission {}
 
     /**
      * Judges.
@@ -77,7 +72,7 @@ final class Authenticator {
      * @param certificate SHA-256 of the certificate that this connection showed; null without TLS of our own
      * @param from who asks, for the audit log
      */
-    Verdict judge(String bearer, @Nullable String proof, byte @Nullable [] certificate, String from) {
+    Admission judge(String bearer, @Nullable String proof, byte @Nullable [] certificate, String from) {
         Token token;
         try {
             token = verifier.verify(bearer);
@@ -86,10 +81,10 @@ final class Authenticator {
         }
         if (!token.expires().isAfter(clock.instant())) {
             // The verifier forgives clocks a minute; the link would be closed at once, and again, until that is over.
-            return new Refused(EXPIRED, true, token);
+            return new Refused(LinkLife.EXPIRED, true, token);
         }
         if (revocations.isRevoked(token)) {
-            return new Refused(REVOKED, true, token);
+            return new Refused(LinkLife.REVOKED, true, token);
         }
         if (token.binding() instanceof TokenBinding.Bearer) {
             return new Accepted(token, null);
@@ -118,7 +113,7 @@ final class Authenticator {
     }
 
     /** The key is the sender's own; is it the token's? */
-    private Verdict bound(Token token, String key, String from) {
+    private Admission bound(Token token, String key, String from) {
         if (token.binding() instanceof TokenBinding.Key own) {
             return own.thumbprint().equals(key)
                     ? new Accepted(token, key)

@@ -16,12 +16,12 @@ final class BacklogShare {
     /** From so many waiting bytes on they are. */
     private static final long COPY_FROM = 64L << 10;
 
-    private final SwitchedLink link;
+    private final LinkSide link;
     private final Backlog backlog;
     private long taken;
     private boolean settling;
 
-    BacklogShare(SwitchedLink link, Backlog backlog) {
+    BacklogShare(LinkSide link, Backlog backlog) {
         this.link = link;
         this.backlog = backlog;
     }
@@ -36,7 +36,7 @@ final class BacklogShare {
             return true; // nothing waits any more
         }
         long more = (waiting - taken + STEP - 1) / STEP * STEP;
-        if (!backlog.take(link.holderKey, more)) {
+        if (!backlog.take(link.holderKey(), more)) {
             return false;
         }
         taken += more;
@@ -56,7 +56,7 @@ final class BacklogShare {
         settling = false;
         long needed = (link.heldBytes() + STEP - 1) / STEP * STEP;
         if (taken > needed) {
-            backlog.give(link.holderKey, taken - needed);
+            backlog.give(link.holderKey(), taken - needed);
             taken = needed;
         }
         if (taken > 0) {
@@ -70,14 +70,14 @@ final class BacklogShare {
         if (n >= SMALL_FRAME || link.queuedBytes() < COPY_FROM) {
             return payload;
         }
-        ByteBuf copy = link.link().channel().alloc().directBuffer(n).writeBytes(payload);
+        ByteBuf copy = link.carrier().alloc().directBuffer(n).writeBytes(payload);
         payload.release();
         return copy;
     }
 
     /** Nothing waits any more. */
     void clear() {
-        backlog.give(link.holderKey, taken);
+        backlog.give(link.holderKey(), taken);
         taken = 0;
     }
 }

@@ -51,7 +51,7 @@ final class CertificateKeeper implements AutoCloseable {
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-certificate", true));
 
-    private volatile GatewayChannel.ServedTls served;
+    private volatile ServedTls served;
     private X509Certificate leaf;
     private Instant lookedAt;
     private long lookedNanos;
@@ -82,7 +82,7 @@ final class CertificateKeeper implements AutoCloseable {
     }
 
     /** What is in force. From any thread. */
-    GatewayChannel.ServedTls served() {
+    ServedTls served() {
         return served;
     }
 
@@ -143,9 +143,9 @@ final class CertificateKeeper implements AutoCloseable {
         }
     }
 
-    private static GatewayChannel.ServedTls serve(ServerCertificate certificate) throws IOException {
+    private static ServedTls serve(ServerCertificate certificate) throws IOException {
         try {
-            return new GatewayChannel.ServedTls(
+            return new ServedTls(
                     SslContextBuilder.forServer(certificate.key(), certificate.chain())
                             .sslProvider(GatewayTrust.provider())
                             .protocols("TLSv1.3", "TLSv1.2")

@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one client asks for and sends now, over all links of its name, held against the limits of the policy; what it has open the
- * registry counts. From any thread.
+ * What one client asks for and sends now, over all links of its name, held against the limits of the policy; what it has open
+ * a quota counts. From any thread.
  */
 final class ClientUsage {
     /** Where no policy says another: more than programs ask for, and little work for a loop. */
@@ -18,7 +18,7 @@ final class ClientUsage {
     /** So many at once: a scan of every port of a host, in TCP and UDP. */
     private static final int NEW_FLOWS = 131_072;
 
-    /** Links that share this; guarded by the registry's map. */
+    /** Links that share this; guarded by the map of {@link ClientUsages}. */
     int links;
 
     private final LongAdder waits;

@@ -1,5 +1,6 @@
 package dev.culvert.gateway;
 
+import dev.culvert.tunnel.Carrier;
 import io.netty.buffer.ByteBuf;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -17,11 +18,11 @@ final class Crossings {
     /** What handing over costs beside payload: two objects and a slot. */
     private static final int TASK = 128;
 
-    private final SwitchedLink link;
+    private final Carrier link;
     private final AtomicLong bytes = new AtomicLong();
     private final AtomicBoolean paused = new AtomicBoolean();
 
-    Crossings(SwitchedLink link) {
+    Crossings(Carrier link) {
         this.link = link;
     }
 
@@ -31,15 +32,15 @@ final class Crossings {
      * @param payload what the task owns, if anything
      * @return false when that loop has ended; {@code payload} is still the caller's then
      */
-    boolean hand(SwitchedLink to, Runnable task, @Nullable ByteBuf payload) {
+    boolean hand(Side to, Runnable task, @Nullable ByteBuf payload) {
         int cost = TASK + (payload == null ? 0 : payload.readableBytes());
         long now = bytes.addAndGet(cost);
-        if (!to.inbox().add(new Inbox.Item(this, cost, task, payload))) {
+        if (!to.hand(new Inbox.Item(this, cost, task, payload))) {
             bytes.addAndGet(-cost);
             return false;
         }
         if (now > MAX_BYTES && !paused.get()) {
-            link.link().channel().config().setAutoRead(false);
+            link.setReading(false);
             paused.set(true);
             resume(bytes.get()); // perhaps all has been taken just now
         }
@@ -64,7 +65,7 @@ final class Crossings {
     private void resume(long left) {
         if (left <= MAX_BYTES / 2 && paused.get() && paused.compareAndSet(true, false)) {
             try {
-                link.loop().execute(() -> link.link().channel().config().setAutoRead(true));
+                link.eventLoop().execute(() -> link.setReading(true));
             } catch (RejectedExecutionException e) {
                 // The gateway closes: nobody reads the link any more.
             }

@@ -5,11 +5,14 @@ import dev.culvert.tunnel.Outlet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One flow as one of its two links sees it. All fields are used on the event loop of {@link #owner} only; the peer half
+ * One flow as one of its two sides sees it. All fields are used on the event loop of {@link #owner} only; the peer half
  * is only named here, and told things through its owner.
  */
 final class FlowHalf {
-    final SwitchedLink owner;
+    /** Most credit that one flow may hold: above the largest window that our own ends grant (64 MiB). */
+    static final long MAX_CREDIT = 128L << 20;
+
+    final Side owner;
     final Destination destination;
     final FlowRecord record;
     final boolean stream;
@@ -48,11 +51,19 @@ final class FlowHalf {
     boolean finToOwner;
     boolean closed;
 
-    FlowHalf(SwitchedLink owner, Destination destination, FlowRecord record) {
+    FlowHalf(Side owner, Destination destination, FlowRecord record) {
         this.owner = owner;
         this.destination = destination;
         this.record = record;
         this.stream = destination.isStream();
+    }
+
+    /** The flow as the side sees it that it is to be opened towards; both halves name each other then. */
+    FlowHalf towards(Side asked) {
+        FlowHalf other = new FlowHalf(asked, destination, record);
+        other.peer = this;
+        peer = other;
+        return other;
     }
 
     /** Gives the half its place on its link; on the owner's loop, before anything else happens there. */

@@ -10,24 +10,26 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the audit log will say of one flow: collected from its OPEN on, said when it has ended on both of its links. From
+ * What the audit log will say of one flow: collected from its OPEN on, said when it has ended on both of its sides. From
  * the event loops of both.
  */
 final class FlowRecord {
-    /** Who ended a flow, when neither of its links did. */
+    /** Who ended a flow, when neither of its sides did. */
     static final String GATEWAY = "gateway";
 
     private static final String FINISHED = "finished";
 
     private final AuditLog audit;
+    private final LongSupplier nanoTime;
+    private final long startNanos;
     private final AuditRecord.Holder client;
     private final Destination destination;
     private final @Nullable InetSocketAddress source;
     private final String agent;
-    private final long startNanos = System.nanoTime();
     private AuditRecord.@Nullable Holder agentLink;
     private @Nullable String instance;
     private @Nullable String rule;
@@ -39,12 +41,14 @@ final class FlowRecord {
 
     /** @param agent the name that the client asked for */
     FlowRecord(
-            AuditLog audit,
+            Services services,
             AuditRecord.Holder client,
             String agent,
             Destination destination,
             @Nullable InetSocketAddress source) {
-        this.audit = audit;
+        this.audit = services.audit();
+        this.nanoTime = services.nanoTime();
+        this.startNanos = services.nanos();
         this.client = client;
         this.agent = agent;
         this.destination = destination;
@@ -121,6 +125,6 @@ final class FlowRecord {
                 endedBy,
                 bytesUp,
                 bytesDown,
-                Duration.ofNanos(System.nanoTime() - startNanos)));
+                Duration.ofNanos(nanoTime.getAsLong() - startNanos)));
     }
 }

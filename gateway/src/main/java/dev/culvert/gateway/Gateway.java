@@ -1,6 +1,5 @@
 package dev.culvert.gateway;
 
-import dev.culvert.address.AddressText;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
@@ -10,46 +9,23 @@ import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenVerifier;
 import dev.culvert.token.TrustFiles;
 import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.LinkSettings;
-import io.netty.bootstrap.ServerBootstrap;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.group.ChannelGroup;
-import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.util.concurrent.DefaultThreadFactory;
-import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.List;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A running gateway. */
+/** A running gateway: the parts that it is made of, how they begin and how they end. */
 public final class Gateway implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Gateway.class);
-
-    /** Upgrades whose token waits to be verified: ten thousand agents come back within seconds after a restart. */
-    private static final int MAX_VERIFYING = 16_384;
-
-    private static final int BACKLOG = 4096;
-
-    /**
-     * For so many event loops of links there is one for what is no link yet: a handshake and an upgrade take it about a
-     * millisecond, so one lets ten thousand agents in within ten seconds, and a flood of them has one thread's share of the
-     * machine.
-     */
-    private static final int LINK_LOOPS_PER_STRANGERS = 8;
 
     /** What peers are told in DRAIN and Close. */
     private static final String GOING = "the gateway is shutting down";
@@ -60,155 +36,101 @@ public final class Gateway implements AutoCloseable {
     private static final Duration DRAIN_POLL = Duration.ofMillis(20);
 
     /** How long connections may take to close; with DRAIN and the loops' end less than five seconds. */
-    private static final long CLOSE_MILLIS = 1_200;
+    private static final Duration CLOSE = Duration.ofMillis(1_200);
 
-    private final EventLoopGroup loops;
-    private final EventLoopGroup strangerLoops;
-    private final ThreadPoolExecutor verifying;
-    private final FileWatch files = new FileWatch();
-    private final LinkRegistry registry;
-    private final AuditLog audit;
+    private final Services services;
+    private final Links links = new Links();
+    private final PolicyInForce policyInForce;
     private final PolicyKeeper policy;
-    private final Channel listener;
-    private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
-    private final Strangers strangers;
-    private final MemoryGuard memory;
+    private final Fabric fabric;
     private final @Nullable CertificateKeeper certificate;
+    private final EventLoopGroup loops;
+    private final Door door;
+    private final MemoryGuard memory;
+    private final FileWatch files = new FileWatch();
 
     /**
      * Starts listening.
      *
-     * @param state keys and certificates
-     * @param listen address and port; port 0 for any
-     * @param secure TLS ({@code wss}), or plain {@code ws} behind a proxy that ends TLS
-     * @param names host names and addresses for the certificate
-     * @param threads event loops of links; those of strangers come on top
-     * @param audit what happens is told here; the gateway closes it
-     * @param policyFile policy beside the tokens' grants; null for {@code policy.yaml} in the state directory, should there be
-     *     one
      * @throws IOException with one line for people
      */
-    public Gateway(
-            StateDirectory state,
-            InetSocketAddress listen,
-            boolean secure,
-            Collection<String> names,
-            int threads,
-            LinkSettings settings,
-            AuditLog audit,
-            @Nullable Path policyFile)
-            throws IOException {
-        this.audit = audit;
-        strangers = new Strangers(System::nanoTime, !secure);
-        Revocations revocations = state.revocations();
-        TrustFiles trust = state.trust();
-        OwnAddresses own = new OwnAddresses(OwnAddresses::ofInterfaces, System::nanoTime);
-        registry = new LinkRegistry(SensitiveAddresses.with(own.known()), revocations::isRevoked, audit);
-        memory = new MemoryGuard(strangers, registry);
-        Authenticator authenticator = new Authenticator(
-                new TokenVerifier(trust::current, Clock.systemUTC()),
-                revocations,
-                Enrolments.open(state.path(), Clock.systemUTC()),
-                audit,
-                Clock.systemUTC());
-        policy = new PolicyKeeper(
-                policyFile != null ? policyFile : state.path().resolve(PolicyFile.NAME), registry, Clock.systemUTC());
+    public Gateway(GatewaySettings settings) throws IOException {
+        StateDirectory state = settings.state();
+        Path policyFile = Objects.requireNonNullElseGet(
+                settings.policy(), () -> state.path().resolve(PolicyFile.NAME));
+        services = Services.of(settings.audit());
+        GatewayAddresses addresses = new GatewayAddresses(GatewayAddresses::ofInterfaces, services.nanoTime());
+        policyInForce = new PolicyInForce(SensitiveAddresses.with(addresses.known()));
+        policy = new PolicyKeeper(policyFile, policyInForce, services.audit(), services.clock());
+        Revocations revocations;
+        TrustFiles trust;
+        Authenticator authenticator;
         try {
-            policy.start(policyFile != null);
+            revocations = state.revocations();
+            trust = state.trust();
+            authenticator = new Authenticator(
+                    new TokenVerifier(trust::current, services.clock()),
+                    revocations,
+                    Enrolments.open(state.path(), services.clock()),
+                    services);
+            policy.start(settings.policy() != null);
+            certificate = settings.secure()
+                    ? new CertificateKeeper(state, settings.names(), services.clock(), services.nanoTime())
+                    : null;
         } catch (IOException | RuntimeException e) {
             policy.close();
-            audit.close();
+            services.audit().close();
             throw e;
         }
-        loops = EventLoops.create(threads, "gateway");
-        strangerLoops = EventLoops.create(1 + (threads - 1) / LINK_LOOPS_PER_STRANGERS, "gateway-strangers");
-        verifying = new ThreadPoolExecutor(
-                1,
-                1,
-                0,
-                TimeUnit.SECONDS,
-                new ArrayBlockingQueue<>(MAX_VERIFYING),
-                new DefaultThreadFactory("gateway-tokens", true));
+        fabric = new Fabric(services, links, policyInForce, revocations::isRevoked);
+        loops = EventLoops.create(settings.threads(), "gateway");
+        door = new Door(
+                services,
+                links,
+                fabric,
+                authenticator,
+                certificate == null ? null : certificate::served,
+                loops,
+                settings.threads(),
+                settings.link());
+        memory = new MemoryGuard(door.strangers(), links, services.counters());
         try {
-            CertificateKeeper keeper =
-                    secure ? new CertificateKeeper(state, names, Clock.systemUTC(), System::nanoTime) : null;
-            certificate = keeper;
-            // Behind a proxy all connections come from its address: nobody could be told apart.
-            AttemptLimiter limiter = secure ? new AttemptLimiter(System::nanoTime) : null;
-            LinkGate.Shared shared = new LinkGate.Shared(authenticator, limiter, verifying, registry, loops, settings);
-            GatewayChannel initializer = new GatewayChannel(keeper == null ? null : keeper::served, shared, strangers);
-            listener = new ServerBootstrap()
-                    .group(strangerLoops)
-                    .channel(EventLoops.serverSocketChannel())
-                    .option(ChannelOption.SO_BACKLOG, BACKLOG)
-                    .option(ChannelOption.SO_REUSEADDR, true)
-                    .childHandler(new io.netty.channel.ChannelInitializer<Channel>() {
-                        @Override
-                        protected void initChannel(Channel ch) {
-                            connections.add(ch);
-                            ch.pipeline().addLast(initializer);
-                        }
-                    })
-                    .bind(listen)
-                    .sync()
-                    .channel();
-            LinkCutter cutter = new LinkCutter(revocations, registry, audit);
-            files.add(revocations::refresh, cutter::cutRevoked);
-            files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
-            files.add(
-                    () -> {
-                        registry.lines.tell(System.nanoTime());
-                        return false;
-                    },
-                    () -> {});
-            files.add(own, () -> policy.ownAddresses(SensitiveAddresses.with(own.known())));
-            policy.watch();
-            memory.start();
-            if (keeper != null) {
-                keeper.start();
-            }
-            audit.add(new AuditRecord.Gateway(
-                    audit.clock().instant(), true, Gateway.class.getPackage().getImplementationVersion()));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            closeLoops();
-            throw new IOException("interrupted while starting", e);
-        } catch (Exception e) {
-            closeLoops();
-            if (e instanceof IOException && !(e instanceof java.net.BindException) && !isNative(e)) {
-                throw (IOException) e;
-            }
-            throw new IOException(bindError(listen, e), e);
+            door.open(settings.listen());
+        } catch (IOException | RuntimeException e) {
+            closeParts();
+            throw e;
         }
+        watch(revocations, trust, addresses);
+        policy.watch();
+        memory.start();
+        if (certificate != null) {
+            certificate.start();
+        }
+        tell(true);
     }
 
-    private static boolean isNative(Exception e) {
-        return e instanceof io.netty.channel.unix.Errors.NativeIoException;
+    private void watch(Revocations revocations, TrustFiles trust, GatewayAddresses addresses) {
+        LinkCutter cutter = new LinkCutter(revocations, links, services.audit());
+        files.add(revocations::refresh, cutter::cutRevoked);
+        files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
+        files.add(
+                () -> {
+                    services.lines().tell();
+                    return false;
+                },
+                () -> {});
+        files.add(addresses, () -> policy.ownAddresses(SensitiveAddresses.with(addresses.known())));
     }
 
-    private static String bindError(InetSocketAddress listen, Exception e) {
-        String text = String.valueOf(e.getMessage());
-        String where = AddressText.of(listen);
-        if (text.contains("ermission denied")) {
-            return "cannot listen on " + where
-                    + ": permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE, or use --listen :8443";
-        }
-        if (text.contains("ddress already in use")) {
-            return "cannot listen on " + where
-                    + ": another program does; stop it, or choose another port with --listen";
-        }
-        return "cannot listen on " + where + ": " + text;
-    }
-
-    /** Addresses of this machine's interfaces, loopback and link-local ones left out. */
-    static List<InetAddress> ownAddresses() {
-        List<InetAddress> own = OwnAddresses.ofInterfaces();
-        return own == null ? List.of() : own;
+    private void tell(boolean started) {
+        AuditLog audit = services.audit();
+        audit.add(new AuditRecord.Gateway(
+                audit.clock().instant(), started, Gateway.class.getPackage().getImplementationVersion()));
     }
 
     /** Where it listens. */
     public InetSocketAddress address() {
-        return (InetSocketAddress) listener.localAddress();
+        return door.address();
     }
 
     /** Reads the policy file again, whether it has changed or not. From any thread. */
@@ -216,17 +138,24 @@ public final class Gateway implements AutoCloseable {
         policy.reloadSoon();
     }
 
-    Strangers strangers() {
-        return strangers;
+    Services services() {
+        return services;
     }
 
-    /** Where connections are that are no links yet. */
-    EventLoopGroup strangerLoops() {
-        return strangerLoops;
+    Links links() {
+        return links;
     }
 
-    LinkRegistry registry() {
-        return registry;
+    Fabric fabric() {
+        return fabric;
+    }
+
+    PolicyInForce policyInForce() {
+        return policyInForce;
+    }
+
+    Door door() {
+        return door;
     }
 
     /**
@@ -235,45 +164,36 @@ public final class Gateway implements AutoCloseable {
      */
     @Override
     public void close() {
-        listener.close().awaitUninterruptibly();
-        List<SwitchedLink> links = registry.links();
-        ChannelGroup linked = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
-        for (SwitchedLink link : links) {
-            linked.add(link.link().channel());
-            link.run(() -> link.link().drain(GOING));
-        }
-        long end = System.nanoTime() + DRAIN.toNanos();
-        while (System.nanoTime() - end < 0 && links.stream().anyMatch(l -> l.flowCount > 0)) {
-            LockSupport.parkNanos(DRAIN_POLL.toNanos());
-        }
-        for (SwitchedLink link : links) {
-            link.run(() -> link.link().close(1001, GOING));
-        }
+        door.shut();
+        List<PresentLink> all = links.all();
+        all.forEach(link -> link.drain(GOING));
+        await(DRAIN, () -> all.stream().allMatch(link -> link.flowCount() == 0));
+        all.forEach(link -> link.close(1001, GOING));
         // A peer answers the Close and the connection ends; Link closes it after a second when not.
-        linked.newCloseFuture().awaitUninterruptibly(CLOSE_MILLIS);
-        connections.close().awaitUninterruptibly(CLOSE_MILLIS);
-        end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
-        while (System.nanoTime() - end < 0 && registry.linkCount() > 0) { // their flows still end, and are written down
-            LockSupport.parkNanos(DRAIN_POLL.toNanos());
-        }
-        log.info("closed; {}", registry.counters);
-        audit.add(new AuditRecord.Gateway(
-                audit.clock().instant(), false, Gateway.class.getPackage().getImplementationVersion()));
-        closeLoops();
+        await(CLOSE, () -> all.stream().allMatch(link -> link.closeFuture().isDone()));
+        door.closeConnections(CLOSE.toMillis());
+        await(CLOSE, () -> links.count() == 0); // their flows still end, and are written down
+        log.info("closed; {}", services.counters());
+        tell(false);
+        closeParts();
     }
 
-    private void closeLoops() {
+    private static void await(Duration most, BooleanSupplier done) {
+        long end = System.nanoTime() + most.toNanos();
+        while (System.nanoTime() - end < 0 && !done.getAsBoolean()) {
+            LockSupport.parkNanos(DRAIN_POLL.toNanos());
+        }
+    }
+
+    private void closeParts() {
         policy.close();
         memory.close();
         if (certificate != null) {
             certificate.close();
         }
-        // Nobody is interrupted here: it would close files that are being written, and be told as an error of theirs.
-        verifying.getQueue().clear();
-        verifying.shutdown();
+        door.close();
         files.close();
-        audit.close();
-        strangerLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        services.audit().close();
         loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(1, TimeUnit.SECONDS);
     }
 }

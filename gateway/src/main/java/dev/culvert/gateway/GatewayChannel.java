@@ -39,9 +39,6 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     /** What is read at once of a stranger: a buffer that holds the rest of a TLS record is no larger than that record. */
     private static final int MAX_READ = 4_096;
 
-    /** TLS with one certificate, and the SHA-256 of that. */
-    record ServedTls(SslContext context, byte[] certificate) {}
-
     private final @Nullable Supplier<ServedTls> tls;
     private final LinkGate.Shared shared;
     private final Strangers strangers;
@@ -62,7 +59,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         Strangers.Stranger stranger =
                 strangers.enter(((InetSocketAddress) ch.remoteAddress()).getAddress(), () -> closeNow(ch));
         if (stranger == null) {
-            shared.registry().counters.refusedConnections.increment();
+            shared.services().counters().refusedConnections.increment();
             ch.close();
             return;
         }

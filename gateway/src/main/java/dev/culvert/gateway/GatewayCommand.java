@@ -10,7 +10,6 @@ import dev.culvert.token.StateDirectory;
 import dev.culvert.token.StateException;
 import dev.culvert.token.cli.GatewayUrl;
 import dev.culvert.tunnel.GatewayTrust;
-import dev.culvert.tunnel.LinkSettings;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.Inet4Address;
@@ -20,7 +19,6 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -143,15 +141,13 @@ public final class GatewayCommand implements Callable<Integer> {
         }
         URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (Gateway gateway = new Gateway(
-                directory,
-                address,
-                !plain,
-                certificateNames(gatewayUrl),
-                threads,
-                LinkSettings.DEFAULT,
-                auditLog(directory),
-                policy)) {
+        GatewaySettings settings = GatewaySettings.of(directory, address)
+                .secure(!plain)
+                .names(certificateNames(gatewayUrl))
+                .threads(threads)
+                .audit(auditLog(directory))
+                .policy(policy);
+        try (Gateway gateway = new Gateway(settings)) {
             HangupSignal.handle(gateway::reloadPolicy);
             if (!stop.asked().isDone()) { // else there is no next
                 sayWhatNext(gateway, directory, gatewayUrl, guessed);
@@ -208,7 +204,7 @@ public final class GatewayCommand implements Callable<Integer> {
     }
 
     private static URI guessUrl(InetSocketAddress listen) {
-        String host = Gateway.ownAddresses().stream()
+        String host = GatewayAddresses.orNone().stream()
                 .filter(a -> a instanceof Inet4Address)
                 .map(AddressText::of)
                 .findFirst()
@@ -220,8 +216,7 @@ public final class GatewayCommand implements Callable<Integer> {
         Set<String> names = new LinkedHashSet<>();
         names.add(AddressText.host(url));
         names.add("localhost");
-        List<InetAddress> own = new ArrayList<>(Gateway.ownAddresses());
-        own.stream().limit(MAX_OWN_NAMES).forEach(a -> names.add(AddressText.of(a)));
+        GatewayAddresses.orNone().stream().limit(MAX_OWN_NAMES).forEach(a -> names.add(AddressText.of(a)));
         return names;
     }
 

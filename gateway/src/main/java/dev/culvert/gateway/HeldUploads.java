@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
  * gateway, so that it takes nothing of what an agent's link has for others. On the client's event loop.
  */
 final class HeldUploads {
-    private final SwitchedLink link;
+    private final LinkSide link;
     private final Shaper shaper;
 
-    HeldUploads(SwitchedLink link) {
+    HeldUploads(LinkSide link) {
         this.link = link;
         this.shaper = new Shaper(link.loop());
     }

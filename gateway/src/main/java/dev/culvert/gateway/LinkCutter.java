@@ -20,13 +20,13 @@ final class LinkCutter {
     private static final String RETIRED = "the key that signed your token was retired; ask for a new token";
 
     private final Revocations revocations;
-    private final LinkRegistry registry;
+    private final Links links;
     private final AuditLog audit;
     private final Set<Revocations.Entry> known;
 
-    LinkCutter(Revocations revocations, LinkRegistry registry, AuditLog audit) {
+    LinkCutter(Revocations revocations, Links links, AuditLog audit) {
         this.revocations = revocations;
-        this.registry = registry;
+        this.links = links;
         this.audit = audit;
         this.known = new HashSet<>(revocations.entries());
     }
@@ -36,16 +36,16 @@ final class LinkCutter {
         Set<Revocations.Entry> now = new HashSet<>(revocations.entries());
         Map<Revocations.Entry, Integer> cut = new LinkedHashMap<>();
         now.stream().filter(e -> !known.contains(e)).forEach(e -> cut.put(e, 0));
-        for (SwitchedLink link : registry.links()) {
-            Revocations.Entry why = revocations.of(link.token);
+        for (PresentLink link : links.all()) {
+            Revocations.Entry why = revocations.of(link.token());
             if (why != null) {
                 cut.merge(why, 1, Integer::sum);
-                link.run(() -> link.link().close(Link.CLOSE_TOKEN_ENDED, Authenticator.REVOKED));
+                link.close(Link.CLOSE_TOKEN_ENDED, LinkLife.REVOKED);
             }
         }
-        cut.forEach((entry, links) -> {
-            log.info("revoked: {}; links cut: {}", entry.words(), links);
-            audit.add(new AuditRecord.TokenRevoked(audit.clock().instant(), entry.fields(), links));
+        cut.forEach((entry, ended) -> {
+            log.info("revoked: {}; links cut: {}", entry.words(), ended);
+            audit.add(new AuditRecord.TokenRevoked(audit.clock().instant(), entry.fields(), ended));
         });
         known.clear();
         known.addAll(now);
@@ -53,19 +53,19 @@ final class LinkCutter {
 
     /** After the accepted keys have changed. What the gateway calls itself does not matter to links that are up. */
     void cutRetired(Trust trust) {
-        int links = 0;
-        for (SwitchedLink link : registry.links()) {
-            if (trust.key(link.token.keyId()) == null) {
-                links++;
-                link.run(() -> link.link().close(Link.CLOSE_TOKEN_ENDED, RETIRED));
+        int ended = 0;
+        for (PresentLink link : links.all()) {
+            if (trust.key(link.token().keyId()) == null) {
+                ended++;
+                link.close(Link.CLOSE_TOKEN_ENDED, RETIRED);
             }
         }
         log.info(
                 "accepting tokens of keys {}, for {}; links cut: {}",
                 String.join(", ", trust.keys().keySet()),
                 trust.audience(),
-                links);
+                ended);
         audit.add(new AuditRecord.Keys(
-                audit.clock().instant(), trust.keys().keySet().stream().sorted().toList(), links));
+                audit.clock().instant(), trust.keys().keySet().stream().sorted().toList(), ended));
     }
 }

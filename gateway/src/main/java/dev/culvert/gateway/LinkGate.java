@@ -2,8 +2,6 @@ package dev.culvert.gateway;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
-import dev.culvert.token.AgentToken;
-import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.LinkProof;
@@ -43,14 +41,17 @@ final class LinkGate {
      *
      * @param limiter null behind a proxy, whose address all connections come from
      * @param verifying a thread that may block
-     * @param links event loops of links, which no stranger has a turn on
+     * @param loops event loops of links, which no stranger has a turn on
      */
     record Shared(
             Authenticator authenticator,
             @Nullable AttemptLimiter limiter,
             Executor verifying,
-            LinkRegistry registry,
-            EventLoopGroup links,
+            Services services,
+            Links links,
+            Fabric fabric,
+            ReadShares readShares,
+            EventLoopGroup loops,
             LinkSettings settings) {}
 
     private final Shared shared;
@@ -86,7 +87,7 @@ final class LinkGate {
         Channel channel = ctx.channel();
         InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
         if (shared.limiter != null && !shared.limiter.admits(remote.getAddress(), bearer)) {
-            shared.registry.counters.refusedTokens.increment();
+            shared.services.counters().refusedTokens.increment();
             answers.status(
                     ctx, request, HttpResponseStatus.TOO_MANY_REQUESTS, true, HttpHeaderNames.RETRY_AFTER, RETRY_AFTER);
             return;
@@ -112,10 +113,10 @@ final class LinkGate {
         if (!a.ctx.channel().isActive()) {
             return; // it gave up while it waited: no time for it
         }
-        Authenticator.Verdict verdict;
+        Authenticator.Admission admission;
         try {
             List<String> proofs = a.request.headers().getAll(LinkProof.NAME);
-            verdict = proofs.size() > 1
+            admission = proofs.size() > 1
                     ? new Authenticator.Refused("more than one proof", false, null)
                     : shared.authenticator.judge(
                             a.bearer,
@@ -126,9 +127,9 @@ final class LinkGate {
             if (mayLog()) {
                 log.warn("verifying a token from {} failed", a.from(), e);
             }
-            verdict = new Authenticator.Refused("it could not be verified", false, null);
+            admission = new Authenticator.Refused("it could not be verified", false, null);
         }
-        Authenticator.Verdict decided = verdict;
+        Authenticator.Admission decided = admission;
         try {
             a.ctx.executor().execute(() -> answer(a, decided));
         } catch (RejectedExecutionException e) {
@@ -136,20 +137,20 @@ final class LinkGate {
         }
     }
 
-    private void answer(Attempt a, Authenticator.Verdict verdict) {
-        if (verdict instanceof Authenticator.Refused refused) {
+    private void answer(Attempt a, Authenticator.Admission admission) {
+        if (admission instanceof Authenticator.Refused refused) {
             unproven = false; // counted by what comes
             refuse(a, refused);
         } else if (!a.ctx.channel().isActive()) {
-            if (verdict instanceof Authenticator.Challenged && shared.limiter != null) {
+            if (admission instanceof Authenticator.Challenged && shared.limiter != null) {
                 shared.limiter.unproven(a.remote.getAddress());
             }
-        } else if (verdict instanceof Authenticator.Accepted accepted) {
+        } else if (admission instanceof Authenticator.Accepted accepted) {
             unproven = false;
             accept(a, accepted.token(), accepted.key());
-        } else if (verdict instanceof Authenticator.Challenged challenge) {
+        } else if (admission instanceof Authenticator.Challenged challenge) {
             challenge(a, challenge.nonce());
-        } else if (verdict instanceof Authenticator.Unavailable unavailable) {
+        } else if (admission instanceof Authenticator.Unavailable unavailable) {
             unproven = false;
             answers.line(a.ctx, a.request, HttpResponseStatus.SERVICE_UNAVAILABLE, unavailable.why(), true);
         }
@@ -186,7 +187,7 @@ final class LinkGate {
     }
 
     private void refuse(Attempt a, Authenticator.Refused refused) {
-        shared.registry.counters.refusedTokens.increment();
+        shared.services.counters().refusedTokens.increment();
         AttemptLimiter.Failure failure = shared.limiter == null
                 ? new AttemptLimiter.Failure(true, 0, 0)
                 : shared.limiter.failed(a.remote.getAddress(), a.bearer);
@@ -219,18 +220,20 @@ final class LinkGate {
             log.info("refused a token from {}: {}", a.from(), refused.why());
         }
         Token token = refused.token();
-        shared.registry.audit.add(new AuditRecord.TokenRefused(
-                shared.registry.audit.clock().instant(),
-                a.from(),
-                refused.why(),
-                token == null ? null : token.kind().toString(),
-                token == null ? null : token.name(),
-                token == null ? null : token.id(),
-                unreported));
+        shared.services
+                .audit()
+                .add(new AuditRecord.TokenRefused(
+                        shared.services.audit().clock().instant(),
+                        a.from(),
+                        refused.why(),
+                        token == null ? null : token.kind().toString(),
+                        token == null ? null : token.name(),
+                        token == null ? null : token.id(),
+                        unreported));
     }
 
     private boolean mayLog() {
-        return shared.registry.lines.takes(PeerLines.STRANGERS, PeerLines.Kind.TOKENS);
+        return shared.services.lines().takes(PeerLines.STRANGERS, PeerLines.Kind.TOKENS);
     }
 
     private void accept(Attempt a, Token token, @Nullable String key) {
@@ -250,31 +253,29 @@ final class LinkGate {
             return;
         }
         String kind = token.kind().toString();
-        if (!shared.registry.admits(kind, token.name(), channel.closeFuture())) {
+        String holderKey = Links.holder(kind, token.name());
+        if (!shared.links.admits(holderKey, channel.closeFuture())) {
             answers.line(
                     a.ctx,
                     a.request,
                     HttpResponseStatus.SERVICE_UNAVAILABLE,
-                    "'" + token.name() + "' has " + LinkRegistry.MAX_LINKS_PER_HOLDER
+                    "'" + token.name() + "' has " + Links.MAX_PER_HOLDER
                             + " links already; does another use its token?",
                     true);
             return;
         }
         AuditRecord.Holder holder =
-                new AuditRecord.Holder(shared.registry.nextNumber(), kind, token.name(), token.id(), key, a.from());
-        SwitchedLink receiver = token instanceof ClientToken client
-                ? new ClientLink(shared.registry, client, holder)
-                : new AgentLink(shared.registry, (AgentToken) token, holder);
+                new AuditRecord.Holder(shared.links.nextNumber(), kind, token.name(), token.id(), key, a.from());
         Link link = new Link(
                 Link.Role.WEBSOCKET_SERVER,
                 channel.pipeline().get(SslHandler.class) != null,
                 shared.settings,
-                receiver);
+                shared.fabric.link(token, holder));
         a.ctx.writeAndFlush(LinkUpgrade.switchingProtocols(a.request)).addListener(f -> {
             if (f.isSuccess() && channel.isActive()) {
                 reader.admitted();
                 channel.pipeline().remove(StrangerTurns.Turn.class);
-                moveToLinks(channel, link, receiver.holderKey);
+                moveToLinks(channel, link, holderKey);
             } else {
                 channel.close();
             }
@@ -284,7 +285,7 @@ final class LinkGate {
     /** Nobody reads the channel meanwhile: what the peer sends behind its upgrade waits in the socket. */
     private void moveToLinks(Channel channel, Link link, String holder) {
         channel.deregister().addListener(out -> {
-            EventLoop loop = shared.links.next();
+            EventLoop loop = shared.loops.next();
             loop.register(channel).addListener(in -> {
                 if (in.isSuccess()) { // else the gateway is closing, and Netty has closed it
                     install(channel, link, holder);
@@ -296,7 +297,7 @@ final class LinkGate {
     private void install(Channel channel, Link link, String holder) {
         try {
             if (channel.isActive()) {
-                shared.registry.readShares.join(channel, holder);
+                shared.readShares.join(channel, holder);
                 LinkUpgrade.install(channel, link, httpHandlers);
                 channel.pipeline().remove(edge);
             } else {

@@ -42,20 +42,22 @@ final class MemoryGuard implements AutoCloseable {
     private static final long MIB = 1 << 20;
 
     private final Strangers strangers;
-    private final LinkRegistry registry;
+    private final Links links;
+    private final Counters counters;
     private final MemoryWatch watch = new MemoryWatch();
     private final Supplier<MemoryWatch.Memory> memory;
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-memory", true));
 
-    MemoryGuard(Strangers strangers, LinkRegistry registry) {
-        this(strangers, registry, new ProcessMemory());
+    MemoryGuard(Strangers strangers, Links links, Counters counters) {
+        this(strangers, links, counters, new ProcessMemory());
     }
 
     /** @param memory what is taken */
-    MemoryGuard(Strangers strangers, LinkRegistry registry, Supplier<MemoryWatch.Memory> memory) {
+    MemoryGuard(Strangers strangers, Links links, Counters counters, Supplier<MemoryWatch.Memory> memory) {
         this.strangers = strangers;
-        this.registry = registry;
+        this.links = links;
+        this.counters = counters;
         this.memory = memory;
     }
 
@@ -82,7 +84,7 @@ final class MemoryGuard implements AutoCloseable {
             case COLLECT -> System.gc();
             case STRANGERS -> {
                 int ended = strangers.close();
-                registry.counters.shedConnections.add(ended);
+                counters.shedConnections.add(ended);
                 log.warn(
                         "memory is short ({}): {} connections that are not links were closed, and none is let in until"
                                 + " there is more; a larger heap is CULVERT_JAVA_OPTS=-Xmx1g",
@@ -103,8 +105,8 @@ final class MemoryGuard implements AutoCloseable {
     }
 
     private void cutLargest(MemoryWatch.Memory now) {
-        List<SwitchedLink> links = registry.links();
-        Map.Entry<String, Long> largest = held(links).entrySet().stream()
+        List<PresentLink> all = links.all();
+        Map.Entry<String, Long> largest = held(all).entrySet().stream()
                 .max(Comparator.comparingLong(Map.Entry<String, Long>::getValue))
                 .orElse(null);
         if (largest == null) {
@@ -112,14 +114,13 @@ final class MemoryGuard implements AutoCloseable {
             return;
         }
         int cut = 0;
-        for (SwitchedLink link : links) {
+        for (PresentLink link : all) {
             if (holder(link).equals(largest.getKey())) {
-                link.run(() ->
-                        link.link().close(TRY_AGAIN_LATER, "the gateway is short of memory, and you hold the most"));
+                link.close(TRY_AGAIN_LATER, "the gateway is short of memory, and you hold the most");
                 cut++;
             }
         }
-        registry.counters.shedLinks.add(cut);
+        counters.shedLinks.add(cut);
         log.warn(
                 "memory is short ({}): {} holds the most, about {} KiB, and its {} links were cut",
                 text(now),
@@ -128,15 +129,15 @@ final class MemoryGuard implements AutoCloseable {
                 cut);
     }
 
-    private static String holder(SwitchedLink link) {
-        return link.kind() + " '" + link.name + "'";
+    private static String holder(PresentLink link) {
+        return link.kind() + " '" + link.name() + "'";
     }
 
     /** What each holder's links keep, as their loops say. */
-    private static Map<String, Long> held(List<SwitchedLink> links) {
+    private static Map<String, Long> held(List<PresentLink> links) {
         Map<String, Long> held = new ConcurrentHashMap<>();
         CountDownLatch asked = new CountDownLatch(links.size());
-        for (SwitchedLink link : links) {
+        for (PresentLink link : links) {
             link.run(() -> {
                 if (link.isUp()) {
                     held.merge(holder(link), link.memory(), Long::sum);

@@ -2,6 +2,7 @@ package dev.culvert.gateway;
 
 import dev.culvert.tunnel.limit.LineLimit;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +50,13 @@ final class PeerLines {
     private record Share(String holder, Kind kind) {}
 
     private final LineLimit<Share> lines = new LineLimit<>();
-    private long toldNanos = System.nanoTime();
+    private final LongSupplier nanoTime;
+    private long toldNanos;
+
+    PeerLines(LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+        this.toldNanos = nanoTime.getAsLong();
+    }
 
     /** Whether there is room for a line. */
     boolean takes(String holder, Kind kind) {
@@ -57,9 +64,10 @@ final class PeerLines {
     }
 
     /** Says what was left out, once a minute. By one thread. */
-    void tell(long nowNanos) {
-        if (nowNanos - toldNanos >= TELL_NANOS) {
-            toldNanos = nowNanos;
+    void tell() {
+        long now = nanoTime.getAsLong();
+        if (now - toldNanos >= TELL_NANOS) {
+            toldNanos = now;
             lines.tell((share, more) ->
                     log.info("{}: {} more lines about {} were left out", share.holder, more, share.kind.words));
         }

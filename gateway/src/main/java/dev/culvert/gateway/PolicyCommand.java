@@ -116,7 +116,7 @@ final class PolicyCommand implements Runnable {
         }
 
         static SensitiveAddresses sensitive() {
-            return SensitiveAddresses.with(Gateway.ownAddresses());
+            return SensitiveAddresses.with(GatewayAddresses.orNone());
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.culvert.gateway;
 
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.Policy;
 import dev.culvert.policy.PolicySnapshot;
@@ -36,7 +37,8 @@ final class PolicyKeeper implements AutoCloseable {
 
     private final Path file;
     private final Loader loader;
-    private final LinkRegistry registry;
+    private final PolicyInForce inForce;
+    private final AuditLog audit;
     private final Clock clock;
     private final ScheduledExecutorService files = thread("gateway-policy");
     private final ScheduledExecutorService hours = thread("gateway-policy-hours");
@@ -60,14 +62,15 @@ final class PolicyKeeper implements AutoCloseable {
         Policy load() throws IOException;
     }
 
-    PolicyKeeper(Path file, LinkRegistry registry, Clock clock) {
-        this(file, registry, clock, () -> PolicyFile.load(file, registry.sensitive()));
+    PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock) {
+        this(file, inForce, audit, clock, () -> PolicyFile.load(file, inForce.sensitive()));
     }
 
-    PolicyKeeper(Path file, LinkRegistry registry, Clock clock, Loader loader) {
+    PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock, Loader loader) {
         this.loader = loader;
         this.file = file;
-        this.registry = registry;
+        this.inForce = inForce;
+        this.audit = audit;
         this.clock = clock;
     }
 
@@ -121,7 +124,7 @@ final class PolicyKeeper implements AutoCloseable {
     /** The gateway has other addresses than before: no wide grant opens them. From any thread. */
     void ownAddresses(SensitiveAddresses sensitive) {
         run(hours, () -> {
-            registry.sensitive(sensitive);
+            inForce.sensitive(sensitive);
             again();
         });
     }
@@ -235,7 +238,7 @@ final class PolicyKeeper implements AutoCloseable {
                     "policy not loaded, {}: {}",
                     policy == null ? "there is none, the tokens' grants alone decide" : "the old one stays",
                     text);
-            registry.audit.add(new AuditRecord.Policy(registry.audit.clock().instant(), file.toString(), text, 0, 0));
+            audit.add(new AuditRecord.Policy(audit.clock().instant(), file.toString(), text, 0, 0));
         }
     }
 
@@ -251,8 +254,8 @@ final class PolicyKeeper implements AutoCloseable {
                 file,
                 next.grants().size(),
                 next.denies().size());
-        registry.audit.add(new AuditRecord.Policy(
-                registry.audit.clock().instant(),
+        audit.add(new AuditRecord.Policy(
+                audit.clock().instant(),
                 file.toString(),
                 null,
                 next.grants().size(),
@@ -270,11 +273,11 @@ final class PolicyKeeper implements AutoCloseable {
 
     private synchronized void use(Policy next) {
         Instant now = clock.instant();
-        PolicySnapshot compiled = next.at(now, registry.sensitive());
+        PolicySnapshot compiled = next.at(now, inForce.sensitive());
         policy = next;
         snapshot = compiled;
         compiledAt = now;
-        registry.policy(compiled);
+        inForce.policy(compiled);
     }
 
     @Override

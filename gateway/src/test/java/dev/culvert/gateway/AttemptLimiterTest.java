@@ -2,8 +2,6 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.address.SensitiveAddresses;
-import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Enrolments;
 import dev.culvert.token.Grant;
@@ -189,7 +187,7 @@ final class AttemptLimiterTest {
         EventLoopGroup loops = EventLoops.create(2, "flooded");
         ExecutorService verifying = Executors.newSingleThreadExecutor();
         ExecutorService attackers = Executors.newFixedThreadPool(64);
-        LinkRegistry registry = new LinkRegistry(SensitiveAddresses.with(List.of()), t -> false, AuditLog.none());
+        TestFabric fabric = new TestFabric();
         // Five hundred attempts a second, however fast the machine is.
         AtomicLong time = new AtomicLong();
         Runnable attempted = () -> time.addAndGet(TimeUnit.MILLISECONDS.toNanos(2));
@@ -199,11 +197,13 @@ final class AttemptLimiterTest {
                         state.verifier(),
                         state.revocations(),
                         Enrolments.open(dir, Clock.systemUTC()),
-                        AuditLog.none(),
-                        Clock.systemUTC()),
+                        fabric.services),
                 real,
                 verifying,
-                registry,
+                fabric.services,
+                fabric.links,
+                fabric.fabric,
+                new ReadShares(),
                 loops,
                 LinkSettings.DEFAULT);
         try {

@@ -3,9 +3,9 @@ package dev.culvert.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.Authenticator.Accepted;
+import dev.culvert.gateway.Authenticator.Admission;
 import dev.culvert.gateway.Authenticator.Challenged;
 import dev.culvert.gateway.Authenticator.Refused;
-import dev.culvert.gateway.Authenticator.Verdict;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Enrolments;
@@ -56,8 +56,8 @@ final class AuthenticatorTest {
 
     private void restart() throws Exception {
         revocations = state.revocations();
-        authenticator =
-                new Authenticator(state.verifier(), revocations, Enrolments.open(dir, clock), AuditLog.none(), clock);
+        authenticator = new Authenticator(
+                state.verifier(), revocations, Enrolments.open(dir, clock), Services.of(AuditLog.none(), clock, 1));
     }
 
     private Token token(TokenBinding binding) {
@@ -71,13 +71,13 @@ final class AuthenticatorTest {
         return state.signer().sign(token);
     }
 
-    private Verdict judge(String jwt, String proof) {
+    private Admission judge(String jwt, String proof) {
         return authenticator.judge(jwt, proof, CERTIFICATE, "192.0.2.1:5");
     }
 
     /** As a holder with this key would do it. */
-    private Verdict connect(String jwt, HolderKey key) {
-        Verdict first = judge(jwt, null);
+    private Admission connect(String jwt, HolderKey key) {
+        Admission first = judge(jwt, null);
         return first instanceof Challenged c ? judge(jwt, proof(jwt, key, c.nonce(), CERTIFICATE)) : first;
     }
 
@@ -85,9 +85,9 @@ final class AuthenticatorTest {
         return LinkProof.sign(key.pair(), nonce, jwt, certificate).header();
     }
 
-    private static String refusal(Verdict verdict) {
-        assertThat(verdict).isInstanceOf(Refused.class);
-        Refused refused = (Refused) verdict;
+    private static String refusal(Admission admission) {
+        assertThat(admission).isInstanceOf(Refused.class);
+        Refused refused = (Refused) admission;
         assertThat(refused.ours()).isTrue();
         return refused.why();
     }

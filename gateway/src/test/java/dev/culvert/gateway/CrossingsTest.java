@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Raw;
 import dev.culvert.tunnel.Frame;
+import dev.culvert.tunnel.Link;
 import dev.culvert.tunnel.OpenRequest;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -27,15 +28,16 @@ final class CrossingsTest {
     void aLinkIsNotReadWhileAnotherLoopIsBehind() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, true, 2)) {
             Raw agent = net.rawAgent("office", "10.0.0.0/24");
-            SwitchedLink agentLink = net.gateway.registry().links().get(0);
+            LinkSide agentLink = (LinkSide) net.gateway.links().all().get(0);
             Raw client = null;
-            SwitchedLink clientLink = agentLink;
+            LinkSide clientLink = agentLink;
             for (int i = 0; clientLink.loop() == agentLink.loop(); i++) {
                 String name = "laptop-" + i;
                 client = net.raw(net.clientToken(name, Instant.now().plusSeconds(3600), "*:10.0.0.0/24"));
-                await().until(() -> net.gateway.registry().links().stream().anyMatch(l -> l.name.equals(name)));
-                clientLink = net.gateway.registry().links().stream()
-                        .filter(l -> l.name.equals(name))
+                await().until(() -> net.gateway.links().all().stream()
+                        .anyMatch(l -> l.name().equals(name)));
+                clientLink = (LinkSide) net.gateway.links().all().stream()
+                        .filter(l -> l.name().equals(name))
                         .findAny()
                         .orElseThrow();
             }
@@ -46,6 +48,7 @@ final class CrossingsTest {
             agent.send(Frame.OPENED, 0, id, Unpooled.buffer().writeZero(8));
             client.next(Frame.OPENED);
 
+            Link link = (Link) agentLink.carrier();
             CountDownLatch behind = new CountDownLatch(1);
             clientLink.loop().execute(() -> {
                 try {
@@ -58,20 +61,20 @@ final class CrossingsTest {
             for (int i = 0; i < frames; i++) {
                 agent.send(Frame.DATAGRAM, 0, id, Unpooled.EMPTY_BUFFER);
             }
-            await().until(() -> !agentLink.link().channel().config().isAutoRead());
-            assertThat(agentLink.crossings.bytes()).isBetween(Crossings.MAX_BYTES, 4 * Crossings.MAX_BYTES);
-            assertThat(agentLink.link().framesIn()).isLessThan(frames);
+            await().until(() -> !link.channel().config().isAutoRead());
+            assertThat(agentLink.crossings().bytes()).isBetween(Crossings.MAX_BYTES, 4 * Crossings.MAX_BYTES);
+            assertThat(link.framesIn()).isLessThan(frames);
 
             behind.countDown();
-            await().until(() -> agentLink.link().framesIn() >= frames);
-            await().until(() -> agentLink.link().channel().config().isAutoRead());
+            await().until(() -> link.framesIn() >= frames);
+            await().until(() -> link.channel().config().isAutoRead());
             agent.send(Frame.DATAGRAM, 0, id, Unpooled.buffer().writeByte(7));
             byte[] got = {};
             while (got.length == 0) {
                 got = client.next(Frame.DATAGRAM).payload();
             }
             assertThat(got).containsExactly(7);
-            await().until(() -> agentLink.crossings.bytes() == 0);
+            await().until(() -> agentLink.crossings().bytes() == 0);
         }
     }
 }

@@ -20,13 +20,13 @@ class EmbeddedPeer {
     record Received(int type, int flags, int flowId, ByteBuf payload) {}
 
     final EmbeddedChannel channel = new EmbeddedChannel();
-    final SwitchedLink link;
+    final FrameSwitch link;
     private final ByteBufAllocator allocator;
 
     /** The code and text of the gateway's Close, when it has come. */
     String close;
 
-    EmbeddedPeer(SwitchedLink link, ByteBufAllocator allocator) {
+    EmbeddedPeer(FrameSwitch link, ByteBufAllocator allocator) {
         this.link = link;
         this.allocator = allocator;
         channel.freezeTime(); // else a peer that says nothing is given up where the test takes long
@@ -61,7 +61,7 @@ class EmbeddedPeer {
     }
 
     final boolean isUp() {
-        return channel.isOpen() && link.isUp();
+        return channel.isOpen() && link.side().isUp();
     }
 
     /** Whether the peer reads: when not, what the gateway has for it waits there. */
@@ -113,9 +113,9 @@ class EmbeddedPeer {
     /** Ends the link, as the network does, and waits until all its flows have ended. */
     final void end() {
         if (isUp()) {
-            link.link().close(1000, "the end");
+            link.side().close(1000, "the end");
         }
-        for (int i = 0; link.flowCount > 0 && i < 1_000_000; i++) {
+        for (int i = 0; link.side().flowCount() > 0 && i < 1_000_000; i++) {
             advance(1); // flows end in slices; a closed EmbeddedChannel forgets what was scheduled
         }
         channel.close();

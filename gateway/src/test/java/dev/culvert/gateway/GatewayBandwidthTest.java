@@ -101,7 +101,7 @@ final class GatewayBandwidthTest {
                 assertThat(all(flow)).isEqualTo(bytes);
             }
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofSeconds(3));
-            assertThat(net.gateway.registry().counters.bandwidthWaits.sum()).isPositive();
+            assertThat(net.gateway.services().counters().bandwidthWaits.sum()).isPositive();
             await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> net.flowsAtGateway() == 0);
         }
     }
@@ -138,7 +138,8 @@ final class GatewayBandwidthTest {
             first.send(bytes.clone());
             first.finish();
             await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
-                    .until(() -> net.gateway.registry().counters.bandwidthWaits.sum() > 0);
+                    .until(() ->
+                            net.gateway.services().counters().bandwidthWaits.sum() > 0);
             assertThat(first.all).isNotDone();
             policy("");
             assertThat(all(first)).isEqualTo(bytes);
@@ -146,11 +147,11 @@ final class GatewayBandwidthTest {
             policy("limits: [{who: laptop, bandwidth: 100 kbit/s}]");
             TestFlow second = client.open(open(2));
             TestFlow third = client.open(open(3));
-            long before = net.gateway.registry().counters.bandwidthWaits.sum();
+            long before = net.gateway.services().counters().bandwidthWaits.sum();
             await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS).until(() -> {
                 // It is in force when something has to wait; until then this is soon answered.
                 second.send(random(20_000));
-                return net.gateway.registry().counters.bandwidthWaits.sum() > before;
+                return net.gateway.services().counters().bandwidthWaits.sum() > before;
             });
             third.send(bytes.clone());
             third.finish();
@@ -184,7 +185,7 @@ final class GatewayBandwidthTest {
             assertThatThrownBy(() -> all(end)).isInstanceOf(ExecutionException.class);
             await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
                     .until(() -> agent.flows() == 0 && net.flowsAtGateway() == 0);
-            assertThat(net.gateway.registry().backlog.total()).isZero();
+            assertThat(net.gateway.services().backlog().total()).isZero();
         }
     }
 
@@ -204,7 +205,7 @@ final class GatewayBandwidthTest {
             }
             await().atMost(TestNetwork.PATIENCE, TimeUnit.SECONDS)
                     .until(() -> agent.flows() == 0 && client.flows() == 0 && net.flowsAtGateway() == 0);
-            assertThat(net.gateway.registry().links()).allMatch(l -> on(l, l::heldBytes) == 0);
+            assertThat(net.gateway.links().all()).allMatch(l -> heldBytes((LinkSide) l) == 0);
             policy("");
             TestFlow after = client.open(open(99));
             after.send("still here".getBytes(StandardCharsets.UTF_8));
@@ -215,9 +216,9 @@ final class GatewayBandwidthTest {
         }
     }
 
-    private static long on(SwitchedLink link, java.util.concurrent.Callable<Long> body) {
+    private static long heldBytes(LinkSide link) {
         try {
-            return link.loop().submit(body).get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            return link.loop().submit(link::heldBytes).get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
         } catch (Exception e) {
             throw new IllegalStateException(e);
         }
@@ -235,7 +236,7 @@ final class GatewayBandwidthTest {
                 for (int i = 0; i < 100; i++) {
                     datagrams.send(random(1_200));
                 }
-                return net.gateway.registry().counters.droppedDatagrams.sum() > 0;
+                return net.gateway.services().counters().droppedDatagrams.sum() > 0;
             });
             byte[] bytes = random(20_000);
             TestFlow stream = client.open(open(1));

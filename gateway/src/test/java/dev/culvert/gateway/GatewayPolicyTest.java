@@ -287,14 +287,18 @@ final class GatewayPolicyTest {
             Path file = Files.writeString(dir.resolve("p.yaml"), "grants: []");
             int[] reads = {0};
             int[] failures = {0};
-            try (PolicyKeeper keeper =
-                    new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC(), () -> {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    file,
+                    net.gateway.policyInForce(),
+                    net.gateway.services().audit(),
+                    java.time.Clock.systemUTC(),
+                    () -> {
                         reads[0]++;
                         if (failures[0] > 0) {
                             failures[0]--;
                             throw new java.io.IOException("Too many open files");
                         }
-                        return PolicyFile.load(file, net.gateway.registry().sensitive());
+                        return PolicyFile.load(file, net.gateway.policyInForce().sensitive());
                     })) {
                 keeper.start(true);
                 Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
@@ -303,7 +307,8 @@ final class GatewayPolicyTest {
                     keeper.tick();
                 }
                 assertThat(failures[0]).isZero();
-                assertThat(net.gateway.registry().policy().policy().grants()).hasSize(1);
+                assertThat(net.gateway.policyInForce().policy().policy().grants())
+                        .hasSize(1);
                 reads[0] = 0;
                 Files.writeString(file, "grants: [nonsense]");
                 for (int i = 0; i < 10; i++) {
@@ -334,7 +339,8 @@ final class GatewayPolicyTest {
                       - {who: laptop, agents: office, to: 10.0.0.2, until: 2026-11-23T17:30:00Z}
                     """);
             SetClock clock = new SetClock(Instant.parse("2026-11-23T16:59:59Z"));
-            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), clock)) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    file, net.gateway.policyInForce(), net.gateway.services().audit(), clock)) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
                 Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
@@ -373,12 +379,13 @@ final class GatewayPolicyTest {
                     "grants: [{who: laptop, agents: office, to: 10.0.0.1, until: 2026-11-23T17:30:00Z}]");
             SetClock clock = new SetClock(Instant.parse("2026-11-23T17:00:00Z"));
             boolean[] readable = {true};
-            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), clock, () -> {
-                if (!readable[0]) {
-                    throw new java.nio.file.AccessDeniedException(file.toString());
-                }
-                return PolicyFile.load(file, net.gateway.registry().sensitive());
-            })) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    file, net.gateway.policyInForce(), net.gateway.services().audit(), clock, () -> {
+                        if (!readable[0]) {
+                            throw new java.nio.file.AccessDeniedException(file.toString());
+                        }
+                        return PolicyFile.load(file, net.gateway.policyInForce().sensitive());
+                    })) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
                 Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
@@ -394,7 +401,7 @@ final class GatewayPolicyTest {
                 readable[0] = true;
                 keeper.tick();
                 assertThat(net.gateway
-                                .registry()
+                                .policyInForce()
                                 .policy()
                                 .policy()
                                 .grants()
@@ -411,7 +418,8 @@ final class GatewayPolicyTest {
     void aPipeIsNoPolicyAndHoldsNothingUp() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, false, 1)) {
             Path file = Files.writeString(dir.resolve("pipe.yaml"), "grants: []");
-            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC())) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    file, net.gateway.policyInForce(), net.gateway.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 Files.delete(file);
                 assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor())
@@ -422,7 +430,8 @@ final class GatewayPolicyTest {
                 Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
                 keeper.tick();
                 keeper.tick();
-                assertThat(net.gateway.registry().policy().policy().grants()).hasSize(1);
+                assertThat(net.gateway.policyInForce().policy().policy().grants())
+                        .hasSize(1);
             }
         }
     }
@@ -433,13 +442,15 @@ final class GatewayPolicyTest {
         try (TestNetwork net = new TestNetwork(dir, false, 1)) {
             Path file = Files.writeString(
                     dir.resolve("restless.yaml"), "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
-            try (PolicyKeeper keeper = new PolicyKeeper(file, net.gateway.registry(), java.time.Clock.systemUTC())) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    file, net.gateway.policyInForce(), net.gateway.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 for (int i = 0; i <= 2 * PolicyKeeper.RESTLESS_TICKS; i++) {
                     Files.writeString(file, "deny: [{to: 10.0.0.1}]\ngrants: [] # " + "x".repeat(i));
                     keeper.tick();
                 }
-                assertThat(net.gateway.registry().policy().policy().denies()).hasSize(1);
+                assertThat(net.gateway.policyInForce().policy().policy().denies())
+                        .hasSize(1);
             }
         }
     }

@@ -84,7 +84,7 @@ final class GatewayTest {
                 await().untilAsserted(() -> assertThat(peer.flows()).isZero());
             }
             await().untilAsserted(() ->
-                    assertThat(net.gateway.registry().backlog.total()).isZero());
+                    assertThat(net.gateway.services().backlog().total()).isZero());
         }
     }
 
@@ -213,7 +213,7 @@ final class GatewayTest {
             assertThatThrownBy(() -> net.connect(token, f -> {}))
                     .hasCauseInstanceOf(LinkRefusedException.class)
                     .hasMessageContaining("404");
-            assertThat(net.gateway.registry().counters.refusedTokens.sum()).isEqualTo(1);
+            assertThat(net.gateway.services().counters().refusedTokens.sum()).isEqualTo(1);
         }
     }
 
@@ -250,8 +250,10 @@ final class GatewayTest {
                 old.mux.link().drain("going");
                 return null;
             });
-            await().until(() ->
-                    net.gateway.registry().links().stream().anyMatch(l -> l instanceof AgentLink a && !a.takesFlows()));
+            Presence<?> presence = net.gateway.fabric().presence();
+            await().until(() -> presence.pick("office", 0, TestNetwork.tcp("10.0.0.1", 1), null)
+                    .instance()
+                    .equals("i2"));
             for (int i = 1; i <= 10; i++) {
                 assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", i), "office"))
                                 .refused())

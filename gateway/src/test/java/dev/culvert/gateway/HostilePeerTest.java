@@ -259,7 +259,7 @@ final class HostilePeerTest {
         assertThat(Unpooled.wrappedBuffer(agent.next(Frame.DATAGRAM).payload()).readUnsignedShort())
                 .isEqualTo(7);
         assertThat(agent.next(Frame.DATAGRAM).flags()).isZero();
-        assertThat(net.gateway.registry().counters.denied.sum()).isEqualTo(3);
+        assertThat(net.gateway.services().counters().denied.sum()).isEqualTo(3);
     }
 
     /** Frames without content are bounded by no credit, so they are not kept. */
@@ -342,8 +342,8 @@ final class HostilePeerTest {
         open(slow, 2, TestNetwork.tcp("10.0.0.2", 9), credit);
         Link link = slow.up.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
         link.channel().config().setAutoRead(false);
-        LinkRegistry registry = net.gateway.registry();
-        await().until(() -> registry.backlog.total() > 1 << 20);
+        Backlog backlog = net.gateway.services().backlog();
+        await().until(() -> backlog.total() > 1 << 20);
         for (int i = 1; i < 9; i++) {
             TestFlow flow = client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", i), "office"));
             byte[] bytes = new byte[300_000];
@@ -352,7 +352,7 @@ final class HostilePeerTest {
             flow.finish();
             assertThat(flow.all.get(TestNetwork.PATIENCE, TimeUnit.SECONDS)).isEqualTo(bytes);
         }
-        assertThat(registry.backlog.total()).isLessThan(credit + (1 << 20));
+        assertThat(backlog.total()).isLessThan(credit + (1 << 20));
         assertThat(agent.down).isNotDone();
         link.channel().config().setAutoRead(true);
         await().until(() -> slow.frames.stream()

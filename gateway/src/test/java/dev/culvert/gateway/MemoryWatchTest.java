@@ -99,10 +99,11 @@ final class MemoryWatchTest {
             for (int i = 1; i <= 3; i++) {
                 large.open(TestNetwork.open(TestNetwork.tcp("10.0.0.2", i), "office"));
             }
-            Strangers strangers = net.gateway.strangers();
+            Strangers strangers = net.gateway.door().strangers();
             await().until(() -> strangers.count() == 1);
             AtomicReference<Memory> memory = new AtomicReference<>(memory(500, 1));
-            try (MemoryGuard guard = new MemoryGuard(strangers, net.gateway.registry(), memory::get)) {
+            try (MemoryGuard guard = new MemoryGuard(
+                    strangers, net.gateway.links(), net.gateway.services().counters(), memory::get)) {
                 guard.look(now);
                 assertThat(strangers.count()).isOne();
                 memory.set(memory(900, 2));
@@ -126,8 +127,8 @@ final class MemoryWatchTest {
             }
             assertThat(small.down).isNotDone();
             assertThat(small.flows()).isOne();
-            assertThat(net.gateway.registry().counters.shedLinks.sum()).isEqualTo(2);
-            assertThat(net.gateway.registry().counters.shedConnections.sum()).isOne();
+            assertThat(net.gateway.services().counters().shedLinks.sum()).isEqualTo(2);
+            assertThat(net.gateway.services().counters().shedConnections.sum()).isOne();
         }
     }
 }

@@ -3,9 +3,7 @@ package dev.culvert.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.TestNetwork.Peer;
-import dev.culvert.gateway.audit.AuditLog;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
@@ -46,7 +44,7 @@ final class StrangerTurnsTest {
             Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
             CountDownLatch busy = new CountDownLatch(1);
             CountDownLatch over = new CountDownLatch(1);
-            for (EventExecutor strangers : net.gateway.strangerLoops()) {
+            for (EventExecutor strangers : net.gateway.door().strangerLoops()) {
                 strangers.execute(() -> {
                     busy.countDown();
                     try {
@@ -145,27 +143,28 @@ final class StrangerTurnsTest {
                     }
                 }
             }
-            LinkRegistry registry = net.gateway.registry();
-            await().until(() -> registry.linksOf("client", "laptop") == 0
-                    && registry.linkCount() == 0
-                    && net.gateway.strangers().count() == 0);
+            Links links = net.gateway.links();
+            await().until(() -> links.of(Links.holder("client", "laptop")) == 0
+                    && links.count() == 0
+                    && net.gateway.door().strangers().count() == 0);
         }
     }
 
     /** Many upgrades with one token may be on their way to their loops at once. */
     @Test
     void linksOfOneHolderAreCountedBeforeTheyAreUp() {
-        LinkRegistry registry = new LinkRegistry(SensitiveAddresses.with(List.of()), t -> false, AuditLog.none());
+        Links links = new Links();
+        String client = Links.holder("client", "laptop");
         List<Promise<Void>> connections = new ArrayList<>();
-        for (int i = 0; i < LinkRegistry.MAX_LINKS_PER_HOLDER; i++) {
+        for (int i = 0; i < Links.MAX_PER_HOLDER; i++) {
             connections.add(ImmediateEventExecutor.INSTANCE.newPromise());
-            assertThat(registry.admits("client", "laptop", connections.get(i))).isTrue();
+            assertThat(links.admits(client, connections.get(i))).isTrue();
         }
         Promise<Void> more = ImmediateEventExecutor.INSTANCE.newPromise();
-        assertThat(registry.admits("client", "laptop", more)).isFalse();
-        assertThat(registry.admits("agent", "laptop", more)).isTrue();
+        assertThat(links.admits(client, more)).isFalse();
+        assertThat(links.admits(Links.holder("agent", "laptop"), more)).isTrue();
         connections.get(0).setSuccess(null);
-        assertThat(registry.admits("client", "laptop", more)).isTrue();
+        assertThat(links.admits(client, more)).isTrue();
     }
 
     private void run(int most) {

@@ -2,17 +2,11 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.address.IpPrefix;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.PolicyException;
 import dev.culvert.policy.PolicyParser;
 import dev.culvert.policy.PolicySnapshot;
-import dev.culvert.token.AgentToken;
-import dev.culvert.token.ClientToken;
-import dev.culvert.token.Grant;
-import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
@@ -22,7 +16,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
 import java.net.UnknownHostException;
 import java.time.Clock;
 import java.time.Instant;
@@ -64,10 +57,8 @@ final class SwitchBench implements AutoCloseable {
     private static final int PEERS = 4;
 
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
-    private final LinkRegistry registry = new LinkRegistry(
-            SensitiveAddresses.standard(), token -> false, AuditLog.none(), Clock.systemUTC(), MAX_FLOWS);
+    private final TestFabric fabric = new TestFabric(AuditLog.none(), Clock.systemUTC(), MAX_FLOWS);
     private final Peer[] peers = new Peer[PEERS];
-    private long links;
     private final EmbeddedPeer honestClient;
     private final EmbeddedPeer honestAgent;
     private final int honestFlow;
@@ -166,25 +157,12 @@ final class SwitchBench implements AutoCloseable {
     }
 
     /** Both agents are instances of one: a client's flows go to either. */
-    private AgentLink agent(String name) {
-        return new AgentLink(
-                registry, AgentToken.of(terms(name), List.of(IpPrefix.parse("10.0.0.0/8"))), holder("agent", name));
+    private FrameSwitch agent(String name) {
+        return fabric.agent(name, null, "10.0.0.0/8");
     }
 
-    private ClientLink client(String name, String agent) {
-        return new ClientLink(
-                registry,
-                ClientToken.of(terms(name), List.of(Grant.parse(agent + ":10.0.0.0/24"))),
-                holder("client", name));
-    }
-
-    private static TokenTerms terms(String name) {
-        Instant now = Instant.now();
-        return TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
-    }
-
-    private AuditRecord.Holder holder(String kind, String name) {
-        return new AuditRecord.Holder(++links, kind, name, "token", null, "192.0.2.1");
+    private FrameSwitch client(String name, String agent) {
+        return fabric.client(name, agent + ":10.0.0.0/24");
     }
 
     private static byte letterOf(int client) {
@@ -204,7 +182,7 @@ final class SwitchBench implements AutoCloseable {
             return false;
         }
         Peer peer = peers[who];
-        if (!peer.channel.isOpen() || !peer.link.isUp()) {
+        if (!peer.isUp()) {
             replace(who);
             return true;
         }
@@ -233,7 +211,7 @@ final class SwitchBench implements AutoCloseable {
                 peer.reads(peer.reading);
             }
             case 27 -> peer.send(Frame.CREDIT, 0, id, Unpooled.buffer().writeInt(0));
-            case 28 -> registry.policy(policy(POLICIES.get(n % POLICIES.size())));
+            case 28 -> fabric.policy.policy(policy(POLICIES.get(n % POLICIES.size())));
             case 29 -> peer.announce("i" + index(who, n), "10.0." + n + ".0/24", "10.0.0.0/8");
             case 30 -> takeOver(who, n);
             case 31 -> peer.advance(n * 100L);
@@ -256,7 +234,7 @@ final class SwitchBench implements AutoCloseable {
     private List<Boolean> isOpen() {
         List<Boolean> open = new ArrayList<>();
         for (Peer p : peers) {
-            open.add(p.channel.isOpen() && p.link.isUp());
+            open.add(p.isUp());
         }
         return open;
     }
@@ -353,9 +331,12 @@ final class SwitchBench implements AutoCloseable {
         honestAgent.send(Frame.DATA, 0, honestFlow, Unpooled.buffer().writeByte('H'));
         assertThat(honestClient.take(Frame.DATA)).hasSize(1);
         for (int i = 0; i < CLIENTS.length; i++) {
-            assertThat(registry.clientFlows.of(CLIENTS[i])).isEqualTo(peers[i].link.flowCount);
+            assertThat(fabric.services.clientFlows().of(CLIENTS[i]))
+                    .isEqualTo(peers[i].link.side().flowCount());
         }
-        assertThat(registry.agentFlows.of("office")).isEqualTo(peers[2].link.flowCount + peers[3].link.flowCount);
+        assertThat(fabric.services.agentFlows().of("office"))
+                .isEqualTo(
+                        peers[2].link.side().flowCount() + peers[3].link.side().flowCount());
     }
 
     @Override
@@ -366,11 +347,13 @@ final class SwitchBench implements AutoCloseable {
         }
         honestClient.end();
         honestAgent.end();
-        assertThat(registry.linkCount()).isZero();
-        assertThat(registry.clientCount() + registry.agentCount()).isZero();
-        assertThat(registry.clientFlows.total()).as("flows left").isZero();
-        assertThat(registry.agentFlows.total()).as("flows left").isZero();
-        assertThat(registry.backlog.total()).as("backlog left").isZero();
+        assertThat(fabric.links.count()).isZero();
+        assertThat(fabric.fabric.presence().clientCount()
+                        + fabric.fabric.presence().agentCount())
+                .isZero();
+        assertThat(fabric.services.clientFlows().total()).as("flows left").isZero();
+        assertThat(fabric.services.agentFlows().total()).as("flows left").isZero();
+        assertThat(fabric.services.backlog().total()).as("backlog left").isZero();
         assertThat(allocator.metric().usedDirectMemory())
                 .as("direct memory left")
                 .isZero();

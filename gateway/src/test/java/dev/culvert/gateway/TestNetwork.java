@@ -90,15 +90,12 @@ final class TestNetwork implements AutoCloseable {
         this.tls = tls;
         state = StateDirectory.openOrCreate(dir);
         state.setGatewayUrls(List.of(NAME));
-        gateway = new Gateway(
-                state,
-                new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0),
-                tls,
-                Set.of("localhost", "127.0.0.1"),
-                threads,
-                PATIENT,
-                AuditLog.to(audit),
-                null);
+        gateway = new Gateway(GatewaySettings.of(state, new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0))
+                .secure(tls)
+                .names(Set.of("localhost", "127.0.0.1"))
+                .threads(threads)
+                .link(PATIENT)
+                .audit(AuditLog.to(audit)));
     }
 
     URI uri() {
@@ -185,13 +182,13 @@ final class TestNetwork implements AutoCloseable {
     }
 
     Peer agentInstance(String instance, String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
-        int before = gateway.registry().agentCount();
+        int before = gateway.fabric().presence().agentCount();
         Peer peer = connect(agentToken(name, routes), onOpen);
         peer.call(() -> {
             peer.mux.announce(new Announcement.Agent(instance, null, List.of(routes), true));
             return null;
         });
-        Awaitility.await().until(() -> gateway.registry().agentCount() > before);
+        Awaitility.await().until(() -> gateway.fabric().presence().agentCount() > before);
         return peer;
     }
 
@@ -232,11 +229,11 @@ final class TestNetwork implements AutoCloseable {
     }
 
     int agentsAtGateway() {
-        return gateway.registry().agentCount();
+        return gateway.fabric().presence().agentCount();
     }
 
     int flowsAtGateway() {
-        return gateway.registry().links().stream().mapToInt(l -> l.flowCount).sum();
+        return gateway.links().all().stream().mapToInt(PresentLink::flowCount).sum();
     }
 
     @Override

@@ -5,15 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import dev.culvert.address.IpPrefix;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.PolicyParser;
-import dev.culvert.token.AgentToken;
-import dev.culvert.token.ClientToken;
-import dev.culvert.token.Grant;
-import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
@@ -25,7 +19,6 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import java.io.ByteArrayOutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
@@ -48,49 +41,33 @@ final class UnreadPeerTest {
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
 
     private final List<EmbeddedPeer> peers = new ArrayList<>();
-    private LinkRegistry registry = registry(1_000_000);
-    private long links;
-
-    private LinkRegistry registry(long flows) {
-        return new LinkRegistry(SensitiveAddresses.standard(), t -> false, auditLog, Clock.systemUTC(), flows);
-    }
+    private TestFabric fabric = new TestFabric(auditLog, Clock.systemUTC(), 1_000_000);
 
     @AfterEach
     void nothingIsLeft() {
         peers.forEach(EmbeddedPeer::end);
-        assertThat(registry.linkCount()).isZero();
-        assertThat(registry.clientFlows.total()).isZero();
-        assertThat(registry.agentFlows.total()).isZero();
-        assertThat(registry.backlog.total()).isZero();
+        assertThat(fabric.links.count()).isZero();
+        assertThat(fabric.services.clientFlows().total()).isZero();
+        assertThat(fabric.services.agentFlows().total()).isZero();
+        assertThat(fabric.services.backlog().total()).isZero();
         assertThat(allocator.metric().usedDirectMemory()).isZero();
         auditLog.close();
     }
 
-    private EmbeddedPeer peer(SwitchedLink link) {
+    private EmbeddedPeer peer(FrameSwitch link) {
         EmbeddedPeer peer = new EmbeddedPeer(link, allocator);
         peers.add(peer);
         return peer;
     }
 
     private EmbeddedPeer client(String name) {
-        return peer(new ClientLink(
-                registry,
-                ClientToken.of(terms(name), List.of(Grant.parse("office:10.0.0.0/8"))),
-                new AuditRecord.Holder(++links, "client", name, "token", null, "192.0.2.1")));
+        return peer(fabric.client(name, "office:10.0.0.0/8"));
     }
 
     private EmbeddedPeer agent(String instance, String key) {
-        EmbeddedPeer agent = peer(new AgentLink(
-                registry,
-                AgentToken.of(terms("office"), List.of(IpPrefix.parse("10.0.0.0/8"))),
-                new AuditRecord.Holder(++links, "agent", "office", "token", key, "192.0.2.1")));
+        EmbeddedPeer agent = peer(fabric.agent("office", key, "10.0.0.0/8"));
         agent.announce(instance, "10.0.0.0/8");
         return agent;
-    }
-
-    private static TokenTerms terms(String name) {
-        Instant now = Instant.now();
-        return TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
     }
 
     private static void open(EmbeddedPeer client, int id, String address, int port) throws Exception {
@@ -129,12 +106,12 @@ final class UnreadPeerTest {
     /** Processes that share an instance's id pair with each other, so each that comes would be told of with each that is there. */
     @Test
     void copiesOfAnAgentAreToldOfAFewTimesHoweverManyThereAre() {
-        Logger log = (Logger) LoggerFactory.getLogger(LinkRegistry.class);
+        Logger log = (Logger) LoggerFactory.getLogger(AgentInstances.class);
         ListAppender<ILoggingEvent> lines = new ListAppender<>();
         lines.start();
         log.addAppender(lines);
         try {
-            for (int i = 0; i < LinkRegistry.TAKEOVERS + 20; i++) {
+            for (int i = 0; i < AgentInstances.TAKEOVERS + 20; i++) {
                 agent("copied", null);
             }
         } finally {
@@ -145,7 +122,9 @@ final class UnreadPeerTest {
                 .count();
         // A minute may pass where the machine has other work.
         assertThat(told).isBetween(2L, 4L);
-        assertThat(registry.agentCount()).as("beyond the rate they stay").isGreaterThanOrEqualTo(15);
+        assertThat(fabric.fabric.presence().agentCount())
+                .as("beyond the rate they stay")
+                .isGreaterThanOrEqualTo(15);
     }
 
     @Test
@@ -198,7 +177,7 @@ final class UnreadPeerTest {
                         Unpooled.buffer().writeByte(1).writeZero(500));
             }
         }
-        assertThat(slow.link.heldBytes()).isLessThan(1 << 20);
+        assertThat(slow.link.side().heldBytes()).isLessThan(1 << 20);
         slow.reads(true);
         List<EmbeddedPeer.Received> refused = slow.take(Frame.REFUSED);
         assertThat(refused).hasSize(flows).allMatch(f -> reason(f) == Reason.CONNECTION_REFUSED);
@@ -213,18 +192,18 @@ final class UnreadPeerTest {
         int id = agent.take(Frame.OPEN).get(0).flowId();
         agent.send(Frame.OPENED, 0, id, u32(1_000, 0));
         agent.reads(false);
-        long before = agent.link.heldBytes();
+        long before = agent.link.side().heldBytes();
         for (int i = 0; i < 100_000; i++) {
             mallory.send(Frame.CREDIT, 0, 1, u32(0));
             mallory.send(Frame.CREDIT, 0, 1, u32(3));
         }
-        assertThat(agent.link.heldBytes()).isEqualTo(before);
+        assertThat(agent.link.side().heldBytes()).isEqualTo(before);
         agent.reads(true);
         assertThat(agent.take(Frame.CREDIT))
                 .singleElement()
                 .satisfies(f -> assertThat(f.payload().getInt(f.payload().readerIndex()))
                         .isEqualTo(300_000));
-        mallory.send(Frame.CREDIT, 0, 1, u32(SwitchedLink.MAX_FLOW_CREDIT));
+        mallory.send(Frame.CREDIT, 0, 1, u32(FlowHalf.MAX_CREDIT));
         mallory.take();
         assertThat(mallory.close).startsWith("1002 CREDIT beyond");
         assertThat(agent.isUp()).isTrue();
@@ -233,7 +212,7 @@ final class UnreadPeerTest {
     /** One client, one agent, six links each. */
     @Test
     void flowsAreBoundedForEachClientAndForAll() throws Exception {
-        registry = registry(3_000);
+        fabric = new TestFabric(auditLog, Clock.systemUTC(), 3_000);
         List<EmbeddedPeer> agents = new ArrayList<>();
         for (int i = 0; i < 6; i++) {
             agents.add(agent("i" + i, null));
@@ -246,7 +225,7 @@ final class UnreadPeerTest {
                 open(c, id, "10.0.0.1", 1);
             }
         }
-        assertThat(registry.clientFlows.of("mallory")).isEqualTo(1_500);
+        assertThat(fabric.services.clientFlows().of("mallory")).isEqualTo(1_500);
         int refused = 0;
         for (EmbeddedPeer c : clients) {
             for (EmbeddedPeer.Received f : c.take(Frame.REFUSED)) {
@@ -256,7 +235,7 @@ final class UnreadPeerTest {
         }
         assertThat(refused).isEqualTo(4_500);
         clients.get(0).end();
-        assertThat(registry.clientFlows.of("mallory")).isEqualTo(500);
+        assertThat(fabric.services.clientFlows().of("mallory")).isEqualTo(500);
         EmbeddedPeer other = client("laptop");
         open(other, 1, "10.0.0.1", 1);
         assertThat(other.take(Frame.REFUSED)).isEmpty();
@@ -268,17 +247,17 @@ final class UnreadPeerTest {
         EmbeddedPeer laptop = client("laptop");
         laptop.take();
         laptop.reads(false);
-        long before = laptop.link.heldBytes();
+        long before = laptop.link.side().heldBytes();
         for (int change = 0; change < 8; change++) {
             String[] routes = new String[200];
             for (int i = 0; i < routes.length; i++) {
                 routes[i] = "10." + change + "." + i + ".0/24";
             }
             agent.announce("i", routes);
-            agent.advance(AgentLink.CHANGE_MILLIS);
+            agent.advance(AgentRole.CHANGE_MILLIS);
             laptop.advance(1_000);
         }
-        assertThat(laptop.link.heldBytes() - before).isLessThan(64 << 10); // PINGs
+        assertThat(laptop.link.side().heldBytes() - before).isLessThan(64 << 10); // PINGs
         laptop.reads(true);
         List<EmbeddedPeer.Received> announcements = laptop.take(Frame.ANNOUNCE);
         assertThat(announcements).hasSize(1);
@@ -295,7 +274,7 @@ final class UnreadPeerTest {
         for (int change = 0; change < 100; change++) {
             agent.announce("i", "10.0." + change + ".0/24");
         }
-        agent.advance(AgentLink.CHANGE_MILLIS);
+        agent.advance(AgentRole.CHANGE_MILLIS);
         laptop.advance(1_000);
         List<EmbeddedPeer.Received> announcements = laptop.take(Frame.ANNOUNCE);
         assertThat(announcements).hasSize(1);
@@ -318,13 +297,13 @@ final class UnreadPeerTest {
     /** A name under a policy that denies many prefixes: each OPEN is long. */
     @Test
     void longOpensToAnAgentThatDoesNotReadAreBounded() throws Exception {
-        registry.policy(PolicyParser.parse(manyDenied(1_000)).at(Instant.now(), SensitiveAddresses.standard()));
+        fabric.policy.policy(PolicyParser.parse(manyDenied(1_000)).at(Instant.now(), SensitiveAddresses.standard()));
         EmbeddedPeer agent = agent("i", null);
         EmbeddedPeer mallory = client("mallory");
         EmbeddedPeer laptop = client("laptop");
         agent.take();
         agent.reads(false);
-        int flows = AgentLink.MAX_OPENS_WAITING_PER_CLIENT + 100;
+        int flows = AgentRole.MAX_OPENS_WAITING_PER_CLIENT + 100;
         for (int i = 1; i <= flows; i++) {
             open(mallory, i, Destination.ofName(Destination.TCP, "a.lan", 80));
         }
@@ -334,7 +313,7 @@ final class UnreadPeerTest {
         open(laptop, 1, Destination.ofName(Destination.TCP, "a.lan", 80));
         assertThat(mallory.take(Frame.REFUSED)).hasSize(100).allMatch(f -> reason(f) == Reason.OVERLOADED);
         assertThat(laptop.take(Frame.REFUSED)).isEmpty();
-        assertThat(agent.link.heldBytes()).isLessThan(1_000);
+        assertThat(agent.link.side().heldBytes()).isLessThan(1_000);
         agent.reads(true);
         List<EmbeddedPeer.Received> frames = new ArrayList<>();
         // On a machine that is slow today the writer takes the link for a slow one, and looks again a little later.
@@ -343,7 +322,7 @@ final class UnreadPeerTest {
             agent.advance(20);
         }
         assertThat(frames.stream().filter(f -> f.type() == Frame.OPEN).count())
-                .isEqualTo(AgentLink.MAX_OPENS_WAITING_PER_CLIENT - 10 + 1);
+                .isEqualTo(AgentRole.MAX_OPENS_WAITING_PER_CLIENT - 10 + 1);
         assertThat(frames).noneMatch(f -> f.type() == Frame.RESET);
         OpenRequest request = OpenRequest.decode(frames.stream()
                 .filter(f -> f.type() == Frame.OPEN)
@@ -356,7 +335,7 @@ final class UnreadPeerTest {
     /** What names are restricted to is kept once, whatever ports they are asked for on, and not worked out without end. */
     @Test
     void restrictionsAreSharedAndAskedForSoOften() throws Exception {
-        registry.policy(PolicyParser.parse(manyDenied(1_000)).at(Instant.now(), SensitiveAddresses.standard()));
+        fabric.policy.policy(PolicyParser.parse(manyDenied(1_000)).at(Instant.now(), SensitiveAddresses.standard()));
         agent("i", null);
         EmbeddedPeer mallory = client("mallory");
         EmbeddedPeer laptop = client("laptop");
@@ -366,7 +345,7 @@ final class UnreadPeerTest {
         open(laptop, 1, Destination.ofName(Destination.TCP, "a.lan", 9));
         Set<Integer> restrictions = new HashSet<>();
         for (EmbeddedPeer client : List.of(mallory, laptop)) {
-            for (FlowHalf half : client.link.flows()) {
+            for (FlowHalf half : client.link.side().flows()) {
                 restrictions.add(System.identityHashCode(half.judgement.restriction()));
             }
         }
@@ -385,7 +364,7 @@ final class UnreadPeerTest {
         EmbeddedPeer fresh = agent("i", null);
         old.take();
         assertThat(old.close).isEqualTo("1001 this instance has connected again");
-        assertThat(registry.agentCount()).isEqualTo(2);
+        assertThat(fabric.fabric.presence().agentCount()).isEqualTo(2);
         int opens = old.take(Frame.OPEN).size();
         for (int id = 2; id < 50; id++) {
             open(laptop, id, "10.0.0.1", 1);
@@ -394,6 +373,18 @@ final class UnreadPeerTest {
         assertThat(fresh.take(Frame.OPEN).size() + other.take(Frame.OPEN).size())
                 .isGreaterThanOrEqualTo(48 + opens);
         assertThat(other.isUp()).isTrue();
+    }
+
+    /** The older link says last whose it is: it goes, and nothing of it stays. */
+    @Test
+    void anInstanceWhoseOlderLinkAnnouncesItselfLastIsThereOnce() throws Exception {
+        EmbeddedPeer old = peer(fabric.agent("office", null, "10.0.0.0/8"));
+        EmbeddedPeer fresh = agent("i", null);
+        old.announce("i", "10.0.0.0/8");
+        old.take();
+        assertThat(old.close).isEqualTo("1001 this instance has connected again");
+        assertThat(fresh.isUp()).isTrue();
+        assertThat(fabric.fabric.presence().agentCount()).isOne();
     }
 
     @Test
@@ -434,9 +425,9 @@ final class UnreadPeerTest {
             }
         }
         agent.end();
-        assertThat(agent.link.flowCount).isZero();
+        assertThat(agent.link.side().flowCount()).isZero();
         assertThat(laptop.take(Frame.RESET)).hasSize(flows).allMatch(f -> reason(f) == Reason.LINK_LOST);
-        assertThat(registry.clientFlows.total()).isZero();
+        assertThat(fabric.services.clientFlows().total()).isZero();
         auditLog.close();
         String lines = audit.toString(StandardCharsets.UTF_8);
         assertThat(lines.lines().filter(l -> l.contains("\"event\":\"flow\""))).hasSize(flows);
@@ -456,8 +447,8 @@ final class UnreadPeerTest {
             agent.send(Frame.FIN, 0, at, Unpooled.EMPTY_BUFFER);
             mallory.send(Frame.FIN, 0, id, Unpooled.EMPTY_BUFFER);
         }
-        assertThat(registry.clientFlows.total()).isZero();
-        assertThat(mallory.link.heldBytes()).isGreaterThan(2_000 * 512);
-        assertThat(registry.backlog.total()).isGreaterThan(2_000 * 512 - BacklogShare.STEP);
+        assertThat(fabric.services.clientFlows().total()).isZero();
+        assertThat(mallory.link.side().heldBytes()).isGreaterThan(2_000 * 512);
+        assertThat(fabric.services.backlog().total()).isGreaterThan(2_000 * 512 - BacklogShare.STEP);
     }
 }

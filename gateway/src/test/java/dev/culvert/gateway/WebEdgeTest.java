@@ -195,7 +195,7 @@ final class WebEdgeTest {
         assertThat(talk(plain, upgrade(plain, ""), "\r\n\r\n"))
                 .startsWith("HTTP/1.1 101 ")
                 .containsIgnoringCase("sec-websocket-protocol: culvert.1");
-        await().until(() -> plain.gateway.registry().linkCount() == 0);
+        await().until(() -> plain.gateway.links().count() == 0);
     }
 
     @Test
@@ -203,7 +203,7 @@ final class WebEdgeTest {
         assertThat(talk(secure, upgrade(secure, ""), null))
                 .startsWith("HTTP/1.1 400 ")
                 .contains("HTTPS port");
-        assertThat(secure.gateway.registry().linkCount()).isZero();
+        assertThat(secure.gateway.links().count()).isZero();
     }
 
     @Test
@@ -219,7 +219,7 @@ final class WebEdgeTest {
         assertThat(two).doesNotContain("101 Switching").endsWith("<closed>");
         String page = talk(plain, upgrade(plain, "") + crlf("GET / HTTP/1.1|Host: x||"), null);
         assertThat(page).doesNotContain("200 OK").endsWith("<closed>");
-        await().until(() -> plain.gateway.registry().linkCount() == 0);
+        await().until(() -> plain.gateway.links().count() == 0);
     }
 
     @Test
@@ -251,8 +251,8 @@ final class WebEdgeTest {
             }
             // The newcomer, or one that has had its time: on a slow machine it is the latter.
             await().until(() ->
-                    secure.gateway.registry().counters.refusedConnections.sum()
-                                    + secure.gateway.strangers().evicted()
+                    secure.gateway.services().counters().refusedConnections.sum()
+                                    + secure.gateway.door().strangers().evicted()
                             == 1);
         } finally {
             for (Socket socket : sockets) {

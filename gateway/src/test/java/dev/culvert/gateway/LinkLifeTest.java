@@ -2,9 +2,7 @@ package dev.culvert.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.TokenTerms;
@@ -19,12 +17,11 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** A link ends with its token, by the calendar, whatever the machine did meanwhile. */
-final class LinkExpiryTest {
+final class LinkLifeTest {
     private static final Instant BEGIN = Instant.parse("2026-03-01T12:00:00Z");
 
     private final SetClock calendar = new SetClock(BEGIN);
-    private final LinkRegistry registry =
-            new LinkRegistry(SensitiveAddresses.standard(), token -> false, AuditLog.none(), calendar);
+    private final TestFabric fabric = new TestFabric(AuditLog.none(), calendar, 1_000);
 
     /** An hour without a PING is no concern here. */
     private static final LinkSettings SILENT = new LinkSettings(Duration.ofDays(1), Duration.ofDays(1));
@@ -32,10 +29,7 @@ final class LinkExpiryTest {
     private EmbeddedChannel link(Duration life) {
         TokenTerms terms =
                 TokenTerms.of("laptop", List.of(URI.create("wss://gateway.example")), null, BEGIN, BEGIN.plus(life));
-        ClientLink link = new ClientLink(
-                registry,
-                ClientToken.of(terms, List.of(Grant.parse("office:10.0.0.0/24"))),
-                new AuditRecord.Holder(1, "client", "laptop", "token", null, "192.0.2.1"));
+        FrameSwitch link = fabric.link(ClientToken.of(terms, List.of(Grant.parse("office:10.0.0.0/24"))), null);
         EmbeddedChannel channel = new EmbeddedChannel();
         channel.freezeTime();
         channel.pipeline().addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, SILENT, link));
@@ -55,11 +49,11 @@ final class LinkExpiryTest {
         for (int second = 1; second < 600; second++) {
             calendar.now = BEGIN.plusSeconds(second);
             awake(channel, Duration.ofSeconds(1));
-            assertThat(registry.linkCount()).as("after %d s", second).isOne();
+            assertThat(fabric.links.count()).as("after %d s", second).isOne();
         }
         calendar.now = BEGIN.plusSeconds(600);
         awake(channel, Duration.ofSeconds(1));
-        assertThat(registry.linkCount()).isZero();
+        assertThat(fabric.links.count()).isZero();
         channel.finishAndReleaseAll();
     }
 
@@ -69,8 +63,8 @@ final class LinkExpiryTest {
         EmbeddedChannel channel = link(Duration.ofHours(12));
         awake(channel, Duration.ofMinutes(1));
         calendar.now = BEGIN.plus(Duration.ofHours(13));
-        awake(channel, LinkExpiry.CALENDAR_CHECK);
-        assertThat(registry.linkCount()).isZero();
+        awake(channel, LinkLife.CALENDAR_CHECK);
+        assertThat(fabric.links.count()).isZero();
         channel.finishAndReleaseAll();
     }
 
@@ -79,7 +73,7 @@ final class LinkExpiryTest {
         calendar.now = BEGIN.plus(Duration.ofHours(1));
         EmbeddedChannel channel = link(Duration.ofMinutes(10));
         awake(channel, Duration.ZERO);
-        assertThat(registry.linkCount()).isZero();
+        assertThat(fabric.links.count()).isZero();
         channel.finishAndReleaseAll();
     }
 }

@@ -1,12 +1,11 @@
 package dev.culvert.gateway;
 
-import dev.culvert.gateway.audit.AuditRecord;
-import dev.culvert.policy.BitRate;
-import dev.culvert.policy.ClientLimits;
-import dev.culvert.policy.PolicySnapshot;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.TokenGrants;
+import dev.culvert.policy.BitRate;
+import dev.culvert.policy.ClientLimits;
+import dev.culvert.policy.PolicySnapshot;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
@@ -18,7 +17,6 @@ import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -26,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A client's link: authorises each OPEN against the client's grants and joins it to an agent. */
-final class ClientLink extends SwitchedLink {
-    private static final Logger log = LoggerFactory.getLogger(ClientLink.class);
+/** A client's: authorises each OPEN against the client's grants and joins it to an agent. */
+final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
+    private static final Logger log = LoggerFactory.getLogger(ClientRole.class);
 
     /** Most flows on one link: the ends' own cap. */
     static final int MAX_FLOWS = FlowMultiplexer.MAX_FLOWS;
@@ -47,69 +45,96 @@ final class ClientLink extends SwitchedLink {
     /** How long flows are judged again in one turn of the loop, which has frames to switch meanwhile. */
     private static final long REJUDGE_SLICE_NANOS = 1_000_000;
 
-    final int affinity;
-    private final ClientToken clientToken;
+    private final LinkSide side;
+    private final ClientToken token;
+    private final Services services;
+    private final Presence<AgentRole> presence;
+    private final PolicyInForce policy;
+    private final ClientUsages usages;
+
+    /** By which flows of datagrams go to the same instance. */
+    private final int affinity;
+
+    private final RateLimit questions;
+    private final AtomicBoolean announcing = new AtomicBoolean();
     private volatile ClientRights rights;
     private @Nullable ClientUsage usage;
     private @Nullable Rejudging rejudging;
-    private final RateLimit questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND);
-    private final AtomicBoolean announcing = new AtomicBoolean();
     private boolean announcementWaits;
-    private long announcedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
+    private long announcedNanos;
 
-    ClientLink(LinkRegistry registry, ClientToken token, AuditRecord.Holder holder) {
-        super(registry, token, holder);
-        this.rights = new ClientRights(TokenGrants.of(token, registry.sensitive()), null);
-        this.clientToken = token;
-        this.affinity = (int) holder.link();
+    ClientRole(
+            LinkSide side,
+            ClientToken token,
+            Services services,
+            Presence<AgentRole> presence,
+            PolicyInForce policy,
+            ClientUsages usages) {
+        this.side = side;
+        this.token = token;
+        this.services = services;
+        this.presence = presence;
+        this.policy = policy;
+        this.usages = usages;
+        this.affinity = (int) side.holder().link();
+        this.questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND, services.nanos());
+        this.rights = new ClientRights(TokenGrants.of(token, policy.sensitive()), null);
+        this.announcedNanos = services.nanos() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
     }
 
-    /** What it may do now. From any thread. */
-    ClientRights rights() {
+    @Override
+    public String name() {
+        return side.name();
+    }
+
+    @Override
+    public String holderKey() {
+        return side.holderKey();
+    }
+
+    @Override
+    public ClientRights rights() {
         return rights;
     }
 
     @Override
-    String kind() {
-        return "client";
+    public String toString() {
+        return side.toString();
     }
 
     @Override
-    boolean accepts() {
-        return false;
-    }
-
-    @Override
-    void up() {
-        usage = registry.usageOf(this);
-        registry.add(this); // before the policy is read: whoever changes it from now on says so here
+    public void up() {
+        usage = usages.take(name());
+        presence.add(this);
+        policy.add(this); // before it is read
         readPolicy();
         announce();
     }
 
     @Override
-    void down(String why) {
-        registry.remove(this);
+    public void down() {
+        presence.remove(this);
+        policy.remove(this);
         rejudging = null;
     }
 
     @Override
-    void gone() {
-        registry.giveBackUsage(this);
+    public void gone() {
+        usages.giveBack(name());
     }
 
     private void readPolicy() {
-        PolicySnapshot policy = registry.policy();
+        PolicySnapshot now = policy.policy();
         ClientLimits before = rights.limits();
-        rights = rights.under(clientToken, registry.sensitive(), policy == null ? null : policy.client(name));
+        rights = rights.under(token, policy.sensitive(), now == null ? null : now.client(name()));
         ClientLimits limits = rights.limits();
         if ((!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down()))
-                && registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
-            log.info("{} has a bandwidth of {} up, {} down", this, text(limits.up()), text(limits.down()));
+                && services.lines().takes(holderKey(), PeerLines.Kind.LINKS)) {
+            log.info("{} has a bandwidth of {} up, {} down", side, text(limits.up()), text(limits.down()));
         }
         if (usage != null) {
-            long now = loop().ticker().nanoTime();
-            limit(usage.up(limits, now), usage.down(limits, now));
+            long nanos = side.loop().ticker().nanoTime();
+            side.limit(usage.up(limits, nanos), usage.down(limits, nanos));
         }
     }
 
@@ -117,12 +142,13 @@ final class ClientLink extends SwitchedLink {
         return rate == null ? "any" : rate.toString();
     }
 
-    /** Judges every flow again, and tells the client what it may reach now. From any thread. */
-    void policyChanged() {
-        run(() -> {
-            if (isUp()) {
+    /** Judges every flow again, and tells the client what it may reach now. */
+    @Override
+    public void policyChanged() {
+        side.run(() -> {
+            if (side.isUp()) {
                 readPolicy();
-                Rejudging next = new Rejudging(flows());
+                Rejudging next = new Rejudging(side.flows());
                 rejudging = next;
                 next.run();
                 announceSoon();
@@ -145,14 +171,14 @@ final class ClientLink extends SwitchedLink {
 
         @Override
         public void run() {
-            long start = System.nanoTime();
+            long start = services.nanos();
             while (rejudging == this && next < flows.length) {
                 FlowHalf half = flows[next++];
                 if (!half.closed) {
                     judge(half);
                 }
-                if (System.nanoTime() - start > REJUDGE_SLICE_NANOS) {
-                    EventLoops.nextTurn(loop(), this);
+                if (services.nanos() - start > REJUDGE_SLICE_NANOS) {
+                    EventLoops.nextTurn(side.loop(), this);
                     return;
                 }
             }
@@ -160,7 +186,7 @@ final class ClientLink extends SwitchedLink {
                 rejudging = null;
             }
             if (ended > 0) {
-                log.info("{}: {} of its flows are no longer allowed", ClientLink.this, ended);
+                log.info("{}: {} of its flows are no longer allowed", side, ended);
             }
         }
 
@@ -170,7 +196,7 @@ final class ClientLink extends SwitchedLink {
             if (peer == null || before == null) {
                 return;
             }
-            Judgement now = rights.judge(peer.owner.name, half.destination, null);
+            Judgement now = rights.judge(peer.owner.name(), half.destination, null);
             if (now.allowed() && covers(now.restriction(), before.restriction())) {
                 half.judgement = now.with(before.restriction()); // what the agent was told
             } else {
@@ -194,35 +220,36 @@ final class ClientLink extends SwitchedLink {
     }
 
     private void prohibit(FlowHalf half, FlowHalf peer, Judgement why) {
-        registry.counters.denied.increment();
-        log.debug("{} no longer allowed: {} through '{}', by {}", this, half.destination, peer.owner.name, why.rule());
+        services.counters().denied.increment();
+        log.debug(
+                "{} no longer allowed: {} through '{}', by {}", side, half.destination, peer.owner.name(), why.rule());
         if (half.opened) {
-            resetBoth(half, Reason.PROHIBITED);
+            side.resetBoth(half, Reason.PROHIBITED);
             return;
         }
         half.record.endedBy(FlowRecord.GATEWAY, Reason.PROHIBITED);
-        end(half);
-        refuse(half.id, Reason.PROHIBITED, half.destination + " is no longer allowed");
-        toPeer(half, Reason.PROHIBITED);
+        side.end(half);
+        side.refuse(half.id, Reason.PROHIBITED, half.destination + " is no longer allowed");
+        side.toPeer(half, Reason.PROHIBITED);
     }
 
     @Override
-    void forgotten(FlowHalf half) {
-        registry.clientFlows.give(name, 1);
+    public void draining() {
+        // A client that goes ends its flows itself.
     }
 
     @Override
-    void announced(ByteBuf payload) {
+    public void announced(ByteBuf payload) {
         // A client has nothing to announce yet; a later version's announcement is none of ours.
     }
 
-    /** Tells the client soon which agents it may use. From any thread. */
-    void announceSoon() {
+    @Override
+    public void announceSoon() {
         if (announcing.compareAndSet(false, true)) {
-            run(() -> {
-                long sinceLast = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - announcedNanos);
+            side.run(() -> {
+                long sinceLast = TimeUnit.NANOSECONDS.toMillis(services.nanos() - announcedNanos);
                 long wait = Math.max(ANNOUNCE_DELAY_MILLIS, ANNOUNCE_EACH_MILLIS - sinceLast);
-                loop().schedule(this::announce, wait, TimeUnit.MILLISECONDS);
+                side.loop().schedule(this::announce, wait, TimeUnit.MILLISECONDS);
             });
         }
     }
@@ -233,71 +260,71 @@ final class ClientLink extends SwitchedLink {
      */
     private void announce() {
         announcing.set(false);
-        if (announcementWaits || !isUp()) {
+        if (announcementWaits || !side.isUp()) {
             return;
         }
         announcementWaits = true;
-        writer().late(() -> {
+        side.writer().late(() -> {
             announcementWaits = false;
-            announcedNanos = System.nanoTime();
-            writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(registry.announcementFor(this)));
+            announcedNanos = services.nanos();
+            side.writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(presence.announcementFor(this)));
         });
     }
 
     @Override
-    void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
+    public void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
         if ((flowId & Frame.SERVER_OPENED) != 0 || flowId == 0) {
             throw new ProtocolException(
                     "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not a client's to choose");
         }
-        if (has(flowId)) {
+        if (side.half(flowId) != null) {
             throw new ProtocolException("OPEN of flow " + flowId + ", which exists");
         }
         OpenRequest request = OpenRequest.decode(payload);
-        if (request.credit() > MAX_FLOW_CREDIT) {
-            throw new ProtocolException("OPEN grants " + request.credit() + " bytes, most is " + MAX_FLOW_CREDIT);
+        if (request.credit() > FlowHalf.MAX_CREDIT) {
+            throw new ProtocolException("OPEN grants " + request.credit() + " bytes, most is " + FlowHalf.MAX_CREDIT);
         }
         String agentName = request.agent();
         if (agentName == null || !HolderName.isValid(agentName)) {
             throw new ProtocolException("OPEN that names no agent");
         }
-        registry.counters.opens.increment();
+        services.counters().opens.increment();
         Destination d = request.destination();
-        FlowRecord record = new FlowRecord(registry.audit, holder, agentName, d, request.source());
-        if (flowCount >= MAX_FLOWS) {
+        FlowRecord record = new FlowRecord(services, side.holder(), agentName, d, request.source());
+        if (side.flowCount() >= MAX_FLOWS) {
             record.refused(Reason.OVERLOADED);
-            refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
+            side.refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        String limit = usage == null ? null : usage.asks(rights.limits(), System.nanoTime());
+        String limit = usage == null ? null : usage.asks(rights.limits(), services.nanos());
         if (limit != null) { // before it is judged: who is denied is to be slowed most of all
             limited(flowId, record, d, agentName, limit);
             return;
         }
         Judgement judgement = rights.judge(agentName, d, questions);
         if (judgement == Judgement.NOT_NOW) {
-            registry.counters.limited.increment();
+            services.counters().limited.increment();
             record.refused(Reason.OVERLOADED);
-            refuse(flowId, Reason.OVERLOADED, judgement.rule());
+            side.refuse(flowId, Reason.OVERLOADED, judgement.rule());
             return;
         }
         if (!judgement.allowed()) {
-            registry.counters.denied.increment();
+            services.counters().denied.increment();
             record.denied(judgement.rule());
-            log.debug("{} denied: {} through '{}', by {}", this, d, agentName, judgement.rule());
-            refuse(flowId, Reason.PROHIBITED, "no grant for " + d + " through '" + agentName + "'");
+            log.debug("{} denied: {} through '{}', by {}", side, d, agentName, judgement.rule());
+            side.refuse(flowId, Reason.PROHIBITED, "no grant for " + d + " through '" + agentName + "'");
             return;
         }
         record.allowed(judgement.rule());
-        AgentLink agent = registry.pick(agentName, this, d, request.source());
+        AgentRole agent = presence.pick(agentName, affinity, d, request.source());
         if (agent == null) {
             record.refused(Reason.NO_AGENT);
-            refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
+            side.refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
             return;
         }
         int allowed = rights.limits().flows();
-        if (!registry.clientFlows.takeShare(name, 1, allowed)) {
-            long flows = registry.clientFlows.of(name);
+        if (!services.clientFlows().takeShare(name(), 1, allowed)) {
+            long flows = services.clientFlows().of(name());
             limited(
                     flowId,
                     record,
@@ -308,30 +335,28 @@ final class ClientLink extends SwitchedLink {
                             : "the policy allows this client " + allowed + " flows at once");
             return;
         }
-        record.takenBy(agent.holder, agent.instance());
-        FlowHalf half = new FlowHalf(this, d, record);
+        record.takenBy(agent.side().holder(), agent.instance());
+        FlowHalf half = new FlowHalf(side, d, record);
         half.judgement = judgement;
-        add(half, flowId);
-        FlowHalf agentHalf = new FlowHalf(agent, d, record);
-        agentHalf.peer = half;
+        side.add(half, flowId);
+        FlowHalf agentHalf = half.towards(agent.side());
         agentHalf.openFlags = flags & Frame.FLAG_PROBES;
         agentHalf.credit = request.credit();
-        half.peer = agentHalf;
         OpenRequest forwarded =
-                request.forwarded(name + '#' + affinity, link().minRttMicros(), judgement.restriction());
-        if (!tell(agent, () -> agent.open(agentHalf, half, forwarded))) {
+                request.forwarded(name() + '#' + affinity, side.carrier().minRttMicros(), judgement.restriction());
+        if (!side.tell(agent.side(), () -> agent.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
-            agentCannot(half, agentHalf, Reason.NO_AGENT);
+            side.takeFailure(half, agentHalf, Reason.NO_AGENT);
         }
     }
 
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {
-        registry.counters.limited.increment();
+        services.counters().limited.increment();
         record.refused(Reason.OVERLOADED);
-        if (registry.lines.takes(holderKey, PeerLines.Kind.LIMITS)) {
-            log.info("{} refused {} through '{}': {}", this, d, agentName, limit);
+        if (services.lines().takes(holderKey(), PeerLines.Kind.LIMITS)) {
+            log.info("{} refused {} through '{}': {}", side, d, agentName, limit);
         }
-        refuse(flowId, Reason.OVERLOADED, limit);
+        side.refuse(flowId, Reason.OVERLOADED, limit);
     }
 
     /**
@@ -339,7 +364,7 @@ final class ClientLink extends SwitchedLink {
      * address that it may have been resolved to.
      */
     @Override
-    boolean mayUsePort(FlowHalf half, int port) {
+    public boolean mayUsePort(FlowHalf half, int port) {
         Destination d = half.destination;
         FlowHalf peer = half.peer;
         Judgement opened = half.judgement;
@@ -347,30 +372,7 @@ final class ClientLink extends SwitchedLink {
             return false;
         }
         Judgement other =
-                rights.judge(peer.owner.name, new Destination(d.protocol(), d.address(), d.name(), port), questions);
+                rights.judge(peer.owner.name(), new Destination(d.protocol(), d.address(), d.name(), port), questions);
         return other.allowed() && Restrictions.covers(other.restriction(), opened.restriction());
-    }
-
-    private void refuse(int flowId, Reason reason, String text) {
-        byte[] words = text.getBytes(StandardCharsets.UTF_8);
-        ByteBuf b = Unpooled.buffer(1 + words.length).writeByte(reason.code()).writeBytes(words);
-        writer().control(Frame.REFUSED, 0, flowId, b);
-    }
-
-    /** The agent could not take the flow after all; on this link's loop. */
-    void agentCannot(FlowHalf half, FlowHalf agentHalf, Reason reason) {
-        if (half.closed || half.peer != agentHalf) {
-            return;
-        }
-        half.record.endedBy(FlowRecord.GATEWAY, reason);
-        end(half);
-        if (isUp()) {
-            refuse(
-                    half.id,
-                    reason,
-                    reason == Reason.NO_AGENT
-                            ? "agent '" + agentHalf.owner.name + "' has just disconnected"
-                            : "agent '" + agentHalf.owner.name + "' has too much to do");
-        }
     }
 }

@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The addresses of this machine, which wide grants do not open, as they are now: machines get others while they run. */
-final class OwnAddresses implements FileWatch.Watched {
-    private static final Logger log = LoggerFactory.getLogger(OwnAddresses.class);
+final class GatewayAddresses implements FileWatch.Watched {
+    private static final Logger log = LoggerFactory.getLogger(GatewayAddresses.class);
 
     /** Some µs for each interface; a container host has thousands. */
     static final Duration INTERVAL = Duration.ofSeconds(5);
@@ -27,7 +27,7 @@ final class OwnAddresses implements FileWatch.Watched {
     private long looked;
 
     /** @param source the addresses now; null when they cannot be had */
-    OwnAddresses(Supplier<@Nullable List<InetAddress>> source, LongSupplier nanoTime) {
+    GatewayAddresses(Supplier<@Nullable List<InetAddress>> source, LongSupplier nanoTime) {
         this.source = source;
         this.nanoTime = nanoTime;
         List<InetAddress> first = source.get();
@@ -54,7 +54,13 @@ final class OwnAddresses implements FileWatch.Watched {
         return true;
     }
 
-    /** Addresses of this machine's interfaces, loopback and link-local ones left out; null when they cannot be listed. */
+    /** Addresses of this machine's interfaces as they are now, loopback and link-local ones left out. */
+    static List<InetAddress> orNone() {
+        List<InetAddress> own = ofInterfaces();
+        return own == null ? List.of() : own;
+    }
+
+    /** Likewise; null when they cannot be listed. */
     static @Nullable List<InetAddress> ofInterfaces() {
         List<InetAddress> list = new ArrayList<>();
         try {

@@ -2,7 +2,6 @@ package dev.culvert.gateway;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixTable;
-import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Frame;
@@ -10,12 +9,10 @@ import dev.culvert.tunnel.OpenRequest;
 import dev.culvert.tunnel.ProtocolException;
 import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.limit.Quota;
-import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -23,9 +20,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** An agent instance's link: takes the flows that clients were allowed to open. */
-final class AgentLink extends SwitchedLink {
-    private static final Logger log = LoggerFactory.getLogger(AgentLink.class);
+/** An agent instance's: takes the flows that clients were allowed to open. */
+final class AgentRole implements Role, PresentAgent {
+    private static final Logger log = LoggerFactory.getLogger(AgentRole.class);
 
     /** Routes in one announcement: as many as a token can hold. Each is compared with each that the token holds. */
     static final int MAX_ROUTES = 1_024;
@@ -50,6 +47,9 @@ final class AgentLink extends SwitchedLink {
     /** It goes into logs. */
     private static final Pattern INSTANCE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
 
+    private final LinkSide side;
+    private final Services services;
+    private final Presence<AgentRole> presence;
     private final PrefixTable<Boolean> granted = new PrefixTable<>();
     private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
     private volatile List<IpPrefix> routes = List.of();
@@ -62,92 +62,114 @@ final class AgentLink extends SwitchedLink {
     private long changedNanos;
     private int nextId;
 
-    /** How often its instance came on another link; null when never. Guarded by the registry's list of instances. */
-    @Nullable
-    RateLimit takeovers;
-
-    AgentLink(LinkRegistry registry, AgentToken token, AuditRecord.Holder holder) {
-        super(registry, token, holder);
+    AgentRole(LinkSide side, AgentToken token, Services services, Presence<AgentRole> presence) {
+        this.side = side;
+        this.services = services;
+        this.presence = presence;
         token.routes().forEach(r -> granted.put(r, Boolean.TRUE));
     }
 
-    /** Prefixes that it announced and its token holds. From any thread. */
-    List<IpPrefix> routes() {
-        return routes;
+    /** Whose the halves of its flows are. From any thread. */
+    LinkSide side() {
+        return side;
     }
 
-    /** Whether it announced a prefix that holds the address. From any thread. */
-    boolean serves(InetAddress address) {
-        return served.lookup(address) != null;
+    @Override
+    public String name() {
+        return side.name();
     }
 
-    /** Which of the agent's processes it is; null before it has announced itself. From any thread. */
-    @Nullable
-    String instance() {
+    @Override
+    public String holderKey() {
+        return side.holderKey();
+    }
+
+    @Override
+    public long number() {
+        return side.holder().link();
+    }
+
+    @Override
+    public @Nullable String key() {
+        return side.holder().key();
+    }
+
+    @Override
+    public @Nullable String instance() {
         return instance;
     }
 
-    /** Whether new flows may come to it: not when it finishes its own, or has a newer link. From any thread. */
-    boolean takesFlows() {
+    @Override
+    public List<IpPrefix> routes() {
+        return routes;
+    }
+
+    @Override
+    public boolean serves(InetAddress address) {
+        return served.lookup(address) != null;
+    }
+
+    @Override
+    public int flowCount() {
+        return side.flowCount();
+    }
+
+    @Override
+    public boolean takesFlows() {
         return !draining && !superseded;
     }
 
-    /** Whether both links are of one process, as far as can be told: of one name, one key, and what it calls itself. */
-    boolean isSameInstance(AgentLink other) {
-        String mine = instance;
-        return mine != null
-                && mine.equals(other.instance)
-                && !superseded
-                && !other.superseded
-                && Objects.equals(holder.key(), other.holder.key());
+    @Override
+    public boolean isSuperseded() {
+        return superseded;
     }
 
-    /** Its instance has a newer link: this one is dead, most likely, and nobody has noticed yet. From any thread. */
-    void supersede() {
+    @Override
+    public void supersede() {
         superseded = true;
-        run(() -> link().close(1001, "this instance has connected again"));
+        side.close(1001, "this instance has connected again");
     }
 
     @Override
-    String kind() {
-        return "agent";
+    public String toString() {
+        return side.toString();
     }
 
     @Override
-    boolean accepts() {
-        return true;
-    }
-
-    @Override
-    boolean mayUsePort(FlowHalf half, int port) {
-        return true; // an answer from another port of the host that was asked
-    }
-
-    @Override
-    void up() {
+    public void up() {
         // It is not offered to clients before it has announced what it serves.
     }
 
     @Override
-    void down(String why) {
+    public void down() {
         if (announcements > 0) {
-            registry.remove(this);
+            presence.remove(this);
         }
     }
 
     @Override
-    void draining() {
+    public void gone() {
+        // Nothing is kept of it.
+    }
+
+    @Override
+    public boolean mayUsePort(FlowHalf half, int port) {
+        return true; // an answer from another port of the host that was asked
+    }
+
+    @Override
+    public void draining() {
         if (!draining) {
             draining = true;
-            if (registry.lines.takes(holderKey, PeerLines.Kind.LINKS)) {
-                log.info("{} is draining", this);
+            if (services.lines().takes(holderKey(), PeerLines.Kind.LINKS)) {
+                log.info("{} is draining", side);
             }
-            registry.changed(name);
+            presence.changed(name());
         }
     }
 
     @Override
-    void announced(ByteBuf payload) throws ProtocolException {
+    public void announced(ByteBuf payload) throws ProtocolException {
         if (++announcements > MAX_ANNOUNCEMENTS) {
             throw new ProtocolException("more than " + MAX_ANNOUNCEMENTS + " ANNOUNCE frames on one link");
         }
@@ -173,29 +195,29 @@ final class AgentLink extends SwitchedLink {
                 ignored++;
             }
         }
-        if (ignored > 0 && registry.lines.takes(holderKey, PeerLines.Kind.ROUTES)) {
-            log.warn("{} announces {} routes that its token does not hold; ignored", this, ignored);
+        if (ignored > 0 && services.lines().takes(holderKey(), PeerLines.Kind.ROUTES)) {
+            log.warn("{} announces {} routes that its token does not hold; ignored", side, ignored);
         }
         if (announcements == 1) {
             instance = said.instance();
             serve(List.copyOf(allowed));
-            registry.add(this);
+            presence.add(this);
             return;
         }
         boolean waits = nextRoutes != null;
         nextRoutes = List.copyOf(allowed);
         if (!waits) {
-            long wait = changedNanos + TimeUnit.MILLISECONDS.toNanos(CHANGE_MILLIS) - System.nanoTime();
-            loop().schedule(this::change, Math.max(0, wait), TimeUnit.NANOSECONDS);
+            long wait = changedNanos + TimeUnit.MILLISECONDS.toNanos(CHANGE_MILLIS) - services.nanos();
+            side.loop().schedule(this::change, Math.max(0, wait), TimeUnit.NANOSECONDS);
         }
     }
 
     private void change() {
         List<IpPrefix> next = nextRoutes;
         nextRoutes = null;
-        if (next != null && isUp() && !next.equals(routes)) {
+        if (next != null && side.isUp() && !next.equals(routes)) {
             serve(next);
-            registry.changed(name);
+            presence.changed(name());
         }
     }
 
@@ -204,11 +226,11 @@ final class AgentLink extends SwitchedLink {
         prefixes.forEach(p -> table.put(p, Boolean.TRUE));
         routes = prefixes;
         served = table;
-        changedNanos = System.nanoTime();
-        if (registry.lines.takes(holderKey, PeerLines.Kind.ROUTES)) {
+        changedNanos = services.nanos();
+        if (services.lines().takes(holderKey(), PeerLines.Kind.ROUTES)) {
             log.info(
                     "{} serves {} (instance {})",
-                    this,
+                    side,
                     prefixes.size() <= MAX_LOGGED
                             ? prefixes.stream().map(IpPrefix::toString).collect(Collectors.joining(", "))
                             : prefixes.size() + " networks",
@@ -217,49 +239,44 @@ final class AgentLink extends SwitchedLink {
     }
 
     @Override
-    void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
+    public void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
         throw new ProtocolException("OPEN from an agent: agents answer flows, clients open them");
     }
 
     /** Takes an authorised OPEN; on this link's loop, before any other frame of the flow. */
-    void open(FlowHalf half, FlowHalf clientHalf, OpenRequest request) {
-        ClientLink client = (ClientLink) clientHalf.owner;
-        if (!isUp() || flowCount >= ClientLink.MAX_FLOWS || !mayWait(client)) {
+    void open(FlowHalf half, FlowHalf openersHalf, OpenRequest request) {
+        Side opener = openersHalf.owner;
+        if (!side.isUp() || side.flowCount() >= ClientRole.MAX_FLOWS || !mayWait(opener)) {
             half.close();
-            Reason reason = isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
-            tell(client, () -> client.agentCannot(clientHalf, half, reason));
+            Reason reason = side.isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
+            side.tell(opener, () -> opener.takeFailure(openersHalf, half, reason));
             return;
         }
         do {
             nextId = (nextId + 1) & 0x7fff_ffff;
-        } while (nextId == 0 || has(nextId | Frame.SERVER_OPENED));
-        add(half, nextId | Frame.SERVER_OPENED);
+        } while (nextId == 0 || side.half(nextId | Frame.SERVER_OPENED) != null);
+        side.add(half, nextId | Frame.SERVER_OPENED);
         half.openWaits = true;
         // Its restriction, which may be long, is shared with other flows until the agent reads it.
-        writer().late(() -> {
-            opensWaiting.give(client.name, 1);
+        side.writer().late(() -> {
+            opensWaiting.give(opener.name(), 1);
             half.openWaits = false;
             if (!half.closed) {
-                ByteBuf b = link().channel().alloc().directBuffer(128);
+                ByteBuf b = side.carrier().alloc().directBuffer(128);
                 request.encode(b);
-                writer().control(Frame.OPEN, half.openFlags, half.id, b);
+                side.writer().control(Frame.OPEN, half.openFlags, half.id, b);
             }
         });
     }
 
-    private boolean mayWait(ClientLink client) {
-        if (!registry.agentFlows.takeShare(name, 1)) {
+    private boolean mayWait(Side opener) {
+        if (!services.agentFlows().takeShare(name(), 1)) {
             return false;
         }
-        if (!writer().takesControl() || !opensWaiting.take(client.name, 1)) {
-            registry.agentFlows.give(name, 1);
+        if (!side.writer().takesControl() || !opensWaiting.take(opener.name(), 1)) {
+            services.agentFlows().give(name(), 1);
             return false;
         }
         return true;
-    }
-
-    @Override
-    void forgotten(FlowHalf half) {
-        registry.agentFlows.give(name, 1);
     }
 }

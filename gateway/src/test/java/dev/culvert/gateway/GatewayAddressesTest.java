@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Addresses that the gateway's machine gets while it runs are its own too. */
 @NullUnmarked
-final class OwnAddressesTest {
+final class GatewayAddressesTest {
     private static InetAddress address(String text) throws Exception {
         return InetAddress.getByName(text);
     }
@@ -24,7 +24,7 @@ final class OwnAddressesTest {
     void theyAreReadAgainNowAndThen() throws Exception {
         AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 100);
         AtomicReference<List<InetAddress>> now = new AtomicReference<>(List.of(address("192.0.2.1")));
-        OwnAddresses own = new OwnAddresses(now::get, nanos::get);
+        GatewayAddresses own = new GatewayAddresses(now::get, nanos::get);
         now.set(List.of(address("192.0.2.1"), address("192.0.2.2")));
         assertThat(own.refresh()).as("not all the time").isFalse();
         nanos.addAndGet(Duration.ofSeconds(5).toNanos());
@@ -46,7 +46,7 @@ final class OwnAddressesTest {
             assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.7", 1), "office"))
                             .refused())
                     .isNull();
-            net.gateway.registry().sensitive(SensitiveAddresses.with(List.of(address("10.0.0.7"))));
+            net.gateway.policyInForce().sensitive(SensitiveAddresses.with(List.of(address("10.0.0.7"))));
             org.awaitility.Awaitility.await().until(() -> client.flows() == 0);
             assertThat(client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.7", 1), "office"))
                             .refused())

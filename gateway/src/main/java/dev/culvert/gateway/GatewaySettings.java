@@ -1,0 +1,61 @@
+package dev.culvert.gateway;
+
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.token.StateDirectory;
+import dev.culvert.tunnel.LinkSettings;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link Gateway} is to be like.
+ *
+ * @param state keys and certificates
+ * @param listen address and port; port 0 for any
+ * @param secure TLS ({@code wss}), or plain {@code ws} behind a proxy that ends TLS
+ * @param names host names and addresses for the certificate
+ * @param threads event loops of links; those of strangers come on top
+ * @param link how links are kept alive
+ * @param audit what happens is told here; the gateway closes it
+ * @param policy policy beside the tokens' grants; null for {@code policy.yaml} in the state directory, should there be one
+ */
+public record GatewaySettings(
+        StateDirectory state,
+        InetSocketAddress listen,
+        boolean secure,
+        Collection<String> names,
+        int threads,
+        LinkSettings link,
+        AuditLog audit,
+        @Nullable Path policy) {
+    /** With TLS, one event loop, and without an audit log. */
+    public static GatewaySettings of(StateDirectory state, InetSocketAddress listen) {
+        return new GatewaySettings(state, listen, true, List.of(), 1, LinkSettings.DEFAULT, AuditLog.none(), null);
+    }
+
+    public GatewaySettings secure(boolean tls) {
+        return new GatewaySettings(state, listen, tls, names, threads, link, audit, policy);
+    }
+
+    public GatewaySettings names(Collection<String> forCertificate) {
+        return new GatewaySettings(state, listen, secure, forCertificate, threads, link, audit, policy);
+    }
+
+    public GatewaySettings threads(int loops) {
+        return new GatewaySettings(state, listen, secure, names, loops, link, audit, policy);
+    }
+
+    public GatewaySettings link(LinkSettings settings) {
+        return new GatewaySettings(state, listen, secure, names, threads, settings, audit, policy);
+    }
+
+    public GatewaySettings audit(AuditLog log) {
+        return new GatewaySettings(state, listen, secure, names, threads, link, log, policy);
+    }
+
+    public GatewaySettings policy(@Nullable Path file) {
+        return new GatewaySettings(state, listen, secure, names, threads, link, audit, file);
+    }
+}
