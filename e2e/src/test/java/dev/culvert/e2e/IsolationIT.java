@@ -177,7 +177,7 @@ final class IsolationIT {
                     assertThat(agent.instances("dev.culvert.tunnel.LinkFlow"))
                             .as("agent's link flows")
                             .isZero();
-                    assertThat(gateway.instances("dev.culvert.gateway.FlowHalf"))
+                    assertThat(gateway.instances("dev.culvert.gateway.fabric.FlowHalf"))
                             .as("gateway's flow halves")
                             .isZero();
                 });

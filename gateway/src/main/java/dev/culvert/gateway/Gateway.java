@@ -1,8 +1,22 @@
 package dev.culvert.gateway;
 
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.gateway.access.FileWatch;
+import dev.culvert.gateway.access.GatewayAddresses;
+import dev.culvert.gateway.access.PolicyFile;
+import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.access.PolicyKeeper;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.gateway.certificate.CertificateKeeper;
+import dev.culvert.gateway.door.Authenticator;
+import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.fabric.LinkCutter;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.memory.MemoryGuard;
+import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.Enrolments;
 import dev.culvert.token.Revocations;
 import dev.culvert.token.StateDirectory;
@@ -59,7 +73,7 @@ public final class Gateway implements AutoCloseable {
         Path policyFile = Objects.requireNonNullElseGet(
                 settings.policy(), () -> state.path().resolve(PolicyFile.NAME));
         services = Services.of(settings.audit());
-        GatewayAddresses addresses = new GatewayAddresses(GatewayAddresses::ofInterfaces, services.nanoTime());
+        GatewayAddresses addresses = new GatewayAddresses(services.nanoTime());
         policyInForce = new PolicyInForce(SensitiveAddresses.with(addresses.known()));
         policy = new PolicyKeeper(policyFile, policyInForce, services.audit(), services.clock());
         Revocations revocations;

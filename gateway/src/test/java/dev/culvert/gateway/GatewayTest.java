@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.gateway.presence.Presence;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.LinkFlow;
 import dev.culvert.tunnel.LinkRefusedException;
@@ -83,8 +84,8 @@ final class GatewayTest {
                 assertThat(peer.down).as("seed %d", seed).isNotDone();
                 await().untilAsserted(() -> assertThat(peer.flows()).isZero());
             }
-            await().untilAsserted(() ->
-                    assertThat(net.gateway.services().backlog().total()).isZero());
+            await().untilAsserted(
+                            () -> assertThat(net.services().backlog().total()).isZero());
         }
     }
 
@@ -213,7 +214,7 @@ final class GatewayTest {
             assertThatThrownBy(() -> net.connect(token, f -> {}))
                     .hasCauseInstanceOf(LinkRefusedException.class)
                     .hasMessageContaining("404");
-            assertThat(net.gateway.services().counters().refusedTokens.sum()).isEqualTo(1);
+            assertThat(net.services().counters().refusedTokens.sum()).isEqualTo(1);
         }
     }
 
@@ -250,7 +251,7 @@ final class GatewayTest {
                 old.mux.link().drain("going");
                 return null;
             });
-            Presence<?> presence = net.gateway.fabric().presence();
+            Presence<?> presence = net.presence();
             await().until(() -> presence.pick("office", 0, TestNetwork.tcp("10.0.0.1", 1), null)
                     .instance()
                     .equals("i2"));

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.gateway.TestNetwork.Raw;
+import dev.culvert.gateway.limit.Backlog;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.Link;
@@ -259,7 +260,7 @@ final class HostilePeerTest {
         assertThat(Unpooled.wrappedBuffer(agent.next(Frame.DATAGRAM).payload()).readUnsignedShort())
                 .isEqualTo(7);
         assertThat(agent.next(Frame.DATAGRAM).flags()).isZero();
-        assertThat(net.gateway.services().counters().denied.sum()).isEqualTo(3);
+        assertThat(net.services().counters().denied.sum()).isEqualTo(3);
     }
 
     /** Frames without content are bounded by no credit, so they are not kept. */
@@ -342,7 +343,7 @@ final class HostilePeerTest {
         open(slow, 2, TestNetwork.tcp("10.0.0.2", 9), credit);
         Link link = slow.up.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
         link.channel().config().setAutoRead(false);
-        Backlog backlog = net.gateway.services().backlog();
+        Backlog backlog = net.services().backlog();
         await().until(() -> backlog.total() > 1 << 20);
         for (int i = 1; i < 9; i++) {
             TestFlow flow = client.open(TestNetwork.open(TestNetwork.tcp("10.0.0.1", i), "office"));

@@ -6,10 +6,10 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 
 /** A clock that shows what a test has set it to, from any thread. Always in UTC. */
-final class SetClock extends Clock {
-    volatile Instant now;
+public final class SetClock extends Clock {
+    public volatile Instant now;
 
-    SetClock(Instant now) {
+    public SetClock(Instant now) {
         this.now = now;
     }
 

@@ -17,35 +17,35 @@ import org.jspecify.annotations.NullUnmarked;
 
 /** A client's end of a flow: collects what comes. */
 @NullUnmarked
-final class TestFlow extends ChannelInboundHandlerAdapter {
-    LinkFlow flow;
+public final class TestFlow extends ChannelInboundHandlerAdapter {
+    public LinkFlow flow;
     /** Null when opened, else why not. */
-    final CompletableFuture<Reason> refused = new CompletableFuture<>();
+    public final CompletableFuture<Reason> refused = new CompletableFuture<>();
     /** All bytes up to the peer's FIN. */
-    final CompletableFuture<byte[]> all = new CompletableFuture<>();
+    public final CompletableFuture<byte[]> all = new CompletableFuture<>();
 
-    final CompletableFuture<Reason> ended = new CompletableFuture<>();
+    public final CompletableFuture<Reason> ended = new CompletableFuture<>();
     private final ByteArrayOutputStream in = new ByteArrayOutputStream();
 
-    Void start(LinkFlow f) {
+    public Void start(LinkFlow f) {
         flow = f;
         f.opened().addListener(o -> refused.complete(o.isSuccess() ? null : ((FlowException) o.cause()).reason()));
         return null;
     }
 
-    Reason refused() throws Exception {
+    public Reason refused() throws Exception {
         return refused.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
     }
 
-    Reason ended() throws Exception {
+    public Reason ended() throws Exception {
         return ended.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
     }
 
-    void send(byte[] bytes) {
+    public void send(byte[] bytes) {
         whenOpen(() -> flow.writeAndFlush(Unpooled.wrappedBuffer(bytes)));
     }
 
-    void finish() {
+    public void finish() {
         whenOpen(() -> flow.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> flow.shutdownOutput()));
     }
 
@@ -59,7 +59,7 @@ final class TestFlow extends ChannelInboundHandlerAdapter {
                 }));
     }
 
-    void close() {
+    public void close() {
         flow.eventLoop().execute(flow::close);
     }
 
@@ -92,7 +92,7 @@ final class TestFlow extends ChannelInboundHandlerAdapter {
     }
 
     /** The agent's side: gives back what comes, half-close too. */
-    static void echo(IncomingFlow flow) {
+    public static void echo(IncomingFlow flow) {
         flow.accept(new Echo());
     }
 

@@ -3,7 +3,13 @@ package dev.culvert.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.presence.Presence;
+import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -61,9 +67,9 @@ import tools.jackson.databind.json.JsonMapper;
  * goes over TLS: without it each byte is masked, and paranoid leak detection makes that hundreds of times slower.
  */
 @NullUnmarked
-final class TestNetwork implements AutoCloseable {
+public final class TestNetwork implements AutoCloseable {
     /** Seconds; of a busy machine too, so a test that waits so long has failed. */
-    static final int PATIENCE = 60;
+    public static final int PATIENCE = 60;
 
     static {
         Awaitility.setDefaultTimeout(PATIENCE, TimeUnit.SECONDS);
@@ -75,18 +81,18 @@ final class TestNetwork implements AutoCloseable {
 
     private static final TypeReference<Map<String, Object>> FIELDS = new TypeReference<>() {};
     /** What the gateway calls itself, wherever it listens. */
-    static final URI NAME = URI.create("wss://gateway.test");
+    public static final URI NAME = URI.create("wss://gateway.test");
 
-    final StateDirectory state;
-    final Gateway gateway;
-    final EventLoopGroup loops = EventLoops.create(2, "peers");
+    public final StateDirectory state;
+    public final Gateway gateway;
+    public final EventLoopGroup loops = EventLoops.create(2, "peers");
     private final AtomicInteger instances = new AtomicInteger();
     private final boolean tls;
 
     /** What the audit log says; all of it once the gateway is closed. */
     private final ByteArrayOutputStream audit = new ByteArrayOutputStream();
 
-    TestNetwork(Path dir, boolean tls, int threads) throws Exception {
+    public TestNetwork(Path dir, boolean tls, int threads) throws Exception {
         this.tls = tls;
         state = StateDirectory.openOrCreate(dir);
         state.setGatewayUrls(List.of(NAME));
@@ -98,7 +104,27 @@ final class TestNetwork implements AutoCloseable {
                 .audit(AuditLog.to(audit)));
     }
 
-    URI uri() {
+    public Services services() {
+        return gateway.services();
+    }
+
+    public Links links() {
+        return gateway.links();
+    }
+
+    public Presence<?> presence() {
+        return gateway.fabric().presence();
+    }
+
+    public PolicyInForce policyInForce() {
+        return gateway.policyInForce();
+    }
+
+    public Door door() {
+        return gateway.door();
+    }
+
+    public URI uri() {
         return URI.create(
                 (tls ? "wss" : "ws") + "://127.0.0.1:" + gateway.address().getPort());
     }
@@ -107,28 +133,28 @@ final class TestNetwork implements AutoCloseable {
         return TokenTerms.of(name, List.of(uri()), state.caPin(), made, expires).withAudience(List.of(NAME));
     }
 
-    String clientToken(String name, Instant expires, String... grants) throws Exception {
+    public String clientToken(String name, Instant expires, String... grants) throws Exception {
         List<Grant> list = Arrays.stream(grants).map(Grant::parse).toList();
         Instant made = Instant.now().minusSeconds(120);
         return state.signer().sign(ClientToken.of(terms(name, made, expires), list));
     }
 
-    String agentToken(String name, String... routes) throws Exception {
+    public String agentToken(String name, String... routes) throws Exception {
         List<IpPrefix> list = Arrays.stream(routes).map(IpPrefix::parse).toList();
         Instant now = Instant.now();
         return state.signer().sign(AgentToken.of(terms(name, now, now.plusSeconds(3600)), list));
     }
 
-    LinkConnector connector(String jwt) throws Exception {
+    public LinkConnector connector(String jwt) throws Exception {
         return connector(jwt, null);
     }
 
-    LinkConnector connector(String jwt, KeyPair key) throws Exception {
+    public LinkConnector connector(String jwt, KeyPair key) throws Exception {
         return new LinkConnector(uri(), Base64.getUrlDecoder().decode(state.caPin()), jwt, key);
     }
 
     /** A client's token that is bound in some way. */
-    String boundToken(String name, TokenBinding binding) throws Exception {
+    public String boundToken(String name, TokenBinding binding) throws Exception {
         Instant now = Instant.now();
         return state.signer()
                 .sign(ClientToken.of(
@@ -137,7 +163,7 @@ final class TestNetwork implements AutoCloseable {
     }
 
     /** The audit log's lines about some event, each of which must be a JSON object. */
-    List<Map<String, Object>> audited(String event) throws Exception {
+    public List<Map<String, Object>> audited(String event) throws Exception {
         List<Map<String, Object>> found = new ArrayList<>();
         for (String line : audit.toString(StandardCharsets.UTF_8).split("(?<=\n)")) {
             if (line.endsWith("\n")) {
@@ -152,18 +178,18 @@ final class TestNetwork implements AutoCloseable {
         return found;
     }
 
-    Peer connect(String jwt, Consumer<IncomingFlow> onOpen) throws Exception {
+    public Peer connect(String jwt, Consumer<IncomingFlow> onOpen) throws Exception {
         return connect(jwt, null, onOpen);
     }
 
-    Peer connect(String jwt, KeyPair key, Consumer<IncomingFlow> onOpen) throws Exception {
+    public Peer connect(String jwt, KeyPair key, Consumer<IncomingFlow> onOpen) throws Exception {
         Peer peer = new Peer(loops.next(), onOpen);
         connector(jwt, key).connect(peer.loop, PATIENT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
         return peer;
     }
 
     /** A client that has heard of {@code agents} agents. */
-    Peer client(String name, int agents, String... grants) throws Exception {
+    public Peer client(String name, int agents, String... grants) throws Exception {
         Peer peer = connect(clientToken(name, Instant.now().plusSeconds(3600), grants), f -> {});
         while (true) {
             Announcement.Reachable said = peer.announcements.poll(PATIENCE, TimeUnit.SECONDS);
@@ -177,23 +203,24 @@ final class TestNetwork implements AutoCloseable {
     }
 
     /** The first is instance i1, and so on. */
-    Peer agent(String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
+    public Peer agent(String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
         return agentInstance("i" + instances.incrementAndGet(), name, onOpen, routes);
     }
 
-    Peer agentInstance(String instance, String name, Consumer<IncomingFlow> onOpen, String... routes) throws Exception {
-        int before = gateway.fabric().presence().agentCount();
+    public Peer agentInstance(String instance, String name, Consumer<IncomingFlow> onOpen, String... routes)
+            throws Exception {
+        int before = presence().agentCount();
         Peer peer = connect(agentToken(name, routes), onOpen);
         peer.call(() -> {
             peer.mux.announce(new Announcement.Agent(instance, null, List.of(routes), true));
             return null;
         });
-        Awaitility.await().until(() -> gateway.fabric().presence().agentCount() > before);
+        Awaitility.await().until(() -> presence().agentCount() > before);
         return peer;
     }
 
     /** An agent whose frames the test writes itself, announced and known to the gateway. */
-    Raw rawAgent(String name, String route) throws Exception {
+    public Raw rawAgent(String name, String route) throws Exception {
         int before = agentsAtGateway();
         Raw raw = raw(agentToken(name, route));
         String json = "{\"instance\":\"x" + instances.incrementAndGet() + "\",\"routes\":[\"" + route + "\"]}";
@@ -203,37 +230,37 @@ final class TestNetwork implements AutoCloseable {
     }
 
     /** A peer whose frames the test writes itself. */
-    Raw raw(String jwt) throws Exception {
+    public Raw raw(String jwt) throws Exception {
         Raw raw = new Raw();
         connector(jwt).connect(loops.next(), PATIENT, raw).get(PATIENCE, TimeUnit.SECONDS);
         return raw;
     }
 
-    static OpenRequest open(Destination destination, String agent) {
+    public static OpenRequest open(Destination destination, String agent) {
         return new OpenRequest(destination, agent, null, new InetSocketAddress("10.9.9.9", 4000), 65_536, 0, null);
     }
 
     /** Writes a file as careful editors do: no reader ever sees half of it. */
-    static void replace(Path file, String text) throws IOException {
+    public static void replace(Path file, String text) throws IOException {
         Path fresh = file.resolveSibling(file.getFileName() + ".new");
         Files.writeString(fresh, text);
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
-    static Destination tcp(String address, int port) throws Exception {
+    public static Destination tcp(String address, int port) throws Exception {
         return Destination.of(Destination.TCP, InetAddress.getByName(address), port);
     }
 
-    static Destination udp(String address, int port) throws Exception {
+    public static Destination udp(String address, int port) throws Exception {
         return Destination.of(Destination.UDP, InetAddress.getByName(address), port);
     }
 
-    int agentsAtGateway() {
-        return gateway.fabric().presence().agentCount();
+    public int agentsAtGateway() {
+        return presence().agentCount();
     }
 
-    int flowsAtGateway() {
-        return gateway.links().all().stream().mapToInt(PresentLink::flowCount).sum();
+    public int flowsAtGateway() {
+        return links().all().stream().mapToInt(PresentLink::flowCount).sum();
     }
 
     @Override
@@ -243,13 +270,13 @@ final class TestNetwork implements AutoCloseable {
     }
 
     /** One link with a multiplexer on it. */
-    static final class Peer implements FlowListener {
-        final EventLoop loop;
-        final FlowMultiplexer mux = new FlowMultiplexer(this);
-        final CompletableFuture<String> down = new CompletableFuture<>();
-        final CompletableFuture<String> drained = new CompletableFuture<>();
-        final BlockingQueue<Announcement.Reachable> announcements = new LinkedBlockingQueue<>();
-        final BlockingQueue<OpenRequest> opens = new LinkedBlockingQueue<>();
+    public static final class Peer implements FlowListener {
+        public final EventLoop loop;
+        public final FlowMultiplexer mux = new FlowMultiplexer(this);
+        public final CompletableFuture<String> down = new CompletableFuture<>();
+        public final CompletableFuture<String> drained = new CompletableFuture<>();
+        public final BlockingQueue<Announcement.Reachable> announcements = new LinkedBlockingQueue<>();
+        public final BlockingQueue<OpenRequest> opens = new LinkedBlockingQueue<>();
         private final Consumer<IncomingFlow> onOpen;
 
         Peer(EventLoop loop, Consumer<IncomingFlow> onOpen) {
@@ -257,22 +284,22 @@ final class TestNetwork implements AutoCloseable {
             this.onOpen = onOpen;
         }
 
-        <T> T call(Callable<T> body) throws Exception {
+        public <T> T call(Callable<T> body) throws Exception {
             return loop.submit(body).get(PATIENCE, TimeUnit.SECONDS);
         }
 
         /** Opens a flow and gives what comes back. */
-        TestFlow open(OpenRequest request) throws Exception {
+        public TestFlow open(OpenRequest request) throws Exception {
             TestFlow flow = new TestFlow();
             call(() -> flow.start(mux.open(request, flow)));
             return flow;
         }
 
-        int flows() throws Exception {
+        public int flows() throws Exception {
             return call(mux::flowCount);
         }
 
-        void close() throws Exception {
+        public void close() throws Exception {
             call(() -> {
                 mux.link().close(1000, "done");
                 return null;
@@ -302,19 +329,19 @@ final class TestNetwork implements AutoCloseable {
     }
 
     /** What came over a raw link. */
-    record Received(int type, int flags, int flowId, byte[] payload) {}
+    public record Received(int type, int flags, int flowId, byte[] payload) {}
 
-    static final class Raw implements FrameReceiver {
-        final CompletableFuture<Link> up = new CompletableFuture<>();
-        final CompletableFuture<String> down = new CompletableFuture<>();
-        final BlockingQueue<Received> frames = new LinkedBlockingQueue<>();
+    public static final class Raw implements FrameReceiver {
+        public final CompletableFuture<Link> up = new CompletableFuture<>();
+        public final CompletableFuture<String> down = new CompletableFuture<>();
+        public final BlockingQueue<Received> frames = new LinkedBlockingQueue<>();
 
-        void send(int type, int flags, int id, ByteBuf payload) throws Exception {
+        public void send(int type, int flags, int id, ByteBuf payload) throws Exception {
             Link link = up.get(PATIENCE, TimeUnit.SECONDS);
             link.eventLoop().execute(() -> link.writer().control(type, flags, id, payload));
         }
 
-        Received next(int type) throws Exception {
+        public Received next(int type) throws Exception {
             while (true) {
                 Received r = frames.poll(PATIENCE, TimeUnit.SECONDS);
                 if (r == null) {

@@ -168,7 +168,7 @@ class TokenUpgradeTest {
                 assertThat(answer.status).as(attempt.getKey()).isEqualTo(403);
                 assertThat(answer.text).as(attempt.getKey()).contains("holder").doesNotContain(attempt.getValue());
             }
-            assertThat(net.gateway.fabric().presence().agentCount()).isZero();
+            assertThat(net.presence().agentCount()).isZero();
         }
     }
 }

@@ -1,0 +1,91 @@
+package dev.culvert.gateway.access;
+
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.policy.Policy;
+import dev.culvert.policy.PolicyException;
+import dev.culvert.policy.PolicyParser;
+import dev.culvert.policy.PolicyTests;
+import dev.culvert.text.FileError;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** Reads policy files, with errors of one line that begin with file, line and column. Blocks: not on an event loop. */
+public final class PolicyFile {
+    /** Its name in the state directory. */
+    public static final String NAME = "policy.yaml";
+
+    /** As large as the parser reads at most, were every character four bytes long; so this bounds what is read at all. */
+    private static final long MAX_BYTES = 16L << 20;
+
+    private PolicyFile() {}
+
+    /** What the file says is wrong: it will be as long as it is the same, while one that cannot be read may be soon. */
+    static final class WrongException extends IOException {
+        private static final long serialVersionUID = 1;
+
+        WrongException(String message, @Nullable Exception cause) {
+            super(message, cause);
+        }
+    }
+
+    /**
+     * Reads a file and checks it, without its tests.
+     *
+     * @throws IOException when it cannot be read
+     * @throws PolicyException when it is wrong
+     */
+    public static Policy parse(Path path) throws IOException, PolicyException {
+        try {
+            long size = Files.size(path);
+            if (size > MAX_BYTES) {
+                throw new WrongException(
+                        path + ": it has " + size + " bytes, at most " + MAX_BYTES + " are read", null);
+            }
+            return PolicyParser.parse(StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(Files.readAllBytes(path)))
+                    .toString());
+        } catch (WrongException e) {
+            throw e;
+        } catch (NoSuchFileException e) {
+            throw new IOException(path + ": there is no such file; write one as docs/policy.md shows, or name it", e);
+        } catch (CharacterCodingException e) {
+            throw new WrongException(path + ": it is not UTF-8; save it as such", e);
+        } catch (IOException e) {
+            throw new IOException(
+                    path + ": cannot be read (" + FileError.reason(e) + "); "
+                            + FileError.cure(e, "let whom the gateway runs as read it"),
+                    e);
+        }
+    }
+
+    /**
+     * Reads a file, checks it and runs its tests.
+     *
+     * @throws WrongException when it is wrong, with one line for people
+     * @throws IOException when it cannot be read, likewise
+     */
+    static Policy load(Path path, SensitiveAddresses sensitive) throws IOException {
+        if (Files.exists(path) && !Files.isRegularFile(path)) {
+            // To open a pipe waits for somebody who writes.
+            throw new WrongException(path + ": it is no regular file; put one there", null);
+        }
+        try {
+            Policy policy = parse(path);
+            PolicyTests.require(policy, sensitive);
+            return policy;
+        } catch (PolicyException e) {
+            int more = e.errors().size() - 1;
+            throw new WrongException(
+                    e.errors().get(0).in(path.toString())
+                            + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
+                    e);
+        }
+    }
+}

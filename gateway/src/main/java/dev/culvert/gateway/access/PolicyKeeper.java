@@ -1,0 +1,288 @@
+package dev.culvert.gateway.access;
+
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.policy.Policy;
+import dev.culvert.policy.PolicySnapshot;
+import dev.culvert.token.FileStamp;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the policy in force what its file says and the clock: looks at both twice a second. A file that is wrong changes
+ * nothing, and neither does one that vanishes. The file has a thread of its own, and not that of {@link FileWatch}: to read and
+ * compile a long policy takes seconds, and a server of files that does not answer, for ever; for which neither a revocation nor
+ * what ends by the clock shall wait.
+ */
+public final class PolicyKeeper implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PolicyKeeper.class);
+
+    /** A file counts once it has been the same for so long, so that none is read that is being written. */
+    static final long TICK_MILLIS = 500;
+
+    /** One that is never the same twice is read all the same, after so many looks: what it denies must not wait for ever. */
+    static final int RESTLESS_TICKS = 20;
+
+    private final Path file;
+    private final Loader loader;
+    private final PolicyInForce inForce;
+    private final AuditLog audit;
+    private final Clock clock;
+    private final ScheduledExecutorService files = thread("gateway-policy");
+    private final ScheduledExecutorService hours = thread("gateway-policy-hours");
+
+    // Used on the thread of the file only, once it runs.
+    private @Nullable FileStamp loaded;
+    private @Nullable FileStamp seen;
+    private Instant loadedAt = Instant.MIN;
+    private boolean missing;
+    private boolean unread;
+    private int restless;
+
+    // Guarded by this.
+    private @Nullable Policy policy;
+    private @Nullable PolicySnapshot snapshot;
+    private Instant compiledAt = Instant.MIN;
+    private String complaint = "";
+
+    /** Reads the file. */
+    interface Loader {
+        Policy load() throws IOException;
+    }
+
+    public PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock) {
+        this(file, inForce, audit, clock, () -> PolicyFile.load(file, inForce.sensitive()));
+    }
+
+    PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock, Loader loader) {
+        this.loader = loader;
+        this.file = file;
+        this.inForce = inForce;
+        this.audit = audit;
+        this.clock = clock;
+    }
+
+    private static ScheduledExecutorService thread(String name) {
+        return Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory(name, true));
+    }
+
+    /**
+     * Puts the file in force, if there is one.
+     *
+     * @param required whether it must be there
+     * @throws IOException with one line for people, when it is not in order
+     */
+    public void start(boolean required) throws IOException {
+        Instant at = Instant.now();
+        FileStamp now = FileStamp.of(file);
+        if (now != null || required) {
+            putInForce(loader.load());
+            loaded = now;
+            seen = now;
+            loadedAt = at;
+        } else {
+            log.info("no policy file {}: the tokens' grants alone decide", file);
+        }
+    }
+
+    /** Looks from now on. */
+    public void watch() {
+        files.scheduleWithFixedDelay(() -> guarded(this::lookAtFile), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+        hours.scheduleWithFixedDelay(() -> guarded(this::lookAtClock), TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Both at once. */
+    void tick() {
+        guarded(this::lookAtFile);
+        guarded(this::lookAtClock);
+    }
+
+    /** Reads the file soon, changed or not. From any thread. */
+    public void reloadSoon() {
+        run(files, () -> {
+            FileStamp now = FileStamp.of(file);
+            if (now == null && !hasPolicy()) {
+                return; // as without the signal
+            }
+            over(); // who asks is answered, also with what was said before
+            reload(now, true);
+        });
+    }
+
+    /** The gateway has other addresses than before: no wide grant opens them. From any thread. */
+    public void ownAddresses(SensitiveAddresses sensitive) {
+        run(hours, () -> {
+            inForce.sensitive(sensitive);
+            again();
+        });
+    }
+
+    private void run(ScheduledExecutorService thread, Look look) {
+        try {
+            thread.execute(() -> guarded(look));
+        } catch (RejectedExecutionException e) {
+            log.debug("closing: nothing is looked at any more");
+        }
+    }
+
+    private interface Look {
+        void run() throws IOException;
+    }
+
+    private void guarded(Look look) {
+        try {
+            look.run();
+        } catch (IOException | RuntimeException | Error e) { // thrown out of here, it would end the ticks for good
+            complain(e);
+        }
+    }
+
+    private void lookAtFile() throws IOException {
+        boolean again = unread;
+        unread = true; // until it is known to be otherwise
+        FileStamp now = FileStamp.of(file);
+        if (now == null && loaded != null && !missing) {
+            log.warn("policy file {} is gone; the policy that it held stays in force", file);
+        }
+        missing = now == null;
+        FileStamp before = seen;
+        seen = now;
+        if (now == null) {
+            restless = 0;
+        } else if (!again && now.equals(loaded) && !now.isSettledSince(loadedAt, Instant.now())) {
+            restless = 0;
+            unread = false;
+        } else if (now.equals(before) || ++restless > RESTLESS_TICKS) {
+            restless = 0;
+            reload(now, again);
+            unread = false;
+        } else {
+            unread = again;
+        }
+    }
+
+    private synchronized void lookAtClock() {
+        Instant time = clock.instant();
+        PolicySnapshot current = snapshot;
+        if (current != null) {
+            Instant until = current.validUntil();
+            if (time.isBefore(compiledAt) || until != null && !time.isBefore(until)) {
+                log.info("policy: a time window opens or closes, or a grant ends");
+                again();
+            }
+        }
+    }
+
+    /**
+     * Puts in force what the file says.
+     *
+     * @param now what it was before it is read; nothing is taken that has changed meanwhile
+     * @param told whether it is said that nothing has changed
+     */
+    private void reload(@Nullable FileStamp now, boolean told) throws IOException {
+        Instant at = Instant.now();
+        Policy next;
+        try {
+            next = loader.load();
+        } catch (PolicyFile.WrongException e) {
+            if (!Objects.equals(now, loaded)) {
+                over(); // who has written it anew is told anew
+            }
+            loaded = now; // it is told once, and read again when it changes
+            loadedAt = at;
+            unread = false;
+            throw e;
+        }
+        if (!Objects.equals(now, FileStamp.of(file))) {
+            return; // half of it may be older: it is read in the next tick
+        }
+        if (!putInForce(next) && (over() || told)) {
+            log.info("policy file {} is in order and says what is in force", file);
+        }
+        loaded = now; // now that it is in force: one that could not be read, or compiled, is tried again
+        loadedAt = at;
+    }
+
+    private synchronized boolean hasPolicy() {
+        return policy != null;
+    }
+
+    /**
+     * What was complained of is over.
+     *
+     * @return whether anything was
+     */
+    private synchronized boolean over() {
+        boolean complained = !complaint.isEmpty();
+        complaint = "";
+        return complained;
+    }
+
+    private synchronized void complain(Throwable e) {
+        String text = String.valueOf(e.getMessage());
+        if (!text.equals(complaint)) {
+            complaint = text;
+            log.warn(
+                    "policy not loaded, {}: {}",
+                    policy == null ? "there is none, the tokens' grants alone decide" : "the old one stays",
+                    text);
+            audit.add(new AuditRecord.Policy(audit.clock().instant(), file.toString(), text, 0, 0));
+        }
+    }
+
+    /** @return false if it is in force already */
+    private synchronized boolean putInForce(Policy next) {
+        if (next.equals(policy)) {
+            return false;
+        }
+        use(next);
+        over();
+        log.info(
+                "policy {}: {} grants, {} denies in force",
+                file,
+                next.grants().size(),
+                next.denies().size());
+        audit.add(new AuditRecord.Policy(
+                audit.clock().instant(),
+                file.toString(),
+                null,
+                next.grants().size(),
+                next.denies().size()));
+        return true;
+    }
+
+    /** The same policy, with the clock and the addresses as they are now. */
+    private synchronized void again() {
+        Policy current = policy;
+        if (current != null) {
+            use(current);
+        }
+    }
+
+    private synchronized void use(Policy next) {
+        Instant now = clock.instant();
+        PolicySnapshot compiled = next.at(now, inForce.sensitive());
+        policy = next;
+        snapshot = compiled;
+        compiledAt = now;
+        inForce.policy(compiled);
+    }
+
+    @Override
+    public void close() {
+        files.shutdown();
+        hours.shutdown();
+    }
+}

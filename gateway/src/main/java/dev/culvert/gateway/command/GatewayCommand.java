@@ -1,0 +1,247 @@
+package dev.culvert.gateway.command;
+
+import dev.culvert.address.AddressText;
+import dev.culvert.command.Program;
+import dev.culvert.command.Shutdown;
+import dev.culvert.gateway.Gateway;
+import dev.culvert.gateway.GatewaySettings;
+import dev.culvert.gateway.access.GatewayAddresses;
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.text.Printable;
+import dev.culvert.token.GatewayUrls;
+import dev.culvert.token.StateDirectory;
+import dev.culvert.token.StateException;
+import dev.culvert.token.cli.GatewayUrl;
+import dev.culvert.tunnel.GatewayTrust;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.Inet4Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** The {@code gateway} command. */
+@Command(
+        name = "gateway",
+        description = "The public hub of a Culvert network: clients and agents connect to it.",
+        mixinStandardHelpOptions = true,
+        subcommands = PolicyCommand.class,
+        footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
+        footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
+public final class GatewayCommand implements Callable<Integer> {
+    /** Closing the port and the links takes less than this. */
+    private static final Duration SHUTDOWN = Duration.ofSeconds(5);
+
+    /** Addresses of this machine that go into the certificate; it holds 100 names, and a container host has thousands. */
+    private static final int MAX_OWN_NAMES = 64;
+
+    @Option(
+            names = "--listen",
+            paramLabel = "[HOST]:PORT",
+            defaultValue = ":443",
+            description = "Address and port to listen on. Default: ${DEFAULT-VALUE}, on every address.")
+    String listen = ":443";
+
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description =
+                    "Directory for keys and certificates. Default: $$CULVERT_STATE, else /var/lib/culvert as root.")
+    @Nullable
+    Path state;
+
+    @Option(
+            names = "--url",
+            paramLabel = "URL",
+            converter = GatewayUrl.class,
+            description =
+                    "Where agents and clients find this gateway, such as wss://vpn.example:443; goes into new tokens.")
+    @Nullable
+    URI url;
+
+    @Option(
+            names = "--audit",
+            paramLabel = "FILE",
+            description = {
+                "Write the audit log there, - for standard output, 'none' for nowhere.",
+                "Flows go into a file beside it, like audit-flows.jsonl. Default: audit.jsonl in the state directory."
+            })
+    @Nullable
+    String audit;
+
+    @Option(
+            names = "--policy",
+            paramLabel = "FILE",
+            description = "Policy file, read again when it changes and on SIGHUP. Default: policy.yaml in the state"
+                    + " directory, if it is there; without one the tokens' grants alone decide.")
+    @Nullable
+    Path policy;
+
+    @Option(names = "--plain", description = "No TLS: plain ws, for use behind a proxy that ends TLS.")
+    boolean plain;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Event loops. Default: one less than there are processors, at least one.")
+    int threads = Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
+
+    /** Used by picocli. */
+    public GatewayCommand() {}
+
+    /** Runs the command and ends the process with its exit code. */
+    public static void main(String[] args) {
+        Program.main(new GatewayCommand(), args);
+    }
+
+    static CommandLine commandLine() {
+        return Program.commandLine(new GatewayCommand());
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        InetSocketAddress address = parseListen(listen);
+        if (threads < 1 || threads > 1024) {
+            throw new ParameterException(commandLine(), "--threads " + threads + ": allowed are 1 to 1024");
+        }
+        Path path = state != null ? state : StateDirectory.defaultPath();
+        StateDirectory directory = StateDirectory.openOrCreate(path);
+        directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
+        Closeable claim = directory.claim();
+        try {
+            return serve(address, directory);
+        } finally {
+            claim.close();
+        }
+    }
+
+    private Integer serve(InetSocketAddress address, StateDirectory directory) throws IOException {
+        boolean guessed = false;
+        if (url != null) {
+            try {
+                if (!directory.gatewayUrls().contains(GatewayUrls.require(url))) {
+                    directory.setGatewayUrls(List.of(url));
+                }
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(commandLine(), "--url: " + e.getMessage());
+            }
+        } else if (directory.gatewayUrl() == null) {
+            directory.setGatewayUrls(List.of(guessUrl(address)));
+            guessed = true;
+        }
+        URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
+        Shutdown stop = new Shutdown(SHUTDOWN);
+        GatewaySettings settings = GatewaySettings.of(directory, address)
+                .secure(!plain)
+                .names(certificateNames(gatewayUrl))
+                .threads(threads)
+                .audit(auditLog(directory))
+                .policy(policy);
+        try (Gateway gateway = new Gateway(settings)) {
+            HangupSignal.handle(gateway::reloadPolicy);
+            if (!stop.asked().isDone()) { // else there is no next
+                sayWhatNext(gateway, directory, gatewayUrl, guessed);
+            }
+            stop.await();
+        } finally {
+            stop.done();
+        }
+        return CommandLine.ExitCode.OK;
+    }
+
+    private AuditLog auditLog(StateDirectory directory) throws IOException {
+        if ("none".equals(audit)) {
+            return AuditLog.none();
+        }
+        return "-".equals(audit)
+                ? AuditLog.to(System.out)
+                : AuditLog.to(audit != null ? Path.of(audit) : directory.path().resolve(StateDirectory.AUDIT));
+    }
+
+    private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)
+            throws IOException {
+        InetSocketAddress at = gateway.address();
+        System.out.println("gateway: listening on " + AddressText.of(at.getAddress()) + " port " + at.getPort()
+                + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.providerName() + ")") + ", state in "
+                + directory.path());
+        System.out.println("gateway: tokens say "
+                + directory.gatewayUrls().stream().map(URI::toString).collect(Collectors.joining(", "))
+                + (guessed ? " (a guess: set the right one with --url wss://NAME:" + at.getPort() + ")" : ""));
+        if (!plain) {
+            System.out.println("gateway: CA pin " + directory.caPin());
+        }
+        String option = directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
+        if (hasMadeTokens(directory)) {
+            System.out.flush();
+            return;
+        }
+        System.out.println("gateway: next, make tokens:");
+        System.out.println("  token agent" + option + " --name office --routes 192.168.77.0/24 --out office.token");
+        System.out.println(
+                "  token client" + option + " --name laptop --allow office:192.168.77.0/24 --out laptop.token");
+        System.out.println(
+                "then run 'agent --token-file office.token' in the office, 'sudo client up --token-file laptop.token' on the laptop");
+        System.out.flush();
+    }
+
+    /** Or can make none here: whoever keeps the signing key elsewhere knows how. */
+    static boolean hasMadeTokens(StateDirectory directory) {
+        try {
+            return !directory.keys().canSign() || !directory.issued().read().isEmpty();
+        } catch (StateException e) {
+            return true; // a gateway works without the list
+        }
+    }
+
+    private static URI guessUrl(InetSocketAddress listen) {
+        String host = GatewayAddresses.orNone().stream()
+                .filter(a -> a instanceof Inet4Address)
+                .map(AddressText::of)
+                .findFirst()
+                .orElse("localhost");
+        return URI.create("wss://" + host + ":" + listen.getPort());
+    }
+
+    private static Set<String> certificateNames(URI url) {
+        Set<String> names = new LinkedHashSet<>();
+        names.add(AddressText.host(url));
+        names.add("localhost");
+        GatewayAddresses.orNone().stream().limit(MAX_OWN_NAMES).forEach(a -> names.add(AddressText.of(a)));
+        return names;
+    }
+
+    static InetSocketAddress parseListen(String text) {
+        int colon = text.lastIndexOf(':');
+        try {
+            int port = Integer.parseInt(text.substring(colon + 1));
+            if (port < 0 || port > 65535) {
+                throw new NumberFormatException();
+            }
+            String host = colon < 0 ? "" : text.substring(0, colon);
+            if (host.startsWith("[") && host.endsWith("]")) {
+                host = host.substring(1, host.length() - 1);
+            }
+            return host.isEmpty() || host.equals("*")
+                    ? new InetSocketAddress(port)
+                    : new InetSocketAddress(InetAddress.getByName(host), port);
+        } catch (NumberFormatException e) {
+            throw new ParameterException(
+                    commandLine(), "--listen '" + text + "': write [HOST]:PORT, such as :443 or 10.0.0.5:8443");
+        } catch (UnknownHostException e) {
+            throw new ParameterException(commandLine(), "--listen '" + text + "': no such host");
+        }
+    }
+}

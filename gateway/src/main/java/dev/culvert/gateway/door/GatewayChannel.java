@@ -1,0 +1,119 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.gateway.certificate.ServedTls;
+import dev.culvert.tunnel.UpgradableReads;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpRequestDecoder;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.handler.ssl.OptionalSslHandler;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.AttributeKey;
+import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** A new connection at the gateway's port: limits, TLS, HTTP. */
+final class GatewayChannel extends ChannelInitializer<Channel> {
+    /** Set where TLS is expected: plain HTTP there is told so, as web servers do. */
+    static final AttributeKey<Boolean> EXPECTS_TLS = AttributeKey.valueOf(GatewayChannel.class, "expectsTls");
+
+    /** SHA-256 of the certificate that the connection showed, for proofs to be bound to. */
+    static final AttributeKey<byte[]> CERTIFICATE = AttributeKey.valueOf(GatewayChannel.class, "certificate");
+
+    /** TLS handshake: a slow phone needs two seconds. */
+    private static final long HANDSHAKE_SECONDS = 10;
+
+    /** Without a whole request for so long, a connection that is not a link is closed, however steadily it drips. */
+    static final int IDLE_SECONDS = 30;
+
+    /** What is read at once of a stranger: a buffer that holds the rest of a TLS record is no larger than that record. */
+    private static final int MAX_READ = 4_096;
+
+    private final @Nullable Supplier<ServedTls> tls;
+    private final LinkGate.Shared shared;
+    private final Strangers strangers;
+    private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
+
+    /**
+     * @param tls gives the certificate in force; null for plain {@code ws}
+     * @param strangers who is connected and not a link
+     */
+    GatewayChannel(@Nullable Supplier<ServedTls> tls, LinkGate.Shared shared, Strangers strangers) {
+        this.tls = tls;
+        this.shared = shared;
+        this.strangers = strangers;
+    }
+
+    @Override
+    protected void initChannel(Channel ch) {
+        Strangers.Stranger stranger =
+                strangers.enter(((InetSocketAddress) ch.remoteAddress()).getAddress(), () -> closeNow(ch));
+        if (stranger == null) {
+            shared.services().counters().refusedConnections.increment();
+            ch.close();
+            return;
+        }
+        ch.closeFuture().addListener(f -> stranger.leave());
+        ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
+        ch.config().setAutoRead(false);
+        ch.pipeline()
+                .addLast(new StrangerTurns.Turn(
+                        turns.computeIfAbsent(ch.eventLoop(), StrangerTurns::new),
+                        (InetSocketAddress) ch.remoteAddress()));
+        if (tls != null) {
+            ServedTls now = tls.get();
+            ch.attr(EXPECTS_TLS).set(true);
+            ch.attr(CERTIFICATE).set(now.certificate());
+            ch.pipeline().addLast(new OptionalSslHandler(now.context()) {
+                @Override
+                protected SslHandler newSslHandler(ChannelHandlerContext ctx, SslContext context) {
+                    SslHandler handler = context.newHandler(ctx.alloc());
+                    handler.setHandshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS);
+                    return handler;
+                }
+            });
+        }
+        RequestReader reader = new RequestReader(stranger);
+        // Behind the decoder: only a whole request counts as a sign of life.
+        HttpRequestDecoder decoder = requestDecoder();
+        HttpResponseEncoder encoder = new HttpResponseEncoder();
+        IdleStateHandler idle = new IdleStateHandler(IDLE_SECONDS, 0, 0);
+        ch.pipeline()
+                .addLast(reader, decoder, encoder, idle)
+                // The reader is taken out last: what it still holds is the link's.
+                .addLast(new WebEdge(shared, reader, decoder, encoder, idle, reader));
+    }
+
+    private static HttpRequestDecoder requestDecoder() {
+        HttpDecoderConfig config = new HttpDecoderConfig()
+                .setMaxInitialLineLength(RequestReader.MAX_LINE)
+                .setMaxHeaderSize(RequestReader.MAX_HEAD);
+        return new HttpRequestDecoder(config) {
+            @Override
+            protected void handleTransferEncodingChunkedWithContentLength(HttpMessage message) {
+                // RFC 9112 6.1: an attempt to smuggle, or a broken proxy.
+                throw new IllegalArgumentException("both Transfer-Encoding and Content-Length");
+            }
+        };
+    }
+
+    /** Without a word, and without waiting for one: a peer that does not read must not keep what it has. */
+    private static void closeNow(Channel ch) {
+        try {
+            ch.eventLoop().execute(() -> ch.unsafe().close(ch.unsafe().voidPromise()));
+        } catch (RejectedExecutionException e) {
+            ch.close(); // the gateway is closing
+        }
+    }
+}

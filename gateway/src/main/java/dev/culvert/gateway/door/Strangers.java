@@ -1,0 +1,243 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.tunnel.limit.Quota;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connections at the gateway's port that are not links, and the memory that they cost, in bytes: for each network, at
+ * three widths of it, and in all. When all of it is taken the oldest connection of the largest network goes, and the
+ * newcomer comes in: so whoever takes many places loses them to those who take one. From any thread.
+ */
+public final class Strangers {
+    /**
+     * What a connection is taken to cost that has said nothing: a bare one measures 1.5 KiB of heap, one behind its TLS
+     * handshake 4.5 KiB and 8 KiB outside; the rest is for a TLS record of 16 KiB that has not come whole.
+     */
+    static final long CONNECTION = 32 << 10;
+
+    /** Of all: 8,192 connections that say nothing, half of a usual descriptor limit of 16,384. */
+    static final long ALL = 8_192 * CONNECTION;
+
+    /** Of an address, or an IPv6 /64: a busy browser has six connections, a scanner all it gets. */
+    static final long NARROW = 128 * CONNECTION;
+
+    /** Of 16 addresses, or an IPv6 /56. */
+    static final long MIDDLE = 4 * NARROW;
+
+    /** Of 256 addresses, or an IPv6 /48. */
+    static final long WIDE = 16 * NARROW;
+
+    /**
+     * So long a connection has for its handshake and its request before another of its own network may take its place:
+     * where a thousand agents come back at once behind one address, those that have begun shall end.
+     */
+    static final Duration GRACE = Duration.ofSeconds(2);
+
+    /** One connection. Its fields are guarded by {@link Strangers}. */
+    final class Stranger {
+        private final List<Network> networks;
+        private final Runnable end;
+        private final long since;
+        private long bytes;
+        private boolean gone;
+
+        private Stranger(List<Network> networks, Runnable end, long since) {
+            this.networks = networks;
+            this.end = end;
+            this.since = since;
+        }
+
+        /**
+         * What it costs from now on, beside the connection itself.
+         *
+         * @return false if that is too much: then the connection must end
+         */
+        boolean costs(long request) {
+            return resize(this, CONNECTION + request);
+        }
+
+        /** It is a link now, or closed. Called again it does nothing. */
+        void leave() {
+            forget(this);
+        }
+    }
+
+    private final LongSupplier nanoTime;
+
+    /** At each level of {@link Network}. */
+    private final List<Quota<Network>> quotas;
+
+    /** In the order in which they came. */
+    private final Set<Stranger> strangers = new LinkedHashSet<>();
+
+    private final boolean proxied;
+    private long total;
+    private long evicted;
+    private boolean closed;
+
+    /** @param proxied whether all come from the address of a proxy, so that networks say nothing */
+    Strangers(LongSupplier nanoTime, boolean proxied) {
+        this.nanoTime = nanoTime;
+        this.proxied = proxied;
+        quotas = Stream.of(NARROW, MIDDLE, WIDE)
+                .map(each -> new Quota<Network>(ALL, proxied ? ALL : each))
+                .toList();
+    }
+
+    /**
+     * A connection has come.
+     *
+     * @param end closes it at once, from any thread; called when its place is given to another
+     * @return null when there is no place for it
+     */
+    @Nullable
+    public Stranger enter(InetAddress from, Runnable end) {
+        List<Network> networks = IntStream.range(0, Network.LEVELS)
+                .mapToObj(level -> Network.of(from, level))
+                .toList();
+        Stranger newcomer = new Stranger(networks, end, nanoTime.getAsLong());
+        return resize(newcomer, CONNECTION) ? newcomer : null;
+    }
+
+    /** How many connections there are. */
+    public synchronized int count() {
+        return strangers.size();
+    }
+
+    /** What they cost, in bytes. */
+    synchronized long bytes() {
+        return total;
+    }
+
+    /** How many have lost their place to another. */
+    synchronized long evicted() {
+        return evicted;
+    }
+
+    /** Memory is short: ends all of them, and lets none in until {@link #open}. Returns how many there were. */
+    public synchronized int close() {
+        closed = true;
+        List<Stranger> all = List.copyOf(strangers);
+        all.forEach(this::evict);
+        return all.size();
+    }
+
+    /** Lets them in again. */
+    public synchronized void open() {
+        closed = false;
+    }
+
+    private synchronized boolean resize(Stranger stranger, long bytes) {
+        if (stranger.gone || closed) {
+            return false; // its place was given away; its channel will hear of it
+        }
+        long more = bytes - stranger.bytes;
+        if (more < 0) {
+            give(stranger, -more);
+            return true;
+        }
+        while (true) {
+            int level = take(stranger, more);
+            if (level == Network.LEVELS) {
+                strangers.add(stranger);
+                return true;
+            }
+            Stranger victim = victim(stranger, level, more);
+            if (victim == null) {
+                return false;
+            }
+            evict(victim);
+            if (victim == stranger) {
+                return false;
+            }
+        }
+    }
+
+    /** Takes at all levels, or at none. Returns the narrowest level that has no room, {@link Network#LEVELS} when all had. */
+    private int take(Stranger stranger, long more) {
+        for (int level = 0; level < Network.LEVELS; level++) {
+            if (!quotas.get(level).take(stranger.networks.get(level), more)) {
+                for (int taken = 0; taken < level; taken++) {
+                    quotas.get(taken).give(stranger.networks.get(taken), more);
+                }
+                return level;
+            }
+        }
+        stranger.bytes += more;
+        total += more;
+        return Network.LEVELS;
+    }
+
+    /** Who makes room; null when nobody does. */
+    private @Nullable Stranger victim(Stranger stranger, int level, long more) {
+        Network own = stranger.networks.get(level);
+        if (total + more <= ALL) {
+            return graced(oldest(level, own), stranger);
+        }
+        int widest = Network.LEVELS - 1;
+        Quota<Network> wide = quotas.get(widest);
+        Network largest = wide.largest();
+        if (largest == null) {
+            return null;
+        }
+        if (largest.equals(stranger.networks.get(widest))) {
+            return graced(oldest(widest, largest), stranger);
+        }
+        // When nobody has more than a connection or two, none of them is to blame: the oldest has had its time.
+        return wide.of(largest) <= 2 * CONNECTION ? first() : oldest(widest, largest);
+    }
+
+    private @Nullable Stranger first() {
+        Iterator<Stranger> i = strangers.iterator();
+        return i.hasNext() ? i.next() : null;
+    }
+
+    private @Nullable Stranger oldest(int level, Network network) {
+        for (Stranger s : strangers) {
+            if (s.networks.get(level).equals(network)) {
+                return s;
+            }
+        }
+        return null;
+    }
+
+    private @Nullable Stranger graced(@Nullable Stranger oldest, Stranger newcomer) {
+        return oldest == null || nanoTime.getAsLong() - oldest.since < GRACE.toNanos() ? null : oldest;
+    }
+
+    private void evict(Stranger stranger) {
+        evicted++;
+        forget(stranger);
+        stranger.end.run();
+    }
+
+    private synchronized void forget(Stranger stranger) {
+        if (!stranger.gone) {
+            stranger.gone = true;
+            strangers.remove(stranger);
+            give(stranger, stranger.bytes);
+        }
+    }
+
+    private void give(Stranger stranger, long bytes) {
+        for (int level = 0; level < Network.LEVELS; level++) {
+            quotas.get(level).give(stranger.networks.get(level), bytes);
+        }
+        stranger.bytes -= bytes;
+        total -= bytes;
+    }
+
+    @Override
+    public String toString() {
+        return count() + " connections" + (proxied ? " behind a proxy" : "");
+    }
+}

@@ -1,0 +1,286 @@
+package dev.culvert.gateway.fabric;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixTable;
+import dev.culvert.gateway.limit.PeerLines;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.Presence;
+import dev.culvert.gateway.presence.PresentAgent;
+import dev.culvert.token.AgentToken;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.Frame;
+import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.limit.Quota;
+import io.netty.buffer.ByteBuf;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** An agent instance's: takes the flows that clients were allowed to open. */
+final class AgentRole implements Role, PresentAgent {
+    private static final Logger log = LoggerFactory.getLogger(AgentRole.class);
+
+    /** Routes in one announcement: as many as a token can hold. Each is compared with each that the token holds. */
+    static final int MAX_ROUTES = 1_024;
+
+    /** Announcements on one link: an instance announces once, and again when its routes change. */
+    static final int MAX_ANNOUNCEMENTS = 1_000;
+
+    /** Changes of its routes take effect so often at most, the newest: each client that may use it is told. */
+    static final long CHANGE_MILLIS = 1_000;
+
+    /**
+     * OPENs that may wait for the agent, in all and of one client: more than links bring before what they brought is written, so
+     * that an agent that reads is never too slow for a burst.
+     */
+    static final int MAX_OPENS_WAITING = 32_768;
+
+    static final int MAX_OPENS_WAITING_PER_CLIENT = 16_384;
+
+    /** Prefixes that are listed when it says what it serves. */
+    private static final int MAX_LOGGED = 20;
+
+    /** It goes into logs. */
+    private static final Pattern INSTANCE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
+
+    private final LinkSide side;
+    private final Services services;
+    private final Presence<AgentRole> presence;
+    private final PrefixTable<Boolean> granted = new PrefixTable<>();
+    private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
+    private volatile List<IpPrefix> routes = List.of();
+    private volatile PrefixTable<Boolean> served = new PrefixTable<>();
+    private volatile boolean draining;
+    private volatile boolean superseded;
+    private volatile @Nullable String instance;
+    private int announcements;
+    private @Nullable List<IpPrefix> nextRoutes;
+    private long changedNanos;
+    private int nextId;
+
+    AgentRole(LinkSide side, AgentToken token, Services services, Presence<AgentRole> presence) {
+        this.side = side;
+        this.services = services;
+        this.presence = presence;
+        token.routes().forEach(r -> granted.put(r, Boolean.TRUE));
+    }
+
+    /** Whose the halves of its flows are. From any thread. */
+    LinkSide side() {
+        return side;
+    }
+
+    @Override
+    public String name() {
+        return side.name();
+    }
+
+    @Override
+    public String holderKey() {
+        return side.holderKey();
+    }
+
+    @Override
+    public long number() {
+        return side.holder().link();
+    }
+
+    @Override
+    public @Nullable String key() {
+        return side.holder().key();
+    }
+
+    @Override
+    public @Nullable String instance() {
+        return instance;
+    }
+
+    @Override
+    public List<IpPrefix> routes() {
+        return routes;
+    }
+
+    @Override
+    public boolean serves(InetAddress address) {
+        return served.lookup(address) != null;
+    }
+
+    @Override
+    public int flowCount() {
+        return side.flowCount();
+    }
+
+    @Override
+    public boolean takesFlows() {
+        return !draining && !superseded;
+    }
+
+    @Override
+    public boolean isSuperseded() {
+        return superseded;
+    }
+
+    @Override
+    public void supersede() {
+        superseded = true;
+        side.close(1001, "this instance has connected again");
+    }
+
+    @Override
+    public String toString() {
+        return side.toString();
+    }
+
+    @Override
+    public void up() {
+        // It is not offered to clients before it has announced what it serves.
+    }
+
+    @Override
+    public void down() {
+        if (announcements > 0) {
+            presence.remove(this);
+        }
+    }
+
+    @Override
+    public void gone() {
+        // Nothing is kept of it.
+    }
+
+    @Override
+    public boolean mayUsePort(FlowHalf half, int port) {
+        return true; // an answer from another port of the host that was asked
+    }
+
+    @Override
+    public void draining() {
+        if (!draining) {
+            draining = true;
+            if (services.lines().takes(holderKey(), PeerLines.Kind.LINKS)) {
+                log.info("{} is draining", side);
+            }
+            presence.changed(name());
+        }
+    }
+
+    @Override
+    public void announced(ByteBuf payload) throws ProtocolException {
+        if (++announcements > MAX_ANNOUNCEMENTS) {
+            throw new ProtocolException("more than " + MAX_ANNOUNCEMENTS + " ANNOUNCE frames on one link");
+        }
+        Announcement.Agent said = Announcement.decode(payload, Announcement.Agent.class);
+        if (!INSTANCE.matcher(said.instance()).matches()) {
+            throw new ProtocolException("ANNOUNCE whose instance is not 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        if (said.routes().size() > MAX_ROUTES) {
+            throw new ProtocolException("ANNOUNCE with " + said.routes().size() + " routes, most is " + MAX_ROUTES);
+        }
+        List<IpPrefix> allowed = new ArrayList<>();
+        int ignored = 0;
+        for (String text : said.routes()) {
+            IpPrefix prefix;
+            try {
+                prefix = IpPrefix.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new ProtocolException("ANNOUNCE with a route that is none: " + e.getMessage());
+            }
+            if (granted.covers(prefix)) {
+                allowed.add(prefix);
+            } else {
+                ignored++;
+            }
+        }
+        if (ignored > 0 && services.lines().takes(holderKey(), PeerLines.Kind.ROUTES)) {
+            log.warn("{} announces {} routes that its token does not hold; ignored", side, ignored);
+        }
+        if (announcements == 1) {
+            instance = said.instance();
+            serve(List.copyOf(allowed));
+            presence.add(this);
+            return;
+        }
+        boolean waits = nextRoutes != null;
+        nextRoutes = List.copyOf(allowed);
+        if (!waits) {
+            long wait = changedNanos + TimeUnit.MILLISECONDS.toNanos(CHANGE_MILLIS) - services.nanos();
+            side.loop().schedule(this::change, Math.max(0, wait), TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void change() {
+        List<IpPrefix> next = nextRoutes;
+        nextRoutes = null;
+        if (next != null && side.isUp() && !next.equals(routes)) {
+            serve(next);
+            presence.changed(name());
+        }
+    }
+
+    private void serve(List<IpPrefix> prefixes) {
+        PrefixTable<Boolean> table = new PrefixTable<>();
+        prefixes.forEach(p -> table.put(p, Boolean.TRUE));
+        routes = prefixes;
+        served = table;
+        changedNanos = services.nanos();
+        if (services.lines().takes(holderKey(), PeerLines.Kind.ROUTES)) {
+            log.info(
+                    "{} serves {} (instance {})",
+                    side,
+                    prefixes.size() <= MAX_LOGGED
+                            ? prefixes.stream().map(IpPrefix::toString).collect(Collectors.joining(", "))
+                            : prefixes.size() + " networks",
+                    instance);
+        }
+    }
+
+    @Override
+    public void opened(int flags, int flowId, ByteBuf payload) throws ProtocolException {
+        throw new ProtocolException("OPEN from an agent: agents answer flows, clients open them");
+    }
+
+    /** Takes an authorised OPEN; on this link's loop, before any other frame of the flow. */
+    void open(FlowHalf half, FlowHalf openersHalf, OpenRequest request) {
+        Side opener = openersHalf.owner;
+        if (!side.isUp() || side.flowCount() >= ClientRole.MAX_FLOWS || !mayWait(opener)) {
+            half.close();
+            Reason reason = side.isUp() ? Reason.OVERLOADED : Reason.NO_AGENT;
+            side.tell(opener, () -> opener.takeFailure(openersHalf, half, reason));
+            return;
+        }
+        do {
+            nextId = (nextId + 1) & 0x7fff_ffff;
+        } while (nextId == 0 || side.half(nextId | Frame.SERVER_OPENED) != null);
+        side.add(half, nextId | Frame.SERVER_OPENED);
+        half.openWaits = true;
+        // Its restriction, which may be long, is shared with other flows until the agent reads it.
+        side.writer().late(() -> {
+            opensWaiting.give(opener.name(), 1);
+            half.openWaits = false;
+            if (!half.closed) {
+                ByteBuf b = side.carrier().alloc().directBuffer(128);
+                request.encode(b);
+                side.writer().control(Frame.OPEN, half.openFlags, half.id, b);
+            }
+        });
+    }
+
+    private boolean mayWait(Side opener) {
+        if (!services.agentFlows().takeShare(name(), 1)) {
+            return false;
+        }
+        if (!side.writer().takesControl() || !opensWaiting.take(opener.name(), 1)) {
+            services.agentFlows().give(name(), 1);
+            return false;
+        }
+        return true;
+    }
+}

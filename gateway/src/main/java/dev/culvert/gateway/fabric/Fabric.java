@@ -1,0 +1,71 @@
+package dev.culvert.gateway.fabric;
+
+import dev.culvert.gateway.access.ClientUsages;
+import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.presence.Presence;
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Token;
+import dev.culvert.tunnel.Carrier;
+import dev.culvert.tunnel.FrameReceiver;
+import io.netty.channel.EventLoop;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+
+/** What links are woven into: makes the switch of each, which finds the others here. From any thread. */
+public final class Fabric {
+    private final Services services;
+    private final Links links;
+    private final PolicyInForce policy;
+    private final Predicate<Token> revoked;
+    private final Presence<AgentRole> presence;
+    private final ClientUsages usages;
+    private final Map<EventLoop, Inbox> inboxes = new ConcurrentHashMap<>();
+
+    /**
+     * @param links where every link is to be found
+     * @param policy by which clients are judged beside their tokens
+     * @param revoked which tokens are revoked, as known now; asked from every loop
+     */
+    public Fabric(Services services, Links links, PolicyInForce policy, Predicate<Token> revoked) {
+        this.services = services;
+        this.links = links;
+        this.policy = policy;
+        this.revoked = revoked;
+        this.presence = new Presence<>(services.lines());
+        this.usages = new ClientUsages(services.counters().bandwidthWaits, services.nanoTime());
+    }
+
+    /** What a new link's frames are for. */
+    public FrameReceiver link(Token token, AuditRecord.Holder holder) {
+        LinkLife life = new LinkLife(services, token, holder, revoked);
+        return token instanceof ClientToken client
+                ? new FrameSwitch(
+                        links,
+                        services.counters(),
+                        life,
+                        carrier ->
+                                new LinkSide(carrier, services, life, false, services.clientFlows(), inboxOf(carrier)),
+                        side -> new ClientRole(side, client, services, presence, policy, usages))
+                : new FrameSwitch(
+                        links,
+                        services.counters(),
+                        life,
+                        carrier -> new LinkSide(carrier, services, life, true, services.agentFlows(), inboxOf(carrier)),
+                        side -> new AgentRole(side, (AgentToken) token, services, presence));
+    }
+
+    /** What other threads have for the links of a loop. */
+    private Inbox inboxOf(Carrier carrier) {
+        return inboxes.computeIfAbsent(carrier.eventLoop(), Inbox::new);
+    }
+
+    /** Which agents and clients are connected. */
+    public Presence<?> presence() {
+        return presence;
+    }
+}

@@ -1,0 +1,131 @@
+package dev.culvert.gateway.fabric;
+
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.Reason;
+import io.netty.util.NetUtil;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the audit log will say of one flow: collected from its OPEN on, said when it has ended on both of its sides. From
+ * the event loops of both.
+ */
+final class FlowRecord {
+    /** Who ended a flow, when neither of its sides did. */
+    static final String GATEWAY = "gateway";
+
+    private static final String FINISHED = "finished";
+
+    private final AuditLog audit;
+    private final LongSupplier nanoTime;
+    private final long startNanos;
+    private final AuditRecord.Holder client;
+    private final Destination destination;
+    private final @Nullable InetSocketAddress source;
+    private final String agent;
+    private AuditRecord.@Nullable Holder agentLink;
+    private @Nullable String instance;
+    private @Nullable String rule;
+    private @Nullable Reason end;
+    private @Nullable String endedBy;
+    private long bytesUp;
+    private long bytesDown;
+    private int openHalves = 2;
+
+    /** @param agent the name that the client asked for */
+    FlowRecord(
+            Services services,
+            AuditRecord.Holder client,
+            String agent,
+            Destination destination,
+            @Nullable InetSocketAddress source) {
+        this.audit = services.audit();
+        this.nanoTime = services.nanoTime();
+        this.startNanos = services.nanos();
+        this.client = client;
+        this.agent = agent;
+        this.destination = destination;
+        this.source = source;
+    }
+
+    /** Policy allows it; {@code rule} says what decided. */
+    synchronized void allowed(String rule) {
+        this.rule = rule;
+    }
+
+    /** An instance takes it. */
+    synchronized void takenBy(AuditRecord.Holder link, @Nullable String instance) {
+        this.agentLink = link;
+        this.instance = instance;
+    }
+
+    /** Policy denies it; {@code rule} says what decided, null when nothing allows it. */
+    synchronized void denied(@Nullable String rule) {
+        this.rule = rule;
+        endedBy(GATEWAY, Reason.PROHIBITED);
+        write(false);
+    }
+
+    /** The gateway refuses it for another reason. */
+    synchronized void refused(Reason reason) {
+        endedBy(GATEWAY, reason);
+        write(true);
+    }
+
+    /** It ends, and this is why; what is said later is a consequence. */
+    synchronized void endedBy(String who, Reason reason) {
+        if (end == null) {
+            end = reason;
+            endedBy = who;
+        }
+    }
+
+    /** One of its halves is gone. */
+    synchronized void closed(FlowHalf half) {
+        if (half.owner.accepts()) {
+            bytesDown = half.bytes;
+        } else {
+            bytesUp = half.bytes;
+        }
+        if (--openHalves == 0) {
+            write(true);
+        }
+    }
+
+    private void write(boolean allowed) {
+        if (!audit.isOn()) {
+            return;
+        }
+        InetAddress address = destination.address();
+        audit.add(new AuditRecord.Flow(
+                audit.clock().instant(),
+                client.name(),
+                client.link(),
+                source == null ? null : NetUtil.toSocketAddressString(source),
+                switch (destination.protocol()) {
+                    case Destination.TCP -> "tcp";
+                    case Destination.UDP -> "udp";
+                    default -> "icmp";
+                },
+                address != null ? NetUtil.toAddressString(address) : Objects.requireNonNullElse(destination.name(), ""),
+                destination.port(),
+                agent,
+                agentLink == null ? null : agentLink.link(),
+                instance,
+                allowed,
+                rule,
+                end == null ? FINISHED : end.name().toLowerCase(Locale.ROOT),
+                endedBy,
+                bytesUp,
+                bytesDown,
+                Duration.ofNanos(nanoTime.getAsLong() - startNanos)));
+    }
+}

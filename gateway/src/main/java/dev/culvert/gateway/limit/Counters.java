@@ -1,0 +1,42 @@
+package dev.culvert.gateway.limit;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/** What the gateway counts, over all links. From any thread. */
+public final class Counters {
+    /** Payload bytes switched. */
+    public final LongAdder bytes = new LongAdder();
+    /** OPEN frames of clients. */
+    public final LongAdder opens = new LongAdder();
+    /** Of these, those that no grant allows, and flows that were open when the policy forbade them. */
+    public final LongAdder denied = new LongAdder();
+    /** Of these, those beyond what the policy allows one client. */
+    public final LongAdder limited = new LongAdder();
+    /** Turns for which a client's link had to wait because of its bandwidth. */
+    public final LongAdder bandwidthWaits = new LongAdder();
+    /** Flows reset because too much waited for one of their links. */
+    public final LongAdder overloaded = new LongAdder();
+    /** Datagrams dropped because their flow had too many waiting. */
+    public final LongAdder droppedDatagrams = new LongAdder();
+    /** Frames for a flow that is not there (any more). */
+    public final LongAdder unknownFlow = new LongAdder();
+    /** Frames of a type that this version does not know. */
+    public final LongAdder unknownFrame = new LongAdder();
+    /** Upgrades refused: bad, expired or foreign tokens. */
+    public final LongAdder refusedTokens = new LongAdder();
+    /** Connections closed at once because their network had too many that are not links, or memory was short. */
+    public final LongAdder refusedConnections = new LongAdder();
+    /** Connections that were no links, closed because memory was short. */
+    public final LongAdder shedConnections = new LongAdder();
+    /** Links cut because memory was short and their holder had the most. */
+    public final LongAdder shedLinks = new LongAdder();
+
+    @Override
+    public String toString() {
+        return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
+                + ", waits for bandwidth " + bandwidthWaits + ", overloaded " + overloaded
+                + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
+                + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections
+                + "; ended for want of memory: connections " + shedConnections + ", links " + shedLinks;
+    }
+}

@@ -1,0 +1,157 @@
+package dev.culvert.gateway.presence;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.gateway.limit.PeerLines;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.limit.RateLimit;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The instances of one agent that are connected, and the routes that they last had. From any thread. */
+public final class AgentInstances<A extends PresentAgent> {
+    private static final Logger log = LoggerFactory.getLogger(AgentInstances.class);
+
+    /** Prefixes of one agent, over all its instances, that are told of: about what fits one frame. */
+    static final int MAX_ROUTES = 4_096;
+
+    /**
+     * An instance that comes back takes over from its older link. But two processes with one instance's id would cut each
+     * other off for ever: after so many in a row, and then one in so long, both stay.
+     */
+    public static final int TAKEOVERS = 8;
+
+    private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
+
+    private final PeerLines lines;
+    private final CopyOnWriteArrayList<A> instances = new CopyOnWriteArrayList<>();
+
+    /** How often an instance came on another link; of those that did. Guarded by this. */
+    private final Map<A, RateLimit> takeovers = new IdentityHashMap<>();
+
+    private volatile List<IpPrefix> lastRoutes = List.of();
+
+    AgentInstances(PeerLines lines) {
+        this.lines = lines;
+    }
+
+    /** An instance has announced itself. Is it here already on an older link, that is given up. */
+    synchronized void add(A agent) {
+        // There before anything is given up: whichever of the two goes is taken out again.
+        instances.add(agent);
+        for (A other : instances) {
+            if (other != agent && isSame(agent, other)) {
+                boolean older = other.number() < agent.number();
+                takeOver(older ? agent : other, older ? other : agent);
+            }
+        }
+    }
+
+    /** Whether both links are of one process, as far as can be told: of one name, one key, and what it calls itself. */
+    private static boolean isSame(PresentAgent one, PresentAgent other) {
+        String instance = one.instance();
+        return instance != null
+                && instance.equals(other.instance())
+                && !one.isSuperseded()
+                && !other.isSuperseded()
+                && Objects.equals(one.key(), other.key());
+    }
+
+    private void takeOver(A newer, A older) {
+        RateLimit before = takeovers.get(older);
+        RateLimit limit = before == null ? new RateLimit(TAKEOVERS, TAKEOVERS_PER_SECOND) : before;
+        takeovers.put(newer, limit);
+        if (limit.takes()) {
+            older.supersede();
+        } else if (lines.takes(newer.holderKey(), PeerLines.Kind.COPIES)) {
+            log.warn(
+                    "{} and {} call themselves one instance, '{}', and keep coming back: both stay; was a running agent copied?",
+                    older,
+                    newer,
+                    newer.instance());
+        }
+    }
+
+    synchronized void remove(A agent) {
+        instances.remove(agent);
+        takeovers.remove(agent);
+    }
+
+    int count() {
+        return instances.size();
+    }
+
+    /** Its instances or their routes have changed. */
+    synchronized void gatherRoutes() {
+        Set<IpPrefix> routes = new LinkedHashSet<>();
+        List<IpPrefix> last = List.of();
+        for (A instance : instances) {
+            List<IpPrefix> its = instance.routes();
+            if (!its.equals(last) && routes.size() < MAX_ROUTES) {
+                routes.addAll(its);
+            }
+            last = its;
+        }
+        if (!routes.isEmpty()) {
+            lastRoutes = routes.stream().limit(MAX_ROUTES).toList();
+        }
+    }
+
+    /** Those of all instances together; when none is connected, or serves anything, what there was before. */
+    List<IpPrefix> lastRoutes() {
+        return lastRoutes;
+    }
+
+    /**
+     * The instance that shall take a flow: of those that serve the address the one with the fewest flows; for datagrams
+     * always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).
+     *
+     * @return null when none takes flows
+     */
+    @Nullable
+    A pick(int affinity, Destination destination, @Nullable InetSocketAddress source) {
+        @SuppressWarnings("unchecked") // of a copy-on-write list: consistent while others come and go
+        A[] snapshot = (A[]) instances.toArray(new PresentAgent[0]);
+        int n = 0;
+        for (A a : snapshot) {
+            if (a.takesFlows()) {
+                snapshot[n++] = a;
+            }
+        }
+        InetAddress address = destination.address();
+        if (n > 1 && address != null) {
+            int serving = 0;
+            for (int i = 0; i < n; i++) {
+                A candidate = snapshot[i];
+                if (candidate.serves(address)) {
+                    snapshot[i] = snapshot[serving];
+                    snapshot[serving++] = candidate;
+                }
+            }
+            n = serving > 0 ? serving : n;
+        }
+        if (n <= 1) {
+            return n == 0 ? null : snapshot[0];
+        }
+        if (!destination.isStream()) {
+            int hash = 31 * affinity + (source == null ? 0 : source.hashCode());
+            return snapshot[Math.floorMod(hash * 0x9E3779B9 >>> 8, n)];
+        }
+        A best = snapshot[0];
+        for (int i = 1; i < n; i++) {
+            if (snapshot[i].flowCount() < best.flowCount()) {
+                best = snapshot[i];
+            }
+        }
+        return best;
+    }
+}

@@ -1,0 +1,131 @@
+package dev.culvert.gateway.presence;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.gateway.limit.PeerLines;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.Frame;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who is connected: instances of agents, and clients, each of which is told of the agents that it may use. From any thread.
+ *
+ * @param <A> a link of an agent
+ */
+public final class Presence<A extends PresentAgent> {
+    private static final Logger log = LoggerFactory.getLogger(Presence.class);
+
+    private final PeerLines lines;
+    private final Map<String, AgentInstances<A>> agents = new ConcurrentHashMap<>();
+    private final Set<PresentClient> clients = ConcurrentHashMap.newKeySet();
+
+    public Presence(PeerLines lines) {
+        this.lines = lines;
+    }
+
+    public void add(PresentClient client) {
+        clients.add(client);
+    }
+
+    public void remove(PresentClient client) {
+        clients.remove(client);
+    }
+
+    /** An instance has announced itself. Is it here already on an older link, that is given up. */
+    public void add(A agent) {
+        agents.computeIfAbsent(agent.name(), n -> new AgentInstances<>(lines)).add(agent);
+        changed(agent.name());
+    }
+
+    public void remove(A agent) {
+        AgentInstances<A> instances = agents.get(agent.name());
+        if (instances != null) {
+            instances.remove(agent);
+        }
+        changed(agent.name());
+    }
+
+    /** Links of clients. */
+    public int clientCount() {
+        return clients.size();
+    }
+
+    /** Links of agents that have announced themselves. */
+    public int agentCount() {
+        return agents.values().stream().mapToInt(AgentInstances::count).sum();
+    }
+
+    /** An agent's instances or their routes have changed: every client that may use it is told. */
+    public void changed(String agent) {
+        AgentInstances<A> instances = agents.get(agent);
+        if (instances != null) {
+            instances.gatherRoutes();
+        }
+        for (PresentClient client : clients) {
+            if (client.rights().mentions(agent)) {
+                client.announceSoon();
+            }
+        }
+    }
+
+    /**
+     * What a client may reach, as an ANNOUNCE says it. An agent that is down keeps the routes it last had, so that clients
+     * keep theirs and an agent that returns is used again without any change on their side. What does not fit one frame
+     * is left out. On the client's event loop.
+     */
+    public byte[] announcementFor(PresentClient client) {
+        List<Announcement.ReachableAgent> list = new ArrayList<>();
+        new TreeMap<>(agents).forEach((agent, instances) -> {
+            List<IpPrefix> served = instances.lastRoutes();
+            if (!served.isEmpty() && client.rights().mentions(agent)) {
+                list.add(reachable(client, agent, instances.count(), served));
+            }
+        });
+        boolean barred = list.isEmpty() && client.rights().isBarred();
+        byte[] json = Announcement.encode(new Announcement.Reachable(client.name(), list, barred));
+        if (json.length > Frame.MAX_PAYLOAD) {
+            int all = list.size();
+            while (json.length > Frame.MAX_PAYLOAD) {
+                list.subList(list.size() / 2, list.size()).clear();
+                json = Announcement.encode(new Announcement.Reachable(client.name(), list));
+            }
+            if (lines.takes(client.holderKey(), PeerLines.Kind.ROUTES)) {
+                log.warn(
+                        "{} is told of {} of its {} agents only: their routes do not fit one frame; join routes",
+                        client,
+                        list.size(),
+                        all);
+            }
+        }
+        return json;
+    }
+
+    private static Announcement.ReachableAgent reachable(
+            PresentClient client, String agent, int instances, List<IpPrefix> served) {
+        List<String> routes = client.rights().routes(agent, served).stream()
+                .map(IpPrefix::toString)
+                .toList();
+        return new Announcement.ReachableAgent(
+                agent, instances, routes, client.rights().services(agent));
+    }
+
+    /**
+     * The instance that shall take a flow.
+     *
+     * @param affinity whose flows of datagrams go to the same instance as long as it is there
+     * @return null when none is connected
+     */
+    public @Nullable A pick(String agent, int affinity, Destination destination, @Nullable InetSocketAddress source) {
+        AgentInstances<A> instances = agents.get(agent);
+        return instances == null ? null : instances.pick(affinity, destination, source);
+    }
+}

@@ -1,0 +1,44 @@
+package dev.culvert.gateway.presence;
+
+import dev.culvert.address.IpPrefix;
+import java.net.InetAddress;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A link of an agent that has announced itself. From any thread. */
+public interface PresentAgent {
+    /** The agent's. */
+    String name();
+
+    /** Whose lines of the log are about it. */
+    String holderKey();
+
+    /** Of its links the later has the higher number. */
+    long number();
+
+    /** Which of the agent's processes it is. */
+    @Nullable
+    String instance();
+
+    /** Thumbprint of the key that its holder has proved; null for a bearer token. */
+    @Nullable
+    String key();
+
+    /** Prefixes that it announced and its token holds. */
+    List<IpPrefix> routes();
+
+    /** Whether it announced a prefix that holds the address. */
+    boolean serves(InetAddress address);
+
+    /** Whether new flows may come to it: not when it finishes its own, or has a newer link. */
+    boolean takesFlows();
+
+    /** Whether a newer link of its process has {@linkplain #supersede taken over}. */
+    boolean isSuperseded();
+
+    /** Flows on it. */
+    int flowCount();
+
+    /** Its process has a newer link: this one is dead, most likely, and nobody has noticed yet. */
+    void supersede();
+}

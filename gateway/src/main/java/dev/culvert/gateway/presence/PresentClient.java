@@ -1,0 +1,18 @@
+package dev.culvert.gateway.presence;
+
+import dev.culvert.gateway.access.ClientRights;
+
+/** A link of a client. From any thread, but for what says otherwise. */
+public interface PresentClient {
+    /** The client's. */
+    String name();
+
+    /** Whose lines of the log are about it. */
+    String holderKey();
+
+    /** What it may do now. Which services it may use is asked on its event loop. */
+    ClientRights rights();
+
+    /** What it may reach has changed: it is told soon. */
+    void announceSoon();
+}

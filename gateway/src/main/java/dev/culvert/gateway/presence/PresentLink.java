@@ -1,0 +1,42 @@
+package dev.culvert.gateway.presence;
+
+import dev.culvert.token.Token;
+import io.netty.util.concurrent.Future;
+
+/** A link as all see it who have to do with every link. From any thread, but for what says otherwise. */
+public interface PresentLink {
+    /** Client or agent. */
+    String kind();
+
+    /** Whose it is. */
+    String name();
+
+    /** What it was let in with. */
+    Token token();
+
+    /** Flows on it. */
+    int flowCount();
+
+    /** Has something done on its event loop: now, when that is the caller's. */
+    void run(Runnable task);
+
+    /** Whether it is there; on its event loop. */
+    boolean isUp();
+
+    /** What it keeps, about, in bytes; on its event loop. */
+    long memory();
+
+    /** Says DRAIN: its peer shall open no new flows. */
+    void drain(String text);
+
+    /**
+     * Ends it.
+     *
+     * @param code RFC 6455 7.4.1
+     * @param why one line for people
+     */
+    void close(int code, String why);
+
+    /** Done when its connection is closed. */
+    Future<?> closeFuture();
+}

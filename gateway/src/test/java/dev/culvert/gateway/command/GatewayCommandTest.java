@@ -1,0 +1,37 @@
+package dev.culvert.gateway.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.token.StateDirectory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class GatewayCommandTest {
+    @TempDir
+    Path dir;
+
+    /** Each start of a gateway that works need not say how tokens are made. */
+    @Test
+    void whoHasMadeTokensOrCannotIsNotToldHow() throws Exception {
+        Path state = dir.resolve("state");
+        StateDirectory directory = StateDirectory.openOrCreate(state);
+        assertThat(GatewayCommand.hasMadeTokens(directory)).isFalse();
+        Path issued = state.resolve("issued.jsonl");
+        Files.writeString(
+                issued,
+                "{\"id\":\"i\",\"kind\":\"agent\",\"name\":\"office\",\"issuedAt\":\"2026-11-22T12:00:00Z\","
+                        + "\"expires\":\"2027-11-22T12:00:00Z\",\"keyId\":\"k\"}\n");
+        assertThat(GatewayCommand.hasMadeTokens(directory)).isTrue();
+        Files.writeString(issued, "broken\n");
+        assertThat(GatewayCommand.hasMadeTokens(directory))
+                .as("a gateway works without the list")
+                .isTrue();
+        Files.delete(issued);
+        Files.delete(state.resolve("signing.key"));
+        assertThat(GatewayCommand.hasMadeTokens(StateDirectory.open(state)))
+                .as("tokens are made elsewhere")
+                .isTrue();
+    }
+}
