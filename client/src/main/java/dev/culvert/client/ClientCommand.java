@@ -1,5 +1,7 @@
 package dev.culvert.client;
 
+import dev.culvert.client.up.DownCommand;
+import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
 import dev.culvert.token.cli.HolderKeyCommand;
 import picocli.CommandLine;

@@ -1,10 +1,8 @@
 /**
- * {@code client up}: joins the TUN device, the stack and the link.
- *
- * <p>{@link dev.culvert.client.ClientSession} owns the one event loop on which TUN, stack and link live. A new flow of the
- * stack goes, by {@link dev.culvert.client.RouteTable}, to an agent: {@link dev.culvert.client.TcpSplice},
- * {@link dev.culvert.client.UdpSplice} and {@link dev.culvert.client.EchoSplice} open the flow on the link and join the
- * two. {@link dev.culvert.client.HostRoutes} changes the host, on a thread of its own.
+ * The {@code client} program: {@link dev.culvert.client.ClientCommand} and its commands, of which {@code up} and {@code down} are
+ * in {@link dev.culvert.client.up}; {@code list} ({@code ReachableCommand}) is here.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.culvert.client;
+
+import org.jspecify.annotations.NullMarked;

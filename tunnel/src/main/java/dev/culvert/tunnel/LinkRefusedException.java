@@ -15,7 +15,8 @@ public final class LinkRefusedException extends IOException {
     private final int status;
     private final boolean permanent;
 
-    LinkRefusedException(int status, boolean permanent, String message) {
+    /** @param permanent whether it is the gateway that said so, and of the token */
+    public LinkRefusedException(int status, boolean permanent, String message) {
         super(message);
         this.status = status;
         this.permanent = permanent;

@@ -1,0 +1,33 @@
+package dev.culvert.client.up;
+
+import dev.culvert.tun.host.UndoJournal;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Where the client writes down how to undo its changes: one file a network namespace, because that is what the changes
+ * belong to.
+ */
+final class ClientJournal {
+    private ClientJournal() {}
+
+    static UndoJournal open(Path directory) throws IOException {
+        return UndoJournal.open(path(directory));
+    }
+
+    static Path path(Path directory) {
+        return directory.resolve("undo-" + namespace() + ".journal");
+    }
+
+    /** The number in {@code net:[4026531840]}; "host" where there are no namespaces. */
+    private static String namespace() {
+        try {
+            return Files.readSymbolicLink(Path.of("/proc/self/ns/net"))
+                    .toString()
+                    .replaceAll("[^0-9]", "");
+        } catch (IOException | UnsupportedOperationException e) {
+            return "host";
+        }
+    }
+}

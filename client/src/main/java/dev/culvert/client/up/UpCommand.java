@@ -1,0 +1,314 @@
+package dev.culvert.client.up;
+
+import dev.culvert.address.AddressText;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.client.uplink.RouteTable;
+import dev.culvert.client.uplink.Uplink;
+import dev.culvert.command.Shutdown;
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.Route;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenGrants;
+import dev.culvert.token.cli.HolderOptions;
+import dev.culvert.tun.Terminal;
+import dev.culvert.tun.TunChannel;
+import dev.culvert.tun.TunConfig;
+import dev.culvert.tun.TunDevice;
+import dev.culvert.tun.host.HostConfig;
+import dev.culvert.tun.host.LinuxHost;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.LinkConnector;
+import dev.culvert.tunnel.LinkSettings;
+import io.netty.channel.EventLoopGroup;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code client up}. */
+@Command(
+        name = "up",
+        description =
+                "Makes a TUN interface, routes the agents' networks into it, and runs until it is ended by Ctrl-C, SIGTERM or 'client down'.",
+        mixinStandardHelpOptions = true,
+        sortOptions = false)
+public final class UpCommand implements Callable<Integer> {
+    /** In 100.64.0.0/10 (RFC 6598), far from where others start counting: applications here send from it, the LAN never sees it. */
+    private static final String ADDRESS_4 = "100.127.255.1";
+
+    /** In fd00::/8 (RFC 4193); spells "culvert". */
+    private static final String ADDRESS_6 = "fd63:756c:7665:7274::1";
+
+    /** Going down takes less than this. */
+    private static final Duration SHUTDOWN = Duration.ofSeconds(15);
+
+    private static final long STATUS_MILLIS = 1_000;
+
+    /** The interface goes within {@link TunSession#FLOWS_END}, and its loop's last tasks take less than this. */
+    private static final Duration LOOP_ENDS = Duration.ofSeconds(2);
+
+    private @Nullable Shutdown stop;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Mixin
+    HolderOptions options = new HolderOptions();
+
+    @Option(
+            names = "--route",
+            paramLabel = "CIDR[=AGENT]",
+            description =
+                    "Route only this network (repeatable). Default: the token's routes; without those all that the agents announce and the token grants, but the default route.")
+    List<String> routes = new ArrayList<>();
+
+    @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
+    boolean full;
+
+    @Option(
+            names = "--allow-leak",
+            description =
+                    "With --full: what no agent takes, IPv6 or IPv4, leaves past the tunnel. Default: it is unreachable while the tunnel is up.")
+    boolean allowLeak;
+
+    @Option(
+            names = "--tun",
+            paramLabel = "NAME",
+            defaultValue = TunConfig.DEFAULT_NAME,
+            description = "Interface name, or that of a persistent TUN made for this user. Default: ${DEFAULT-VALUE}.")
+    String tun = TunConfig.DEFAULT_NAME;
+
+    @Option(
+            names = "--tun-fd",
+            paramLabel = "FD",
+            description = "Use this open TUN descriptor, inherited from whoever started this.")
+    @Nullable
+    Integer tunFd;
+
+    @Option(
+            names = "--mtu",
+            paramLabel = "BYTES",
+            defaultValue = "1500",
+            description = "MTU of the interface. Default: ${DEFAULT-VALUE}; offload makes larger ones pointless.")
+    int mtu = TunConfig.DEFAULT_MTU;
+
+    @Option(
+            names = "--no-offload",
+            description = "No checksum and segmentation offload (for kernels that get it wrong).")
+    boolean noOffload;
+
+    @Option(
+            names = "--no-host-changes",
+            description =
+                    "Change no addresses and routes of this machine: somebody else has, or will. Needs no privilege with a persistent TUN.")
+    boolean noHostChanges;
+
+    @Option(
+            names = "--address",
+            paramLabel = "IPV4",
+            defaultValue = ADDRESS_4,
+            description = "The interface's own address. Default: ${DEFAULT-VALUE}.")
+    InetAddress address4 = IpPrefix.parse(ADDRESS_4).network();
+
+    @Option(
+            names = "--address6",
+            paramLabel = "IPV6",
+            defaultValue = ADDRESS_6,
+            description = "The interface's own IPv6 address. Default: ${DEFAULT-VALUE}.")
+    InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
+
+    /** Used by picocli. */
+    public UpCommand() {}
+
+    @Override
+    public Integer call() throws Exception {
+        List<Route> wanted = parseRoutes();
+        checkFamily("--address", address4, 4);
+        checkFamily("--address6", address6, 16);
+        TunConfig config;
+        try {
+            config = new TunConfig(
+                    tun,
+                    mtu,
+                    !noOffload,
+                    TunConfig.DEFAULT_TX_QUEUE_LENGTH,
+                    tunFd == null ? OptionalInt.empty() : OptionalInt.of(tunFd));
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
+        }
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        ClientToken token = (ClientToken) holder.token();
+        checkAgents(wanted, TokenGrants.of(token));
+        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Terminal::columns);
+        try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
+            repair(journal, status);
+            return run(
+                    config,
+                    holder,
+                    new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
+                    journal,
+                    status);
+        } finally {
+            if (stop != null) {
+                stop.done();
+            }
+        }
+    }
+
+    private void checkFamily(String option, InetAddress address, int bytes) {
+        if (address.getAddress().length != bytes) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    option + " " + AddressText.of(address) + ": is of the other address family; give an "
+                            + (bytes == 4 ? "IPv4" : "IPv6") + " address");
+        }
+    }
+
+    /** A slip of the fingers is told of at once, not when the gateway has been reached. */
+    private void checkAgents(List<Route> wanted, TokenGrants grants) {
+        for (Route route : wanted) {
+            if (route.agent() != null && !grants.mentions(route.agent())) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--route " + route + ": this token grants nothing through an agent '" + route.agent()
+                                + "'; 'token show' says which agents it names");
+            }
+        }
+    }
+
+    private void repair(UndoJournal journal, StatusLine status) throws IOException {
+        if (journal.ownerAlive()) {
+            throw new IOException("the client is up already in another process; end it with 'client down'");
+        }
+        if (!noHostChanges && !journal.pending().isEmpty()) {
+            status.say("an earlier run did not end in order: taking back its "
+                    + journal.pending().size() + " changes");
+            complain(journal.replay(), status);
+        }
+        // Who keeps the journal is whom 'client down' ends, also when nothing is changed.
+        journal.record(List.of());
+    }
+
+    private static void complain(List<UndoFailure> failures, StatusLine status) {
+        failures.forEach(f -> status.say("could not take back " + f.step() + ": " + f.reason()));
+    }
+
+    private Integer run(
+            TunConfig config,
+            HolderOptions.Holder holder,
+            RouteTable.Wanted wanted,
+            UndoJournal journal,
+            StatusLine status)
+            throws Exception {
+        ClientToken token = (ClientToken) holder.token();
+        RouterAddresses router = RouterAddresses.of(address4, address6);
+        Shutdown ending = new Shutdown(SHUTDOWN);
+        stop = ending;
+        TunDevice device = TunDevice.open(config);
+        EventLoopGroup loops = EventLoops.create(1, "client");
+        HostRoutes host = null;
+        TunChannel tunChannel;
+        TunSession session;
+        try {
+            if (!noHostChanges) {
+                host = hostRoutes(device.name(), config, router, journal, status);
+                host.configure();
+            }
+            // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
+            List<LinkConnector> connectors =
+                    LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
+            Uplink uplink = new Uplink(
+                    loops.next(), connectors, LinkSettings.DEFAULT, TokenGrants.of(token), wanted, status::say);
+            tunChannel = new TunChannel(device);
+            session = new TunSession(device, tunChannel, uplink, host, router, full, allowLeak, status::say);
+            if (host != null) {
+                host.watch();
+            }
+        } catch (Exception e) {
+            device.close();
+            end(loops);
+            if (host != null) {
+                complain(host.undo(), status);
+            }
+            throw e;
+        }
+        status.say("interface " + device.name() + " is up; connecting to "
+                + token.gateways().get(0) + " as '" + token.name() + "'");
+        Throwable cause = null;
+        boolean restored = true;
+        try {
+            session.start();
+            CompletableFuture<Object> end = CompletableFuture.anyOf(session.failed(), ending.asked());
+            while (!end.isDone()) {
+                try {
+                    end.get(STATUS_MILLIS, TimeUnit.MILLISECONDS);
+                } catch (TimeoutException e) {
+                    status.show(loops.submit(session::status).get(), tunChannel.stats());
+                }
+            }
+            cause = session.failed().getNow(null);
+        } finally {
+            status.end();
+            session.end().awaitUninterruptibly(LOOP_ENDS.toMillis());
+            if (host != null) {
+                host.close();
+            }
+            end(loops);
+            if (host != null) {
+                List<UndoFailure> left = host.undo();
+                complain(left, status);
+                restored = left.isEmpty();
+            }
+        }
+        if (cause != null) {
+            throw new IOException(cause.getMessage(), cause);
+        }
+        status.say(restored ? "down; this machine's network is as it was" : "down; 'client down' tries the rest again");
+        return CommandLine.ExitCode.OK;
+    }
+
+    private static void end(EventLoopGroup loops) {
+        loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(LOOP_ENDS.toMillis());
+    }
+
+    /** Routes to the stack's own addresses too: a host that filters by reverse path would drop what comes from those. */
+    private HostRoutes hostRoutes(
+            String ifName, TunConfig config, RouterAddresses router, UndoJournal journal, StatusLine status)
+            throws IOException {
+        HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
+        Set<IpPrefix> routers = Set.of(IpPrefix.of(router.ipv4()), IpPrefix.of(router.ipv6()));
+        return new HostRoutes(
+                LinuxHost.open(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
+    }
+
+    private List<Route> parseRoutes() {
+        List<Route> list = new ArrayList<>();
+        for (String text : routes) {
+            for (String one : text.split(",")) {
+                try {
+                    list.add(Route.parse(one));
+                } catch (IllegalArgumentException e) {
+                    throw new ParameterException(spec.commandLine(), "--route " + one + ": " + e.getMessage());
+                }
+            }
+        }
+        return list;
+    }
+}

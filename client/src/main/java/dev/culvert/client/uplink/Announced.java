@@ -1,0 +1,73 @@
+package dev.culvert.client.uplink;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.text.Printable;
+import dev.culvert.token.HolderName;
+import dev.culvert.tunnel.Announcement;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+
+/**
+ * What a gateway said is there, read with care: names that are none, networks that are none, and what is beyond the limits
+ * are left out. Whether it may be used is {@link RouteTable}'s to say.
+ *
+ * @param agents by name
+ * @param barred whether there will be none, because the gateway's policy allows this client nothing
+ * @param problems one line for people, or none
+ */
+record Announced(Map<String, Agent> agents, boolean barred, List<String> problems) {
+    /** Agents that a client hears of: as many as a token can hold grants. */
+    static final int MAX_AGENTS = 1_024;
+
+    /** Networks of one agent: as many as its token can hold routes. */
+    static final int MAX_NETWORKS = 1_024;
+
+    /**
+     * An agent.
+     *
+     * @param instances how many are connected
+     * @param networks in order
+     */
+    record Agent(String name, int instances, List<IpPrefix> networks) {}
+
+    static Announced of(Announcement.Reachable said) {
+        Map<String, Agent> agents = new LinkedHashMap<>();
+        String first = null;
+        int leftOut = 0;
+        for (Announcement.ReachableAgent agent : said.agents()) {
+            if (!HolderName.isValid(agent.name())) {
+                first = first != null ? first : "'" + Printable.shorten(agent.name()) + "' is no agent's name";
+                leftOut++;
+                continue;
+            }
+            if (agents.containsKey(agent.name()) || agents.size() == MAX_AGENTS) {
+                first = first != null ? first : "agent '" + agent.name() + "' is one too many";
+                leftOut++;
+                continue;
+            }
+            TreeSet<IpPrefix> networks = new TreeSet<>();
+            for (String text : agent.routes()) {
+                try {
+                    if (networks.size() == MAX_NETWORKS) {
+                        throw new IllegalArgumentException(
+                                "agent '" + agent.name() + "' has more than " + MAX_NETWORKS + " networks");
+                    }
+                    networks.add(IpPrefix.parse(text));
+                } catch (IllegalArgumentException e) {
+                    first = first != null ? first : String.valueOf(e.getMessage());
+                    leftOut++;
+                }
+            }
+            agents.put(agent.name(), new Agent(agent.name(), agent.instances(), List.copyOf(networks)));
+        }
+        List<String> problems = new ArrayList<>();
+        if (first != null) {
+            problems.add(
+                    "of what the gateway announced " + leftOut + " entries are left out, the first because " + first);
+        }
+        return new Announced(agents, said.barred(), List.copyOf(problems));
+    }
+}

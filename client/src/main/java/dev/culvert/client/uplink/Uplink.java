@@ -1,0 +1,340 @@
+package dev.culvert.client.uplink;
+
+import dev.culvert.address.Transport;
+import dev.culvert.token.TokenGrants;
+import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.Connector;
+import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.Dialling;
+import dev.culvert.tunnel.FlowException;
+import dev.culvert.tunnel.FlowMultiplexer;
+import dev.culvert.tunnel.IncomingFlow;
+import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.LinkKeeper;
+import dev.culvert.tunnel.LinkRefusedException;
+import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.Repetition;
+import dev.culvert.tunnel.limit.RateLimit;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.EventLoop;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The link to the gateway, kept up, and what may be reached through it: flows are opened by the address, the name or the agent
+ * of their destination. Event loop only, but where it says otherwise.
+ */
+public final class Uplink {
+    /** What becomes of it, beside the flows, and what must be done before a gateway is dialled. Event loop. */
+    public interface Listener extends Dialling {
+        /** The gateway has said anew what there is. */
+        void announced(RouteTable routes);
+    }
+
+    /**
+     * A moment's figures of the link.
+     *
+     * @param trouble why there is no link; empty while there is one
+     * @param agents how many instances of each are connected
+     */
+    public record Status(boolean linked, String trouble, long rttMicros, Map<String, Integer> agents) {}
+
+    /**
+     * While the link has been gone for less than this, new flows meet silence, and the application's kernel asks again;
+     * later they are told that the network is unreachable.
+     */
+    static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** Heap of a flow with all that belongs to it, from the stack to the link: 2.9 KB of TCP (measured), and some to spare. */
+    static final int FLOW_BYTES = 4 << 10;
+
+    /** Flows that fit half of the heap: 32,768 in the 256 MiB of the launcher. Beyond that new ones meet silence. */
+    static final int MAX_FLOWS =
+            (int) Math.min(FlowMultiplexer.MAX_FLOWS, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
+
+    /** Announcements count so often at most, the newest: a table of a thousand routes takes a while to make. */
+    static final long ANNOUNCEMENT_MILLIS = 1_000;
+
+    /** Lines about what was announced: so many at once, then one in two seconds, and how many were left out. */
+    static final int NEWS_LINES = 32;
+
+    private static final double NEWS_LINES_PER_SECOND = 0.5;
+
+    private final EventLoop loop;
+    private final LinkKeeper keeper;
+    private final TokenGrants grants;
+    private final RouteTable.Wanted wanted;
+    private final Voice voice;
+    private final int maxFlows;
+    private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
+    private final Repetition troubles = new Repetition();
+    private final AgentNews news = new AgentNews();
+    private final RateLimit newsLines;
+    private final Newest<Announced> announcements;
+    private Listener listener = routes -> {};
+    private RouteTable routes = RouteTable.EMPTY;
+    private String trouble = "connecting";
+    private boolean everUp;
+
+    /** Null while there is no link. */
+    private @Nullable FlowMultiplexer link;
+
+    /** The last there was: its flows end some time after it. */
+    private @Nullable FlowMultiplexer last;
+
+    private long downSinceNanos;
+    private volatile boolean stopped;
+
+    /**
+     * @param loop on which all of it lives, flows too
+     * @param connectors to the gateways, best first
+     * @param grants of the client's own token
+     */
+    public Uplink(
+            EventLoop loop,
+            List<? extends Connector> connectors,
+            LinkSettings settings,
+            TokenGrants grants,
+            RouteTable.Wanted wanted,
+            Voice voice) {
+        this(loop, connectors, settings, grants, wanted, voice, MAX_FLOWS);
+    }
+
+    Uplink(
+            EventLoop loop,
+            List<? extends Connector> connectors,
+            LinkSettings settings,
+            TokenGrants grants,
+            RouteTable.Wanted wanted,
+            Voice voice,
+            int maxFlows) {
+        this.loop = loop;
+        this.grants = grants;
+        this.wanted = wanted;
+        this.voice = voice;
+        this.maxFlows = maxFlows;
+        announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
+        downSinceNanos = loop.ticker().nanoTime();
+        newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
+        keeper = new LinkKeeper(loop, connectors, settings, new Events());
+    }
+
+    /** Connects, for as long as it is not stopped. Any thread, once. */
+    public void start(Listener listener) {
+        loop.execute(() -> this.listener = listener);
+        keeper.start();
+    }
+
+    /** Closes the link, which ends its flows, and stays down. Any thread. */
+    public void stop(String why) {
+        stopped = true;
+        keeper.stop(why);
+    }
+
+    /** Another way leads to the gateways than before. Any thread. */
+    public void networkChanged() {
+        keeper.networkChanged();
+    }
+
+    /** Completes when it cannot go on: every gateway refuses the token, and none has ever taken it. Any thread. */
+    public CompletableFuture<Throwable> failed() {
+        return failed;
+    }
+
+    /** Any thread. */
+    public EventLoop eventLoop() {
+        return loop;
+    }
+
+    /** By what was announced last, also while there is no link. */
+    public RouteTable routes() {
+        return routes;
+    }
+
+    public Status status() {
+        FlowMultiplexer l = link;
+        return new Status(l != null, trouble, l == null ? 0 : l.link().rttMicros(), new TreeMap<>(news.agents()));
+    }
+
+    /** Flows that have not ended, those of a link that has gone among them. */
+    public int flowCount() {
+        FlowMultiplexer l = last;
+        return l == null ? 0 : l.flowCount();
+    }
+
+    /**
+     * Opens a flow through the agent that the destination's address is routed to; if it has a name, through one that the token
+     * lets reach it.
+     *
+     * @param source the application, as the agent's host may know it
+     * @param handler added to the flow's pipeline
+     * @throws FlowException saying why there is none
+     */
+    public LinkFlow open(Destination destination, InetSocketAddress source, ChannelHandler handler)
+            throws FlowException {
+        FlowMultiplexer l = linked();
+        String agent =
+                destination.address() == null ? agentForName(destination) : routes.agentFor(destination.address());
+        if (agent == null) {
+            throw new FlowException(Reason.NETWORK_UNREACHABLE, "no agent serves " + destination);
+        }
+        return open(l, agent, destination, source, handler);
+    }
+
+    /**
+     * As {@link #open(Destination, InetSocketAddress, ChannelHandler)}, through an agent that the user has named: whether it
+     * serves the destination is its to say.
+     */
+    public LinkFlow open(String agent, Destination destination, InetSocketAddress source, ChannelHandler handler)
+            throws FlowException {
+        return open(linked(), agent, destination, source, handler);
+    }
+
+    private FlowMultiplexer linked() throws FlowException {
+        FlowMultiplexer l = link;
+        if (l == null || !l.isUp()) {
+            throw new FlowException(
+                    loop.ticker().nanoTime() - downSinceNanos < PATIENCE.toNanos()
+                            ? Reason.LINK_LOST
+                            : Reason.NETWORK_UNREACHABLE,
+                    "no link to the gateway");
+        }
+        return l;
+    }
+
+    private LinkFlow open(
+            FlowMultiplexer l, String agent, Destination destination, InetSocketAddress source, ChannelHandler handler)
+            throws FlowException {
+        if (!l.canOpen() || l.flowCount() >= maxFlows) {
+            throw new FlowException(Reason.OVERLOADED, "too many flows");
+        }
+        return l.open(OpenRequest.ofClient(destination, agent, source), handler, destination.isStream());
+    }
+
+    /**
+     * Of the agents that a grant names the host with, one that is connected, then the one whose name sorts first; else so of those
+     * that may be granted it by its address, which the agent finds out.
+     */
+    private @Nullable String agentForName(Destination destination) {
+        Transport transport = transport(destination);
+        String host = destination.hostText();
+        int port = destination.port();
+        String named = agent(name -> grants.permitsName(name, transport, host, port));
+        return named != null
+                ? named
+                : agent(name -> !grants.prefixesFor(name, transport, port).isEmpty());
+    }
+
+    private @Nullable String agent(Predicate<String> may) {
+        String away = null;
+        for (Map.Entry<String, Integer> agent : news.agents().entrySet()) {
+            if ((agent.getValue() > 0 || away == null) && may.test(agent.getKey())) {
+                if (agent.getValue() > 0) {
+                    return agent.getKey();
+                }
+                away = agent.getKey();
+            }
+        }
+        return away;
+    }
+
+    private static Transport transport(Destination destination) {
+        return switch (destination.protocol()) {
+            case Destination.TCP -> Transport.TCP;
+            case Destination.UDP -> Transport.UDP;
+            default -> Transport.ICMP;
+        };
+    }
+
+    private void announced(Announced announced) {
+        news.of(announced).forEach(this::tell);
+        RouteTable table = RouteTable.of(announced, grants, wanted);
+        news.problems(table.problems()).forEach(this::tell);
+        routes = table;
+        listener.announced(table);
+    }
+
+    private void tell(String line) {
+        if (newsLines.takes(loop.ticker().nanoTime())) {
+            long more = newsLines.takeRefused();
+            voice.say(more == 0 ? line : line + " (" + more + " lines before this were left out)");
+        }
+    }
+
+    /** What happens to the link. */
+    private final class Events implements LinkKeeper.Listener {
+        @Override
+        public CompletionStage<?> beforeDial(List<InetSocketAddress> addresses) {
+            return listener.beforeDial(addresses);
+        }
+
+        @Override
+        public void linkUp(FlowMultiplexer up) {
+            link = up;
+            last = up;
+            everUp = true;
+            trouble = "";
+            troubles.clear();
+            voice.say("connected to the gateway");
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.PROHIBITED, "a client answers no flows");
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer from, ByteBuf payload) throws ProtocolException {
+            announcements.offer(Announced.of(Announcement.decode(payload, Announcement.Reachable.class)));
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer from, String text) {
+            voice.say("the gateway is about to stop: " + text);
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer down, String why) {
+            announcements.drop();
+            link = null;
+            downSinceNanos = loop.ticker().nanoTime();
+            trouble = why;
+            troubles.isNews(why, loop.ticker().nanoTime()); // said here
+            if (!stopped) {
+                voice.say("link lost: " + why);
+            }
+        }
+
+        @Override
+        public void waiting(Throwable why, long retryMillis) {
+            trouble = String.valueOf(why.getMessage());
+            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
+                voice.say(trouble + "; trying again");
+            }
+        }
+
+        @Override
+        public boolean refused(LinkRefusedException why) {
+            if (!everUp) {
+                failed.complete(why);
+                return false;
+            }
+            trouble = String.valueOf(why.getMessage());
+            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
+                voice.say(trouble + "; trying again now and then");
+            }
+            return true;
+        }
+    }
+}

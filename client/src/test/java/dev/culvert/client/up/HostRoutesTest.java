@@ -1,0 +1,203 @@
+package dev.culvert.client.up;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.host.HostConfig;
+import dev.culvert.tun.host.UndoJournal;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.util.concurrent.MockTicker;
+import io.netty.util.concurrent.Ticker;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How often the host is touched, in frozen time. */
+@NullUnmarked
+final class HostRoutesTest {
+    @TempDir
+    Path directory;
+
+    private final MockTicker ticker = Ticker.newMockTicker();
+    private final EmbeddedChannel clock =
+            EmbeddedChannel.builder().ticker(ticker).build();
+    private final Machine machine = new Machine();
+    private final List<String> said = new ArrayList<>();
+    private final Told told = new Told();
+    private UndoJournal journal;
+    private HostRoutes routes;
+
+    private static final class Told implements HostRoutes.Listener {
+        final List<Set<IpPrefix>> laid = new ArrayList<>();
+        boolean gone;
+
+        @Override
+        public void routed(Set<IpPrefix> now) {
+            laid.add(now);
+        }
+
+        @Override
+        public void uplinkChanged() {}
+
+        @Override
+        public void gone() {
+            gone = true;
+        }
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        journal = UndoJournal.open(directory.resolve("state").resolve("undo.journal"));
+        routes = new HostRoutes(
+                machine,
+                journal,
+                HostConfig.of("t0", 1500, 500, List.of()),
+                said::add,
+                clock.eventLoop(),
+                ticker::nanoTime);
+        routes.configure();
+        routes.start(told);
+        settle();
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        journal.close();
+        clock.finishAndReleaseAll();
+    }
+
+    private void settle() {
+        clock.runScheduledPendingTasks();
+        clock.runPendingTasks();
+        clock.runScheduledPendingTasks();
+    }
+
+    private void pass(long millis) {
+        ticker.advance(millis, TimeUnit.MILLISECONDS);
+        settle();
+    }
+
+    private static IpPrefix network(int i) {
+        return IpPrefix.parse("10.1." + i + ".0/24");
+    }
+
+    private void want(IpPrefix... networks) {
+        routes.want(List.of(networks), List.of(), List.of());
+        settle();
+    }
+
+    @Test
+    void theFirstAnnouncementIsServedAtOnce() {
+        want(network(1));
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+    }
+
+    /** A gateway may announce as fast as it likes. */
+    @Test
+    void ofManyAnnouncementsTheNewestIsServedOnceASecond() {
+        for (int i = 0; i < 199; i++) {
+            want(network(i));
+            pass(10);
+        }
+        assertThat(told.laid).as("in two seconds").hasSize(2).startsWith(Set.of(network(0)));
+        pass(1_000);
+        assertThat(told.laid).hasSize(3).endsWith(Set.of(network(198)));
+        assertThat(machine.routes).hasSize(1);
+        int reads = machine.reads;
+        pass(60_000);
+        assertThat(machine.reads).as("nothing is left to do").isEqualTo(reads);
+    }
+
+    /** What other programs do to the network must neither bring an announcement forward nor make it forgotten. */
+    @Test
+    void changesOfTheHostDoNotHurryAnAnnouncement() {
+        want(network(1));
+        want(network(2));
+        for (int i = 0; i < 9; i++) {
+            pass(100);
+            routes.hostChanged();
+            settle();
+        }
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+        pass(100);
+        assertThat(told.laid).endsWith(Set.of(network(2)));
+    }
+
+    /** What is laid at that moment, or refused, is written in the journal, which must then be able to take all back. */
+    @Test
+    void goingDownWhileRoutesAreLaidLeavesNone() throws Exception {
+        ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
+        HostRoutes going = new HostRoutes(
+                machine, journal, HostConfig.of("t0", 1500, 500, List.of()), said::add, thread, System::nanoTime);
+        CountDownLatch laying = new CountDownLatch(1);
+        Thread closer = new Thread(going::close);
+        machine.making = () -> {
+            laying.countDown();
+            while (!thread.isShutdown()) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+            }
+        };
+        going.configure();
+        going.start(told);
+        machine.refuses = true;
+        going.want(List.of(network(1)), List.of(), List.of());
+        assertThat(laying.await(1, TimeUnit.MINUTES)).isTrue();
+        closer.start();
+        closer.join();
+        assertThat(thread.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(said).noneMatch(line -> line.contains("cannot keep"));
+        assertThat(going.undo()).isEmpty();
+        assertThat(journal.pending()).isEmpty();
+    }
+
+    /** A thousand events in one moment are looked at once, and at most twenty times a second if they go on. */
+    @Test
+    void manyEventsAreOneLook() {
+        want(network(1));
+        pass(1_000);
+        int reads = machine.reads;
+        for (int i = 0; i < 1_000; i++) {
+            routes.hostChanged();
+        }
+        settle();
+        pass(50);
+        assertThat(machine.reads - reads).isBetween(1, 2);
+    }
+
+    @Test
+    void aFightIsFoughtSlowlyAndSaidOnce() {
+        want(network(1));
+        for (int i = 0; i < 600; i++) {
+            machine.routes.clear();
+            routes.hostChanged();
+            pass(100);
+        }
+        assertThat(said).hasSize(1).allMatch(line -> line.contains("keeps changing its routes"));
+        assertThat(machine.reads).as("in a minute").isLessThan(150);
+        pass(5_000);
+        assertThat(machine.routes).hasSize(1);
+    }
+
+    /** Before a gateway is dialled it is kept out of the tunnel: that does not wait for anybody's turn. */
+    @Test
+    void aDialDoesNotWait() throws Exception {
+        want(network(1));
+        want(network(2));
+        var done = routes.keepOut(List.of(InetAddress.getByName("192.0.2.1"))).toCompletableFuture();
+        settle();
+        assertThat(done).isDone();
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+    }
+}
