@@ -6,7 +6,6 @@ import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
-import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.Announcement;
 import dev.culvert.tunnel.Frame;
 import dev.culvert.tunnel.OpenRequest;
@@ -54,7 +53,7 @@ final class AgentRole implements Role, PresentAgent {
     private final LinkSide side;
     private final Services services;
     private final Presence<AgentRole> presence;
-    private final PrefixTable<Boolean> granted = new PrefixTable<>();
+    private final PrefixTable<Boolean> granted;
     private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
     private volatile List<IpPrefix> routes = List.of();
     private volatile PrefixTable<Boolean> served = new PrefixTable<>();
@@ -66,11 +65,12 @@ final class AgentRole implements Role, PresentAgent {
     private long changedNanos;
     private int nextId;
 
-    AgentRole(LinkSide side, AgentToken token, Services services, Presence<AgentRole> presence) {
+    /** @param granted what its token holds */
+    AgentRole(LinkSide side, PrefixTable<Boolean> granted, Services services, Presence<AgentRole> presence) {
         this.side = side;
         this.services = services;
         this.presence = presence;
-        token.routes().forEach(r -> granted.put(r, Boolean.TRUE));
+        this.granted = granted;
     }
 
     /** Whose the halves of its flows are. From any thread. */
@@ -225,11 +225,16 @@ final class AgentRole implements Role, PresentAgent {
         }
     }
 
-    private void serve(List<IpPrefix> prefixes) {
+    /** To be asked whether it holds an address or covers a prefix. */
+    static PrefixTable<Boolean> table(List<IpPrefix> prefixes) {
         PrefixTable<Boolean> table = new PrefixTable<>();
         prefixes.forEach(p -> table.put(p, Boolean.TRUE));
+        return table;
+    }
+
+    private void serve(List<IpPrefix> prefixes) {
         routes = prefixes;
-        served = table;
+        served = table(prefixes);
         changedNanos = services.nanos();
         if (services.lines().takes(holderKey(), PeerLines.Kind.ROUTES)) {
             log.info(

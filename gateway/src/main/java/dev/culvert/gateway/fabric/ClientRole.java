@@ -15,7 +15,6 @@ import dev.culvert.policy.ClientLimits;
 import dev.culvert.policy.PolicySnapshot;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
-import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.Destination;
 import dev.culvert.tunnel.EventLoops;
 import dev.culvert.tunnel.FlowMultiplexer;
@@ -65,7 +64,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     /** By which flows of datagrams go to the same instance. */
     private final int affinity;
 
-    private final RateLimit questions;
+    private final RateLimit questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND);
     private final AtomicBoolean announcing = new AtomicBoolean();
     private volatile ClientRights rights;
     private @Nullable ClientUsage usage;
@@ -73,9 +72,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private boolean announcementWaits;
     private long announcedNanos;
 
+    /** @param rights the token's own */
     ClientRole(
             LinkSide side,
             ClientToken token,
+            ClientRights rights,
             Services services,
             Presence<AgentRole> presence,
             PolicyInForce policy,
@@ -87,8 +88,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         this.policy = policy;
         this.usages = usages;
         this.affinity = (int) side.holder().link();
-        this.questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND, services.nanos());
-        this.rights = new ClientRights(TokenGrants.of(token, policy.sensitive()), null);
+        this.rights = rights;
         this.announcedNanos = services.nanos() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
     }
 

@@ -1,5 +1,7 @@
 package dev.culvert.gateway.fabric;
 
+import dev.culvert.address.PrefixTable;
+import dev.culvert.gateway.access.ClientRights;
 import dev.culvert.gateway.access.ClientUsages;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditRecord;
@@ -9,11 +11,14 @@ import dev.culvert.gateway.presence.Presence;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.Carrier;
 import dev.culvert.tunnel.FrameReceiver;
+import dev.culvert.tunnel.limit.Quota;
 import io.netty.channel.EventLoop;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /** What links are woven into: makes the switch of each, which finds the others here. From any thread. */
@@ -40,23 +45,29 @@ public final class Fabric {
         this.usages = new ClientUsages(services.counters().bandwidthWaits, services.nanoTime());
     }
 
-    /** What a new link's frames are for. */
+    /** What a new link's frames are for. What its token says is compiled here, and not on the loop that moves frames. */
     public FrameReceiver link(Token token, AuditRecord.Holder holder) {
         LinkLife life = new LinkLife(services, token, holder, revoked);
-        return token instanceof ClientToken client
-                ? new FrameSwitch(
-                        links,
-                        services.counters(),
-                        life,
-                        carrier ->
-                                new LinkSide(carrier, services, life, false, services.clientFlows(), inboxOf(carrier)),
-                        side -> new ClientRole(side, client, services, presence, policy, usages))
-                : new FrameSwitch(
-                        links,
-                        services.counters(),
-                        life,
-                        carrier -> new LinkSide(carrier, services, life, true, services.agentFlows(), inboxOf(carrier)),
-                        side -> new AgentRole(side, (AgentToken) token, services, presence));
+        if (token instanceof ClientToken client) {
+            ClientRights rights = new ClientRights(TokenGrants.of(client, policy.sensitive()), null);
+            return frameSwitch(
+                    life,
+                    false,
+                    services.clientFlows(),
+                    side -> new ClientRole(side, client, rights, services, presence, policy, usages));
+        }
+        PrefixTable<Boolean> granted = AgentRole.table(((AgentToken) token).routes());
+        return frameSwitch(life, true, services.agentFlows(), side -> new AgentRole(side, granted, services, presence));
+    }
+
+    private FrameSwitch frameSwitch(
+            LinkLife life, boolean accepts, Quota<String> places, Function<LinkSide, Role> role) {
+        return new FrameSwitch(
+                links,
+                services.counters(),
+                life,
+                carrier -> new LinkSide(carrier, services, life, accepts, places, inboxOf(carrier)),
+                role);
     }
 
     /** What other threads have for the links of a loop. */
