@@ -6,7 +6,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import java.util.ArrayDeque;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -21,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Used on the link's event loop only.
  */
 public final class FairWriter implements FrameWriter {
-    /** Most bytes in one TLS record, RFC 8446 5.1. */
-    static final int RECORD = 16_384;
-
     /** Most bytes written before other work on the loop gets its turn: as many as one turn of reading brings. */
     static final int MAX_PER_TURN = 256 << 10;
 
@@ -48,12 +44,9 @@ public final class FairWriter implements FrameWriter {
     /** Frames smaller than this are gathered even when they could be passed on in place: a record costs more than a copy. */
     private static final int IN_PLACE = 2_048;
 
-    private static final int MAX_WS_HEADER = 14;
-
     private final ChannelHandlerContext ctx;
     private final Channel channel;
-    private final boolean masked;
-    private final boolean zeroKey;
+    private final WebSocketEncoder encoder;
     private final Holder holder;
 
     /** Control frames, ready to be written, one behind another in buffers of about a record. */
@@ -88,26 +81,20 @@ public final class FairWriter implements FrameWriter {
         void overrun();
     }
 
-    /**
-     * @param masked whether RFC 6455 wants our frames masked (we are the WebSocket client)
-     * @param zeroKey mask with key 0, which changes nothing: only inside TLS (see docs/decisions)
-     */
-    FairWriter(ChannelHandlerContext ctx, boolean masked, boolean zeroKey, Holder holder) {
-        this(ctx, masked, zeroKey, holder, KernelQueue.of(ctx.channel()), new SocketDepth());
+    FairWriter(ChannelHandlerContext ctx, WebSocketEncoder encoder, Holder holder) {
+        this(ctx, encoder, holder, KernelQueue.of(ctx.channel()), new SocketDepth());
     }
 
     FairWriter(
             ChannelHandlerContext ctx,
-            boolean masked,
-            boolean zeroKey,
+            WebSocketEncoder encoder,
             Holder holder,
             KernelQueue kernel,
             SocketDepth depth) {
         this.ctx = ctx;
         this.queue = new FairQueue(ctx.executor(), this::schedule);
         this.channel = ctx.channel();
-        this.masked = masked;
-        this.zeroKey = zeroKey;
+        this.encoder = encoder;
         this.holder = holder;
         this.kernel = kernel;
         this.depth = depth;
@@ -205,23 +192,23 @@ public final class FairWriter implements FrameWriter {
             return null;
         }
         int n = Frame.HEADER_LENGTH + payloadBytes;
-        int whole = wsHeaderLength(n) + n;
+        int whole = encoder.headerLength(n) + n;
         ByteBuf b = controlTail;
         if (b == null || whole > room(b)) {
-            b = ctx.alloc().directBuffer(Math.max(CONTROL_BUFFER, whole), RECORD + Frame.MAX_PAYLOAD);
+            b = ctx.alloc().directBuffer(Math.max(CONTROL_BUFFER, whole), Frame.RECORD + Frame.MAX_PAYLOAD);
             control.add(b);
             controlTail = b;
             controlBytes += BUFFER_OVERHEAD;
         }
         controlBytes += whole;
-        appendWebSocketHeader(b, n);
+        encoder.begin(b, n);
         return writeFrameHeader(b, type, flags, flowId);
     }
 
     /** The payload is written. */
     private void end(ByteBuf b, int payloadBytes) {
         int n = Frame.HEADER_LENGTH + payloadBytes;
-        mask(b, b.writerIndex() - n, n);
+        encoder.end(b, b.writerIndex() - n, n);
         framesOut++;
         if (controlBytes > controlAllowed) {
             if (controlBytes > MAX_CONTROL || !holder.mayHold(controlBytes)) {
@@ -330,7 +317,7 @@ public final class FairWriter implements FrameWriter {
         makeControl();
         ByteBuf record = nextControl();
         if (record != null && queue.hasFlows()) {
-            record.ensureWritable((int) Math.max(0, Math.min(room(record), queue.queuedBytes() + 4L * MAX_WS_HEADER)));
+            record.ensureWritable((int) Math.max(0, Math.min(room(record), queue.queuedBytes() + 4L * WebSocketEncoder.MAX_HEADER)));
         }
         for (Outlet o = queue.next(); o != null; o = queue.next()) {
             if (pacer != null && !pacer.mayTake()) {
@@ -345,7 +332,7 @@ public final class FairWriter implements FrameWriter {
             }
             if (record == null) {
                 record = newRecord(n);
-            } else if (wsHeaderLength(n) + n > room(record)) {
+            } else if (encoder.headerLength(n) + n > room(record)) {
                 return record;
             }
             int type = o.headType();
@@ -354,11 +341,11 @@ public final class FairWriter implements FrameWriter {
             if (pacer != null) {
                 flags = pacer.took(o, type, flags, n);
             }
-            appendWebSocketHeader(record, n);
+            encoder.begin(record, n);
             int at = record.writerIndex();
             writeFrameHeader(record, type, flags, o.flowId);
             record.writeBytes(payload);
-            mask(record, at, n);
+            encoder.end(record, at, n);
             payload.release();
             taken(o, n);
         }
@@ -394,7 +381,7 @@ public final class FairWriter implements FrameWriter {
 
     /** Writes the headers into the bytes before the payload, or returns null when there is no room. */
     private @Nullable ByteBuf inPlace(Outlet o, int n) {
-        int headers = wsHeaderLength(n) + Frame.HEADER_LENGTH;
+        int headers = encoder.headerLength(n) + Frame.HEADER_LENGTH;
         int type = o.headType();
         int flags = o.headFlags();
         ByteBuf payload = o.peekHead();
@@ -408,11 +395,11 @@ public final class FairWriter implements FrameWriter {
         }
         int end = payload.writerIndex();
         payload.setIndex(start, start);
-        appendWebSocketHeader(payload, n);
+        encoder.begin(payload, n);
         int at = payload.writerIndex();
         writeFrameHeader(payload, type, flags, o.flowId);
         payload.writerIndex(end);
-        mask(payload, at, n);
+        encoder.end(payload, at, n);
         taken(o, n);
         return payload;
     }
@@ -427,41 +414,12 @@ public final class FairWriter implements FrameWriter {
     private ByteBuf newRecord(int frameBytes) {
         ByteBufAllocator alloc = ctx.alloc();
         long waiting = frameBytes + queue.queuedBytes() + 64;
-        int capacity = (int) Math.min(RECORD, waiting + 4L * MAX_WS_HEADER);
-        return alloc.directBuffer(Math.max(capacity, frameBytes + MAX_WS_HEADER), RECORD + Frame.MAX_PAYLOAD);
+        int capacity = (int) Math.min(Frame.RECORD, waiting + 4L * WebSocketEncoder.MAX_HEADER);
+        return alloc.directBuffer(Math.max(capacity, frameBytes + WebSocketEncoder.MAX_HEADER), Frame.RECORD + Frame.MAX_PAYLOAD);
     }
 
     private static int room(ByteBuf record) {
-        return RECORD - record.readableBytes();
-    }
-
-    private int wsHeaderLength(int n) {
-        return (masked ? 6 : 2) + (n <= 125 ? 0 : n <= 0xffff ? 2 : 8);
-    }
-
-    private int key;
-
-    /** RFC 6455 5.2: FIN, opcode 2 (binary), length, and the masking key when we are the client. */
-    private void appendWebSocketHeader(ByteBuf b, int n) {
-        b.writeByte(0x82);
-        int m = masked ? 0x80 : 0;
-        if (n <= 125) {
-            b.writeByte(m | n);
-        } else if (n <= 0xffff) {
-            b.writeByte(m | 126).writeShort(n);
-        } else {
-            b.writeByte(m | 127).writeLong(n);
-        }
-        if (masked) {
-            key = zeroKey ? 0 : ThreadLocalRandom.current().nextInt();
-            b.writeInt(key);
-        }
-    }
-
-    private void mask(ByteBuf b, int at, int n) {
-        if (masked && key != 0) {
-            WebSocketMask.apply(b, at, n, key);
-        }
+        return Frame.RECORD - record.readableBytes();
     }
 
     private static ByteBuf writeFrameHeader(ByteBuf b, int type, int flags, int flowId) {

@@ -59,11 +59,14 @@ public final class Frame {
     /** Flow ids opened by the WebSocket server have this bit set, those opened by the WebSocket client have not. */
     public static final int SERVER_OPENED = 0x8000_0000;
 
+    /** Most bytes in one TLS record, RFC 8446 5.1. */
+    public static final int RECORD = 16_384;
+
     /**
      * Most payload bytes in a DATA frame: with the longest WebSocket header that we write for it (2 + 2 + 4 bytes) and
      * the frame header it fills one TLS record of 16,384 bytes, so that the peer decodes it without a copy.
      */
-    public static final int MAX_DATA = 16_384 - 8 - HEADER_LENGTH;
+    public static final int MAX_DATA = RECORD - 8 - HEADER_LENGTH;
 
     /** Most bytes in any frame's payload: a 65,507-byte datagram and its port, rounded up. Guards the decoder's memory. */
     public static final int MAX_PAYLOAD = 65_536;

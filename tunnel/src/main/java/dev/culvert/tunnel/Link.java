@@ -61,7 +61,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     private static final long[] EARLY_PINGS_MILLIS = {50, 100, 200, 400, 800, 1_600};
 
     private final Role role;
-    private final boolean secure;
+    private final WebSocketEncoder encoder;
     private final LinkSettings settings;
     private final FrameReceiver receiver;
 
@@ -90,7 +90,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     /** @param secure whether TLS lies below (then frames are masked with key 0) */
     public Link(Role role, boolean secure, LinkSettings settings, FrameReceiver receiver) {
         this.role = role;
-        this.secure = secure;
+        this.encoder = new WebSocketEncoder(role == Role.WEBSOCKET_CLIENT, secure);
         this.settings = settings;
         this.receiver = receiver;
     }
@@ -202,7 +202,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         byte[] text = why.getBytes(StandardCharsets.UTF_8);
         int n = Math.min(text.length, 120);
         ByteBuf b = c.alloc().directBuffer(16 + n);
-        writeControl(b, WebSocketDecoder.OP_CLOSE, code, text, n);
+        encoder.close(b, code, text, n);
         c.writeAndFlush(b, c.voidPromise());
         closeSoon(c);
         takeDown(why);
@@ -216,25 +216,12 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         c.executor().schedule(() -> c.close(), CLOSE_LINGER_MILLIS, TimeUnit.MILLISECONDS);
     }
 
-    private void writeControl(ByteBuf b, int opcode, int code, byte[] text, int n) {
-        int length = (code > 0 ? 2 : 0) + n;
-        boolean mask = role == Role.WEBSOCKET_CLIENT;
-        b.writeByte(0x80 | opcode).writeByte((mask ? 0x80 : 0) | length);
-        if (mask) {
-            b.writeInt(0); // a Close or Pong carries nothing that masking could protect a proxy from
-        }
-        if (code > 0) {
-            b.writeShort(code);
-        }
-        b.writeBytes(text, 0, n);
-    }
-
     // ---- the channel's events ----
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
         this.ctx = ctx;
-        writer = new FairWriter(ctx, role == Role.WEBSOCKET_CLIENT, secure, new Waiting());
+        writer = new FairWriter(ctx, encoder, new Waiting());
         decoder = new WebSocketDecoder(ctx.alloc(), role == Role.WEBSOCKET_SERVER, new Incoming(ctx));
         if (ctx.channel().isActive()) {
             up(ctx);
@@ -472,7 +459,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
             endedByPeer = true;
             fail(why);
             ByteBuf b = ctx.alloc().directBuffer(16);
-            writeControl(b, WebSocketDecoder.OP_CLOSE, 1000, new byte[0], 0);
+            encoder.close(b, 1000);
             ctx.writeAndFlush(b).addListener(ChannelFutureListener.CLOSE);
             closeSoon(ctx);
         }
@@ -490,7 +477,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         pong = null;
         if (echo != null && ctx.channel().isWritable()) {
             ByteBuf b = ctx.alloc().directBuffer(6 + echo.length);
-            writeControl(b, WebSocketDecoder.OP_PONG, 0, echo, echo.length);
+            encoder.pong(b, echo);
             ctx.writeAndFlush(b, ctx.voidPromise());
         }
     }

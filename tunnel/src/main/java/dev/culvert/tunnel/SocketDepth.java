@@ -10,7 +10,7 @@ final class SocketDepth {
     static final long TARGET_NANOS = 2_000_000;
 
     /** One TLS record: less would cut records in two. */
-    static final int MIN = FairWriter.RECORD;
+    static final int MIN = Frame.RECORD;
 
     /** 2 ms of 1 Gbit/s; more has not shown more throughput. */
     static final int MAX = 256 << 10;

@@ -184,10 +184,10 @@ final class WebSocketDecoder {
     /** Moves the partial message into a buffer that holds all of it, unless it is in one: no pinned neighbour, no regrowth. */
     private void reserve() {
         ByteBuf p = partial;
-        if (p == null || p.refCnt() == 1 && p.readerIndex() == 0 && p.writableBytes() >= FairWriter.RECORD) {
+        if (p == null || p.refCnt() == 1 && p.readerIndex() == 0 && p.writableBytes() >= Frame.RECORD) {
             return;
         }
-        ByteBuf roomy = alloc.directBuffer(p.readableBytes() + 2 * FairWriter.RECORD);
+        ByteBuf roomy = alloc.directBuffer(p.readableBytes() + 2 * Frame.RECORD);
         roomy.writeBytes(p);
         p.release();
         partial = roomy;

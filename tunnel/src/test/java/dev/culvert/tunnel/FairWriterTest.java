@@ -121,7 +121,7 @@ class FairWriterTest {
             fill(writer.outlet(i, null), 1, 100);
         }
         List<Integer> records = peer.takeRecords();
-        assertThat(records).hasSizeLessThanOrEqualTo(8).allMatch(n -> n <= FairWriter.RECORD);
+        assertThat(records).hasSizeLessThanOrEqualTo(8).allMatch(n -> n <= Frame.RECORD);
         assertThat(peer.takeFrames()).hasSize(1_000);
     }
 
@@ -130,7 +130,7 @@ class FairWriterTest {
     void aFullDataFrameFitsOneRecord(Link.Role role, boolean secure) {
         use(role, secure);
         fill(writer.outlet(1, null), 10, Frame.MAX_DATA);
-        assertThat(peer.takeRecords()).hasSize(10).allMatch(n -> n <= FairWriter.RECORD);
+        assertThat(peer.takeRecords()).hasSize(10).allMatch(n -> n <= Frame.RECORD);
     }
 
     /** As the gateway does: what came in on one link goes out on the other, with the headers written over the old ones. */

@@ -70,8 +70,7 @@ class SlowLinkTest {
         EventLoops.limitDepth(channel, depth.bytes());
         writer = new FairWriter(
                 channel.pipeline().firstContext(),
-                false,
-                true,
+                new WebSocketEncoder(false, true),
                 new FairWriter.Holder() {
                     @Override
                     public boolean mayHold(int controlBytes) {
@@ -119,7 +118,7 @@ class SlowLinkTest {
         assertThat(records).as("one full record is the depth").isLessThanOrEqualTo(2);
         for (int i = 0; i < 100; i++) {
             pass(1);
-            assertThat(unsent).isLessThanOrEqualTo(depth.bytes() + FairWriter.RECORD);
+            assertThat(unsent).isLessThanOrEqualTo(depth.bytes() + Frame.RECORD);
         }
         pass(100);
         assertThat(writer.queuedBytes()).isZero();
