@@ -2,9 +2,9 @@ package dev.culvert.agent;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.SensitiveAddresses;
-import dev.culvert.tunnel.AddressRanges;
-import dev.culvert.tunnel.OpenRequest.AddressRange;
-import dev.culvert.tunnel.OpenRequest.Restriction;
+import dev.culvert.tunnel.frame.AddressRanges;
+import dev.culvert.tunnel.frame.OpenRequest.AddressRange;
+import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;

@@ -1,8 +1,8 @@
 package dev.culvert.agent;
 
 import dev.culvert.tun.IcmpError;
-import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.dial.NetworkError;
+import dev.culvert.tunnel.frame.Reason;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;

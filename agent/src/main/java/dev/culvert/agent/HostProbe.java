@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.LinkFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
 import io.netty.channel.EventLoop;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;

@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.Quota;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;

@@ -1,7 +1,7 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.dial.NetworkError;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.util.HashMap;

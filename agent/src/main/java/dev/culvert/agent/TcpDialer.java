@@ -1,12 +1,12 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.IncomingFlow;
-import dev.culvert.tunnel.LinkFlow;
-import dev.culvert.tunnel.Reason;
-import dev.culvert.tunnel.Relay;
 import dev.culvert.tunnel.dial.AddressRace;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.flow.Relay;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;

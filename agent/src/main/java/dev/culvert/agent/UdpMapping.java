@@ -1,12 +1,12 @@
 package dev.culvert.agent;
 
 import dev.culvert.tun.IcmpError;
-import dev.culvert.tunnel.DatagramError;
-import dev.culvert.tunnel.HopLimitedDatagram;
-import dev.culvert.tunnel.IncomingFlow;
-import dev.culvert.tunnel.LinkFlow;
-import dev.culvert.tunnel.PortedDatagram;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.DatagramError;
+import dev.culvert.tunnel.frame.HopLimitedDatagram;
+import dev.culvert.tunnel.frame.PortedDatagram;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;

@@ -1,10 +1,10 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.FlowMultiplexer;
-import dev.culvert.tunnel.IncomingFlow;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.EndpointKey;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.DatagramChannel;
 import java.net.InetAddress;

@@ -3,9 +3,9 @@ package dev.culvert.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.agent.TestLan.TestFlow;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.PortedDatagram;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.PortedDatagram;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;

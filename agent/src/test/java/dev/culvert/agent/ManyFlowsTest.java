@@ -2,10 +2,10 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.FlowMultiplexer;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
 import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -3,9 +3,9 @@ package dev.culvert.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.agent.TestLan.TestFlow;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.FlowException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Reason;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;

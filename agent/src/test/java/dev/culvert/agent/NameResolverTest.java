@@ -2,8 +2,8 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.net.InetAddress;

@@ -2,14 +2,14 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.FlowMultiplexer;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.LinkSettings;
-import dev.culvert.tunnel.OpenRequest;
-import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoopGroup;

@@ -3,7 +3,7 @@ package dev.culvert.client;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
-import dev.culvert.token.cli.HolderKeyCommand;
+import dev.culvert.token.holder.HolderKeyCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

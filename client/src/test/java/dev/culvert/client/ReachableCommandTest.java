@@ -2,7 +2,7 @@ package dev.culvert.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.frame.Announcement;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;

@@ -2,8 +2,8 @@ package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.StateDirectory;
 import dev.culvert.token.Token;
+import dev.culvert.token.state.StateDirectory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

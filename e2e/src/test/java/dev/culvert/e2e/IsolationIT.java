@@ -171,10 +171,10 @@ final class IsolationIT {
                     assertThat(client.instances("dev.culvert.stack.tcp.TcpFlow"))
                             .as("client's TCP flows")
                             .isZero();
-                    assertThat(client.instances("dev.culvert.tunnel.LinkFlow"))
+                    assertThat(client.instances("dev.culvert.tunnel.flow.LinkFlow"))
                             .as("client's link flows")
                             .isZero();
-                    assertThat(agent.instances("dev.culvert.tunnel.LinkFlow"))
+                    assertThat(agent.instances("dev.culvert.tunnel.flow.LinkFlow"))
                             .as("agent's link flows")
                             .isZero();
                     assertThat(gateway.instances("dev.culvert.gateway.fabric.FlowHalf"))

@@ -10,7 +10,7 @@ import dev.culvert.tun.TunChannel;
 import dev.culvert.tun.TunConfig;
 import dev.culvert.tun.TunDevice;
 import dev.culvert.tun.TunStats;
-import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;

@@ -1,8 +1,8 @@
 package dev.culvert.gateway;
 
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.token.StateDirectory;
-import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.token.state.StateDirectory;
+import dev.culvert.tunnel.link.LinkSettings;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.Collection;

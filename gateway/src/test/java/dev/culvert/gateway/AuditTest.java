@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -123,7 +123,10 @@ final class AuditTest {
             net.connect(good, f -> {});
             String cut = good.substring(0, good.length() - 6);
             assertThat(net.connector(cut)
-                            .connect(net.loops.next(), dev.culvert.tunnel.LinkSettings.DEFAULT, new TestNetwork.Raw())
+                            .connect(
+                                    net.loops.next(),
+                                    dev.culvert.tunnel.link.LinkSettings.DEFAULT,
+                                    new TestNetwork.Raw())
                             .await()
                             .isSuccess())
                     .isFalse();

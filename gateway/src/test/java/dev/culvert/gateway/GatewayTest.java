@@ -6,10 +6,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.gateway.presence.Presence;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.LinkFlow;
-import dev.culvert.tunnel.LinkRefusedException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.LinkRefusedException;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Instant;

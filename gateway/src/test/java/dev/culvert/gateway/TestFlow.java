@@ -1,9 +1,9 @@
 package dev.culvert.gateway;
 
-import dev.culvert.tunnel.FlowException;
-import dev.culvert.tunnel.IncomingFlow;
-import dev.culvert.tunnel.LinkFlow;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;

@@ -13,21 +13,21 @@ import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
-import dev.culvert.token.StateDirectory;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenTerms;
-import dev.culvert.tunnel.Announcement;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.EventLoops;
-import dev.culvert.tunnel.FlowListener;
-import dev.culvert.tunnel.FlowMultiplexer;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.FrameReceiver;
-import dev.culvert.tunnel.IncomingFlow;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.LinkConnector;
-import dev.culvert.tunnel.LinkSettings;
-import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.token.state.StateDirectory;
+import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.flow.FlowListener;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.Announcement;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.link.FrameReceiver;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
@@ -313,7 +313,8 @@ public final class TestNetwork implements AutoCloseable {
         }
 
         @Override
-        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws dev.culvert.tunnel.ProtocolException {
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload)
+                throws dev.culvert.tunnel.frame.ProtocolException {
             announcements.add(Announcement.decode(payload, Announcement.Reachable.class));
         }
 

@@ -113,7 +113,7 @@ final class RuleTable {
      * are opened only by prefixes that name them ({@link SensitiveAddresses}). A deny holds for them like for any other.
      */
     record Pair(RuleTable denies, RuleTable grants, RuleTable explicit, List<Rule> denyRules, List<Rule> grantRules) {
-        static Pair of(List<Rule> denies, List<Rule> grants, SensitiveAddresses sensitive) {
+        public static Pair of(List<Rule> denies, List<Rule> grants, SensitiveAddresses sensitive) {
             return new Pair(
                     new RuleTable(denies, t -> true),
                     new RuleTable(grants, t -> true),

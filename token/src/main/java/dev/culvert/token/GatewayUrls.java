@@ -83,7 +83,7 @@ public final class GatewayUrls {
     }
 
     /** The list, if it is not empty, not too long, and all in it are usable. */
-    static List<URI> require(String what, List<URI> uris) {
+    public static List<URI> require(String what, List<URI> uris) {
         if (uris.isEmpty() || uris.size() > MAX) {
             throw new IllegalArgumentException("token has " + uris.size() + " " + what + ": give 1 to " + MAX);
         }

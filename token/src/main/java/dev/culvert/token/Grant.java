@@ -174,7 +174,7 @@ public record Grant(String agent, Target target, PortRanges ports, Set<Transport
         return agent.equals(ANY_AGENT) || agent.equals(agentName);
     }
 
-    static List<String> texts(Collection<?> values) {
+    public static List<String> texts(Collection<?> values) {
         return values.stream().map(Object::toString).toList();
     }
 

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.token.holder.HolderKey;
 import java.time.Instant;
 
 /** How a token is tied to its holder: what, beside its text, a gateway wants to see at every link. */

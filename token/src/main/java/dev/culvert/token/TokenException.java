@@ -30,12 +30,12 @@ public final class TokenException extends Exception {
 
     private final Cause reason;
 
-    TokenException(Cause reason, String message) {
+    public TokenException(Cause reason, String message) {
         super(message);
         this.reason = reason;
     }
 
-    TokenException(Cause reason, String message, Throwable cause) {
+    public TokenException(Cause reason, String message, Throwable cause) {
         super(message, cause);
         this.reason = reason;
     }

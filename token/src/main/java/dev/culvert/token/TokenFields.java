@@ -7,30 +7,30 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Checks of what tokens are made of. */
-final class TokenFields {
-    static final SecureRandom RANDOM = new SecureRandom();
+public final class TokenFields {
+    public static final SecureRandom RANDOM = new SecureRandom();
 
     /** Grants or routes in one token: more than that belongs into wider prefixes; bounds the compiled policy. */
-    static final int MAX_ENTRIES = 1024;
+    public static final int MAX_ENTRIES = 1024;
 
     /** 9999-12-31T23:59:59Z, the last instant that ISO 8601 writes with four digits of year. */
-    static final long MAX_TIME = 253_402_300_799L;
+    public static final long MAX_TIME = 253_402_300_799L;
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9_-]{1,64}");
     private static final Pattern SHA256 = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
 
     private TokenFields() {}
 
-    static boolean isId(String text) {
+    public static boolean isId(String text) {
         return ID.matcher(text).matches();
     }
 
     /** True if a shell's user could not write the id as an argument: base64url may begin with a hyphen. */
-    static boolean looksLikeOption(String id) {
+    public static boolean looksLikeOption(String id) {
         return id.startsWith("-");
     }
 
-    static String id(String id) {
+    public static String id(String id) {
         if (!isId(id)) {
             throw new IllegalArgumentException(
                     "token id '" + Printable.shorten(id) + "' is not 1 to 64 of A-Z, a-z, 0-9, '-' and '_'");
@@ -45,7 +45,7 @@ final class TokenFields {
         return pin;
     }
 
-    static void sha256(String what, String text) {
+    public static void sha256(String what, String text) {
         if (!SHA256.matcher(text).matches()) {
             throw new IllegalArgumentException(what + " '" + Printable.shorten(text)
                     + "' is not a SHA-256 in base64url: 43 characters without padding are needed");
@@ -67,7 +67,7 @@ final class TokenFields {
         }
     }
 
-    static void count(String what, int count) {
+    public static void count(String what, int count) {
         if (count < 1 || count > MAX_ENTRIES) {
             throw new IllegalArgumentException("token has " + count + " " + what + ": give 1 to " + MAX_ENTRIES);
         }

@@ -1,5 +1,6 @@
 package dev.culvert.token;
 
+import dev.culvert.token.state.Revocations;
 import java.net.URI;
 import java.time.Instant;
 import java.util.List;
@@ -71,7 +72,7 @@ public record TokenTerms(
     }
 
     /** The same as signed by another key. */
-    TokenTerms withKeyId(String newKeyId) {
+    public TokenTerms withKeyId(String newKeyId) {
         return new TokenTerms(id, name, audience, gateways, pin, issuedAt, notBefore, expires, newKeyId, binding);
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.token.state.StateDirectory;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.text.Printable;
-import dev.culvert.token.cli.HolderStateOption;
+import dev.culvert.token.holder.HolderStateOption;
 import dev.culvert.tun.host.UndoFailure;
 import dev.culvert.tun.host.UndoJournal;
 import java.io.IOException;

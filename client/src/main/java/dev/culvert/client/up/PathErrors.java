@@ -1,7 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.stack.PathError;
-import dev.culvert.tunnel.DatagramError;
+import dev.culvert.tunnel.frame.DatagramError;
 
 /** From what the agent hears of the network behind it to what the application hears. */
 final class PathErrors {

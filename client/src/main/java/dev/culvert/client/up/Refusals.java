@@ -1,8 +1,8 @@
 package dev.culvert.client.up;
 
 import dev.culvert.stack.ip.Refusal;
-import dev.culvert.tunnel.FlowException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
 
 /** From why a flow was refused to what the application sees: what it would see on the LAN. */
 final class Refusals {

@@ -3,7 +3,7 @@ package dev.culvert.client.uplink;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.text.Printable;
 import dev.culvert.token.HolderName;
-import dev.culvert.tunnel.Announcement;
+import dev.culvert.tunnel.frame.Announcement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -3,8 +3,8 @@ package dev.culvert.client.up;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.stack.ip.Refusal;
-import dev.culvert.tunnel.FlowException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -2,11 +2,11 @@ package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.OpenRequest;
-import dev.culvert.tunnel.Reason;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

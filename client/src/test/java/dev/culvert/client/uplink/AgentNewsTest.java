@@ -2,8 +2,8 @@ package dev.culvert.client.uplink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.Announcement.Reachable;
-import dev.culvert.tunnel.Announcement.ReachableAgent;
+import dev.culvert.tunnel.frame.Announcement.Reachable;
+import dev.culvert.tunnel.frame.Announcement.ReachableAgent;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;

@@ -2,8 +2,8 @@ package dev.culvert.gateway.access;
 
 import dev.culvert.policy.BitRate;
 import dev.culvert.policy.ClientLimits;
-import dev.culvert.tunnel.Bandwidth;
 import dev.culvert.tunnel.limit.RateLimit;
+import dev.culvert.tunnel.outgoing.Bandwidth;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.access;
 
 import dev.culvert.policy.Verdict;
-import dev.culvert.tunnel.OpenRequest.Restriction;
+import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import org.jspecify.annotations.Nullable;
 
 /**

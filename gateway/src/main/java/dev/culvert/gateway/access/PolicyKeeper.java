@@ -5,7 +5,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.Policy;
 import dev.culvert.policy.PolicySnapshot;
-import dev.culvert.token.FileStamp;
+import dev.culvert.token.state.FileStamp;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Path;

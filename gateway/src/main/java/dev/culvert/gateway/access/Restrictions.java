@@ -2,9 +2,9 @@ package dev.culvert.gateway.access;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixTable;
-import dev.culvert.tunnel.AddressRanges;
-import dev.culvert.tunnel.OpenRequest.AddressRange;
-import dev.culvert.tunnel.OpenRequest.Restriction;
+import dev.culvert.tunnel.frame.AddressRanges;
+import dev.culvert.tunnel.frame.OpenRequest.AddressRange;
+import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package dev.culvert.gateway.certificate;
 
-import dev.culvert.token.ServerCertificate;
-import dev.culvert.token.StateDirectory;
-import dev.culvert.tunnel.GatewayTrust;
-import dev.culvert.tunnel.LinkProof;
+import dev.culvert.token.state.ServerCertificate;
+import dev.culvert.token.state.StateDirectory;
+import dev.culvert.tunnel.link.GatewayTrust;
+import dev.culvert.tunnel.link.LinkProof;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;

@@ -12,7 +12,7 @@ import dev.culvert.policy.PolicyException;
 import dev.culvert.policy.PolicyTests;
 import dev.culvert.policy.Rule;
 import dev.culvert.text.Printable;
-import dev.culvert.token.StateDirectory;
+import dev.culvert.token.state.StateDirectory;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

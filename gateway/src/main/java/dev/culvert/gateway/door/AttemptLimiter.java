@@ -1,7 +1,7 @@
 package dev.culvert.gateway.door;
 
-import dev.culvert.tunnel.LinkProof;
 import dev.culvert.tunnel.limit.RateLimit;
+import dev.culvert.tunnel.link.LinkProof;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

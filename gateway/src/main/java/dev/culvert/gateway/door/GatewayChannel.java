@@ -1,7 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.gateway.certificate.ServedTls;
-import dev.culvert.tunnel.UpgradableReads;
+import dev.culvert.tunnel.link.UpgradableReads;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;

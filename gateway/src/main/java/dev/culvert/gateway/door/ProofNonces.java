@@ -1,6 +1,6 @@
 package dev.culvert.gateway.door;
 
-import dev.culvert.tunnel.LinkProof;
+import dev.culvert.tunnel.link.LinkProof;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.door;
 
-import dev.culvert.tunnel.ReadShare;
-import dev.culvert.tunnel.UpgradableReads;
+import dev.culvert.tunnel.link.ReadShare;
+import dev.culvert.tunnel.link.UpgradableReads;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import java.util.Map;

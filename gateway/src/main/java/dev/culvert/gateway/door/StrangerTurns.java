@@ -1,6 +1,6 @@
 package dev.culvert.gateway.door;
 
-import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.address.AddressText;
-import dev.culvert.tunnel.LinkUpgrade;
+import dev.culvert.tunnel.link.LinkUpgrade;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.Carrier;
+import dev.culvert.tunnel.link.Carrier;
 import io.netty.buffer.ByteBuf;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;

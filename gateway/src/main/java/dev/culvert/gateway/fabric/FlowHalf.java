@@ -1,8 +1,8 @@
 package dev.culvert.gateway.fabric;
 
 import dev.culvert.gateway.access.Judgement;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.Outlet;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.outgoing.Outlet;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,8 +1,8 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.ProtocolException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
 
 /** When a frame of a flow is due, and what it must hold: what else comes ends the link that it came on. */

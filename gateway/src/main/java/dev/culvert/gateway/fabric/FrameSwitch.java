@@ -2,12 +2,12 @@ package dev.culvert.gateway.fabric;
 
 import dev.culvert.gateway.limit.Counters;
 import dev.culvert.gateway.presence.Links;
-import dev.culvert.tunnel.Carrier;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.FrameReceiver;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.ProtocolException;
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.Carrier;
+import dev.culvert.tunnel.link.FrameReceiver;
+import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.concurrent.TimeUnit;

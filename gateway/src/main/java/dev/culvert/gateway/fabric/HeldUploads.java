@@ -1,9 +1,9 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.Bandwidth;
-import dev.culvert.tunnel.Outlet;
-import dev.culvert.tunnel.Reason;
-import dev.culvert.tunnel.Shaper;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.outgoing.Bandwidth;
+import dev.culvert.tunnel.outgoing.Outlet;
+import dev.culvert.tunnel.outgoing.Shaper;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.EventLoops;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.util.internal.PlatformDependent;

@@ -4,7 +4,7 @@ import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.token.Token;
-import dev.culvert.tunnel.Link;
+import dev.culvert.tunnel.link.Link;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;

@@ -1,6 +1,6 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.ProtocolException;
+import dev.culvert.tunnel.frame.ProtocolException;
 import io.netty.buffer.ByteBuf;
 
 /**

@@ -1,6 +1,6 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.Reason;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.EventExecutor;
 

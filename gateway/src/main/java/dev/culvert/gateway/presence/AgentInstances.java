@@ -2,7 +2,7 @@ package dev.culvert.gateway.presence;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.limit.PeerLines;
-import dev.culvert.tunnel.Destination;
+import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

@@ -2,9 +2,9 @@ package dev.culvert.gateway.presence;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.limit.PeerLines;
-import dev.culvert.tunnel.Announcement;
-import dev.culvert.tunnel.Destination;
-import dev.culvert.tunnel.Frame;
+import dev.culvert.tunnel.frame.Announcement;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Frame;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;

@@ -3,7 +3,7 @@ package dev.culvert.gateway.certificate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.SetClock;
-import dev.culvert.token.StateDirectory;
+import dev.culvert.token.state.StateDirectory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;

@@ -2,7 +2,7 @@ package dev.culvert.gateway.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.token.StateDirectory;
+import dev.culvert.token.state.StateDirectory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

@@ -2,7 +2,7 @@ package dev.culvert.gateway.door;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.UpgradableReads;
+import dev.culvert.tunnel.link.UpgradableReads;
 import io.netty.channel.embedded.EmbeddedChannel;
 import org.junit.jupiter.api.Test;
 

@@ -5,9 +5,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Raw;
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.OpenRequest;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.file.Path;

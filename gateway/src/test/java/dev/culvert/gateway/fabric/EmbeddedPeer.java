@@ -1,8 +1,8 @@
 package dev.culvert.gateway.fabric;
 
-import dev.culvert.tunnel.Frame;
-import dev.culvert.tunnel.Link;
-import dev.culvert.tunnel.LinkSettings;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;

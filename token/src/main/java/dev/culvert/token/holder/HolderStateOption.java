@@ -1,0 +1,31 @@
+package dev.culvert.token.holder;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The option {@code --state} of agent and client, for use as a picocli mixin. */
+public final class HolderStateOption {
+    @Option(
+            names = "--state",
+            paramLabel = "DIR",
+            description = {
+                "Directory where this program keeps the keys of its tokens and, in a client, the undo journal.",
+                "Default: $$STATE_DIRECTORY, else /var/lib/culvert/${ROOT-COMMAND-NAME} as root, else"
+                        + " ~/.local/state/culvert/${ROOT-COMMAND-NAME}."
+            })
+    @Nullable
+    Path directory;
+
+    /** Used by picocli. */
+    public HolderStateOption() {}
+
+    /**
+     * The directory named, or the default one.
+     *
+     * @param program agent or client
+     */
+    public Path path(String program) {
+        return directory != null ? directory : HolderDirectory.of(program, System.getenv());
+    }
+}

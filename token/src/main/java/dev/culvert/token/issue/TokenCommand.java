@@ -1,0 +1,63 @@
+package dev.culvert.token.issue;
+
+import dev.culvert.command.Program;
+import java.io.InputStream;
+import java.time.Clock;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The {@code token} command. Holds what its subcommands share: the clock, the environment, standard input, the terminal. */
+@Command(
+        name = "token",
+        description =
+                "Makes the keys of a Culvert network, and makes, shows and revokes tokens for its agents and clients.",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            InitCommand.class,
+            MintAgentCommand.class,
+            MintClientCommand.class,
+            ShowCommand.class,
+            VerifyCommand.class,
+            ListCommand.class,
+            RevokeCommand.class,
+            KeyCommand.class
+        },
+        footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.%n",
+        footer = {
+            "",
+            "First steps:",
+            "  token init --gateway wss://vpn.example:443",
+            "  token agent --name office --routes 192.168.77.0/24 --out office.token",
+            "  token client --name laptop --allow office:192.168.77.0/24 --out laptop.token"
+        })
+public final class TokenCommand implements Runnable {
+    final InputStream stdin;
+    final Map<String, String> env;
+    final Clock clock;
+    final @Nullable Prompt prompt;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    public TokenCommand(InputStream stdin, Map<String, String> env, Clock clock, @Nullable Prompt prompt) {
+        this.stdin = stdin;
+        this.env = env;
+        this.clock = clock;
+        this.prompt = prompt;
+    }
+
+    /** Runs the command and ends the process with its exit code. */
+    public static void main(String[] args) {
+        Program.main(new TokenCommand(System.in, System.getenv(), Clock.systemUTC(), Prompt.terminal()), args);
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(
+                spec.commandLine(), "say what to do: init, agent, client, show, verify, list, revoke or key");
+    }
+}

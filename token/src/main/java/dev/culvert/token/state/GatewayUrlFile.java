@@ -1,0 +1,95 @@
+package dev.culvert.token.state;
+
+import dev.culvert.token.GatewayUrls;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The file {@code gateway.url}: a URL a line, the ones that new tokens name; and lines {@code was URL} with those that they
+ * named earlier, so that tokens made then count on. Whoever wants an end of that removes the line.
+ */
+final class GatewayUrlFile {
+    private static final String NAME = "gateway.url";
+    private static final String FORMER = "was ";
+
+    private final StateFiles files;
+
+    GatewayUrlFile(StateFiles files) {
+        this.files = files;
+    }
+
+    /**
+     * What the file says.
+     *
+     * @param urls what new tokens name; empty if nobody has said yet
+     * @param former what earlier ones named
+     */
+    record Content(List<URI> urls, List<URI> former) {
+        Content {
+            urls = List.copyOf(urls);
+            former = List.copyOf(former);
+        }
+
+        List<URI> accepted() {
+            List<URI> all = new ArrayList<>(urls);
+            all.addAll(former);
+            return all;
+        }
+    }
+
+    Path path() {
+        return files.path(NAME);
+    }
+
+    Content read() throws StateException {
+        List<URI> urls = new ArrayList<>();
+        List<URI> former = new ArrayList<>();
+        if (files.exists(NAME)) {
+            for (String line : files.read(NAME).split("\n")) {
+                String text = line.strip();
+                boolean old = text.startsWith(FORMER);
+                try {
+                    if (!text.isEmpty()) {
+                        (old ? former : urls)
+                                .add(GatewayUrls.require(URI.create(old ? text.substring(FORMER.length()) : text)));
+                    }
+                } catch (IllegalArgumentException e) {
+                    throw new StateException(
+                            path() + " does not hold a gateway URL: run token init --gateway wss://host:port", e);
+                }
+            }
+            if (urls.isEmpty()) {
+                throw new StateException(
+                        path() + " does not hold a gateway URL: run token init --gateway wss://host:port");
+            }
+        }
+        return new Content(urls, former);
+    }
+
+    /**
+     * Puts these URLs into the file; those that were there become former ones.
+     *
+     * @throws IllegalArgumentException if one is not usable, or there are none or too many
+     */
+    void set(List<URI> urls) throws StateException {
+        List<URI> wanted = GatewayUrls.require("gateways", urls);
+        files.locked(() -> {
+            Content old = read();
+            if (wanted.equals(old.urls)) {
+                return false;
+            }
+            List<URI> known = GatewayUrls.canonical(wanted);
+            List<URI> former = old.accepted().stream()
+                    .filter(uri -> !known.contains(GatewayUrls.canonical(uri)))
+                    .limit(GatewayUrls.MAX)
+                    .toList();
+            StringBuilder text = new StringBuilder();
+            wanted.forEach(uri -> text.append(uri).append('\n'));
+            former.forEach(uri -> text.append(FORMER).append(uri).append('\n'));
+            files.write(NAME, text.toString(), false);
+            return true;
+        });
+    }
+}

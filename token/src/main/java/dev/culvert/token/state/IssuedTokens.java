@@ -1,0 +1,89 @@
+package dev.culvert.token.state;
+
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenTerms;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What tokens were made with the keys of a state directory, in {@code issued.jsonl}: enough to revoke one and to know who
+ * still uses an old key, never the token itself. Only whoever makes tokens needs it; gateways do not.
+ */
+public final class IssuedTokens {
+    static final String FILE = "issued.jsonl";
+
+    /** How long an expired token stays in the list: somebody may ask why it stopped working. */
+    private static final Duration KEPT_AFTER_EXPIRY = Duration.ofDays(90);
+
+    private final StateFiles files;
+    private final JsonLines lines;
+    private final Clock clock;
+
+    IssuedTokens(StateFiles files, Clock clock) {
+        this.files = files;
+        this.lines = new JsonLines(files, FILE, true);
+        this.clock = clock;
+    }
+
+    /**
+     * One token that was made.
+     *
+     * @param id see {@link TokenTerms#id}
+     * @param kind client or agent
+     * @param name the holder's
+     * @param issuedAt when it was made
+     * @param expires when it ends
+     * @param keyId the key that signed it
+     */
+    public record Entry(String id, Token.Kind kind, String name, Instant issuedAt, Instant expires, String keyId) {
+        public static Entry of(Map<String, Object> fields) {
+            try {
+                return new Entry(
+                        JsonLines.text(fields, "id"),
+                        Token.Kind.of(JsonLines.text(fields, "kind")),
+                        JsonLines.text(fields, "name"),
+                        Instant.parse(JsonLines.text(fields, "issuedAt")),
+                        Instant.parse(JsonLines.text(fields, "expires")),
+                        JsonLines.text(fields, "keyId"));
+            } catch (DateTimeException e) {
+                throw new IllegalArgumentException("a time is not like 2026-11-22T12:00:00Z", e);
+            }
+        }
+
+        /** What the file and {@code --json} say. */
+        public Map<String, Object> fields() {
+            Map<String, Object> out = new LinkedHashMap<>();
+            out.put("id", id);
+            out.put("kind", kind.toString());
+            out.put("name", name);
+            out.put("issuedAt", issuedAt.toString());
+            out.put("expires", expires.toString());
+            out.put("keyId", keyId);
+            return out;
+        }
+    }
+
+    /** All that are remembered, oldest first. */
+    public List<Entry> read() throws StateException {
+        return lines.read(Entry::of);
+    }
+
+    /** Remembers a signed token, and forgets those that expired long ago. */
+    public void add(Token token) throws StateException {
+        files.locked(() -> {
+            Instant forget = clock.instant().minus(KEPT_AFTER_EXPIRY);
+            List<Entry> entries = new ArrayList<>(read());
+            entries.removeIf(entry -> entry.expires.isBefore(forget));
+            entries.add(new Entry(
+                    token.id(), token.kind(), token.name(), token.issuedAt(), token.expires(), token.keyId()));
+            lines.write(entries.stream().map(Entry::fields).toList());
+            return true;
+        });
+    }
+}

@@ -1,0 +1,282 @@
+package dev.culvert.token.state;
+
+import dev.culvert.text.Printable;
+import dev.culvert.token.sign.SigningKey;
+import dev.culvert.token.sign.TokenSigner;
+import dev.culvert.token.sign.VerificationKey;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.interfaces.EdECPrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.security.spec.X509EncodedKeySpec;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The keys that sign tokens: {@code signing.key}, the private one, perhaps under a passphrase, and {@code signing.pub}, the
+ * public ones whose tokens are accepted, newest first.
+ *
+ * <p>A rotation writes the new public key before the private one: if it is cut short, the old private key goes on signing
+ * and its public half is the second. The private half of an old key is not kept. All methods read the disk.
+ */
+public final class SigningKeys {
+    private static final String PRIVATE = "signing.key";
+    private static final String PUBLIC = "signing.pub";
+    private static final String ENCRYPTED_PRIVATE_KEY = "ENCRYPTED PRIVATE KEY";
+    private static final String CREATED = "created ";
+
+    /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410 section 4). */
+    private static final byte[] ED25519_SPKI = HexFormat.of().parseHex("302a300506032b6570032100");
+
+    /** Each link set-up with an unknown key would cost no more for it, but nobody overlooks more keys than that. */
+    private static final int MAX_KEYS = 64;
+
+    private final StateFiles files;
+    private final Clock clock;
+
+    SigningKeys(StateFiles files, Clock clock) {
+        this.files = files;
+        this.clock = clock;
+    }
+
+    /**
+     * A public key whose tokens are accepted.
+     *
+     * @param key the key
+     * @param created when it was made, if the file says so
+     */
+    public record Accepted(VerificationKey key, @Nullable Instant created) {}
+
+    static String privateFile() {
+        return PRIVATE;
+    }
+
+    boolean exist() {
+        return files.exists(PUBLIC);
+    }
+
+    Path path() {
+        return files.path(PUBLIC);
+    }
+
+    /** Makes what is missing. Call within {@link StateFiles#locked}. */
+    void create(char @Nullable [] passphrase) throws StateException {
+        if (exist()) {
+            return;
+        }
+        VerificationKey publicKey;
+        if (files.exists(PRIVATE)) {
+            // An earlier creation was cut short; it had no public key yet, so no token was made.
+            if (isEncrypted()) {
+                throw new StateException(files.path(PUBLIC) + " is missing and " + files.path(PRIVATE)
+                        + " is encrypted: restore it from a backup, or move both away and run token init");
+            }
+            publicKey = VerificationKey.of(publicHalf(privateKey(Passphrase.NONE)));
+        } else {
+            SigningKey key = SigningKey.generate();
+            writePrivate(key.privateKey(), passphrase);
+            publicKey = key.verificationKey();
+        }
+        writePublic(List.of(new Accepted(publicKey, now())));
+    }
+
+    /** Whether a private key is here, to sign with. */
+    public boolean canSign() {
+        return files.exists(PRIVATE);
+    }
+
+    /** Whether the private key is under a passphrase. */
+    public boolean isEncrypted() throws StateException {
+        return Pem.read(files, PRIVATE).stream().anyMatch(block -> block.type().equals(ENCRYPTED_PRIVATE_KEY));
+    }
+
+    /** The keys whose tokens are accepted, newest first; the first is the one that signs. */
+    public List<Accepted> accepted() throws StateException {
+        List<Accepted> keys = new ArrayList<>();
+        for (Pem block : Pem.read(files, PUBLIC, Pem.PUBLIC_KEY)) {
+            try {
+                VerificationKey key = VerificationKey.of(
+                        KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(block.der())));
+                keys.add(new Accepted(key, created(block.comment())));
+            } catch (GeneralSecurityException | IllegalArgumentException e) {
+                throw files.corrupt(PUBLIC, "holds a key that is not Ed25519", e);
+            }
+        }
+        return keys;
+    }
+
+    List<VerificationKey> verificationKeys() throws StateException {
+        return accepted().stream().map(Accepted::key).toList();
+    }
+
+    /** RFC 7468 section 2 allows text before each block. */
+    private static @Nullable Instant created(String comment) {
+        for (String line : comment.split("\n")) {
+            if (line.startsWith(CREATED)) {
+                try {
+                    return Instant.parse(line.substring(CREATED.length()).strip());
+                } catch (DateTimeException e) {
+                    return null; // somebody's own remark
+                }
+            }
+        }
+        return null;
+    }
+
+    private Instant now() {
+        return clock.instant().truncatedTo(ChronoUnit.SECONDS);
+    }
+
+    private void writePublic(List<Accepted> keys) throws StateException {
+        StringBuilder text = new StringBuilder();
+        for (Accepted accepted : keys) {
+            text.append("key ").append(accepted.key.keyId()).append('\n');
+            if (accepted.created != null) {
+                text.append(CREATED).append(accepted.created).append('\n');
+            }
+            text.append(Pem.text(Pem.PUBLIC_KEY, accepted.key.key().getEncoded()));
+        }
+        files.write(PUBLIC, text.toString(), false);
+    }
+
+    private void writePrivate(PrivateKey key, char @Nullable [] passphrase) throws StateException {
+        String pem = passphrase == null
+                ? Pem.text(Pem.PRIVATE_KEY, key.getEncoded())
+                : Pem.text(ENCRYPTED_PRIVATE_KEY, KeyEncryption.encrypt(key, passphrase));
+        files.write(PRIVATE, pem, true);
+    }
+
+    private PrivateKey privateKey(Passphrase passphrase) throws StateException {
+        if (!canSign()) {
+            throw new StateException(files.path(PRIVATE) + " is missing, this directory can only verify tokens:"
+                    + " make tokens where the key is, or restore it from a backup");
+        }
+        byte[] der;
+        if (isEncrypted()) {
+            char[] secret;
+            try {
+                secret = passphrase.get(files.path(PRIVATE).toString());
+            } catch (IOException e) {
+                throw new StateException(String.valueOf(e.getMessage()), e); // its line says already what to do
+            }
+            try {
+                der = KeyEncryption.decrypt(
+                        Pem.read(files, PRIVATE, ENCRYPTED_PRIVATE_KEY).get(0).der(), secret);
+            } catch (GeneralSecurityException e) {
+                throw new StateException(
+                        files.path(PRIVATE) + " cannot be decrypted: is the passphrase right? try again", e);
+            } finally {
+                Arrays.fill(secret, '\0');
+            }
+        } else {
+            der = Pem.read(files, PRIVATE, Pem.PRIVATE_KEY).get(0).der();
+        }
+        try {
+            return KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(der));
+        } catch (GeneralSecurityException e) {
+            throw files.corrupt(PRIVATE, "does not hold a private Ed25519 key", e);
+        }
+    }
+
+    private PublicKey publicHalf(PrivateKey key) throws StateException {
+        try {
+            byte[] raw = CertificateAuthority.publicHalf((EdECPrivateKey) key);
+            byte[] spki = Arrays.copyOf(ED25519_SPKI, ED25519_SPKI.length + raw.length);
+            System.arraycopy(raw, 0, spki, ED25519_SPKI.length, raw.length);
+            return KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(spki));
+        } catch (GeneralSecurityException | IllegalArgumentException | ClassCastException e) {
+            throw files.corrupt(PRIVATE, "is not an Ed25519 key", e);
+        }
+    }
+
+    /**
+     * Signs tokens with the private key.
+     *
+     * @throws StateException if there is none, its passphrase is wrong, or its public half is not accepted
+     */
+    public TokenSigner signer(Passphrase passphrase) throws StateException {
+        return new TokenSigner(signingKey(passphrase));
+    }
+
+    private SigningKey signingKey(Passphrase passphrase) throws StateException {
+        PrivateKey key = privateKey(passphrase);
+        IllegalArgumentException first = null;
+        for (VerificationKey candidate : verificationKeys()) {
+            try {
+                return SigningKey.of(key, candidate.key());
+            } catch (IllegalArgumentException e) {
+                first = first == null ? e : first;
+            }
+        }
+        throw files.corrupt(
+                PRIVATE, "does not belong to any key in " + PUBLIC, new IllegalArgumentException("no match", first));
+    }
+
+    /**
+     * Makes a new signing key. Tokens of the older ones are accepted until those are retired.
+     *
+     * @param passphrase for the new private key; null to write it unencrypted
+     * @return the id of the new key
+     */
+    public String rotate(char @Nullable [] passphrase) throws StateException {
+        return files.locked(() -> {
+            List<Accepted> keys = new ArrayList<>(accepted());
+            if (keys.size() >= MAX_KEYS) {
+                throw new StateException(files.path(PUBLIC) + " holds " + keys.size()
+                        + " keys: retire old ones first, with token key retire ID");
+            }
+            SigningKey fresh = SigningKey.generate();
+            keys.add(0, new Accepted(fresh.verificationKey(), now()));
+            writePublic(keys);
+            writePrivate(fresh.privateKey(), passphrase);
+            return fresh.keyId();
+        });
+    }
+
+    /**
+     * Ends the acceptance of a key's tokens.
+     *
+     * @throws StateException if there is no such key, or it is the one that signs
+     */
+    public void retire(String keyId) throws StateException {
+        files.locked(() -> {
+            List<Accepted> keys = new ArrayList<>(accepted());
+            if (keys.get(0).key.keyId().equals(keyId)) {
+                throw new StateException("key " + keyId + " is the one that signs: run token key rotate first");
+            }
+            if (!keys.removeIf(accepted -> accepted.key.keyId().equals(keyId))) {
+                throw new StateException("no key '" + Printable.shorten(keyId) + "' is in " + files.path(PUBLIC)
+                        + ": token key list shows those that are");
+            }
+            writePublic(keys);
+            return true;
+        });
+    }
+
+    /**
+     * Puts the private key under another passphrase, or none.
+     *
+     * @param old the present passphrase, asked for first, if there is one
+     * @param fresh the new one; null to write the key unencrypted
+     * @throws IOException with one line for people, if it cannot be done; the key stays as it was
+     */
+    public void changePassphrase(Passphrase old, @Nullable Passphrase fresh) throws IOException {
+        SigningKey key = signingKey(old);
+        char[] passphrase = fresh == null ? null : fresh.get(files.path(PRIVATE).toString());
+        files.locked(() -> {
+            writePrivate(key.privateKey(), passphrase);
+            return true;
+        });
+    }
+}

@@ -1,0 +1,284 @@
+package dev.culvert.token.state;
+
+import dev.culvert.command.LineFile;
+import dev.culvert.text.Printable;
+import dev.culvert.token.TokenTerms;
+import dev.culvert.token.sign.TokenSigner;
+import dev.culvert.token.sign.TokenVerifier;
+import dev.culvert.token.sign.Trust;
+import dev.culvert.token.sign.VerificationKey;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jose4j.json.JsonUtil;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The directory in which a gateway and the {@code token} command keep keys and certificates.
+ *
+ * <pre>
+ * signing.key    private Ed25519 key that signs tokens (PKCS #8, perhaps encrypted); a gateway works without it
+ * signing.pub    public keys whose tokens are accepted, newest first: {@link SigningKeys}
+ * issued.jsonl   what tokens were made: {@link IssuedTokens}; a gateway works without it
+ * revoked.jsonl  tokens that are no longer accepted: {@link Revocations}
+ * gateway.url    public URLs of the gateway, written into new tokens
+ * ca.key         private P-256 key of the certificate authority; a gateway needs it to renew its certificate
+ * ca.crt         certificate of the authority, ten years
+ * server.key     private key of the gateway
+ * server.crt     certificate of the gateway and of the authority
+ * audit.jsonl    what was changed here, and what happened at the gateway
+ * </pre>
+ *
+ * <p>Private halves are written before public ones and every file whole or not at all, so that an interrupted creation is
+ * completed by the next. Changes hold a file lock; processes may race. Methods read files each time they are called and
+ * may block; they may be called from any thread, but not from an event loop.
+ */
+public final class StateDirectory {
+    /** The audit log of the gateway, unless it is told to write elsewhere, and of the {@code token} command. */
+    public static final String AUDIT = "audit.jsonl";
+
+    private final Path path;
+    private final StateFiles files;
+    private final Clock clock;
+    private final List<String> warnings;
+    private final SigningKeys keys;
+    private final CertificateFiles certificates;
+    private final GatewayUrlFile urls;
+
+    private StateDirectory(Path path, Clock clock) throws StateException {
+        this.path = path;
+        this.files = new StateFiles(path);
+        this.clock = clock;
+        this.keys = new SigningKeys(files, clock);
+        this.certificates = new CertificateFiles(files, clock);
+        this.urls = new GatewayUrlFile(files);
+        List<String> secret = new ArrayList<>(CertificateFiles.PRIVATE);
+        secret.add(SigningKeys.privateFile());
+        this.warnings = List.copyOf(files.checkPermissions(secret));
+    }
+
+    /** {@code $CULVERT_STATE}; else {@code /var/lib/culvert} for root; else {@code culvert} below the XDG state directory. */
+    public static Path defaultPath() {
+        return defaultPath(System.getenv(), System.getProperty("user.name", ""), System.getProperty("user.home", ""));
+    }
+
+    static Path defaultPath(Map<String, String> env, String user, String home) {
+        String chosen = env.get("CULVERT_STATE");
+        if (chosen != null && !chosen.isBlank()) {
+            return Path.of(chosen);
+        }
+        if (user.equals("root")) {
+            return Path.of("/var/lib/culvert");
+        }
+        String xdg = env.get("XDG_STATE_HOME");
+        // XDG base directory specification: a relative path is invalid and must be ignored
+        Path base = xdg != null && Path.of(xdg).isAbsolute() ? Path.of(xdg) : Path.of(home, ".local", "state");
+        return base.resolve("culvert");
+    }
+
+    /** Opens the directory, making it and what it lacks. */
+    public static StateDirectory openOrCreate(Path path) throws StateException {
+        return openOrCreate(path, Clock.systemUTC());
+    }
+
+    /** The same with a clock of the caller's. */
+    public static StateDirectory openOrCreate(Path path, Clock clock) throws StateException {
+        return openOrCreate(path, clock, null);
+    }
+
+    /**
+     * The same, with a passphrase for the signing key if it has yet to be made.
+     *
+     * @param passphrase null to write the key unencrypted
+     */
+    public static StateDirectory openOrCreate(Path path, Clock clock, char @Nullable [] passphrase)
+            throws StateException {
+        new StateFiles(path).createDirectory();
+        StateDirectory state = new StateDirectory(path, clock);
+        if (!state.keys.exist() || !state.certificates.exist()) {
+            state.files.locked(() -> {
+                state.keys.create(passphrase);
+                state.certificates.create();
+                return true;
+            });
+        }
+        return state;
+    }
+
+    /** Whether there is a signing key at that place, so that {@link #openOrCreate} would make none. */
+    public static boolean hasKeys(Path path) {
+        return new SigningKeys(new StateFiles(path), Clock.systemUTC()).exist();
+    }
+
+    /**
+     * Opens a directory that was made before.
+     *
+     * @throws StateException if it does not exist, is not complete, or every user can change its private keys
+     */
+    public static StateDirectory open(Path path) throws StateException {
+        return open(path, Clock.systemUTC());
+    }
+
+    /** The same with a clock of the caller's. */
+    public static StateDirectory open(Path path, Clock clock) throws StateException {
+        boolean unknown = !Files.exists(path) && !Files.notExists(path);
+        if (unknown || (Files.isDirectory(path) && !Files.isExecutable(path))) {
+            // What lies in it would look as if it were not there.
+            throw new StateException("state directory " + path
+                    + " is closed to this user: run as its owner (with sudo, if it is root's), or name another with"
+                    + " --state DIR or CULVERT_STATE");
+        }
+        if (!Files.isDirectory(path)) {
+            throw new StateException("state directory " + path + " does not exist: run token init --state " + path
+                    + ", or name another with --state DIR or CULVERT_STATE");
+        }
+        StateDirectory state = new StateDirectory(path, clock);
+        if (!state.keys.exist() || !state.certificates.exist()) {
+            throw new StateException((state.keys.exist() ? state.certificates.path() : state.keys.path())
+                    + " is missing: run token init --state " + path + " to complete the directory");
+        }
+        return state;
+    }
+
+    /**
+     * Takes the directory for one gateway: its audit log, and what its certificate is, are one process's.
+     *
+     * @throws StateException if another gateway has it
+     */
+    public Closeable claim() throws StateException {
+        return files.claim(
+                ".gateway.lock",
+                "another gateway is running on " + path
+                        + ": stop it, or give this one a directory of its own with --state DIR");
+    }
+
+    /** Where the directory is. */
+    public Path path() {
+        return path;
+    }
+
+    /** What the operator should change about permissions, a line each. */
+    public List<String> warnings() {
+        return warnings;
+    }
+
+    /** The keys that sign tokens. */
+    public SigningKeys keys() {
+        return keys;
+    }
+
+    /**
+     * Signs tokens with this directory's key, which must not be encrypted.
+     *
+     * @throws StateException if the private key is not here or does not belong to a key in signing.pub
+     */
+    public TokenSigner signer() throws StateException {
+        return keys.signer(Passphrase.NONE);
+    }
+
+    /** Verifies tokens by the keys and the gateway's URLs as they are now, and by the directory's clock. */
+    public TokenVerifier verifier() throws StateException {
+        Trust trust = trust().current();
+        return new TokenVerifier(() -> trust, clock);
+    }
+
+    /** The keys and the gateway's URLs, for a gateway to read again when they change. */
+    public TrustFiles trust() throws StateException {
+        return new TrustFiles(keys, urls);
+    }
+
+    /** The tokens that were revoked, for a gateway to ask and the token command to add to. */
+    public Revocations revocations() throws StateException {
+        return new Revocations(files, clock);
+    }
+
+    /** The tokens that were made here. */
+    public IssuedTokens issued() {
+        return new IssuedTokens(files, clock);
+    }
+
+    /**
+     * Adds a line to the audit log: what somebody has changed here.
+     *
+     * @param fields what there is to say, without secrets
+     * @throws StateException if it cannot be written; the change stands
+     */
+    public void audit(String event, Map<String, ?> fields) throws StateException {
+        Map<String, Object> line = new LinkedHashMap<>();
+        line.put("time", clock.instant().truncatedTo(ChronoUnit.MILLIS).toString());
+        line.put("event", event);
+        String caller = System.getenv("SUDO_USER");
+        line.put("by", caller != null ? caller : System.getProperty("user.name", ""));
+        line.putAll(fields);
+        String text = Printable.escape(JsonUtil.toJson(line)) + "\n";
+        try (LineFile log = new LineFile(path.resolve(AUDIT))) {
+            log.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+        } catch (IOException e) {
+            throw files.unwritable(AUDIT, e);
+        }
+    }
+
+    /** The certificate of the authority that signs the gateway's certificate. */
+    public X509Certificate caCertificate() throws StateException {
+        return certificates.ca();
+    }
+
+    /** The pin that tokens carry: SHA-256 of the authority's SubjectPublicKeyInfo, base64url without padding. */
+    public String caPin() throws StateException {
+        return pin(caCertificate());
+    }
+
+    /** The pin of an authority's certificate; see {@link TokenTerms#pin}. */
+    public static String pin(X509Certificate certificate) {
+        return Base64.getUrlEncoder()
+                .withoutPadding()
+                .encodeToString(
+                        VerificationKey.sha256(certificate.getPublicKey().getEncoded()));
+    }
+
+    /**
+     * The gateway's certificate for these names: the one on disk, or a new one if there is none, less than a third of its
+     * life is left, it is for other names, or of another authority. One on disk that has yet to begin stays there, and
+     * another is returned meanwhile.
+     *
+     * @param names host names, {@code *.} names and IP addresses; at least one
+     * @throws StateException if it can be neither read nor made
+     * @throws IllegalArgumentException if a name is neither a host name nor an address
+     */
+    public ServerCertificate serverCertificate(Collection<String> names) throws StateException {
+        return certificates.server(names);
+    }
+
+    /** The public URLs of the gateway, or gateways, that new tokens name, best first; empty if none was set. */
+    public List<URI> gatewayUrls() throws StateException {
+        return urls.read().urls();
+    }
+
+    /** The first of {@link #gatewayUrls}, or null. */
+    public @Nullable URI gatewayUrl() throws StateException {
+        List<URI> all = gatewayUrls();
+        return all.isEmpty() ? null : all.get(0);
+    }
+
+    /**
+     * Remembers the public URLs of the gateway for new tokens. Tokens that name earlier ones count on.
+     *
+     * @throws IllegalArgumentException if one is not {@code wss://host[:port][/path]} or {@code ws://}
+     */
+    public void setGatewayUrls(List<URI> all) throws StateException {
+        urls.set(all);
+    }
+}

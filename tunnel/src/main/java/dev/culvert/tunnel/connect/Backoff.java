@@ -1,0 +1,108 @@
+package dev.culvert.tunnel.connect;
+
+import java.time.Duration;
+import java.util.random.RandomGenerator;
+
+/**
+ * How long a {@link LinkKeeper} waits before its next attempt. Everything is drawn at random: after a gateway's restart
+ * thousands come back, each by its own dice. Times are in nanoseconds by one clock, waits in milliseconds.
+ */
+final class Backoff {
+    /** What came of an attempt at all gateways; of several the one that gives most hope. */
+    enum Outcome {
+        /** Nobody answered: no way there, refused, silence. */
+        UNREACHED,
+        /** Somebody answered, and may answer otherwise soon: a gateway that is full, a proxy whose gateway is away. */
+        TURNED_AWAY,
+        /** Somebody answered as who does not know us: perhaps a proxy, perhaps for good. */
+        STRANGE,
+        /** A gateway's own word that it will not have us. */
+        REFUSED
+    }
+
+    /** The first retry comes within this; doubled from then on. */
+    static final Duration BASE = Duration.ofMillis(500);
+
+    /** A gateway that is back is found within half a minute, and is not stormed when it comes. */
+    static final Duration MAX = Duration.ofSeconds(15);
+
+    /** Where only a person's work helps: look now and then whether it was done. */
+    static final Duration MAX_SLOW = Duration.ofSeconds(60);
+
+    /** A link that lived this long was good: the next failure starts from the base again. */
+    static final Duration GOOD_AFTER = Duration.ofSeconds(10);
+
+    /** A gateway that ended a good link is looked for like this, for so long: most likely it is being started again. */
+    static final Duration RESTART = Duration.ofSeconds(30);
+
+    /** Ten thousand whose links end in one moment come within this. */
+    private static final Duration RESTART_FIRST = Duration.ofSeconds(1);
+
+    /** And then in turns of this: back 0.9 s after the gateway in the mean, at most as much as this. */
+    private static final Duration RESTART_GAP = Duration.ofMillis(2_500);
+
+    private final RandomGenerator random;
+    private int failures;
+    private boolean restarting;
+    private long restartEndsNanos;
+
+    Backoff(RandomGenerator random) {
+        this.random = random;
+    }
+
+    /** What is in the way is gone, perhaps: the next failure starts from the base. */
+    void reset() {
+        failures = 0;
+    }
+
+    /**
+     * A link has ended.
+     *
+     * @param byGateway whether the gateway closed it, in whatever way, rather than that nothing was heard any more
+     */
+    long linkEnded(long livedNanos, boolean byGateway, long nowNanos) {
+        if (livedNanos >= GOOD_AFTER.toNanos()) {
+            failures = 0;
+            restarting = byGateway;
+            restartEndsNanos = nowNanos + RESTART.toNanos();
+            if (byGateway) {
+                return between(RESTART_FIRST.toMillis() / 8, RESTART_FIRST.toMillis());
+            }
+        }
+        return grown(MAX);
+    }
+
+    /** An attempt has failed. */
+    long failed(Outcome outcome, long nowNanos) {
+        return switch (outcome) {
+            case UNREACHED -> {
+                if (restarting && restartEndsNanos - nowNanos > 0) {
+                    yield between(RESTART_GAP.toMillis() / 5, RESTART_GAP.toMillis());
+                }
+                if (restarting) {
+                    restarting = false;
+                    failures = Math.max(failures, 3); // go on where this was: 1 to 4 s
+                }
+                yield grown(MAX);
+            }
+            case TURNED_AWAY -> grown(MAX);
+            case STRANGE -> grown(MAX_SLOW);
+            case REFUSED -> refused();
+        };
+    }
+
+    /** Only a person's work helps. */
+    long refused() {
+        return between(MAX_SLOW.toMillis() / 2, MAX_SLOW.toMillis());
+    }
+
+    private long grown(Duration max) {
+        long most = Math.min(max.toMillis(), BASE.toMillis() << Math.min(failures, 10));
+        failures++;
+        return between(most / 4, most); // never at once
+    }
+
+    private long between(long least, long most) {
+        return random.nextLong(least, most + 1);
+    }
+}

@@ -1,0 +1,317 @@
+package dev.culvert.tunnel.connect;
+
+import dev.culvert.address.AddressText;
+import dev.culvert.tunnel.dial.AddressRace;
+import dev.culvert.tunnel.dial.NetworkError;
+import dev.culvert.tunnel.link.FrameReceiver;
+import dev.culvert.tunnel.link.GatewayTrust;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkRefusedException;
+import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.link.LinkUpgrade;
+import dev.culvert.tunnel.link.UntrustedGatewayException;
+import dev.culvert.tunnel.link.UnusableGatewayException;
+import dev.culvert.tunnel.link.UpgradeRequest;
+import dev.culvert.tunnel.loop.EventLoops;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.resolver.NoopAddressResolverGroup;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.security.KeyPair;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes one link to a gateway: looks its name up, and races its addresses ({@link AddressRace}) for one where TCP, TLS for
+ * {@code wss}, and the upgrade with the token as bearer ({@link UpgradeRequest}) succeed.
+ */
+public final class LinkConnector implements Connector {
+    /** TCP, TLS and upgrade together, over all addresses. */
+    private static final Duration DEADLINE = Duration.ofSeconds(15);
+
+    /** For laying the way to the gateway: a few commands to the kernel. After that it is dialled as things are. */
+    public static final Duration WAY_DEADLINE = Duration.ofSeconds(3);
+
+    private static final Dialling NOTHING_BEFORE = new Dialling() {};
+
+    private final URI gateway;
+    private final String token;
+    private final @Nullable KeyPair holderKey;
+    private final @Nullable SslContext tls;
+
+    private final OffLoopNames names;
+
+    /**
+     * Where the last link led. It is tried first. A client whose name servers lie behind the tunnel cannot resolve anything
+     * while the tunnel is gone; whether it is still the gateway that answers there, TLS shows.
+     */
+    private volatile @Nullable InetSocketAddress lastGood;
+
+    /** For a bearer token; see the other constructor. */
+    public LinkConnector(URI gateway, byte @Nullable [] pin, String token) throws SSLException {
+        this(gateway, pin, token, null);
+    }
+
+    /**
+     * @param gateway {@code wss://host[:port]} or {@code ws://host[:port]}
+     * @param pin see {@link GatewayTrust}
+     * @param token the token
+     * @param holderKey the Ed25519 key pair that the token is bound to; null for a bearer token
+     */
+    public LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey)
+            throws SSLException {
+        this(gateway, pin, token, holderKey, OffLoopNames.SYSTEM);
+    }
+
+    LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey, OffLoopNames names)
+            throws SSLException {
+        if (AddressText.host(gateway).isEmpty()
+                || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
+            throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
+        }
+        this.gateway = gateway;
+        this.token = token;
+        this.holderKey = holderKey;
+        this.names = names;
+        this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
+    }
+
+    /** One for each of the gateways that a token names; see the constructor. */
+    public static List<LinkConnector> all(
+            List<URI> gateways, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey) throws SSLException {
+        List<LinkConnector> list = new ArrayList<>(gateways.size());
+        for (URI gateway : gateways) {
+            list.add(new LinkConnector(gateway, pin, token, holderKey));
+        }
+        return list;
+    }
+
+    /** The URL that it was made for. */
+    @Override
+    public URI gateway() {
+        return gateway;
+    }
+
+    /** Host and port; the name is not resolved yet. */
+    public InetSocketAddress address() {
+        return InetSocketAddress.createUnresolved(hostName(), port());
+    }
+
+    private String hostName() {
+        return AddressText.host(gateway);
+    }
+
+    /** A path in the URL is for a proxy that serves the gateway under it. */
+    private String path() {
+        String path = gateway.getRawPath();
+        return path == null || path.isEmpty() || path.equals("/") ? LinkUpgrade.PATH : path;
+    }
+
+    private int port() {
+        int given = AddressText.port(gateway);
+        return given > 0 ? given : tls != null ? 443 : 80;
+    }
+
+    private String where() {
+        String host = hostName();
+        return (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":" + port();
+    }
+
+    /** With nothing to be done before; see the other one. */
+    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver) {
+        return connect(loop, settings, receiver, NOTHING_BEFORE);
+    }
+
+    /**
+     * Connects on {@code loop}. The name is resolved anew each time; when that fails, to where the last link led.
+     *
+     * @param before told of each attempt before it is made
+     * @return fails with an exception whose message is one line for people; cancelling it gives the attempt up
+     */
+    @Override
+    public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
+        Promise<Link> promise = loop.newPromise();
+        names.addresses(hostName(), loop).addListener(f -> {
+            List<InetSocketAddress> addresses = addresses(f);
+            if (promise.isDone()) {
+                return; // not wanted any more
+            }
+            if (addresses.isEmpty()) {
+                promise.tryFailure(new ConnectException("cannot resolve the gateway's name " + hostName()));
+            } else {
+                Attempt attempt = new Attempt(loop, settings, receiver, before);
+                afterWayIsLaid(loop, before, addresses, () -> attempt.race(addresses, promise));
+            }
+        });
+        return promise;
+    }
+
+    /** What the name resolves to, but where the last link led first. */
+    private List<InetSocketAddress> addresses(Future<?> lookup) {
+        InetSocketAddress known = lastGood;
+        List<InetSocketAddress> list = new ArrayList<>();
+        if (lookup.getNow() instanceof List<?> found) {
+            for (Object address : found) {
+                list.add(new InetSocketAddress((InetAddress) address, port()));
+            }
+            if (list.remove(known)) {
+                list.add(0, Objects.requireNonNull(known));
+            }
+        } else if (known != null) {
+            list.add(known);
+        }
+        return list.size() > AddressRace.MAX_ADDRESSES ? list.subList(0, AddressRace.MAX_ADDRESSES) : list;
+    }
+
+    private static void afterWayIsLaid(
+            EventLoop loop, Dialling before, List<InetSocketAddress> addresses, Runnable then) {
+        Promise<Void> laid = loop.newPromise();
+        Future<?> tooLate = loop.schedule(() -> laid.trySuccess(null), WAY_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+        laid.addListener(f -> {
+            tooLate.cancel(false);
+            then.run();
+        });
+        before.beforeDial(List.copyOf(addresses)).whenComplete((done, failed) -> laid.trySuccess(null));
+    }
+
+    /** One attempt at all addresses. */
+    private final class Attempt implements AddressRace.Dial<Link> {
+        private final EventLoop loop;
+        private final LinkSettings settings;
+        private final FrameReceiver receiver;
+        private final Dialling before;
+
+        Attempt(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
+            this.loop = loop;
+            this.settings = settings;
+            this.receiver = receiver;
+            this.before = before;
+        }
+
+        void race(List<InetSocketAddress> addresses, Promise<Link> promise) {
+            if (promise.isDone()) {
+                return;
+            }
+            Future<Link> race = AddressRace.run(loop, addresses, DEADLINE, this);
+            promise.addListener(f -> race.cancel(false)); // in time if it was cancelled, else in vain
+            race.addListener(f -> {
+                if (f.isSuccess()) {
+                    if (!promise.trySuccess(race.getNow())) {
+                        race.getNow().channel().close();
+                    }
+                } else {
+                    promise.tryFailure(explain(f.cause(), addresses));
+                }
+            });
+        }
+
+        @Override
+        public ChannelFuture connect(InetSocketAddress address) {
+            return new Bootstrap()
+                    .group(loop)
+                    .channel(EventLoops.socketChannel())
+                    .resolver(NoopAddressResolverGroup.INSTANCE)
+                    .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) DEADLINE.toMillis())
+                    .option(ChannelOption.TCP_NODELAY, true)
+                    .option(ChannelOption.AUTO_READ, false) // what comes waits for who can read it
+                    .handler(new ChannelInitializer<SocketChannel>() {
+                        @Override
+                        protected void initChannel(SocketChannel ch) {
+                            ch.pipeline().addLast(new Unready());
+                            before.socketOpened(ch);
+                        }
+                    })
+                    .connect(address);
+        }
+
+        @Override
+        public Future<Link> finish(Channel ch) {
+            UpgradeRequest upgrade = new UpgradeRequest(
+                    ch.eventLoop().newPromise(),
+                    path(),
+                    gateway.getRawAuthority(),
+                    token,
+                    holderKey,
+                    () -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver));
+            upgrade.link().addListener(f -> {
+                if (f.isSuccess()) {
+                    lastGood = (InetSocketAddress) ch.remoteAddress();
+                }
+            });
+            ch.pipeline().removeFirst(); // Unready
+            if (tls != null) {
+                SslHandler handler = tls.newHandler(ch.alloc(), hostName(), port());
+                handler.setHandshakeTimeout(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+                ch.pipeline().addLast(handler);
+            }
+            upgrade.install(ch);
+            ch.config().setAutoRead(true);
+            return upgrade.link();
+        }
+
+        /** Answers say more than none, refused more than silence, silence more than that there is no way there. */
+        @Override
+        public int weight(Throwable failure) {
+            if (failure instanceof LinkRefusedException) {
+                return 4;
+            }
+            if (failure instanceof UntrustedGatewayException || failure instanceof UnusableGatewayException) {
+                return 3;
+            }
+            return switch (NetworkError.of(failure)) {
+                case CONNECTION_REFUSED, RESET, TOO_MANY_FILES -> 2;
+                case TIMED_OUT -> 1;
+                default -> 0;
+            };
+        }
+
+        @Override
+        public boolean decides(Throwable failure) {
+            return failure instanceof LinkRefusedException refused && refused.isPermanent()
+                    || NetworkError.of(failure) == NetworkError.TOO_MANY_FILES;
+        }
+    }
+
+    private Throwable explain(Throwable cause, List<InetSocketAddress> addresses) {
+        String what = String.valueOf(cause.getMessage());
+        if (cause instanceof LinkRefusedException refused) {
+            return refused.saidBy("the gateway at " + where());
+        }
+        if (cause instanceof UntrustedGatewayException) {
+            return new UntrustedGatewayException("cannot use the gateway at " + where() + ": " + what);
+        }
+        if (cause instanceof UnusableGatewayException) {
+            return new ConnectException("cannot use the gateway at " + where() + ": " + what);
+        }
+        InetAddress only = addresses.size() == 1 ? addresses.get(0).getAddress() : null;
+        return new ConnectException("cannot reach the gateway at " + where() + ": " + NetworkError.words(cause, only)
+                + (only == null ? " (" + addresses.size() + " addresses tried)" : ""));
+    }
+
+    /** Before it is a connection's turn, nothing reads from it, and nobody needs to hear of it. */
+    private static final class Unready extends ChannelInboundHandlerAdapter {
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+}

@@ -1,0 +1,299 @@
+package dev.culvert.tunnel.connect;
+
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.FlowListener;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkRefusedException;
+import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.link.UntrustedGatewayException;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps a link to the gateway up: connects, and connects again with jittered exponential back-off whenever it is gone.
+ * All on one event loop; {@link #start} and {@link #stop} from any thread.
+ */
+public final class LinkKeeper {
+    /** What becomes of the link, beside the flows. Event loop. */
+    public interface Listener extends FlowListener, Dialling {
+        /** An attempt failed or the link broke; the next attempt comes in {@code retryMillis}. */
+        void waiting(Throwable why, long retryMillis);
+
+        /**
+         * Every gateway refuses this token, with its own word.
+         *
+         * @return whether to go on trying (slowly)
+         */
+        boolean refused(LinkRefusedException why);
+    }
+
+    /** Between one gateway that does not work and the next: no storm if all clients of one do so. */
+    private static final Duration NEXT_GATEWAY = Duration.ofMillis(200);
+
+    /**
+     * One that says nothing is left for the next after so long, a slow satellite's handshakes and a name's look-up. When none
+     * has answered each has all of its time.
+     */
+    static final Duration PATIENCE = Duration.ofSeconds(5);
+
+    /** A link that works answers within four of its round trips, at least and at most within these. */
+    static final Duration PROBE_MIN = Duration.ofMillis(500);
+
+    static final Duration PROBE_MAX = Duration.ofMillis(1_500);
+
+    /** Between attempts because of a changed network: one that flaps is no reason to storm the gateway. */
+    private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
+
+    private final EventLoop loop;
+    private final List<Connector> connectors;
+    private final LinkSettings settings;
+    private final Listener listener;
+    private final Backoff backoff = new Backoff(ThreadLocalRandom.current());
+
+    /** What gives most hope of all that the gateways tried since the last pause came to. */
+    private Backoff.Outcome outcome = Backoff.Outcome.REFUSED;
+
+    /** Which of the gateways, and how many others may be tried before a pause. */
+    private int at;
+
+    private int untried;
+    private boolean noneAnswered; // of all, since a link was up
+    private boolean started;
+    private boolean stopped;
+
+    /** Until then the end of the link is taken for the changed network's work. */
+    private boolean probed;
+
+    private long probeEndsNanos;
+    private @Nullable Link current;
+    private @Nullable Future<Link> dial;
+    private @Nullable Future<?> waiting;
+    private long dialledNanos;
+    private int attempt;
+    private long upSinceNanos;
+
+    /** For one gateway; see the other constructor. */
+    public LinkKeeper(EventLoop loop, LinkConnector connector, LinkSettings settings, Listener listener) {
+        this(loop, List.of(connector), settings, listener);
+    }
+
+    /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
+    public LinkKeeper(EventLoop loop, List<? extends Connector> connectors, LinkSettings settings, Listener listener) {
+        this.loop = loop;
+        this.connectors = List.copyOf(connectors);
+        this.untried = connectors.size() - 1;
+        this.settings = settings;
+        this.listener = listener;
+    }
+
+    public void start() {
+        loop.execute(this::connect);
+    }
+
+    /** Closes the link and stays down. */
+    public void stop(String why) {
+        loop.execute(() -> {
+            stopped = true;
+            if (current != null) {
+                current.close(1001, why);
+            }
+        });
+    }
+
+    /**
+     * There is another way to the gateways than before, or one again. A link must show that it lives; without one, what is waited
+     * for is no longer, and another attempt is made, as if none had failed before. Any thread.
+     */
+    public void networkChanged() {
+        loop.execute(() -> {
+            Link link = current;
+            if (stopped || !started) {
+                return;
+            }
+            if (link != null) {
+                probed = true;
+                probeEndsNanos = loop.ticker().nanoTime() + 2 * PROBE_MAX.toNanos();
+                link.probe(Duration.ofNanos(
+                        Math.max(PROBE_MIN.toNanos(), Math.min(PROBE_MAX.toNanos(), 4_000 * link.rttMicros()))));
+                return;
+            }
+            give(waiting);
+            giveUpAttempt();
+            backoff.reset();
+            untried = connectors.size() - 1;
+            noneAnswered = false;
+            outcome = Backoff.Outcome.REFUSED;
+            long since = loop.ticker().nanoTime() - dialledNanos;
+            waiting =
+                    loop.schedule(this::connect, Math.max(0, NETWORK_SETTLES.toNanos() - since), TimeUnit.NANOSECONDS);
+        });
+    }
+
+    private void giveUpAttempt() {
+        attempt++; // first: whatever it comes to, its cancellation not least, is no failure
+        give(dial);
+        dial = null;
+    }
+
+    private static void give(@Nullable Future<?> up) {
+        if (up != null) {
+            up.cancel(false);
+        }
+    }
+
+    /** The gateway of the link that is up, or that is being tried. Event loop. */
+    public URI gateway() {
+        return connectors.get(at).gateway();
+    }
+
+    /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
+    private boolean next() {
+        at = (at + 1) % connectors.size();
+        boolean round = untried == 0;
+        untried = round ? connectors.size() - 1 : untried - 1;
+        return round;
+    }
+
+    private void connect() {
+        if (stopped) {
+            return;
+        }
+        started = true;
+        int mine = ++attempt;
+        dialledNanos = loop.ticker().nanoTime();
+        Future<Link> made = connectors.get(at).connect(loop, settings, new FlowMultiplexer(new Watch(mine)), listener);
+        dial = made;
+        if (untried > 0 && !noneAnswered) {
+            Future<?> patience = loop.schedule(() -> leave(mine, made), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            made.addListener(f -> patience.cancel(false));
+        }
+        made.addListener(f -> {
+            if (mine != attempt) {
+                return; // given up, for another
+            }
+            dial = null;
+            if (f.isSuccess()) {
+                Link link = (Link) f.getNow();
+                if (stopped) {
+                    link.close(1001, "stopped");
+                }
+            } else {
+                failed(f.cause());
+            }
+        });
+    }
+
+    private void leave(int mine, Future<Link> made) {
+        if (mine == attempt && !stopped && !made.isDone()) {
+            giveUpAttempt();
+            failed(new ConnectTimeoutException("no answer within " + PATIENCE.toSeconds() + " s"));
+        }
+    }
+
+    private void failed(Throwable why) {
+        Backoff.Outcome now = outcomeOf(why);
+        outcome = now.compareTo(outcome) < 0 ? now : outcome;
+        if (!next()) {
+            retry(why, jitter(NEXT_GATEWAY));
+            return;
+        }
+        noneAnswered = true;
+        Backoff.Outcome best = outcome;
+        outcome = Backoff.Outcome.REFUSED;
+        if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
+            started = false; // until somebody starts it again
+            return;
+        }
+        retry(why, backoff.failed(best, loop.ticker().nanoTime()));
+    }
+
+    private static Backoff.Outcome outcomeOf(Throwable why) {
+        if (why instanceof LinkRefusedException refused) {
+            return refused.isPermanent()
+                    ? Backoff.Outcome.REFUSED
+                    : refused.isStrange() ? Backoff.Outcome.STRANGE : Backoff.Outcome.TURNED_AWAY;
+        }
+        return why instanceof UntrustedGatewayException ? Backoff.Outcome.STRANGE : Backoff.Outcome.UNREACHED;
+    }
+
+    private static long jitter(Duration d) {
+        return ThreadLocalRandom.current().nextLong(d.toMillis() / 2, d.toMillis() + 1);
+    }
+
+    private void retry(Throwable why, long millis) {
+        if (!stopped) {
+            listener.waiting(why, millis);
+            waiting = loop.schedule(this::connect, millis, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** Passes a link's events on and notes its end. */
+    private final class Watch implements FlowListener {
+        private final int mine;
+
+        Watch(int mine) {
+            this.mine = mine;
+        }
+
+        @Override
+        public void linkUp(FlowMultiplexer mux) {
+            if (mine != attempt) {
+                mux.link().close(1001, "another attempt took its place");
+                return;
+            }
+            probed = false;
+            noneAnswered = false;
+            current = mux.link();
+            outcome = Backoff.Outcome.REFUSED;
+            upSinceNanos = loop.ticker().nanoTime();
+            listener.linkUp(mux);
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            listener.onOpen(flow);
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer mux, ByteBuf payload) throws ProtocolException {
+            listener.onAnnounce(mux, payload);
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer mux, String text) {
+            listener.onDrain(mux, text);
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer mux, String why) {
+            if (mine != attempt) {
+                return;
+            }
+            current = null;
+            untried = connectors.size() - 1;
+            listener.linkDown(mux, why);
+            long now = loop.ticker().nanoTime();
+            boolean tokenEnded = mux.link().peerCloseCode() == Link.CLOSE_TOKEN_ENDED;
+            retry(
+                    new FlowException(Reason.LINK_LOST, why),
+                    tokenEnded
+                            ? backoff.refused()
+                            : probed && probeEndsNanos - now > 0
+                                    ? jitter(NEXT_GATEWAY)
+                                    : backoff.linkEnded(
+                                            now - upSinceNanos, mux.link().isEndedByPeer(), now));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+package dev.culvert.tunnel.flow;
+
+import dev.culvert.tunnel.frame.DatagramCodec;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.outgoing.Outlet;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelInputShutdownReadComplete;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The receiving half of a {@link LinkFlow}: what has come and is unread, the credit for what was read, and the end. Event
+ * loop only, but for {@link #isShutdown()}.
+ */
+final class FlowInput {
+    /** Most datagrams that wait for a flow's reader; datagram flows are read at once unless autoRead was turned off. */
+    private static final int MAX_DATAGRAMS_UNREAD = 256;
+
+    private final LinkFlow flow;
+    private final FlowMultiplexer mux;
+    private final Outlet outlet; // where credit leaves
+    private final @Nullable ReceiveWindow window;
+
+    private @Nullable Unread unread;
+    private boolean readPending;
+    private boolean delivered; // since the last channelReadComplete
+    private boolean finReceived;
+    private volatile boolean shutdown;
+    private boolean endTold;
+
+    /** @param window of a stream; null for a datagram flow */
+    FlowInput(LinkFlow flow, FlowMultiplexer mux, Outlet outlet, @Nullable ReceiveWindow window) {
+        this.flow = flow;
+        this.mux = mux;
+        this.outlet = outlet;
+        this.window = window;
+    }
+
+    /** Payload bytes that have come and that nobody has read. */
+    long unreadBytes() {
+        return unread == null ? 0 : unread.bytes();
+    }
+
+    boolean finReceived() {
+        return finReceived;
+    }
+
+    /** Whether nothing more will be read. */
+    boolean isShutdown() {
+        return shutdown;
+    }
+
+    // ---- from the link ----
+
+    /** Takes {@code payload}, except when it throws. */
+    void receiveData(ByteBuf payload, boolean senderBlocked) throws ProtocolException {
+        ReceiveWindow w = window;
+        int n = payload.readableBytes();
+        if (w == null || finReceived || !w.received(n, senderBlocked)) {
+            throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flow.flowId())
+                    + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
+        }
+        if (n == 0 || shutdown || !flow.isOpen()) {
+            payload.release();
+            consumed(n);
+            return;
+        }
+        ByteBuf data =
+                w.first() < FlowMemory.MOST ? FlowMemory.sized(payload, FlowMemory.PINNED_FRACTION_OF_MANY) : payload;
+        if (isRead()) {
+            deliver(data);
+        } else {
+            unread().add(data, w.unread() > FlowMemory.MOST);
+        }
+    }
+
+    /** Takes {@code payload}, except when it throws. */
+    void receiveDatagram(ByteBuf payload, int flags) throws ProtocolException {
+        if (window != null || payload.readableBytes() < Frame.datagramPrefix(flags)) {
+            throw new ProtocolException("DATAGRAM for flow " + Integer.toUnsignedString(flow.flowId())
+                    + (window != null ? ", which is a stream" : " is too short"));
+        }
+        boolean full = shutdown || unread != null && unread.size() >= MAX_DATAGRAMS_UNREAD;
+        Object message = full ? null : DatagramCodec.decode(flags, payload);
+        if (message == null) {
+            payload.release();
+            mux.datagramDropped();
+            return;
+        }
+        if (isRead()) {
+            deliver(message);
+        } else {
+            unread().addDatagram(message);
+        }
+    }
+
+    void receiveFin() throws ProtocolException {
+        if (finReceived || window == null) {
+            throw new ProtocolException("FIN " + (window == null ? "for a datagram flow" : "twice") + ", flow "
+                    + Integer.toUnsignedString(flow.flowId()));
+        }
+        finReceived = true;
+        if (flow.isOpen()) {
+            window.ended();
+        }
+    }
+
+    /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */
+    void batchComplete() {
+        drain();
+        if (delivered) {
+            delivered = false;
+            readPending = false;
+            flow.pipeline().fireChannelReadComplete(); // calls read() again when autoRead is on
+        }
+        tellEnd();
+    }
+
+    // ---- from the channel ----
+
+    void beginRead() {
+        if (readPending) {
+            return;
+        }
+        readPending = true;
+        if (unread != null || !endTold && (finReceived || shutdown)) {
+            // Not from here: read() is often called from inside channelRead, and must not recurse into it.
+            flow.eventLoop().execute(this::batchComplete);
+        }
+    }
+
+    /** autoRead was switched off. */
+    void stopReading() {
+        readPending = false;
+    }
+
+    /** What is unread and what still comes is thrown away, its credit returned: the peer is not told. */
+    void shutdown() {
+        if (shutdown) {
+            return;
+        }
+        shutdown = true;
+        Unread q = unread;
+        unread = null;
+        if (q != null) {
+            int n = (int) q.bytes();
+            q.drop(flow.eventLoop());
+            consumed(n);
+        }
+        if (readPending) {
+            flow.eventLoop().execute(this::batchComplete);
+        }
+    }
+
+    /** The flow is closed. */
+    void close() {
+        Unread q = unread;
+        unread = null;
+        readPending = false; // drain() may be in the middle of it
+        if (q != null) {
+            q.drop(mux.link().eventLoop());
+        }
+    }
+
+    // ---- inside ----
+
+    private boolean isRead() {
+        return readPending && isEmpty();
+    }
+
+    private boolean isEmpty() {
+        return unread == null || unread.isEmpty();
+    }
+
+    private Unread unread() {
+        if (unread == null) {
+            unread = new Unread();
+        }
+        return unread;
+    }
+
+    private void deliver(Object message) {
+        delivered = true;
+        int n = message instanceof ByteBuf b ? b.readableBytes() : 0;
+        flow.pipeline().fireChannelRead(message);
+        consumed(n);
+    }
+
+    private void consumed(int bytes) {
+        ReceiveWindow w = window;
+        if (w == null || bytes == 0 || !flow.grants()) {
+            return; // a closed flow must not grow: its window has gone back to the budget
+        }
+        long credit = w.consumed(bytes, isEmpty(), flow.eventLoop().ticker().nanoTime(), flow.pathRttNanos());
+        outlet.grant(credit);
+    }
+
+    private void drain() {
+        Unread q = unread;
+        Object message;
+        while (readPending && q != null && (message = q.poll()) != null) {
+            deliver(message);
+            q = unread; // a reader may have shut the input down
+        }
+        if (q != null && q.isEmpty()) {
+            unread = null;
+        }
+    }
+
+    private void tellEnd() {
+        if (endTold || !readPending || !flow.isActive() || !flow.isRegistered()) {
+            return;
+        }
+        boolean news = !shutdown;
+        if (news && !(finReceived && isEmpty())) {
+            return;
+        }
+        endTold = true;
+        readPending = false;
+        if (news) {
+            shutdown = true;
+            flow.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+        }
+        flow.pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
+    }
+}

@@ -1,0 +1,22 @@
+package dev.culvert.tunnel.flow;
+
+import dev.culvert.tunnel.frame.ProtocolException;
+import io.netty.buffer.ByteBuf;
+
+/** What a client or an agent makes of its link. Called on the link's event loop. */
+public interface FlowListener {
+    /** The link is ready. */
+    default void linkUp(FlowMultiplexer link) {}
+
+    /** The other side asks for a flow: accept or refuse it, now or later. */
+    void onOpen(IncomingFlow flow);
+
+    /** An ANNOUNCE has come. {@code payload} is borrowed. */
+    default void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {}
+
+    /** The other side is about to go and wants no new flows. */
+    default void onDrain(FlowMultiplexer link, String text) {}
+
+    /** The link is gone; its flows have been closed. */
+    default void linkDown(FlowMultiplexer link, String why) {}
+}

@@ -1,0 +1,368 @@
+package dev.culvert.tunnel.flow;
+
+import dev.culvert.tunnel.frame.Announcement;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.limit.IdTable;
+import dev.culvert.tunnel.link.FrameReceiver;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.outgoing.FairQueue;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandler;
+import java.util.ArrayList;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The flows of one link at a client or an agent, each a {@link LinkFlow} channel on the link's event loop. Made anew for
+ * each link. Event loop only.
+ */
+public final class FlowMultiplexer implements FrameReceiver {
+    private static final Logger log = LoggerFactory.getLogger(FlowMultiplexer.class);
+
+    /** Most flows on one link: a full port scan of a host, and as many more. */
+    public static final int MAX_FLOWS = 131_072;
+
+    /** No flows are opened while more waits for a link: what streams may have waiting in common, and datagrams as much. */
+    private static final long MAX_HELD = 4 * FairQueue.MAX_DATAGRAM_BYTES;
+
+    /** How long flows of a link that is down are ended in one turn of the loop. */
+    private static final long END_SLICE_NANOS = 1_000_000;
+
+    private final FlowListener listener;
+    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+    private final FlowMemory flowMemory;
+    private final IdTable<Object> flows = new IdTable<>(); // LinkFlow or IncomingFlow
+    private final ArrayList<LinkFlow> touched = new ArrayList<>();
+    private @Nullable Link link;
+    private int nextId = 1;
+    private boolean draining;
+    private byte @Nullable [] toAnnounce; // the newest that could not be written yet
+    private long unknownFrames;
+    private long droppedDatagrams;
+
+    public FlowMultiplexer(FlowListener listener) {
+        this(listener, FlowMemory.PROCESS);
+    }
+
+    FlowMultiplexer(FlowListener listener, FlowMemory flowMemory) {
+        this.listener = listener;
+        this.flowMemory = flowMemory;
+    }
+
+    /** @throws IllegalStateException before the link is up */
+    public Link link() {
+        Link l = link;
+        if (l == null) {
+            throw new IllegalStateException("link is not up yet");
+        }
+        return l;
+    }
+
+    public boolean isUp() {
+        return link != null && !link.isDown();
+    }
+
+    /** The other side has said DRAIN. */
+    public boolean isDraining() {
+        return draining;
+    }
+
+    /** Open and pending flows. */
+    public int flowCount() {
+        return flows.size();
+    }
+
+    /** Frames for flows that do not exist (any more), or of unknown type; dropped. */
+    public long unknownFrames() {
+        return unknownFrames;
+    }
+
+    /** Datagrams dropped because their flow had too many waiting. */
+    public long droppedDatagrams() {
+        return droppedDatagrams;
+    }
+
+    void datagramDropped() {
+        droppedDatagrams++;
+    }
+
+    CreditBudget budget() {
+        return budget;
+    }
+
+    FlowMemory flowMemory() {
+        return flowMemory;
+    }
+
+    /**
+     * Sends an ANNOUNCE.
+     *
+     * @throws IllegalArgumentException when its JSON does not fit one frame
+     */
+    public void announce(Object announcement) {
+        byte[] json = Announcement.encode(announcement);
+        if (json.length > Frame.MAX_PAYLOAD) {
+            throw new IllegalArgumentException("cannot announce: " + json.length + " bytes of JSON, most is "
+                    + Frame.MAX_PAYLOAD + "; join routes into larger prefixes");
+        }
+        boolean waits = toAnnounce != null;
+        toAnnounce = json;
+        if (!waits) {
+            link().writer().late(() -> {
+                byte[] newest = Objects.requireNonNull(toAnnounce);
+                toAnnounce = null;
+                link().writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(newest));
+            });
+        }
+    }
+
+    /**
+     * Asks the other side for a flow. The returned channel is not active yet; {@link LinkFlow#opened()} completes when
+     * the answer has come. A datagram flow may be written to at once.
+     *
+     * @param handler added to the flow's pipeline
+     * @throws IllegalStateException when the link is down, {@link #MAX_FLOWS} exist, or the other side does not read: ask
+     *     {@link #canOpen()} first
+     */
+    public LinkFlow open(OpenRequest request, ChannelHandler handler) {
+        return open(request, handler, false);
+    }
+
+    /**
+     * As {@link #open(OpenRequest, ChannelHandler)}.
+     *
+     * @param probes whether we shall {@linkplain LinkFlow#probe ask} whether the destination is still there: the answerer need
+     *     not see to that itself then
+     */
+    public LinkFlow open(OpenRequest request, ChannelHandler handler, boolean probes) {
+        if (!canOpen()) {
+            throw new IllegalStateException("cannot open a flow: "
+                    + (!isUp()
+                            ? "the link is down"
+                            : flows.size() < MAX_FLOWS ? "the other side does not read" : MAX_FLOWS + " exist"));
+        }
+        int id = freeId();
+        LinkFlow flow = new LinkFlow(this, id, request, false);
+        flows.put(id, flow);
+        flow.pipeline().addLast(handler);
+        ByteBuf b = link().channel().alloc().directBuffer(128);
+        request.over(flow.firstCredit(), link().minRttMicros()).encode(b);
+        // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
+        link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, id, b);
+        link().eventLoop().register(flow);
+        return flow;
+    }
+
+    public boolean canOpen() {
+        return isUp() && flows.size() < MAX_FLOWS && link().writer().takesControl() && !isCrowded();
+    }
+
+    /** The other side reads too little: also what flows have left behind that are over may wait, and is bounded by this. */
+    private boolean isCrowded() {
+        return link().writer().heldBytes() > MAX_HELD;
+    }
+
+    private int freeId() {
+        int side = link().role() == Link.Role.WEBSOCKET_SERVER ? Frame.SERVER_OPENED : 0;
+        do {
+            nextId = (nextId + 1) & 0x7fff_ffff;
+        } while (nextId == 0 || flows.contains(nextId | side));
+        return nextId | side;
+    }
+
+    @Nullable
+    LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler, boolean probes) {
+        LinkFlow flow = new LinkFlow(this, id, request, true);
+        flows.put(id, flow);
+        flow.pipeline().addLast(handler);
+        // OPENED goes first: whatever the handler writes when it becomes active comes after it.
+        ByteBuf b = link().channel().alloc().directBuffer(8);
+        b.writeInt(flow.firstCredit()).writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
+        link().writer().control(Frame.OPENED, probes ? Frame.FLAG_PROBES : 0, id, b);
+        link().eventLoop().register(flow);
+        return flow;
+    }
+
+    void refused(int id, ByteBuf payload) {
+        flows.remove(id);
+        if (isUp()) {
+            link().writer().control(Frame.REFUSED, 0, id, payload);
+        } else {
+            payload.release();
+        }
+    }
+
+    void forget(LinkFlow flow) {
+        flows.remove(flow.flowId());
+    }
+
+    // ---- FrameReceiver ----
+
+    @Override
+    public void linkUp(Link link) {
+        this.link = link;
+        listener.linkUp(this);
+    }
+
+    @Override
+    public void frame(Link link, int type, int flags, int flowId, ByteBuf payload) throws ProtocolException {
+        boolean passedOn = false;
+        try {
+            Object flow = flowId == 0 ? null : flows.get(flowId);
+            switch (type) {
+                case Frame.OPEN -> open(link, flags, flowId, payload);
+                case Frame.ANNOUNCE -> listener.onAnnounce(this, payload);
+                case Frame.DRAIN -> {
+                    if (!draining) { // once is enough, and whoever says it without end fills somebody's terminal
+                        draining = true;
+                        listener.onDrain(this, Link.text(payload));
+                    }
+                }
+                default -> {
+                    if (flow instanceof LinkFlow f) {
+                        passedOn = dispatch(f, type, flags, payload);
+                    } else if (flow instanceof IncomingFlow f) {
+                        pending(f, type, flowId);
+                    } else {
+                        unknownFrames++; // usual just after a reset
+                    }
+                }
+            }
+        } finally {
+            if (!passedOn) {
+                payload.release();
+            }
+        }
+    }
+
+    private void open(Link link, int flags, int flowId, ByteBuf payload) throws ProtocolException {
+        boolean byServer = (flowId & Frame.SERVER_OPENED) != 0;
+        if (byServer != (link.role() == Link.Role.WEBSOCKET_CLIENT) || (flowId & ~Frame.SERVER_OPENED) == 0) {
+            throw new ProtocolException(
+                    "OPEN with flow id " + Integer.toUnsignedString(flowId) + ", which is not the sender's to choose");
+        }
+        if (flows.contains(flowId)) {
+            throw new ProtocolException("OPEN of flow " + Integer.toUnsignedString(flowId) + ", which exists");
+        }
+        IncomingFlow flow = new IncomingFlow(this, flowId, flags, OpenRequest.decode(payload));
+        if (flows.size() >= MAX_FLOWS) {
+            flow.refuse(Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
+            return;
+        }
+        if (isCrowded()) {
+            flow.refuse(Reason.OVERLOADED, "too much waits for this link");
+            return;
+        }
+        flows.put(flowId, flow);
+        listener.onOpen(flow);
+    }
+
+    private void pending(IncomingFlow flow, int type, int flowId) {
+        if (type == Frame.RESET) {
+            flows.remove(flowId);
+            flow.abandon();
+        } else {
+            // A stream's opener waits for OPENED. Datagrams may come early; until the agent is ready they are lost,
+            // as datagrams may be.
+            unknownFrames++;
+        }
+    }
+
+    /** @return whether the flow took ownership of the payload */
+    private boolean dispatch(LinkFlow f, int type, int flags, ByteBuf payload) throws ProtocolException {
+        switch (type) {
+            case Frame.DATA -> {
+                touch(f);
+                f.input().receiveData(payload, (flags & Frame.FLAG_BLOCKED) != 0);
+                return true;
+            }
+            case Frame.DATAGRAM -> {
+                touch(f);
+                f.input().receiveDatagram(payload, flags);
+                return true;
+            }
+            case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"), flags);
+            case Frame.FIN -> {
+                touch(f);
+                f.input().receiveFin();
+            }
+            case Frame.RESET -> f.receiveReset(reason(payload));
+            case Frame.OPENED -> {
+                long credit = u32(payload, "OPENED");
+                f.receiveOpened(credit, flags, payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0);
+            }
+            case Frame.REFUSED -> {
+                Reason reason = reason(payload);
+                f.receiveRefused(reason, Link.text(payload));
+            }
+            default -> unknownFrames++;
+        }
+        return false;
+    }
+
+    private static long u32(ByteBuf payload, String frame) throws ProtocolException {
+        if (payload.readableBytes() < 4) {
+            throw new ProtocolException(frame + " whose payload is shorter than 4 bytes");
+        }
+        return payload.readUnsignedInt();
+    }
+
+    private static Reason reason(ByteBuf payload) {
+        return payload.isReadable() ? Reason.of(payload.readUnsignedByte()) : Reason.UNSPECIFIED;
+    }
+
+    private void touch(LinkFlow f) {
+        if (!f.touched) {
+            f.touched = true;
+            touched.add(f);
+        }
+    }
+
+    @Override
+    public void batchComplete(Link link) {
+        // Index loop: a flow's handlers may cause others to be touched.
+        for (int i = 0; i < touched.size(); i++) {
+            LinkFlow f = touched.get(i);
+            f.touched = false;
+            f.input().batchComplete();
+        }
+        touched.clear();
+    }
+
+    @Override
+    public void linkDown(Link link, String why) {
+        log.debug("link down: {}", why);
+        batchComplete(link);
+        endFlows(why);
+        listener.linkDown(this, why);
+    }
+
+    /** A hundred thousand flows, and what each means to a relay, a socket, a stack, would hold everybody else up for long. */
+    private void endFlows(String why) {
+        long start = System.nanoTime();
+        for (Object flow = flows.removeAny(); flow != null; flow = flows.removeAny()) {
+            if (flow instanceof LinkFlow f) {
+                f.linkLost(why);
+            } else if (flow instanceof IncomingFlow f) {
+                f.abandon();
+            }
+            if (System.nanoTime() - start > END_SLICE_NANOS) {
+                EventLoops.nextTurn(link().eventLoop(), () -> endFlows(why));
+                return;
+            }
+        }
+    }
+
+    /** Path round trip for window growth: our link's and what the other side said of its own. */
+    long pathRttNanos(long otherMicros) {
+        return TimeUnit.MICROSECONDS.toNanos(link().minRttMicros() + otherMicros);
+    }
+}

@@ -1,0 +1,150 @@
+package dev.culvert.tunnel.frame;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufInputStream;
+import java.io.InputStream;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Payloads of ANNOUNCE frames: JSON, so that later versions can add members (members not known are skipped). */
+public final class Announcement {
+    /** The JSON of ours is three deep; what a later version adds may be deeper, but not so deep as to cost a stack. */
+    private static final int MAX_DEPTH = 32;
+
+    /** Digits of a number: all 64-bit ones fit, and nobody has to multiply longer ones. */
+    private static final int MAX_DIGITS = 32;
+
+    /** Names of agents, clients and services: what a policy allows, and more. */
+    static final int MAX_NAME = 255;
+
+    /** A list of ports in words: 256 ranges fit. */
+    static final int MAX_PORTS = 8_192;
+
+    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(MAX_DEPTH)
+                            .maxNumberLength(MAX_DIGITS)
+                            .build())
+                    // Of two members of one name, two readers might believe one each.
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES) // left out by an older peer: false, 0
+            .build();
+
+    private Announcement() {}
+
+    /**
+     * Agent to gateway: what this instance is and serves.
+     *
+     * @param instance unique for each running process
+     * @param version the program's version, for people
+     * @param routes prefixes in text form; the gateway takes only those that the agent's token holds
+     * @param echo whether it can ping
+     */
+    public record Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {
+        public Agent {
+            require(instance, "instance");
+            routes = List.copyOf(require(routes, "routes"));
+        }
+    }
+
+    /**
+     * Gateway to client: the agents that its grants mention, connected or not.
+     *
+     * @param barred whether the gateway's policy allows this client nothing of what its token grants
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Reachable(String client, List<ReachableAgent> agents, boolean barred) {
+        public Reachable {
+            require(client, "client", MAX_NAME);
+            agents = List.copyOf(require(agents, "agents"));
+        }
+
+        /** For a client that the policy allows something. */
+        public Reachable(String client, List<ReachableAgent> agents) {
+            this(client, agents, false);
+        }
+    }
+
+    /**
+     * One agent as a client sees it.
+     *
+     * @param instances how many are connected; 0 means that it is down
+     * @param routes prefixes that the agent serves and the client is granted, in text form
+     * @param services hosts that the gateway's policy names and the client may reach; null reads as none
+     */
+    public record ReachableAgent(String name, int instances, List<String> routes, List<ReachableService> services) {
+        public ReachableAgent {
+            require(name, "name", MAX_NAME);
+            if (instances < 0) {
+                throw new IllegalArgumentException("member \"instances\" is negative");
+            }
+            routes = List.copyOf(require(routes, "routes"));
+            services = orNone(services);
+        }
+
+        /** One without named services. */
+        public ReachableAgent(String name, int instances, List<String> routes) {
+            this(name, instances, routes, List.of());
+        }
+    }
+
+    /**
+     * A host that has a name in the gateway's policy.
+     *
+     * @param targets prefixes and host names, in text form
+     * @param ports such as {@code 80,443/tcp icmp}, for people
+     */
+    public record ReachableService(String name, List<String> targets, String ports) {
+        public ReachableService {
+            require(name, "name", MAX_NAME);
+            targets = List.copyOf(require(targets, "targets"));
+            require(ports, "ports", MAX_PORTS);
+        }
+    }
+
+    /** An older gateway leaves the member out. */
+    private static <T> List<T> orNone(@Nullable List<T> list) {
+        return list == null ? List.of() : List.copyOf(list);
+    }
+
+    /** A peer's JSON may leave out what our types promise. */
+    private static <T> T require(@Nullable T value, String member) {
+        if (value == null) {
+            throw new IllegalArgumentException("member \"" + member + "\" is missing");
+        }
+        return value;
+    }
+
+    private static void require(@Nullable String value, String member, int max) {
+        if (require(value, member).length() > max) {
+            throw new IllegalArgumentException("member \"" + member + "\" is longer than " + max + " characters");
+        }
+    }
+
+    public static byte[] encode(Object announcement) {
+        return JSON.writeValueAsBytes(announcement);
+    }
+
+    /** @throws ProtocolException when it is not the JSON of {@code type}. Does not release {@code in}. */
+    public static <T> T decode(ByteBuf in, Class<T> type) throws ProtocolException {
+        try {
+            T value = JSON.readValue((InputStream) new ByteBufInputStream(in), type);
+            if (value == null) {
+                throw new ProtocolException("ANNOUNCE is empty");
+            }
+            return value;
+        } catch (JacksonException e) {
+            throw new ProtocolException(
+                    "ANNOUNCE is not the JSON of a " + type.getSimpleName() + ": " + e.getOriginalMessage());
+        }
+    }
+}

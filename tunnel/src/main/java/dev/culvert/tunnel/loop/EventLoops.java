@@ -1,0 +1,91 @@
+package dev.culvert.tunnel.loop;
+
+import dev.culvert.tunnel.flow.LinkFlow;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.RecvByteBufAllocator;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDatagramChannel;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.DatagramChannel;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioDatagramChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.EventExecutor;
+import java.util.concurrent.TimeUnit;
+
+/** The platform's best event loops and socket channels: epoll on Linux, else the JDK's selector. */
+public final class EventLoops {
+    private static final int READS_PER_TURN = 4;
+
+    /** A segment of Ethernet: to read less costs more than it keeps. */
+    private static final int LEAST_READ = 2_048;
+
+    private static final boolean EPOLL = Epoll.isAvailable();
+
+    private EventLoops() {}
+
+    public static boolean isEpoll() {
+        return EPOLL;
+    }
+
+    public static MultiThreadIoEventLoopGroup create(int threads, String name) {
+        IoHandlerFactory factory = EPOLL ? SteadyEpollHandler.newFactory() : NioIoHandler.newFactory();
+        return new MultiThreadIoEventLoopGroup(threads, new DefaultThreadFactory(name, true), factory);
+    }
+
+    public static Class<? extends SocketChannel> socketChannel() {
+        return EPOLL ? EpollSocketChannel.class : NioSocketChannel.class;
+    }
+
+    public static Class<? extends ServerChannel> serverSocketChannel() {
+        return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+    }
+
+    /**
+     * Has the rest of a long task done in the loop's next turn, after its sockets have had theirs: what is executed, and not
+     * scheduled, comes before them.
+     */
+    public static void nextTurn(EventExecutor loop, Runnable task) {
+        loop.schedule(task, 0, TimeUnit.NANOSECONDS);
+    }
+
+    /** A UDP socket, not registered yet. */
+    public static DatagramChannel newDatagramChannel() {
+        return EPOLL ? new EpollDatagramChannel() : new NioDatagramChannel();
+    }
+
+    /**
+     * How a bulk TCP socket is read: at most four buffers of 64 KiB before the loop's other channels get their turn. With
+     * Netty's 16 a turn takes over a millisecond, which whoever waits behind it feels at each hop; and four stay in the
+     * processor's cache until they are written.
+     */
+    public static RecvByteBufAllocator bulkReads() {
+        return new AdaptiveRecvByteBufAllocator().maxMessagesPerRead(READS_PER_TURN);
+    }
+
+    /** The same for a flow whose buffers are to be small ({@link LinkFlow#bufferMarks}): no more than fills them at once. */
+    public static RecvByteBufAllocator smallReads(int most) {
+        return new AdaptiveRecvByteBufAllocator(LEAST_READ, LEAST_READ, Math.max(LEAST_READ, most))
+                .maxMessagesPerRead(READS_PER_TURN);
+    }
+
+    /**
+     * Limits what may wait below a link's writer: so many bytes in Netty's buffer, and as many unsent in the kernel's
+     * (TCP_NOTSENT_LOWAT).
+     */
+    public static void limitDepth(Channel channel, int bytes) {
+        channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(bytes / 2, bytes));
+        if (channel instanceof EpollSocketChannel epoll && epoll.isOpen()) {
+            epoll.config().setTcpNotSentLowAt(bytes);
+        }
+    }
+}

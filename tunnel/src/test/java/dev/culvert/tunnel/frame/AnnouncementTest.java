@@ -1,0 +1,65 @@
+package dev.culvert.tunnel.frame;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.netty.buffer.Unpooled;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+final class AnnouncementTest {
+    private static Announcement.Reachable decode(String json) throws ProtocolException {
+        return Announcement.decode(
+                Unpooled.wrappedBuffer(json.getBytes(StandardCharsets.UTF_8)), Announcement.Reachable.class);
+    }
+
+    private static String agent(String members) {
+        return "{\"client\":\"c\",\"agents\":[{\"name\":\"a\",\"routes\":[]" + members + "}]}";
+    }
+
+    static List<String> hostile() {
+        String deep = "[".repeat(20_000);
+        return List.of(
+                "{\"client\":\"c\",\"agents\":[],\"later\":" + deep,
+                deep,
+                "{\"a\":".repeat(10_000),
+                "{\"client\":\"c\",\"agents\":[],\"later\":" + "[".repeat(40) + "]".repeat(40) + "}",
+                "{\"client\":\"c\",\"client\":\"d\",\"agents\":[]}",
+                agent(",\"routes\":[\"0.0.0.0/0\"]"),
+                agent(",\"later\":{\"x\":1,\"x\":2}"),
+                agent(",\"instances\":" + "9".repeat(60_000)),
+                agent(",\"instances\":9999999999"),
+                agent(",\"instances\":1e999999999"),
+                agent(",\"instances\":-1"),
+                agent(",\"later\":" + "1".repeat(33)),
+                "{\"client\":\"" + "x".repeat(65_000) + "\",\"agents\":[]}",
+                "{\"client\":\"c\",\"agents\":[{\"name\":\"" + "x".repeat(65_000) + "\",\"routes\":[]}]}",
+                agent(",\"services\":[{\"name\":\"" + "s".repeat(256) + "\",\"targets\":[],\"ports\":\"*\"}]"),
+                agent(",\"services\":[{\"name\":\"s\",\"targets\":[],\"ports\":\"" + "1,".repeat(5_000) + "\"}]"),
+                "{\"client\":\"c\",\"agents\":[null]}",
+                "{\"client\":\"c\",\"agents\":{}}",
+                "null",
+                "");
+    }
+
+    @ParameterizedTest
+    @MethodSource("hostile")
+    void whatNoGatewayMeansIsAViolationAndNothingElse(String json) {
+        assertThatThrownBy(() -> decode(json))
+                .isInstanceOf(ProtocolException.class)
+                .hasMessageStartingWith("ANNOUNCE");
+    }
+
+    @Test
+    void whatALaterVersionAddsIsSkipped() throws ProtocolException {
+        Announcement.Reachable said =
+                decode(agent(",\"instances\":2,\"later\":{\"deep\":[[{\"x\":" + "1".repeat(32) + "}]]}"));
+        assertThat(said.barred()).isFalse();
+        assertThat(said.agents()).containsExactly(new Announcement.ReachableAgent("a", 2, List.of()));
+        assertThat(decode("{\"client\":\"c\",\"agents\":[],\"barred\":true}").barred())
+                .isTrue();
+    }
+}
