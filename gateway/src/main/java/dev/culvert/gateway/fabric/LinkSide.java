@@ -36,6 +36,7 @@ final class LinkSide implements Side, PresentLink {
     private static final long FLOW_COST = 1 << 10;
 
     private final Carrier carrier;
+    private final EventLoop loop;
     private final FrameWriter writer;
     private final Services services;
     private final Token token;
@@ -58,6 +59,7 @@ final class LinkSide implements Side, PresentLink {
      */
     LinkSide(Carrier carrier, Services services, LinkLife life, boolean accepts, Quota<String> places, Inbox inbox) {
         this.carrier = carrier;
+        this.loop = carrier.eventLoop();
         this.writer = carrier.writer();
         this.services = services;
         this.token = life.token();
@@ -108,7 +110,7 @@ final class LinkSide implements Side, PresentLink {
 
     @Override
     public EventLoop loop() {
-        return carrier.eventLoop();
+        return loop;
     }
 
     @Override
