@@ -4,6 +4,7 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -84,15 +85,9 @@ final class TestGateway implements AutoCloseable {
         }
 
         void frame(int type, int flags, int id, byte[] payload) throws IOException {
-            int length = Frame.HEADER_LENGTH + payload.length;
-            ByteBuffer b = ByteBuffer.allocate(10 + length).put((byte) 0x82);
-            if (length < 126) {
-                b.put((byte) length);
-            } else {
-                b.put((byte) 126).putShort((short) length);
-            }
-            b.put((byte) type).put((byte) flags).putShort((short) 0).putInt(id).put(payload);
-            socket.getOutputStream().write(b.array(), 0, b.position());
+            byte[] frame = WebSocketMessage.frame(type, flags, id, payload);
+            byte[] message = ByteBufUtil.getBytes(WebSocketMessage.encode(WebSocketMessage.BINARY, frame, null));
+            socket.getOutputStream().write(message);
         }
 
         void open(int id, OpenRequest request) throws IOException {
@@ -104,16 +99,12 @@ final class TestGateway implements AutoCloseable {
         /** The agent's next frame, from its header on. */
         ByteBuffer next() throws IOException {
             while (true) {
-                int opcode = in.readUnsignedByte() & 15;
-                int length = in.readUnsignedByte() & 0x7f;
-                length = length < 126 ? length : length == 126 ? in.readUnsignedShort() : (int) in.readLong();
-                in.readInt();
-                byte[] message = in.readNBytes(length);
-                if (opcode == 8) {
+                WebSocketMessage message = WebSocketMessage.read(in);
+                if (message.opcode() == 8) {
                     throw new IOException("closed");
                 }
-                if (opcode == 2) {
-                    return ByteBuffer.wrap(message);
+                if (message.opcode() == 2) {
+                    return ByteBuffer.wrap(message.body());
                 }
             }
         }

@@ -2,18 +2,17 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
-import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.link.Link;
-import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.embedded.EmbeddedChannel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Callable;
@@ -33,8 +32,7 @@ class UdpMappingsTest {
     private SocketBudget budget;
     private UdpMappings mappings;
     private FlowMultiplexer mux;
-    private Link link;
-    private EmbeddedChannel channel;
+    private RawPeer gateway;
     private int lastId = Frame.SERVER_OPENED;
 
     @BeforeEach
@@ -44,8 +42,7 @@ class UdpMappingsTest {
             mappings = new UdpMappings(loops.next(), budget);
             mux = new FlowMultiplexer(
                     flow -> mappings.open(flow, flow.request().destination().address()));
-            link = new Link(Link.Role.WEBSOCKET_CLIENT, true, LinkSettings.DEFAULT, mux);
-            channel = new EmbeddedChannel(link);
+            gateway = new RawPeer(Link.Role.WEBSOCKET_CLIENT, true, mux);
             return null;
         });
     }
@@ -59,21 +56,19 @@ class UdpMappingsTest {
         return loops.submit(what).get(PATIENCE, TimeUnit.SECONDS);
     }
 
-    private void open(InetAddress to, int port) throws ProtocolException {
+    private void open(InetAddress to, int port) {
         ByteBuf b = Unpooled.buffer();
         InetSocketAddress source = new InetSocketAddress("10.9.0.2", 4_000);
         new OpenRequest(Destination.of(Destination.UDP, to, port), "office", "laptop#1", source, 0, 0, null).encode(b);
-        mux.frame(link, Frame.OPEN, 0, ++lastId, b);
+        gateway.sendFrame(Frame.OPEN, 0, ++lastId, ByteBufUtil.getBytes(b));
     }
 
     private void end() {
-        link.close(1000, "the end");
+        gateway.link.close(1000, "the end");
         while (mux.flowCount() > 0) { // they end in slices; a closed EmbeddedChannel forgets what was scheduled
-            channel.runPendingTasks();
-            channel.runScheduledPendingTasks();
+            gateway.settle();
         }
-        channel.runPendingTasks();
-        channel.finishAndReleaseAll();
+        gateway.close();
     }
 
     /** Whether all that flows of a client may have is there to be had. */
@@ -87,7 +82,7 @@ class UdpMappingsTest {
                     for (int i = 0; i < 1_000; i++) {
                         open(InetAddress.getLoopbackAddress(), 9);
                     }
-                    channel.runPendingTasks();
+                    gateway.settle();
                     return mux.flowCount();
                 }))
                 .isEqualTo(1);
@@ -109,10 +104,9 @@ class UdpMappingsTest {
                 .isEqualTo(200);
         assertThat(onLoop(() -> {
                     for (int i = 1; i <= 200; i += 3) {
-                        ByteBuf reason = Unpooled.buffer().writeByte(1);
-                        mux.frame(link, Frame.RESET, 0, Frame.SERVER_OPENED + i, reason);
+                        gateway.sendFrame(Frame.RESET, 0, Frame.SERVER_OPENED + i, (byte) 1);
                     }
-                    channel.runPendingTasks();
+                    gateway.settle();
                     return mux.flowCount();
                 }))
                 .isEqualTo(133);
