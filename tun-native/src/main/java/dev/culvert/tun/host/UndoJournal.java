@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -24,6 +25,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +46,12 @@ public final class UndoJournal implements Closeable {
 
     /** A journal of this size is not ours: a thousand routes make 100 kB. */
     static final long MAX_BYTES = 64L << 20;
+
+    /**
+     * A process counts as ended when its first thread has, and its files are closed when its last one has: a moment later, or some
+     * where the machine is busy.
+     */
+    private static final Duration LETS_GO = Duration.ofSeconds(5);
 
     private static final Set<PosixFilePermission> PRIVATE_FILE =
             EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
@@ -387,10 +396,15 @@ public final class UndoJournal implements Closeable {
         if (lock != null) {
             return;
         }
+        long until = System.nanoTime() + LETS_GO.toNanos();
         try {
             lock = channel.tryLock();
+            while (lock == null && until - System.nanoTime() > 0) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+                lock = channel.tryLock();
+            }
         } catch (OverlappingFileLockException e) {
-            lock = null;
+            lock = null; // somebody else in this process: that one does not go by itself
         }
         if (lock == null) {
             throw new IOException("use undo journal " + file + ": it is in use; stop the other user first");

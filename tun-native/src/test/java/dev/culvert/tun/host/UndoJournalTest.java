@@ -3,13 +3,17 @@ package dev.culvert.tun.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,8 +23,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
@@ -89,10 +95,13 @@ final class UndoJournalTest {
         ListAppender<ILoggingEvent> said = new ListAppender<>();
         said.start();
         logger.addAppender(said);
+        Level before = logger.getLevel();
+        logger.setLevel(Level.WARN);
         try (UndoJournal journal = open()) {
             assertThat(journal.pending()).isEmpty();
         } finally {
             logger.detachAppender(said);
+            logger.setLevel(before);
         }
         assertThat(said.list)
                 .singleElement()
@@ -308,6 +317,53 @@ final class UndoJournalTest {
         }
         try (UndoJournal journal = open()) {
             assertThat(journal.pending()).containsExactly(step(2));
+        }
+    }
+
+    /** Holds a file locked until its input ends, as a process does that is on its way out. */
+    static final class Holder {
+        private Holder() {}
+
+        public static void main(String[] arguments) throws Exception {
+            try (FileChannel file = FileChannel.open(Path.of(arguments[0]), StandardOpenOption.WRITE);
+                    FileLock lock = file.lock()) {
+                System.out.println("held " + lock.isValid());
+                System.in.read();
+            }
+        }
+    }
+
+    /** It said that somebody used it: "client down", of a client that had just ended. */
+    @Test
+    @Timeout(180)
+    void aProcessThatHasEndedMayHoldTheFileForAMoment() throws Exception {
+        try (UndoJournal journal = open()) {
+            journal.record(step(1));
+        }
+        Process holder = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Holder.class.getName(),
+                        file.toString())
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try (UndoJournal journal = open()) {
+            assertThat(holder.inputReader().readLine()).isEqualTo("held true");
+            FutureTask<Void> use = new FutureTask<>(() -> {
+                journal.record(step(2));
+                return null;
+            });
+            Thread user = new Thread(use);
+            user.start();
+            while (user.getState() != Thread.State.TIMED_WAITING && !use.isDone()) {
+                Thread.onSpinWait();
+            }
+            holder.getOutputStream().close();
+            use.get();
+            assertThat(journal.pending()).containsExactly(step(1), step(2));
+        } finally {
+            holder.destroyForcibly();
         }
     }
 
