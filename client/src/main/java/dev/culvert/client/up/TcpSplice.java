@@ -88,14 +88,6 @@ final class TcpSplice {
         }
 
         @Override
-        public void channelInactive(ChannelHandlerContext ctx) {
-            if (!joined) {
-                flow.close();
-            }
-            ctx.fireChannelInactive();
-        }
-
-        @Override
         public void handlerRemoved(ChannelHandlerContext ctx) {
             if (!joined) {
                 flow.close();

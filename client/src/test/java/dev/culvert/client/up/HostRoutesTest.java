@@ -1,6 +1,7 @@
 package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.HostConfig;
@@ -8,9 +9,11 @@ import dev.culvert.tun.host.UndoJournal;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -42,6 +45,7 @@ final class HostRoutesTest {
     private static final class Told implements HostRoutes.Listener {
         final List<Set<IpPrefix>> laid = new ArrayList<>();
         boolean gone;
+        int changes;
 
         @Override
         public void routed(Set<IpPrefix> now) {
@@ -49,7 +53,9 @@ final class HostRoutesTest {
         }
 
         @Override
-        public void uplinkChanged() {}
+        public void uplinkChanged() {
+            changes++;
+        }
 
         @Override
         public void gone() {
@@ -199,5 +205,109 @@ final class HostRoutesTest {
         settle();
         assertThat(done).isDone();
         assertThat(told.laid).containsExactly(Set.of(network(1)));
+    }
+
+    @Test
+    void anInterfaceThatIsNotThereCannotBeSetUp() {
+        machine.gone = true;
+        assertThatThrownBy(routes::configure)
+                .isInstanceOf(IOException.class)
+                .hasMessage("set up t0: there is no such interface any more");
+    }
+
+    @Test
+    void anInterfaceThatGoesIsToldOf() {
+        want(network(1));
+        machine.gone = true;
+        routes.hostChanged();
+        settle();
+        pass(50);
+        assertThat(told.gone).isTrue();
+    }
+
+    /** A gateway may announce a thousand networks that this machine has no place for. */
+    @Test
+    void whatCannotBeRoutedIsToldOnceAndInAFewLines() {
+        machine.refuses = true;
+        IpPrefix[] many = new IpPrefix[20];
+        Arrays.setAll(many, HostRoutesTest::network);
+        want(many);
+        assertThat(said).hasSize(9).endsWith("and 12 more that cannot be routed");
+        pass(1_000);
+        want(many);
+        pass(1_000);
+        assertThat(said).hasSize(9);
+        assertThat(told.laid).isEmpty();
+    }
+
+    @Test
+    void aKernelThatDoesNotAnswerIsToldOfOnceAndAskedAgain() {
+        machine.silent = true;
+        want(network(1));
+        for (int i = 0; i < 5; i++) {
+            routes.hostChanged();
+            settle();
+            pass(1_000);
+        }
+        assertThat(said).containsExactly("cannot keep this machine's routes: the kernel does not answer");
+        machine.silent = false;
+        routes.hostChanged();
+        settle();
+        pass(1_000);
+        assertThat(told.laid).containsExactly(Set.of(network(1)));
+        machine.silent = true;
+        routes.hostChanged();
+        settle();
+        pass(1_000);
+        assertThat(said).as("it is news again").hasSize(2);
+    }
+
+    /** Names of gateways may change their addresses for ever. */
+    @Test
+    void onlySoManyGatewaysAreKeptOutTheLatestDialled() throws Exception {
+        machine.defaultRoute("10.0.0.1");
+        routes.want(List.of(IpPrefix.parse("0.0.0.0/0")), List.of(), List.of());
+        settle();
+        for (int i = 0; i < 70; i++) {
+            routes.keepOut(List.of(InetAddress.getByAddress(new byte[] {(byte) 198, 51, 100, (byte) i})));
+            settle();
+            routes.keepOut(List.of(InetAddress.getByName("198.51.100.0"))); // in use all the time
+            settle();
+        }
+        assertThat(machine.outside().stream().filter(route -> !route.startsWith("no ")))
+                .hasSize(64)
+                .contains("198.51.100.0/32", "198.51.100.69/32")
+                .doesNotContain("198.51.100.6/32");
+    }
+
+    /** The same way as before is no news, nor is the first one. */
+    @Test
+    void onlyAnotherWayToAGatewayIsTold() throws Exception {
+        machine.defaultRoute("10.0.0.1");
+        routes.keepOut(List.of(InetAddress.getByName("192.0.2.1")));
+        settle();
+        routes.hostChanged();
+        settle();
+        pass(1_000);
+        assertThat(told.changes).isZero();
+        machine.defaultRoute("10.0.0.2");
+        routes.hostChanged();
+        settle();
+        pass(1_000);
+        assertThat(told.changes).isEqualTo(1);
+    }
+
+    @Test
+    void nothingIsDoneOnceItIsClosed() throws Exception {
+        ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor();
+        HostRoutes closed = new HostRoutes(
+                machine, journal, HostConfig.of("t0", 1500, 500, List.of()), said::add, thread, System::nanoTime);
+        closed.configure();
+        closed.close();
+        closed.want(List.of(network(1)), List.of(), List.of());
+        assertThat(closed.keepOut(List.of(InetAddress.getByName("192.0.2.1"))).toCompletableFuture())
+                .as("whoever waits for it goes on")
+                .isCompleted();
+        assertThat(machine.routes).isEmpty();
     }
 }

@@ -6,8 +6,10 @@ import dev.culvert.tun.host.HostChange;
 import dev.culvert.tun.host.HostState;
 import dev.culvert.tun.host.UndoFailure;
 import dev.culvert.tun.host.UndoStep;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -37,14 +39,17 @@ final class Machine implements Host {
     /** Whether somebody has deleted the interface. */
     boolean gone;
 
+    /** Whether nothing can be learned of it. */
+    boolean silent;
+
     int reads;
 
     private static HostState.Rule rule(boolean ipv6) {
         return new HostState.Rule(ipv6, 32_766, true, HostState.MAIN_TABLE, -1);
     }
 
-    private static HostState.Link link(int index, String name) {
-        return new HostState.Link(index, name, true, true, false, true, 1500, 500);
+    private static HostState.Interface link(int index, String name) {
+        return new HostState.Interface(index, name, true, true, false, true, 1500, 500);
     }
 
     /** The way out: through a router, which another may replace. */
@@ -76,10 +81,13 @@ final class Machine implements Host {
     }
 
     @Override
-    public HostState read() {
+    public HostState read() throws IOException {
         reads++;
-        List<HostState.Link> links = new ArrayList<>(List.of(
-                new HostState.Link(1, "lo", true, true, true, true, 65_536, 1_000), link(UPLINK_INDEX, "eth0")));
+        if (silent) {
+            throw new IOException("the kernel does not answer");
+        }
+        List<HostState.Interface> links = new ArrayList<>(List.of(
+                new HostState.Interface(1, "lo", true, true, true, true, 65_536, 1_000), link(UPLINK_INDEX, "eth0")));
         if (!gone) {
             links.add(link(TUN_INDEX, TUN));
         }
@@ -90,7 +98,9 @@ final class Machine implements Host {
     public Map<HostChange, String> make(List<HostChange> changes) {
         making.run();
         if (refuses) {
-            return Map.of(changes.get(0), "refused");
+            Map<HostChange, String> all = new LinkedHashMap<>();
+            changes.forEach(change -> all.put(change, "the kernel refused to " + change.text()));
+            return all;
         }
         for (HostChange change : changes) {
             if (change instanceof HostChange.AddRoute add) {

@@ -20,7 +20,7 @@ public sealed interface HostChange {
      * @param mtu bytes
      * @param txQueueLength packets
      */
-    record SetLink(HostState.Link link, int mtu, int txQueueLength) implements HostChange {
+    record SetLink(HostState.Interface link, int mtu, int txQueueLength) implements HostChange {
         @Override
         public UndoStep undo() {
             return new UndoStep.RestoreLink(link.name(), link.mtu(), link.txQueueLength(), link.up());
@@ -38,7 +38,7 @@ public sealed interface HostChange {
      * @param link the interface
      * @param address that it shall have
      */
-    record AddAddress(HostState.Link link, InetAddress address) implements HostChange {
+    record AddAddress(HostState.Interface link, InetAddress address) implements HostChange {
         @Override
         public UndoStep undo() {
             return new UndoStep.DeleteAddress(link.name(), AddressText.of(address), bits());
@@ -64,7 +64,7 @@ public sealed interface HostChange {
      */
     record AddRoute(
             IpPrefix network,
-            HostState.Link link,
+            HostState.Interface link,
             @Nullable InetAddress via,
             @Nullable InetAddress source) implements HostChange {
         @Override

@@ -50,7 +50,7 @@ public final class HostKeeper {
     public Outcome keep(HostConfig config) throws IOException {
         HostState state = host.read();
         HostPlan plan = plan(config, state);
-        HostState.Link own = state.link(config.ifName());
+        HostState.Interface own = state.link(config.ifName());
         if (own == null) {
             return new Outcome(false, 0, Set.of(), Map.of(), Map.of(), Set.of());
         }
@@ -130,14 +130,14 @@ public final class HostKeeper {
 
     /** Interface, next hop and the addresses that the machine has there: with any of them, connections from before may be dead. */
     private static Map<InetAddress, String> ways(HostConfig config, HostState state) {
-        HostState.Link own = state.link(config.ifName());
+        HostState.Interface own = state.link(config.ifName());
         Map<InetAddress, String> ways = new LinkedHashMap<>();
         for (InetAddress to : config.excluded()) {
             HostState.Route way = state.route(
                     to,
                     r -> own != null && r.link() == own.index()
                             || r.protocol() == HostPlan.PROTOCOL && r.table() == HostState.MAIN_TABLE);
-            HostState.Link link = way == null ? null : state.link(way.link());
+            HostState.Interface link = way == null ? null : state.link(way.link());
             if (way == null || link == null || way.kind() == HostState.Kind.REJECT) {
                 ways.put(to, "");
                 continue;
@@ -153,7 +153,7 @@ public final class HostKeeper {
         return ways;
     }
 
-    private static String hop(HostState.Route way, HostState.Link link) {
+    private static String hop(HostState.Route way, HostState.Interface link) {
         @Nullable InetAddress via = way.via();
         return link.index() + (via == null ? "" : " via " + AddressText.of(via));
     }

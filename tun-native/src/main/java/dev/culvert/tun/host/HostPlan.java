@@ -51,7 +51,7 @@ record HostPlan(
         private final HostConfig config;
         private final HostState state;
         private final Set<UndoStep> owned;
-        private final HostState.@Nullable Link own;
+        private final HostState.@Nullable Interface own;
         private final boolean loopbackIpv6;
         private final boolean plainRules;
         private final Map<IpPrefix, List<HostState.Route>> main = new HashMap<>();
@@ -78,7 +78,7 @@ record HostPlan(
                     local.add(route);
                 }
             }
-            HostState.Link link = own;
+            HostState.Interface link = own;
             this.connected = link == null ? List.of() : state.connected(link.index());
             this.plainRules = state.rules().stream()
                     .filter(HostState.Rule::everything)
@@ -89,7 +89,7 @@ record HostPlan(
         }
 
         HostPlan plan() {
-            HostState.Link link = own;
+            HostState.Interface link = own;
             List<HostChange> routes = new ArrayList<>();
             if (link != null) {
                 interfaceItself(link);
@@ -107,7 +107,7 @@ record HostPlan(
             return new HostPlan(removals(), additions, routed, problems);
         }
 
-        private void interfaceItself(HostState.Link link) {
+        private void interfaceItself(HostState.Interface link) {
             // The step with the link's settings from before us is the one to keep.
             for (UndoStep step : owned) {
                 if (step instanceof UndoStep.RestoreLink) {
@@ -128,14 +128,14 @@ record HostPlan(
             }
         }
 
-        private void ipv6IsOff(HostState.Link link) {
+        private void ipv6IsOff(HostState.Interface link) {
             problems.put(
                     IPV6,
                     "IPv6 is off on this machine (net.ipv6.conf." + link.name()
                             + ".disable_ipv6 is 1): IPv6 networks are not routed into the tunnel");
         }
 
-        private void route(IpPrefix prefix, HostState.Link link, List<HostChange> routes) {
+        private void route(IpPrefix prefix, HostState.Interface link, List<HostChange> routes) {
             if (prefix.isIpv6() && !link.ipv6()) {
                 ipv6IsOff(link);
                 if (prefix.length() == 0) {
@@ -159,7 +159,7 @@ record HostPlan(
                 HostChange.AddRoute add = new HostChange.AddRoute(part, link, null, null);
                 HostState.Route other = conflict(part, link);
                 if (other != null) {
-                    HostState.Link through = state.link(other.link());
+                    HostState.Interface through = state.link(other.link());
                     problems.put(
                             part,
                             "not routed: " + part + " is routed on this machine already"
@@ -192,7 +192,7 @@ record HostPlan(
         }
 
         /** Another's route in the place of ours, or the machine's own address. */
-        private HostState.@Nullable Route conflict(IpPrefix prefix, HostState.Link link) {
+        private HostState.@Nullable Route conflict(IpPrefix prefix, HostState.Interface link) {
             for (HostState.Route route : main.getOrDefault(prefix, List.of())) {
                 if (!route.dead() && route.link() != link.index() && !isOurs(route)) {
                     return route;
@@ -206,7 +206,7 @@ record HostPlan(
             return null;
         }
 
-        private boolean leadsInto(IpPrefix part, HostState.Link link) {
+        private boolean leadsInto(IpPrefix part, HostState.Interface link) {
             HostState.Route route = plainRules ? null : state.route(part.network(), r -> false);
             return plainRules
                     || route != null
@@ -250,7 +250,7 @@ record HostPlan(
                 return;
             }
             unreachable(host, additions);
-            HostState.Link through = way == null ? null : state.link(way.link());
+            HostState.Interface through = way == null ? null : state.link(way.link());
             if (way == null
                     || through == null
                     || way.kind() != HostState.Kind.UNICAST
@@ -276,7 +276,7 @@ record HostPlan(
          * A next hop that is on the link only because a route says so: the kernel refuses it, in IPv6, while another route covers it,
          * as ours into the tunnel may. So it gets one of its own.
          */
-        private void nextHop(HostState.Route way, HostState.Link through) {
+        private void nextHop(HostState.Route way, HostState.Interface through) {
             InetAddress via = way.via();
             if (via == null || via.getAddress().length != 16 || via.isLinkLocalAddress()) {
                 return;
@@ -304,7 +304,7 @@ record HostPlan(
                 return owned.contains(
                         new UndoStep.DeleteUnreachable(route.network().toString()));
             }
-            HostState.Link link = state.link(route.link());
+            HostState.Interface link = state.link(route.link());
             return link != null
                     && owned.contains(new UndoStep.DeleteRoute(route.network().toString(), link.name()));
         }

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param routes of all tables
  * @param rules which table is asked for what, in the order of their priority
  */
-public record HostState(List<Link> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
+public record HostState(List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
     /** The table that {@code ip route} shows, and where our routes go. */
     public static final int MAIN_TABLE = 254;
 
@@ -54,7 +54,7 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
      * @param mtu bytes
      * @param txQueueLength packets
      */
-    public record Link(
+    public record Interface(
             int index,
             String name,
             boolean up,
@@ -126,8 +126,8 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
 
     /** The interface of that name. */
     @Nullable
-    Link link(String name) {
-        for (Link link : links) {
+    Interface link(String name) {
+        for (Interface link : links) {
             if (link.name().equals(name)) {
                 return link;
             }
@@ -136,8 +136,8 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
     }
 
     @Nullable
-    Link link(int index) {
-        for (Link link : links) {
+    Interface link(int index) {
+        for (Interface link : links) {
             if (link.index() == index) {
                 return link;
             }
@@ -188,7 +188,7 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
     List<Connected> connected(int own) {
         List<Connected> networks = new ArrayList<>();
         for (Address address : addresses) {
-            Link link = link(address.link());
+            Interface link = link(address.link());
             if (link == null || link.index() == own || link.loopback() || !link.up() || address.prefixLength() == 0) {
                 continue;
             }
@@ -206,7 +206,7 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
                     || route.network().length() == 0) {
                 continue;
             }
-            Link link = link(route.link());
+            Interface link = link(route.link());
             if (link != null && !link.loopback()) {
                 networks.add(new Connected(route.network(), link.name()));
             }
@@ -218,7 +218,7 @@ public record HostState(List<Link> links, List<Address> addresses, List<Route> r
     Set<InetAddress> reachable(int own) {
         Set<InetAddress> set = new LinkedHashSet<>();
         for (Address address : addresses) {
-            Link link = link(address.link());
+            Interface link = link(address.link());
             if (link != null && link.index() != own && link.up() && link.carrier()) {
                 set.add(address.address());
             }

@@ -58,7 +58,7 @@ public final class LinuxHost implements Host {
 
     @Override
     public HostState read() throws IOException {
-        List<HostState.Link> links = links();
+        List<HostState.Interface> links = links();
         List<HostState.Address> addresses = new ArrayList<>();
         dump(RTM_GETADDR, RtnetlinkMessages.ANY_FAMILY, addresses, RtnetlinkMessages::address);
         List<HostState.Route> routes = new ArrayList<>();
@@ -81,8 +81,8 @@ public final class LinuxHost implements Host {
         return new HostState(links, addresses, routes, rules);
     }
 
-    private List<HostState.Link> links() throws IOException {
-        List<HostState.Link> links = new ArrayList<>();
+    private List<HostState.Interface> links() throws IOException {
+        List<HostState.Interface> links = new ArrayList<>();
         dump(RTM_GETLINK, RtnetlinkMessages.ANY_FAMILY, links, RtnetlinkMessages::link);
         links.removeIf(l -> !TunConfig.isInterfaceName(l.name()));
         return links;
@@ -217,7 +217,7 @@ public final class LinuxHost implements Host {
     @Override
     public List<UndoFailure> undo(List<UndoStep> steps) {
         List<UndoFailure> failures = new ArrayList<>();
-        List<HostState.Link> links;
+        List<HostState.Interface> links;
         try {
             links = links();
         } catch (IOException e) {
@@ -240,7 +240,7 @@ public final class LinuxHost implements Host {
         return failures;
     }
 
-    private @Nullable NetlinkError undo(UndoStep step, List<HostState.Link> links) throws IOException {
+    private @Nullable NetlinkError undo(UndoStep step, List<HostState.Interface> links) throws IOException {
         if (step instanceof UndoStep.DeleteRoute delete) {
             int index = index(delete.ifName(), links);
             IpPrefix network = IpPrefix.parse(delete.network());
@@ -278,8 +278,8 @@ public final class LinuxHost implements Host {
         throw new IllegalArgumentException("undo step " + step + " has no form");
     }
 
-    private static int index(String ifName, List<HostState.Link> links) {
-        for (HostState.Link link : links) {
+    private static int index(String ifName, List<HostState.Interface> links) {
+        for (HostState.Interface link : links) {
             if (link.name().equals(ifName)) {
                 return link.index();
             }

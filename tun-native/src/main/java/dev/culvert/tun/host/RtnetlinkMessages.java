@@ -65,7 +65,7 @@ final class RtnetlinkMessages {
 
     private RtnetlinkMessages() {}
 
-    static HostState.@Nullable Link link(ByteBuffer in) {
+    static HostState.@Nullable Interface link(ByteBuffer in) {
         if (in.remaining() < 16) {
             return null;
         }
@@ -78,7 +78,7 @@ final class RtnetlinkMessages {
         boolean ipv6 = conf != null
                 && conf.length >= 4 * (DEVCONF_DISABLE_IPV6 + 1)
                 && NetlinkAttributes.buffer(conf).getInt(4 * DEVCONF_DISABLE_IPV6) == 0;
-        return new HostState.Link(
+        return new HostState.Interface(
                 index,
                 attributes.string(IFLA_IFNAME),
                 (flags & IFF_UP) != 0,

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A machine in memory, as far as Linux's rules matter here: a link that goes down takes its routes along. */
 final class FakeHost implements Host {
-    final List<HostState.Link> links = new ArrayList<>();
+    final List<HostState.Interface> links = new ArrayList<>();
     final List<HostState.Address> addresses = new ArrayList<>();
     final List<HostState.Route> routes = new ArrayList<>();
     final List<HostState.Rule> rules = new ArrayList<>();
@@ -21,7 +21,7 @@ final class FakeHost implements Host {
     Predicate<IpPrefix> refuses = p -> false;
 
     FakeHost() {
-        links.add(new HostState.Link(1, "lo", true, true, true, true, 65536, 1000));
+        links.add(new HostState.Interface(1, "lo", true, true, true, true, 65536, 1000));
         for (boolean ipv6 : new boolean[] {false, true}) {
             rules.add(new HostState.Rule(ipv6, 0, true, HostState.LOCAL_TABLE, -1));
             rules.add(new HostState.Rule(ipv6, 32766, true, HostState.MAIN_TABLE, -1));
@@ -29,7 +29,7 @@ final class FakeHost implements Host {
     }
 
     void link(int index, String name, boolean up) {
-        links.add(new HostState.Link(index, name, up, true, false, true, 1500, 1000));
+        links.add(new HostState.Interface(index, name, up, true, false, true, 1500, 1000));
     }
 
     void route(String network, int link, @Nullable String via, long metric, int protocol) {
@@ -56,7 +56,8 @@ final class FakeHost implements Host {
 
     void set(int link, boolean up) {
         links.replaceAll(l -> l.index() == link
-                ? new HostState.Link(l.index(), l.name(), up, true, l.loopback(), l.ipv6(), l.mtu(), l.txQueueLength())
+                ? new HostState.Interface(
+                        l.index(), l.name(), up, true, l.loopback(), l.ipv6(), l.mtu(), l.txQueueLength())
                 : l);
         if (!up) {
             routes.removeIf(r -> r.link() == link);
@@ -83,7 +84,7 @@ final class FakeHost implements Host {
             if (change instanceof HostChange.SetLink set) {
                 set(set.link().index(), true);
                 links.replaceAll(l -> l.index() == set.link().index()
-                        ? new HostState.Link(
+                        ? new HostState.Interface(
                                 l.index(), l.name(), true, true, false, l.ipv6(), set.mtu(), set.txQueueLength())
                         : l);
             } else if (change instanceof HostChange.AddAddress add) {
@@ -142,7 +143,7 @@ final class FakeHost implements Host {
     private int index(String name) {
         return links.stream()
                 .filter(l -> l.name().equals(name))
-                .mapToInt(HostState.Link::index)
+                .mapToInt(HostState.Interface::index)
                 .findFirst()
                 .orElse(-1);
     }
