@@ -1,6 +1,7 @@
 package dev.culvert.gateway.command;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.command.GatewayUrl;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.gateway.Gateway;
@@ -9,7 +10,6 @@ import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.text.Printable;
 import dev.culvert.token.GatewayUrls;
-import dev.culvert.token.issue.GatewayUrl;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.state.StateException;
 import dev.culvert.tunnel.link.GatewayTrust;

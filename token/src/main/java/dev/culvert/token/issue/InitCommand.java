@@ -1,5 +1,6 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.command.GatewayUrl;
 import dev.culvert.token.state.StateDirectory;
 import java.net.URI;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.command.GatewayUrl;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.Token;

@@ -85,11 +85,12 @@ public final class FairWriter implements FrameWriter {
         void overrun();
     }
 
+    @SuppressWarnings("exports") // a link alone makes one
     public FairWriter(ChannelHandlerContext ctx, WebSocketEncoder encoder, Holder holder) {
         this(ctx, encoder, holder, KernelQueue.of(ctx.channel()), new SocketDepth());
     }
 
-    public FairWriter(
+    FairWriter(
             ChannelHandlerContext ctx, WebSocketEncoder encoder, Holder holder, KernelQueue kernel, SocketDepth depth) {
         this.ctx = ctx;
         this.queue = new FairQueue(ctx.executor(), this::schedule);

@@ -1,4 +1,4 @@
-package dev.culvert.token.issue;
+package dev.culvert.command;
 
 import dev.culvert.text.Printable;
 import java.net.URI;

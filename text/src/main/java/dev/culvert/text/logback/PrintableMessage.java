@@ -1,7 +1,8 @@
-package dev.culvert.text;
+package dev.culvert.text.logback;
 
 import ch.qos.logback.classic.pattern.ClassicConverter;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import dev.culvert.text.Printable;
 import java.util.Objects;
 
 /** The message of a log line, for logback's pattern: the last place where text of a peer could come out as it is. */

@@ -1,8 +1,9 @@
-package dev.culvert.text;
+package dev.culvert.text.logback;
 
 import ch.qos.logback.classic.pattern.ThrowableProxyConverter;
 import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.StackTraceElementProxy;
+import dev.culvert.text.Printable;
 import org.jspecify.annotations.Nullable;
 
 /** An exception in the log, for logback's pattern: its lines are ours, its messages may be a peer's. */

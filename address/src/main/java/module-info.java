@@ -1,0 +1,7 @@
+/** Addresses as values, and as people write them. */
+module dev.culvert.address {
+    requires dev.culvert.text;
+    requires static transitive org.jspecify;
+
+    exports dev.culvert.address;
+}

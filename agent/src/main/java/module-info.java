@@ -1,0 +1,16 @@
+/** Answers flows by dialling their destinations. */
+module dev.culvert.agent {
+    requires dev.culvert.address;
+    requires dev.culvert.command;
+    requires dev.culvert.token;
+    requires dev.culvert.tun;
+    requires dev.culvert.tunnel;
+    requires info.picocli;
+    requires io.netty.buffer;
+    requires io.netty.common;
+    requires io.netty.transport;
+    requires io.netty.transport.classes.epoll;
+    requires io.netty.transport.unix.common;
+    requires static org.jspecify;
+    requires org.slf4j;
+}

@@ -1,0 +1,9 @@
+/** What the four programs share. */
+module dev.culvert.command {
+    requires dev.culvert.address;
+    requires dev.culvert.text;
+    requires transitive info.picocli;
+    requires static org.jspecify;
+
+    exports dev.culvert.command;
+}

@@ -1,0 +1,21 @@
+/** The public hub. */
+module dev.culvert.gateway {
+    requires dev.culvert.address;
+    requires dev.culvert.command;
+    requires dev.culvert.policy;
+    requires dev.culvert.text;
+    requires dev.culvert.token;
+    requires dev.culvert.tunnel;
+    requires info.picocli;
+    requires io.netty.buffer;
+    requires io.netty.codec;
+    requires io.netty.codec.http;
+    requires io.netty.common;
+    requires io.netty.handler;
+    requires io.netty.transport;
+    requires io.netty.transport.unix.common;
+    requires java.management;
+    requires static org.jspecify;
+    requires org.slf4j;
+    requires tools.jackson.databind;
+}

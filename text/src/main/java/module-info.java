@@ -1,0 +1,8 @@
+/** What people read of all programs. */
+module dev.culvert.text {
+    requires static ch.qos.logback.classic;
+    requires static ch.qos.logback.core;
+    requires static org.jspecify;
+
+    exports dev.culvert.text;
+}
