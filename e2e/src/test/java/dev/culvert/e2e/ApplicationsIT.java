@@ -20,6 +20,9 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 @Tag("netns")
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 final class ApplicationsIT {
+    /** Mbit/s; a hundredth of what the path does on the smallest machine. */
+    private static final double CRAWL = 50;
+
     @RegisterExtension
     static final Lab lab = new Lab();
 
@@ -163,17 +166,17 @@ final class ApplicationsIT {
 
     @Test
     void iperfUp() throws Exception {
-        assertThat(iperf()).isGreaterThan(50);
+        assertNoCrawl();
     }
 
     @Test
     void iperfDown() throws Exception {
-        assertThat(iperf("-R")).isGreaterThan(50);
+        assertNoCrawl("-R");
     }
 
     @Test
     void iperfWithEightStreams() throws Exception {
-        assertThat(iperf("-P", "8")).isGreaterThan(50);
+        assertNoCrawl("-P", "8");
     }
 
     @Test
@@ -194,7 +197,19 @@ final class ApplicationsIT {
         assertThat(lost).as(out).isLessThan(1);
     }
 
-    /** Mbit/s that the receiver has counted: not a benchmark, but a path that crawls is broken. */
+    /**
+     * Not a benchmark, but a path that crawls is broken. One that crawls while another program holds both cores is not: once in
+     * three it must do.
+     */
+    private static void assertNoCrawl(String... options) throws Exception {
+        double rate = 0;
+        for (int attempt = 0; attempt < 3 && rate <= CRAWL; attempt++) {
+            rate = iperf(options);
+        }
+        assertThat(rate).isGreaterThan(CRAWL);
+    }
+
+    /** Mbit/s that the receiver has counted. */
     private static double iperf(String... options) throws Exception {
         String out = iperfOutput(options);
         Matcher m = Pattern.compile("([0-9.]+) Mbits/sec\\s+receiver").matcher(out);
