@@ -1,5 +1,6 @@
 package dev.culvert.e2e;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.stack.EchoFlow;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
@@ -33,7 +34,7 @@ final class SegmentSource {
 
     /** Arguments: interface name, MTU, "true" for offload, seed. */
     public static void main(String[] args) throws Exception {
-        TunDevice device = TunDevice.open(
+        TunDevice device = Platform.openTun(
                 TunConfig.named(args[0]).withMtu(Integer.parseInt(args[1])).withOffload(Boolean.parseBoolean(args[2])));
         long seed = Long.parseLong(args[3]);
         TunChannel tun = new TunChannel(device);

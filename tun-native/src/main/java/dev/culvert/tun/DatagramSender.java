@@ -86,7 +86,7 @@ public final class DatagramSender {
         value.setInt(0, hopLimit);
         if (LibC.get().setsockopt(fd, ipv4 ? SOL_IP : SOL_IPV6, ipv4 ? IP_TTL : IPV6_UNICAST_HOPS, value, Integer.BYTES)
                 < 0) {
-            throw new IOException("set a hop limit of " + hopLimit + ": " + LinuxTun.text(Native.getLastError()));
+            throw new IOException("set a hop limit of " + hopLimit + ": " + LibC.text(Native.getLastError()));
         }
     }
 }

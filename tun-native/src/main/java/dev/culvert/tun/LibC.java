@@ -67,6 +67,11 @@ interface LibC extends Library {
 
     String strerror(int errno);
 
+    /** What an errno means, for people. */
+    static String text(int errno) {
+        return get().strerror(errno) + " (errno " + errno + ")";
+    }
+
     static LibC get() {
         return Holder.INSTANCE;
     }

@@ -84,7 +84,7 @@ final class LinuxTun implements UnixTunDevice {
         }
         int errno = Native.getLastError();
         String failed =
-                "open " + CLONE_DEVICE + (name.contains("%") ? "" : " for tun " + name) + ": " + text(errno) + "; ";
+                "open " + CLONE_DEVICE + (name.contains("%") ? "" : " for tun " + name) + ": " + LibC.text(errno) + "; ";
         switch (errno) {
             case LibC.ENOENT, LibC.ENODEV, LibC.ENXIO:
                 throw new TunException(
@@ -127,7 +127,7 @@ final class LinuxTun implements UnixTunDevice {
             if (c.ioctl(fd, new NativeLong(TUNGETIFF), ifreq) < 0) {
                 int errno = Native.getLastError();
                 throw new TunException(
-                        "use fd " + fd + " as a tun: " + text(errno) + "; pass a descriptor of " + CLONE_DEVICE
+                        "use fd " + fd + " as a tun: " + LibC.text(errno) + "; pass a descriptor of " + CLONE_DEVICE
                                 + " on which TUNSETIFF was done",
                         errno);
             }
@@ -141,7 +141,7 @@ final class LinuxTun implements UnixTunDevice {
                     || c.fcntl(fd, LibC.F_SETFL, status | LibC.O_NONBLOCK) < 0
                     || c.fcntl(fd, LibC.F_SETFD, LibC.FD_CLOEXEC) < 0) {
                 int errno = Native.getLastError();
-                throw new TunException("make fd " + fd + " non-blocking: " + text(errno) + "; pass an open one", errno);
+                throw new TunException("make fd " + fd + " non-blocking: " + LibC.text(errno) + "; pass an open one", errno);
             }
             return configure(fd, ifreq, config, (flags & IFF_VNET_HDR) != 0);
         }
@@ -161,7 +161,7 @@ final class LinuxTun implements UnixTunDevice {
     }
 
     private static TunException attachFailed(String name, int errno) {
-        String failed = "create tun " + name + ": " + text(errno) + "; ";
+        String failed = "create tun " + name + ": " + LibC.text(errno) + "; ";
         String remedy;
         switch (errno) {
             case LibC.EPERM:
@@ -204,7 +204,7 @@ final class LinuxTun implements UnixTunDevice {
                 int errno = Native.getLastError();
                 throw new TunException(
                         "set the vnet header of tun " + name + " to " + VirtioNetHeader.LENGTH + " bytes: "
-                                + text(errno) + "; open it with offload off",
+                                + LibC.text(errno) + "; open it with offload off",
                         errno);
             }
         }
@@ -229,7 +229,7 @@ final class LinuxTun implements UnixTunDevice {
         int socket = c.socket(LibC.AF_INET, LibC.SOCK_DGRAM | LibC.SOCK_CLOEXEC, 0);
         if (socket < 0) {
             int errno = Native.getLastError();
-            throw new TunException("set mtu of tun " + name + ": socket: " + text(errno) + "; see ulimit -n", errno);
+            throw new TunException("set mtu of tun " + name + ": socket: " + LibC.text(errno) + "; see ulimit -n", errno);
         }
         try {
             set(socket, name, ifreq, SIOCGIFTXQLEN, SIOCSIFTXQLEN, config.txQueueLength(), "txqueuelen");
@@ -246,7 +246,7 @@ final class LinuxTun implements UnixTunDevice {
         if (c.ioctl(socket, new NativeLong(getter), ifreq) < 0) {
             int errno = Native.getLastError();
             throw new TunException(
-                    "read " + what + " of tun " + name + ": " + text(errno)
+                    "read " + what + " of tun " + name + ": " + LibC.text(errno)
                             + "; was its descriptor opened in another network namespace?",
                     errno);
         }
@@ -264,17 +264,13 @@ final class LinuxTun implements UnixTunDevice {
                     what,
                     now,
                     wanted,
-                    text(Native.getLastError()),
+                    LibC.text(Native.getLastError()),
                     name,
                     what,
                     wanted);
             return now;
         }
         return wanted;
-    }
-
-    static String text(int errno) {
-        return LibC.get().strerror(errno) + " (errno " + errno + ")";
     }
 
     @Override

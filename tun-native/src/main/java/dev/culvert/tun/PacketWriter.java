@@ -164,7 +164,7 @@ class PacketWriter {
                 "write to tun {}: kernel refused a {} super-packet: {}; segmenting in software from now on",
                 name,
                 udp ? "UDP" : "TCP",
-                LinuxTun.text(refusal));
+                LibC.text(refusal));
         refusal = 0;
     }
 

@@ -114,7 +114,7 @@ public final class PingSockets {
     }
 
     private static PingUnavailableException unavailable(boolean ipv6, int errno) {
-        String operation = "open an " + (ipv6 ? "ICMPv6" : "ICMP") + " echo socket: " + LinuxTun.text(errno);
+        String operation = "open an " + (ipv6 ? "ICMPv6" : "ICMP") + " echo socket: " + LibC.text(errno);
         if (errno != LibC.EACCES && errno != LibC.EPERM) {
             boolean missing = errno == LibC.EAFNOSUPPORT || errno == LibC.EPROTONOSUPPORT;
             return new PingUnavailableException(

@@ -2,7 +2,6 @@ package dev.culvert.tun;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.util.Locale;
 
 /**
  * An open TUN interface. Closing it takes the interface away unless it is persistent; closing twice is
@@ -23,18 +22,4 @@ public interface TunDevice extends Closeable {
 
     @Override
     void close() throws IOException;
-
-    /**
-     * Makes or attaches to the interface that the settings name. Blocks for a few system calls.
-     *
-     * @throws TunException in one line: what failed and what mends it
-     */
-    static TunDevice open(TunConfig config) throws TunException {
-        String os = System.getProperty("os.name", "unknown");
-        if (os.toLowerCase(Locale.ROOT).startsWith("linux")) {
-            return LinuxTun.open(config);
-        }
-        throw new TunException("open tun " + config.name() + ": operating system " + os
-                + " has no TUN support here yet; run on Linux, or use a port forward or SOCKS instead");
-    }
 }

@@ -19,7 +19,7 @@ final class FakeDevice implements UnixTunDevice {
         int[] fds = new int[2];
         int type = LibC.SOCK_DGRAM | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC;
         if (NetNamespace.C.INSTANCE.socketpair(AF_UNIX, type, 0, fds) != 0) {
-            throw new IllegalStateException(LinuxTun.text(Native.getLastError()));
+            throw new IllegalStateException(LibC.text(Native.getLastError()));
         }
         fd = new FileDescriptor(fds[0]);
         peer = new FileDescriptor(fds[1]);

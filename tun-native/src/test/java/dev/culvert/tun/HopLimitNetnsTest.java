@@ -34,7 +34,7 @@ final class HopLimitNetnsTest {
     void open() throws Exception {
         ns = new NetNamespace();
         group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-        TunDevice device = ns.call(() -> TunDevice.open(TunConfig.named("cvt%d")));
+        TunDevice device = ns.call(() -> Platform.openTun(TunConfig.named("cvt%d")));
         ns.exec("ip", "addr", "add", "10.9.0.1/24", "dev", device.name());
         ns.exec("ip", "-6", "addr", "add", "fd09::1/64", "dev", device.name(), "nodad");
         ns.exec("ip", "link", "set", device.name(), "up");

@@ -40,7 +40,7 @@ public final class NetNamespace implements AutoCloseable {
                     int fd = c.open("/var/run/netns/" + name, LibC.O_CLOEXEC);
                     try {
                         if (fd < 0 || C.INSTANCE.setns(fd, CLONE_NEWNET) != 0) {
-                            throw new IOException("setns " + name + ": " + LinuxTun.text(Native.getLastError()));
+                            throw new IOException("setns " + name + ": " + LibC.text(Native.getLastError()));
                         }
                         result.complete(body.call());
                     } catch (Throwable t) {

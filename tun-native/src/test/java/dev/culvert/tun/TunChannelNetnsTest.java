@@ -50,7 +50,7 @@ final class TunChannelNetnsTest {
     }
 
     private TunChannel device(TunConfig config) throws Exception {
-        TunDevice device = ns.call(() -> TunDevice.open(config));
+        TunDevice device = ns.call(() -> Platform.openTun(config));
         ns.exec("ip", "addr", "add", "10.9.0.1/24", "dev", device.name());
         ns.exec("ip", "-6", "addr", "add", "fd09::1/64", "dev", device.name(), "nodad");
         ns.exec("ip", "link", "set", device.name(), "up");
@@ -168,20 +168,20 @@ final class TunChannelNetnsTest {
     @Test
     void setsNameMtuAndQueueAndFreesThemOnClose() throws Exception {
         TunConfig config = TunConfig.named("cvt7").withMtu(1380).withTxQueueLength(321);
-        try (TunDevice device = ns.call(() -> TunDevice.open(config))) {
+        try (TunDevice device = ns.call(() -> Platform.openTun(config))) {
             assertThat(device.name()).isEqualTo("cvt7");
             assertThat(device.mtu()).isEqualTo(1380);
             assertThat(device.offloads().vnetHeader()).isTrue();
             assertThat(device.offloads().tso4()).isTrue();
             assertThat(ns.exec("ip", "link", "show", "cvt7")).contains("mtu 1380", "qlen 321");
-            assertThatThrownBy(() -> ns.call(() -> TunDevice.open(config)))
+            assertThatThrownBy(() -> ns.call(() -> Platform.openTun(config)))
                     .isInstanceOf(TunException.class)
                     .hasMessageContaining("create tun cvt7")
                     .hasMessageContaining("another process has it open")
                     .hasMessageNotContaining("\n");
         }
         assertThat(ns.exec("ip", "-br", "link")).doesNotContain("cvt7");
-        assertThatThrownBy(() -> ns.call(() -> TunDevice.open(TunConfig.named("lo"))))
+        assertThatThrownBy(() -> ns.call(() -> Platform.openTun(TunConfig.named("lo"))))
                 .isInstanceOf(TunException.class)
                 .hasMessageContaining("choose another name");
     }
@@ -192,11 +192,11 @@ final class TunChannelNetnsTest {
         ns.exec("ip", "tuntap", "add", "dev", "cvp1", "mode", "tun", "multi_queue");
         ns.exec("ip", "tuntap", "add", "dev", "cvp2", "mode", "tun", "vnet_hdr");
         for (String name : new String[] {"cvp0", "cvp1", "cvp2"}) {
-            try (TunDevice device = ns.call(() -> TunDevice.open(TunConfig.named(name)))) {
+            try (TunDevice device = ns.call(() -> Platform.openTun(TunConfig.named(name)))) {
                 assertThat(device.offloads().vnetHeader()).as(name).isTrue();
             }
             try (TunDevice device =
-                    ns.call(() -> TunDevice.open(TunConfig.named(name).withOffload(false)))) {
+                    ns.call(() -> Platform.openTun(TunConfig.named(name).withOffload(false)))) {
                 assertThat(device.offloads()).as(name).isEqualTo(TunOffloads.NONE);
             }
             assertThat(ns.exec("ip", "-br", "link")).contains(name);
@@ -205,14 +205,14 @@ final class TunChannelNetnsTest {
 
     @Test
     void adoptsAnOpenDescriptor() throws Exception {
-        UnixTunDevice first = (UnixTunDevice) ns.call(() -> TunDevice.open(TunConfig.named("cvt%d")));
+        UnixTunDevice first = (UnixTunDevice) ns.call(() -> Platform.openTun(TunConfig.named("cvt%d")));
         try (TunDevice second = ns.call(() ->
-                TunDevice.open(TunConfig.named("any").withExistingFd(first.fd().intValue())))) {
+                Platform.openTun(TunConfig.named("any").withExistingFd(first.fd().intValue())))) {
             assertThat(second.name()).isEqualTo(first.name());
             assertThat(second.offloads()).isEqualTo(first.offloads());
         }
         int notATun = LibC.get().open("/dev/null", LibC.O_RDWR | LibC.O_CLOEXEC);
-        assertThatThrownBy(() -> TunDevice.open(TunConfig.named("any").withExistingFd(notATun)))
+        assertThatThrownBy(() -> Platform.openTun(TunConfig.named("any").withExistingFd(notATun)))
                 .hasMessageContaining("use fd " + notATun + " as a tun");
     }
 

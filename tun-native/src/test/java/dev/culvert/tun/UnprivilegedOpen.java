@@ -8,7 +8,7 @@ final class UnprivilegedOpen {
 
     public static void main(String[] names) throws IOException {
         for (String name : names) {
-            try (TunDevice device = TunDevice.open(TunConfig.named(name))) {
+            try (TunDevice device = Platform.openTun(TunConfig.named(name))) {
                 System.out.println("opened " + device.name() + " mtu " + device.mtu() + " vnet "
                         + device.offloads().vnetHeader() + " tso4 "
                         + device.offloads().tso4());

@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.tun.host.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,7 +14,7 @@ final class ClientJournal {
     private ClientJournal() {}
 
     static UndoJournal open(Path directory) throws IOException {
-        return UndoJournal.open(path(directory));
+        return Platform.openJournal(path(directory));
     }
 
     static Path path(Path directory) {

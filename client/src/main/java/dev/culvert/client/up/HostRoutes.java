@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.tun.host.Host;
@@ -159,7 +160,7 @@ final class HostRoutes {
 
     /** Begins to hear from the kernel that the host's network has changed. */
     void watch() {
-        watch = HostWatch.start(this::hostChanged);
+        watch = Platform.watchHost(this::hostChanged);
     }
 
     /** The host's network has changed. */

@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.RouteTable;
@@ -156,7 +157,7 @@ public final class UpCommand implements Callable<Integer> {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
         checkAgents(wanted, TokenGrants.of(token));
-        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Terminal::columns);
+        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns);
         try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
             repair(journal, status);
             return run(
@@ -221,7 +222,7 @@ public final class UpCommand implements Callable<Integer> {
         RouterAddresses router = RouterAddresses.of(address4, address6);
         Shutdown ending = new Shutdown(SHUTDOWN);
         stop = ending;
-        TunDevice device = TunDevice.open(config);
+        TunDevice device = Platform.openTun(config);
         EventLoopGroup loops = EventLoops.create(1, "client");
         HostRoutes host = null;
         TunChannel tunChannel;
@@ -295,7 +296,7 @@ public final class UpCommand implements Callable<Integer> {
         HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
         Set<IpPrefix> routers = Set.of(IpPrefix.of(router.ipv4()), IpPrefix.of(router.ipv6()));
         return new HostRoutes(
-                LinuxHost.open(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
+                Platform.openHost(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
     }
 
     private List<Route> parseRoutes() {

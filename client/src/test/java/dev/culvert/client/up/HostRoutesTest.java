@@ -3,6 +3,7 @@ package dev.culvert.client.up;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.host.UndoJournal;
@@ -65,7 +66,7 @@ final class HostRoutesTest {
 
     @BeforeEach
     void start() throws Exception {
-        journal = UndoJournal.open(directory.resolve("state").resolve("undo.journal"));
+        journal = Platform.openJournal(directory.resolve("state").resolve("undo.journal"));
         routes = new HostRoutes(
                 machine,
                 journal,

@@ -2,6 +2,7 @@ package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.wire.Tcp;
@@ -80,7 +81,7 @@ final class TunSessionTest {
     @BeforeEach
     void open() throws Exception {
         machine.defaultRoute("10.0.0.1");
-        journal = UndoJournal.open(directory.resolve("state").resolve("undo.journal"));
+        journal = Platform.openJournal(directory.resolve("state").resolve("undo.journal"));
         host = new HostRoutes(
                 machine,
                 journal,

@@ -6,7 +6,7 @@ import java.io.IOException;
 public final class HostNetworkException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    HostNetworkException(String message) {
+    public HostNetworkException(String message) {
         super(message);
     }
 }

@@ -1,5 +1,6 @@
 package dev.culvert.tun.host;
 
+import dev.culvert.address.IpLiteral;
 import dev.culvert.address.IpPrefix;
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -233,7 +234,6 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
         for (int bit = address.prefixLength(); bit < bytes.length * 8; bit++) {
             bytes[bit / 8] &= (byte) ~(0x80 >>> bit % 8);
         }
-        InetAddress first = NetlinkAttributes.address(bytes);
-        return IpPrefix.of(first == null ? address.address() : first, address.prefixLength());
+        return IpPrefix.of(IpLiteral.fromBytes(bytes), address.prefixLength());
     }
 }

@@ -6,15 +6,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells when links, addresses, routes or rules change: a thread that listens to the kernel's own messages, and looks now and then in
- * any case, for what has no message and for kernels that tell nothing.
+ * Tells when links, addresses, routes or rules change: a thread that listens to what the system tells, and looks now and then in
+ * any case, for what it does not tell and for systems that tell nothing.
  */
 public final class HostWatch implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(HostWatch.class);
-
-    /** Link, IPv4 address, route, rule; IPv6 address, route; IPv6 rule; settings such as disable_ipv6 (RTNLGRP numbers less 1). */
-    private static final int GROUPS =
-            1 << 0 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 23 | 1 << 24;
 
     /** A look at a machine at which nothing has happened costs a millisecond. */
     static final int LOOK_MILLIS = 5_000;
@@ -22,31 +18,44 @@ public final class HostWatch implements Closeable {
     /** The thread ends within this; a wait cannot be interrupted. */
     private static final int STEP_MILLIS = 500;
 
+    /** What the system tells of its network. Used by the watch's thread only. */
+    public interface Events extends Closeable {
+        /** Waits for news, at most so long; whether there are any. */
+        boolean await(int millis) throws IOException;
+    }
+
+    /** Begins to listen. */
+    public interface Source {
+        /** From now on nothing that happens is missed. */
+        Events open() throws IOException;
+    }
+
     private final Thread thread;
     private volatile boolean closed;
 
-    private HostWatch(Runnable changed) {
-        thread = new Thread(() -> run(changed), "host-watch");
+    private HostWatch(Source source, Runnable changed) {
+        thread = new Thread(() -> run(source, changed), "host-watch");
         thread.setDaemon(true);
     }
 
     /**
-     * Begins to watch the network namespace of this thread.
+     * Begins to watch.
      *
+     * @param source opened on the watch's thread
      * @param changed called on the watch's thread; must be quick, and may be called for nothing
      */
-    public static HostWatch start(Runnable changed) {
-        HostWatch watch = new HostWatch(changed);
+    public static HostWatch start(Source source, Runnable changed) {
+        HostWatch watch = new HostWatch(source, changed);
         watch.thread.start();
         return watch;
     }
 
-    private void run(Runnable changed) {
-        try (Netlink netlink = Netlink.open(GROUPS)) {
-            changed.run(); // what came before the socket was open
+    private void run(Source source, Runnable changed) {
+        try (Events events = source.open()) {
+            changed.run(); // what came before
             int quiet = 0;
             while (!closed) {
-                if (netlink.awaitEvent(STEP_MILLIS)) {
+                if (events.await(STEP_MILLIS)) {
                     quiet = 0;
                     changed.run();
                 } else {

@@ -7,7 +7,6 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +40,10 @@ public final class LinuxHost implements Host {
     private static final int SCOPE_LINK = 253;
     private static final int SCOPE_ANY = 255;
 
+    /** Link, IPv4 address, route, rule; IPv6 address, route; IPv6 rule; settings such as disable_ipv6 (RTNLGRP numbers less 1). */
+    private static final int GROUPS =
+            1 << 0 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 18 | 1 << 23 | 1 << 24;
+
     private final Netlink netlink;
 
     private LinuxHost(Netlink netlink) {
@@ -49,11 +52,12 @@ public final class LinuxHost implements Host {
 
     /** The network namespace of this thread. */
     public static LinuxHost open() throws IOException {
-        String os = System.getProperty("os.name", "unknown");
-        if (!os.toLowerCase(Locale.ROOT).startsWith("linux")) {
-            throw new HostNetworkException("change routes on " + os + ": not supported yet; run on Linux");
-        }
         return new LinuxHost(Netlink.open(0));
+    }
+
+    /** What the kernel tells of the network namespace of the thread that opens it. */
+    public static HostWatch.Source events() {
+        return () -> Netlink.open(GROUPS);
     }
 
     @Override

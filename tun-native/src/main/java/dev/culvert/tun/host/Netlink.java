@@ -5,7 +5,6 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import com.sun.jna.Pointer;
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -17,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * A rtnetlink socket (rtnetlink(7)): asks for state, asks for changes, or hears of them. It belongs to the network
  * namespace of the thread that opened it. One thread at a time; calls block, each for {@value #DEADLINE_MILLIS} ms at most.
  */
-final class Netlink implements Closeable {
+final class Netlink implements HostWatch.Events {
     /** The kernel answers in microseconds, while it holds its lock for others perhaps in seconds. */
     static final int DEADLINE_MILLIS = 5_000;
 
@@ -143,8 +142,9 @@ final class Netlink implements Closeable {
         }
     }
 
-    /** Waits for a message to any of the groups, and takes all that are there; whether there were any. */
-    boolean awaitEvent(int timeoutMillis) throws IOException {
+    /** Waits for a message to any of the groups, and takes all that are there. */
+    @Override
+    public boolean await(int timeoutMillis) throws IOException {
         if (!readable(timeoutMillis)) {
             return false;
         }

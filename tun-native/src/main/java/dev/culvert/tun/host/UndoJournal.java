@@ -85,21 +85,10 @@ public final class UndoJournal implements Closeable {
      * Opens or makes the journal (mode 0600) and its directory (0700), and reads what is pending. Changes nothing
      * else: call {@link #replay()} before the first change.
      *
+     * @param undoer carries the steps out when it comes to that
      * @throws IOException if the file cannot be read or made, or somebody else could have written it
      */
-    public static UndoJournal open(Path file) throws IOException {
-        return open(file, steps -> {
-            try (LinuxHost host = LinuxHost.open()) {
-                return host.undo(steps);
-            } catch (IOException e) {
-                return steps.stream()
-                        .map(s -> new UndoFailure(s, String.valueOf(e.getMessage())))
-                        .toList();
-            }
-        });
-    }
-
-    static UndoJournal open(Path file, Undoer undoer) throws IOException {
+    public static UndoJournal open(Path file, Undoer undoer) throws IOException {
         Path path = file.toAbsolutePath();
         Path directory = path.getParent();
         if (directory == null) {

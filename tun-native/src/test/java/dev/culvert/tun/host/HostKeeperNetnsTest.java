@@ -329,7 +329,7 @@ final class HostKeeperNetnsTest {
     @Test
     void theWatchTellsOfWhatHappens() throws Exception {
         AtomicInteger told = new AtomicInteger();
-        HostWatch watch = ns.call(() -> HostWatch.start(told::incrementAndGet));
+        HostWatch watch = ns.call(() -> HostWatch.start(LinuxHost.events(), told::incrementAndGet));
         try {
             for (List<String> command : List.of(
                     List.of("ip", "link", "set", "cvt0", "up"),

@@ -1,0 +1,85 @@
+package dev.culvert.tun;
+
+import dev.culvert.tun.host.Host;
+import dev.culvert.tun.host.HostNetworkException;
+import dev.culvert.tun.host.HostWatch;
+import dev.culvert.tun.host.LinuxHost;
+import dev.culvert.tun.host.UndoFailure;
+import dev.culvert.tun.host.UndoJournal;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/**
+ * The operating system: the one place that asks which it is. What differs by it is had here; all else of this module is the same
+ * on every one, or named for one.
+ */
+public final class Platform {
+    private static final String OS = System.getProperty("os.name", "unknown");
+    private static final boolean LINUX = OS.toLowerCase(Locale.ROOT).startsWith("linux");
+
+    private Platform() {}
+
+    /**
+     * Makes or attaches to the interface that the settings name. Blocks for a few system calls.
+     *
+     * @throws TunException in one line: what failed and what mends it
+     */
+    public static TunDevice openTun(TunConfig config) throws TunException {
+        if (LINUX) {
+            return LinuxTun.open(config);
+        }
+        throw new TunException("open tun " + config.name() + ": operating system " + OS
+                + " has no TUN support here yet; run on Linux, or use a port forward or SOCKS instead");
+    }
+
+    /**
+     * This machine's network: of this thread's network namespace, where there are such.
+     *
+     * @throws IOException in one line
+     */
+    public static Host openHost() throws IOException {
+        if (LINUX) {
+            return LinuxHost.open();
+        }
+        throw unsupported();
+    }
+
+    /**
+     * Begins to watch this machine's network: of this thread's network namespace.
+     *
+     * @param changed called on the watch's thread; must be quick, and may be called for nothing
+     */
+    public static HostWatch watchHost(Runnable changed) {
+        HostWatch.Source source = LINUX ? LinuxHost.events() : () -> {
+            throw unsupported();
+        };
+        return HostWatch.start(source, changed);
+    }
+
+    /**
+     * Opens or makes the journal of what is to be undone on this machine.
+     *
+     * @throws IOException see {@link UndoJournal#open}
+     */
+    public static UndoJournal openJournal(Path file) throws IOException {
+        return UndoJournal.open(file, steps -> {
+            try (Host host = openHost()) {
+                return host.undo(steps);
+            } catch (IOException e) {
+                return steps.stream()
+                        .map(s -> new UndoFailure(s, String.valueOf(e.getMessage())))
+                        .toList();
+            }
+        });
+    }
+
+    /** How many columns the terminal has now that standard output may be. */
+    public static int terminalColumns() {
+        return LINUX ? Terminal.columns() : Terminal.DEFAULT_COLUMNS;
+    }
+
+    private static HostNetworkException unsupported() {
+        return new HostNetworkException("change routes on " + OS + ": not supported yet; run on Linux");
+    }
+}
