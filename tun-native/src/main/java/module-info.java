@@ -14,5 +14,8 @@ module dev.culvert.tun {
     requires tools.jackson.databind;
 
     exports dev.culvert.tun;
+    exports dev.culvert.tun.device;
     exports dev.culvert.tun.host;
+    exports dev.culvert.tun.icmp;
+    exports dev.culvert.tun.undo;
 }

@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.IcmpError;
+import dev.culvert.tun.icmp.IcmpError;
 import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.frame.Reason;
 import java.net.ConnectException;

@@ -1,8 +1,8 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.IcmpError;
-import dev.culvert.tun.PingSockets;
-import dev.culvert.tun.PingUnavailableException;
+import dev.culvert.tun.icmp.IcmpError;
+import dev.culvert.tun.icmp.PingSockets;
+import dev.culvert.tun.icmp.PingUnavailableException;
 import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;

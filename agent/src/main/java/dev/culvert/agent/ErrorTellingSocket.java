@@ -1,8 +1,8 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.DatagramSender;
-import dev.culvert.tun.IcmpError;
-import dev.culvert.tun.IcmpErrorQueue;
+import dev.culvert.tun.icmp.DatagramSender;
+import dev.culvert.tun.icmp.IcmpError;
+import dev.culvert.tun.icmp.IcmpErrorQueue;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;

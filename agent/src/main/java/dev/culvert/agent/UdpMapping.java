@@ -1,6 +1,6 @@
 package dev.culvert.agent;
 
-import dev.culvert.tun.IcmpError;
+import dev.culvert.tun.icmp.IcmpError;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.DatagramError;

@@ -2,7 +2,7 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tun.IcmpError;
+import dev.culvert.tun.icmp.IcmpError;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.ChannelException;
 import io.netty.channel.ConnectTimeoutException;

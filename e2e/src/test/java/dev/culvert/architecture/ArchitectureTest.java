@@ -1,9 +1,7 @@
 package dev.culvert.architecture;
 
-import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackages;
-import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -63,13 +61,13 @@ final class ArchitectureTest {
     }
 
     @Test
-    void agentKnowsOfTheDeviceLayerDatagramsOnly() {
+    void agentKnowsOfTheSystemIcmpSocketsOnly() {
         noClasses()
                 .that()
                 .resideInAPackage("dev.culvert.agent..")
                 .should()
-                .dependOnClassesThat(resideInAnyPackage("dev.culvert.tun..")
-                        .and(not(nameMatching("dev\\.culvert\\.tun\\.(Ping|Icmp|Datagram).*"))))
+                .dependOnClassesThat(
+                        resideInAnyPackage("dev.culvert.tun..").and(resideOutsideOfPackages("dev.culvert.tun.icmp..")))
                 .check(house);
     }
 
@@ -83,6 +81,20 @@ final class ArchitectureTest {
                 .resideInAPackage("dev.culvert." + room + "..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("dev.culvert..").and(resideOutsideOfPackages(rooms)));
+    }
+
+    /** What differs by system is asked for in one place, and has the system in its package's name. */
+    @Test
+    void onePlaceKnowsTheOperatingSystem() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.culvert.tun.linux..")
+                .and()
+                .doNotHaveFullyQualifiedName("dev.culvert.tun.Platform")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.culvert.tun.linux..")
+                .check(house);
     }
 
     @Test

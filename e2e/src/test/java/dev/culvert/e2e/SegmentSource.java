@@ -1,16 +1,16 @@
 package dev.culvert.e2e;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.stack.EchoFlow;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
 import dev.culvert.stack.StackListener;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
-import dev.culvert.tun.TunChannel;
-import dev.culvert.tun.TunConfig;
-import dev.culvert.tun.TunDevice;
-import dev.culvert.tun.TunStats;
+import dev.culvert.tun.Platform;
+import dev.culvert.tun.device.TunChannel;
+import dev.culvert.tun.device.TunConfig;
+import dev.culvert.tun.device.TunDevice;
+import dev.culvert.tun.device.TunStats;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;

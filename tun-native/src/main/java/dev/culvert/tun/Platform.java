@@ -1,11 +1,16 @@
 package dev.culvert.tun;
 
+import dev.culvert.tun.device.TunConfig;
+import dev.culvert.tun.device.TunDevice;
+import dev.culvert.tun.device.TunException;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostNetworkException;
 import dev.culvert.tun.host.HostWatch;
-import dev.culvert.tun.host.LinuxHost;
-import dev.culvert.tun.host.UndoFailure;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.linux.LinuxHost;
+import dev.culvert.tun.linux.LinuxTun;
+import dev.culvert.tun.linux.Terminal;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -51,9 +56,11 @@ public final class Platform {
      * @param changed called on the watch's thread; must be quick, and may be called for nothing
      */
     public static HostWatch watchHost(Runnable changed) {
-        HostWatch.Source source = LINUX ? LinuxHost.events() : () -> {
-            throw unsupported();
-        };
+        HostWatch.Source source = LINUX
+                ? LinuxHost.events()
+                : () -> {
+                    throw unsupported();
+                };
         return HostWatch.start(source, changed);
     }
 

@@ -2,6 +2,7 @@ package dev.culvert.tun;
 
 import com.sun.jna.Library;
 import com.sun.jna.Native;
+import dev.culvert.tun.libc.LibC;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -16,7 +17,7 @@ public final class NetNamespace implements AutoCloseable {
     private static final int CLONE_NEWNET = 0x40000000;
     private static final AtomicInteger NEXT = new AtomicInteger();
 
-    interface C extends Library {
+    public interface C extends Library {
         C INSTANCE = Native.load("c", C.class);
 
         int setns(int fd, int type);

@@ -1,7 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.tun.Platform;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,8 +2,8 @@ package dev.culvert.client.up;
 
 import dev.culvert.text.Printable;
 import dev.culvert.token.holder.HolderStateOption;
-import dev.culvert.tun.host.UndoFailure;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

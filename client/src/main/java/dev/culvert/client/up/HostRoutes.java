@@ -1,14 +1,14 @@
 package dev.culvert.client.up;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.Voice;
+import dev.culvert.tun.Platform;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.host.HostKeeper;
 import dev.culvert.tun.host.HostWatch;
-import dev.culvert.tun.host.UndoFailure;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;

@@ -2,7 +2,7 @@ package dev.culvert.client.up;
 
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.text.Printable;
-import dev.culvert.tun.TunStats;
+import dev.culvert.tun.device.TunStats;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;

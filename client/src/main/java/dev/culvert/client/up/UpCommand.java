@@ -1,6 +1,5 @@
 package dev.culvert.client.up;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.RouteTable;
@@ -11,14 +10,13 @@ import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
-import dev.culvert.tun.Terminal;
-import dev.culvert.tun.TunChannel;
-import dev.culvert.tun.TunConfig;
-import dev.culvert.tun.TunDevice;
+import dev.culvert.tun.Platform;
+import dev.culvert.tun.device.TunChannel;
+import dev.culvert.tun.device.TunConfig;
+import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.host.HostConfig;
-import dev.culvert.tun.host.LinuxHost;
-import dev.culvert.tun.host.UndoFailure;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
@@ -157,7 +155,8 @@ public final class UpCommand implements Callable<Integer> {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
         checkAgents(wanted, TokenGrants.of(token));
-        StatusLine status = new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns);
+        StatusLine status =
+                new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns);
         try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
             repair(journal, status);
             return run(

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.client.ClientCommand;
 import dev.culvert.command.Program;
-import dev.culvert.tun.host.UndoJournal;
-import dev.culvert.tun.host.UndoStep;
+import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.undo.UndoStep;
 import java.io.BufferedReader;
 import java.nio.file.Files;
 import java.nio.file.Path;

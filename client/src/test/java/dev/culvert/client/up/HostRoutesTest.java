@@ -3,10 +3,10 @@ package dev.culvert.client.up;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.Platform;
 import dev.culvert.tun.host.HostConfig;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoJournal;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;

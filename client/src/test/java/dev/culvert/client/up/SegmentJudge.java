@@ -8,7 +8,7 @@ import dev.culvert.stack.wire.Checksum;
 import dev.culvert.stack.wire.IpProtocol;
 import dev.culvert.stack.wire.Tcp;
 import dev.culvert.stack.wire.VirtioNetHeader;
-import dev.culvert.tun.SoftwareOffload;
+import dev.culvert.tun.device.SoftwareOffload;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.ByteArrayOutputStream;

@@ -3,7 +3,7 @@ package dev.culvert.client.up;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.client.uplink.Uplink;
-import dev.culvert.tun.TunStats;
+import dev.culvert.tun.device.TunStats;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

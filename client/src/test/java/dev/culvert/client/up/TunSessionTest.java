@@ -2,15 +2,15 @@ package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.wire.Tcp;
 import dev.culvert.stack.wire.VirtioNetHeader;
-import dev.culvert.tun.TunDevice;
-import dev.culvert.tun.TunOffloads;
+import dev.culvert.tun.Platform;
+import dev.culvert.tun.device.TunDevice;
+import dev.culvert.tun.device.TunOffloads;
 import dev.culvert.tun.host.HostConfig;
-import dev.culvert.tun.host.UndoJournal;
+import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;

@@ -1,5 +1,6 @@
 package dev.culvert.tun.host;
 
+import dev.culvert.tun.undo.UndoJournal;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;

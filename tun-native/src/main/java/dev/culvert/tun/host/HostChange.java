@@ -2,6 +2,7 @@ package dev.culvert.tun.host;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.undo.UndoStep;
 import java.net.InetAddress;
 import org.jspecify.annotations.Nullable;
 
@@ -44,7 +45,7 @@ public sealed interface HostChange {
             return new UndoStep.DeleteAddress(link.name(), AddressText.of(address), bits());
         }
 
-        int bits() {
+        public int bits() {
             return address.getAddress().length * 8;
         }
 

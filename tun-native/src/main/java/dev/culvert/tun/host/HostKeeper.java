@@ -2,6 +2,9 @@ package dev.culvert.tun.host;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.undo.UndoStep;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;

@@ -1,6 +1,7 @@
 package dev.culvert.tun.host;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.undo.UndoStep;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -28,16 +29,16 @@ import org.jspecify.annotations.Nullable;
  * @param routed those of the wanted routes that are there, and lead into the interface
  * @param problems what cannot be had, by what it is about; one line each
  */
-record HostPlan(
+public record HostPlan(
         List<UndoStep> removals, List<HostChange> additions, Set<IpPrefix> routed, Map<Object, String> problems) {
     /**
      * The routing protocol number that marks our routes (rtnetlink(7): above 4 is free to choose; none of iproute2's
      * rt_protos has it). Deletion names it, so a route of anyone else's never matches, whatever a crash left in the journal.
      */
-    static final int PROTOCOL = 203;
+    public static final int PROTOCOL = 203;
 
     /** Worse than what network managers give to their routes (at most some ten thousands). */
-    static final long UNDERNEATH = 1_000_000;
+    public static final long UNDERNEATH = 1_000_000;
 
     /** For problems about IPv6 as such. */
     static final Object IPV6 = "IPv6";

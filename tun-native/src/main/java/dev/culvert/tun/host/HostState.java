@@ -27,7 +27,7 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
     static final int DEFAULT_TABLE = 253;
 
     /** What is for this machine itself. */
-    static final int LOCAL_TABLE = 255;
+    public static final int LOCAL_TABLE = 255;
 
     /** Routes that the kernel makes for an address have this protocol (RTPROT_KERNEL). */
     static final int KERNEL_PROTOCOL = 2;

@@ -1,6 +1,8 @@
 package dev.culvert.tun.host;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoStep;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.NetNamespace;
+import dev.culvert.tun.linux.LinuxHost;
+import dev.culvert.tun.undo.UndoJournal;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;

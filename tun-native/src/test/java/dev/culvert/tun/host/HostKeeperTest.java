@@ -3,6 +3,8 @@ package dev.culvert.tun.host;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.undo.UndoStep;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;

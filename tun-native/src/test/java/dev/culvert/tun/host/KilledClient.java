@@ -1,7 +1,8 @@
 package dev.culvert.tun.host;
 
-import dev.culvert.tun.Platform;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.Platform;
+import dev.culvert.tun.undo.UndoJournal;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.List;
