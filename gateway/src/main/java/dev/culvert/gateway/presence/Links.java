@@ -14,7 +14,6 @@ public final class Links {
 
     private final Set<PresentLink> links = ConcurrentHashMap.newKeySet();
     private final AtomicLong numbers = new AtomicLong();
-    private volatile int count;
 
     /** Connections that are links, or about to be, by their holders. */
     private final Quota<String> byHolder = new Quota<>(Integer.MAX_VALUE, MAX_PER_HOLDER);
@@ -46,14 +45,11 @@ public final class Links {
     /** A link is there. */
     public void up(PresentLink link) {
         links.add(link);
-        count = links.size();
     }
 
     /** A link is gone, and so are its flows. */
     public void down(PresentLink link) {
-        if (links.remove(link)) {
-            count = links.size();
-        }
+        links.remove(link);
     }
 
     /** Those that there are now. */
@@ -62,6 +58,6 @@ public final class Links {
     }
 
     public int count() {
-        return count;
+        return links.size();
     }
 }
