@@ -1,9 +1,8 @@
 package dev.culvert.tun.linux;
 
+import dev.culvert.address.IpLiteral;
 import java.io.ByteArrayOutputStream;
-import java.net.Inet6Address;
 import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -80,12 +79,7 @@ final class NetlinkAttributes {
     }
 
     static @Nullable InetAddress address(byte[] value) {
-        try {
-            // Not getByAddress(bytes): that takes IPv4-mapped addresses for IPv4.
-            return value.length == 16 ? Inet6Address.getByAddress(null, value, -1) : InetAddress.getByAddress(value);
-        } catch (UnknownHostException e) {
-            return null; // of another family
-        }
+        return value.length == 4 || value.length == 16 ? IpLiteral.fromBytes(value) : null; // of another family
     }
 
     /** Builds the body of a message: fixed fields, then attributes. */

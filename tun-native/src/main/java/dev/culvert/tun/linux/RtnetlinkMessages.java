@@ -2,8 +2,6 @@ package dev.culvert.tun.linux;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.HostState;
-import java.net.Inet4Address;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -100,21 +98,17 @@ final class RtnetlinkMessages {
         int index = in.getInt();
         NetlinkAttributes attributes = NetlinkAttributes.of(in);
         InetAddress address = attributes.address(attributes.has(IFA_LOCAL) ? IFA_LOCAL : IFA_ADDRESS);
-        return address == null
-                        || !isOf(family, address)
-                        || length > address.getAddress().length * 8
-                        || isIpv4Mapped(address)
+        return address == null || !isOf(family, address) || length > address.getAddress().length * 8
                 ? null
                 : new HostState.Address(index, address, length);
     }
 
+    /**
+     * Not so IPv4-mapped addresses in IPv6, which are IPv4 by now: some machines have routes for them, lest packets to them leave,
+     * and none of them is a route of IPv4.
+     */
     private static boolean isOf(int family, InetAddress address) {
         return address.getAddress().length == (family == AF_INET6 ? 16 : family == AF_INET ? 4 : -1);
-    }
-
-    /** Some machines have such routes, lest packets to these addresses leave them; none does, and IPv4 they are not. */
-    private static boolean isIpv4Mapped(InetAddress address) {
-        return address instanceof Inet6Address && IpPrefix.of(address).network() instanceof Inet4Address;
     }
 
     static HostState.@Nullable Route route(ByteBuffer in, int wanted) {
@@ -137,10 +131,7 @@ final class RtnetlinkMessages {
         InetAddress network = attributes.has(RTA_DST)
                 ? attributes.address(RTA_DST)
                 : NetlinkAttributes.address(new byte[family == AF_INET6 ? 16 : 4]);
-        if (network == null
-                || !isOf(family, network)
-                || length > network.getAddress().length * 8
-                || isIpv4Mapped(network)) {
+        if (network == null || !isOf(family, network) || length > network.getAddress().length * 8) {
             return null;
         }
         NetlinkAttributes hop = attributes;

@@ -328,6 +328,15 @@ final class HostKeeperNetnsTest {
         assertThat(state()).isEqualTo(before);
     }
 
+    /** Some machines reject packets to such addresses by a route. It must not pass for the default route of IPv4. */
+    @Test
+    void aRouteOfIpv4MappedAddressesIsNoneOfIpv4() throws Exception {
+        List<HostState.Route> before = host.read().routes();
+        ns.exec("ip", "-6", "route", "add", "unreachable", "::ffff:0:0/96");
+        assertThat(ns.exec("ip", "-6", "route")).contains("::ffff:0.0.0.0/96");
+        assertThat(host.read().routes()).containsExactlyInAnyOrderElementsOf(before);
+    }
+
     @Test
     void theWatchTellsOfWhatHappens() throws Exception {
         AtomicInteger told = new AtomicInteger();
