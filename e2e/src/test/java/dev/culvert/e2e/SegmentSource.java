@@ -37,7 +37,7 @@ final class SegmentSource {
         TunDevice device = Platform.openTun(
                 TunConfig.named(args[0]).withMtu(Integer.parseInt(args[1])).withOffload(Boolean.parseBoolean(args[2])));
         long seed = Long.parseLong(args[3]);
-        TunChannel tun = new TunChannel(device);
+        TunChannel tun = device.newChannel();
         tun.pipeline()
                 .addLast(new IpStack(StackConfig.builder().mtu(device.mtu()).build(), new StackListener() {
                     @Override

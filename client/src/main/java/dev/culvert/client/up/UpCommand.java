@@ -236,7 +236,7 @@ public final class UpCommand implements Callable<Integer> {
                     LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
             Uplink uplink = new Uplink(
                     loops.next(), connectors, LinkSettings.DEFAULT, TokenGrants.of(token), wanted, status::say);
-            tunChannel = new TunChannel(device);
+            tunChannel = device.newChannel();
             session = new TunSession(device, tunChannel, uplink, host, router, full, allowLeak, status::say);
             if (host != null) {
                 host.watch();

@@ -7,6 +7,7 @@ import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.wire.Tcp;
 import dev.culvert.stack.wire.VirtioNetHeader;
 import dev.culvert.tun.Platform;
+import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunOffloads;
 import dev.culvert.tun.host.HostConfig;
@@ -67,6 +68,11 @@ final class TunSessionTest {
         @Override
         public TunOffloads offloads() {
             throw new AssertionError("the channel's to ask");
+        }
+
+        @Override
+        public TunChannel newChannel() {
+            throw new AssertionError("there is one");
         }
 
         @Override

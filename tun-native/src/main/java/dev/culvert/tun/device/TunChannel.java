@@ -9,13 +9,7 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.DefaultChannelConfig;
 import io.netty.channel.EventLoop;
-import io.netty.channel.IoEvent;
-import io.netty.channel.IoEventLoop;
-import io.netty.channel.IoRegistration;
-import io.netty.channel.epoll.EpollIoEvent;
-import io.netty.channel.epoll.EpollIoHandle;
-import io.netty.channel.epoll.EpollIoOps;
-import io.netty.channel.unix.FileDescriptor;
+import io.netty.util.concurrent.SingleThreadEventExecutor;
 import io.netty.util.internal.StringUtil;
 import java.io.IOException;
 import java.net.SocketAddress;
@@ -23,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A TUN device as a Netty channel of packets. Register it on an event loop of a group made with {@code
- * EpollIoHandler.newFactory()}; it is active from then on.
+ * A TUN device as a Netty channel of packets. Register it on an event loop of a kind that it is compatible with, as a descriptor
+ * is with epoll's; it is active from then on.
  *
  * <h2>Messages</h2>
  * Both ways each message is one {@link ByteBuf}: a {@link VirtioNetHeader} and an IP packet, or, where its
@@ -34,19 +28,25 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Reading</h2>
  * {@code channelReadComplete} follows each batch of at most {@value #MAX_PACKETS_PER_READ} packets or
- * {@value #MAX_BYTES_PER_READ} bytes. With auto-read off, {@code read()} asks for one batch. Packets up to
- * {@value #COPY_BREAK} bytes come in buffers of their own size, longer ones in the buffer they were read to.
+ * {@value #MAX_BYTES_PER_READ} bytes. With auto-read off, {@code read()} asks for one batch. A short packet never pins a
+ * long buffer.
  *
  * <h2>Writing</h2>
- * When the kernel has no room messages wait in the channel, whose writability tells. A message that is no
+ * When the system has no room messages wait in the channel, whose writability tells. A message that is no
  * packet, or meets an interface that is down, is dropped and counted ({@link #stats()}), and its promise
  * succeeds: IP promises no more. When the interface is deleted, the channel closes: at once while it
- * reads, else with the next read or write, as epoll does not tell those who do not ask.
+ * reads, else with the next read or write, as not every system tells those who do not ask.
  *
- * <p>Close the channel before its group: a loop of Netty 4.2 that is shut down with a quiet period of 0
- * may end without closing what is registered on it.
+ * <p>The channel closes with its event loop. But close it before a group that is shut down with a quiet period of 0: such a loop of
+ * Netty 4.2 may end without having closed what is registered on it.
+ *
+ * <h2>What an operating system adds</h2>
+ * A subclass has {@code packetsWait} and {@code roomAgain} called on the event loop, as long as it is to watch for those
+ * ({@link #watchPackets}, {@link #watchRoom}), and moves one packet at a time ({@link #readPacket}, {@link #writePacket}): a device
+ * without offload is offered ordinary packets only, with their checksums. All of these are called on the event loop, but for
+ * {@link #stopWatching} and {@link #releaseBuffers} where there has been none.
  */
-public final class TunChannel extends AbstractChannel {
+public abstract class TunChannel extends AbstractChannel {
     /** Bounds the time that one turn takes from other channels on the loop. */
     public static final int MAX_PACKETS_PER_READ = 64;
 
@@ -56,71 +56,90 @@ public final class TunChannel extends AbstractChannel {
      */
     public static final int MAX_BYTES_PER_READ = 256 << 10;
 
-    /** Up to here a packet is copied out, so that a 60-byte ACK does not pin 64 KiB. */
-    public static final int COPY_BREAK = 16 * 1024;
-
-    /** The longest IP packet that the kernel hands over, and the header before it. */
-    private static final int READ_BUFFER_BYTES = VirtioNetHeader.LENGTH + 65_546;
-
-    /** Bounds the time that one flush takes: the kernel delivers a written packet within the call. */
+    /** Bounds the time that one flush takes: a kernel delivers a written packet within the call. */
     private static final int MAX_PACKETS_PER_FLUSH = 256;
 
-    /** The kernel does not say when memory is back, and a millisecond is little beside a lost packet. */
-    private static final long MEMORY_RETRY_MILLIS = 1;
+    /** No system says when memory is back, and a millisecond is little beside a lost packet. */
+    private static final long RETRY_MILLIS = 1;
 
     private static final int MIN_PACKET = 20;
 
     private static final ChannelMetadata METADATA = new ChannelMetadata(false);
 
-    /** Never empty: an empty set would take the descriptor out of epoll, which cannot be undone. */
-    private static final EpollIoOps BASE_OPS = EpollIoOps.EPOLLERR;
-
-    private final UnixTunDevice device;
-    private final int headerGap;
+    private final TunDevice device;
     private final TunCounters counters = new TunCounters();
-    private final PacketWriterFactory writers;
     private final ChannelConfig config = new TunChannelConfig();
     private final Runnable flushTask = this::resumeFlush;
     private final Runnable clearReadTask = this::clearReadIfUnwanted;
+    private final Runnable closeTask = () -> unsafe().close(unsafe().voidPromise());
 
-    private @Nullable IoRegistration registration;
-    private EpollIoOps ops = BASE_OPS;
+    private @Nullable SingleThreadEventExecutor registered;
     private @Nullable PacketWriter writer;
-    private @Nullable ByteBuf readBuffer;
     private boolean readPending;
+    private boolean roomAwaited;
     private boolean flushScheduled;
 
-    /** How a test puts another kernel behind the channel. */
-    interface PacketWriterFactory {
-        PacketWriter create(UnixTunDevice device, io.netty.buffer.ByteBufAllocator allocator, TunCounters counters);
+    /** What became of a packet that was offered to the device. */
+    protected enum Written {
+        TAKEN,
+        /** There is no room: offer it again after {@link #roomAgain}. */
+        NO_ROOM,
+        /** There is no room or memory, and of its end there is no notice: offer it again later. */
+        NO_MEMORY,
+        /** The interface is down. */
+        LINK_DOWN,
+        /** A super-packet of a kind that the device may not take at all, whatever it said when it was opened. */
+        UNSUPPORTED,
+        /** Refused for another reason, as it would be again. */
+        REFUSED
     }
+
+    /** Takes over the device, and closes it when it is closed itself. */
+    protected TunChannel(TunDevice device) {
+        super(null);
+        this.device = device;
+    }
+
+    /** Begins to watch the device with the channel's event loop, not for anything yet; completes the promise. */
+    protected abstract void startWatching(ChannelPromise promise);
+
+    /** Ends that, whatever was watched for; harmless when there is nothing to end. The device is open still. */
+    protected abstract void stopWatching();
+
+    /** Whether {@link #packetsWait} is to be called, now and while there are packets. */
+    protected abstract void watchPackets(boolean on);
+
+    /** Whether {@link #roomAgain} is to be called once there is room; asked for only after {@link Written#NO_ROOM}. */
+    protected abstract void watchRoom(boolean on);
 
     /**
-     * Takes over the device, and closes it when it is closed itself.
+     * The next packet as a message, which has a virtio-net header also where the device has none; null if none waits.
      *
-     * @throws IllegalArgumentException if the device is not one with a descriptor ({@link UnixTunDevice})
+     * @throws IOException when the device is gone
      */
-    public TunChannel(TunDevice device) {
-        this(device, PacketWriter::new);
-    }
+    protected abstract @Nullable ByteBuf readPacket() throws IOException;
 
-    TunChannel(TunDevice device, PacketWriterFactory writers) {
-        super(null);
-        if (!(device instanceof UnixTunDevice)) {
-            throw new IllegalArgumentException("tun channel over " + device + ": it has no file descriptor");
-        }
-        this.device = (UnixTunDevice) device;
-        this.headerGap = device.offloads().vnetHeader() ? 0 : VirtioNetHeader.LENGTH;
-        this.writers = writers;
-    }
+    /**
+     * Offers the device one packet, with a virtio-net header before it if that is the device's way ({@link TunOffloads}).
+     *
+     * @param message direct, or a composite of such; its indices stay as they are, and it is the caller's
+     * @throws IOException when the device is gone
+     */
+    protected abstract Written writePacket(ByteBuf message, int index, int length) throws IOException;
+
+    /** Why the last packet that was not taken was not, in the system's words. */
+    protected abstract String refusal();
+
+    /** Gives back what reading and writing took; the device is closed. */
+    protected abstract void releaseBuffers();
 
     /** The device that this channel reads and writes. */
-    public TunDevice device() {
+    public final TunDevice device() {
         return device;
     }
 
     /** What this channel has done so far; from any thread. */
-    public TunStats stats() {
+    public final TunStats stats() {
         return counters.snapshot();
     }
 
@@ -159,33 +178,28 @@ public final class TunChannel extends AbstractChannel {
         return new TunUnsafe();
     }
 
+    /** {@inheritDoc} A subclass asks for more, if its way of watching does. */
     @Override
     protected boolean isCompatible(EventLoop loop) {
-        return loop instanceof IoEventLoop && ((IoEventLoop) loop).isCompatible(DeviceHandle.class);
+        return loop instanceof SingleThreadEventExecutor;
     }
 
     @Override
     protected void doRegister(ChannelPromise promise) {
-        ((IoEventLoop) eventLoop()).register(new DeviceHandle()).addListener(future -> {
-            if (future.isSuccess()) {
-                registration = (IoRegistration) future.getNow();
-                ops = BASE_OPS;
-                registration.submit(ops);
-                promise.setSuccess();
-            } else {
-                promise.setFailure(future.cause());
-            }
-        });
+        registered = (SingleThreadEventExecutor) eventLoop();
+        registered.addShutdownHook(closeTask);
+        startWatching(promise);
     }
 
     @Override
     protected void doDeregister() {
-        IoRegistration current = registration;
-        registration = null;
-        ops = BASE_OPS;
-        if (current != null) {
-            current.cancel();
+        SingleThreadEventExecutor loop = registered;
+        registered = null;
+        roomAwaited = false;
+        if (loop != null) {
+            loop.removeShutdownHook(closeTask);
         }
+        stopWatching();
     }
 
     @Override
@@ -200,56 +214,36 @@ public final class TunChannel extends AbstractChannel {
 
     @Override
     protected void doClose() throws IOException {
-        // Out of epoll while the descriptor still names the device: its number may be another's next.
+        // While a descriptor still names the device: its number may be another's next.
         doDeregister();
         try {
             device.close();
         } finally {
-            ByteBuf buffer = readBuffer;
-            readBuffer = null;
-            if (buffer != null) {
-                buffer.release();
-            }
             PacketWriter current = writer;
             writer = null;
             if (current != null) {
                 current.release();
             }
+            releaseBuffers();
         }
     }
 
     @Override
     protected void doBeginRead() {
         readPending = true;
-        arm(EpollIoOps.EPOLLIN);
-    }
-
-    private void arm(EpollIoOps wanted) {
-        submit(ops.with(wanted));
-    }
-
-    private void disarm(EpollIoOps unwanted) {
-        submit(ops.without(unwanted));
-    }
-
-    private void submit(EpollIoOps next) {
-        IoRegistration current = registration;
-        if (current != null && next.value() != ops.value()) {
-            ops = next;
-            current.submit(next);
-        }
+        watchPackets(true);
     }
 
     private void clearReadIfUnwanted() {
         if (!readPending && !config.isAutoRead()) {
-            disarm(EpollIoOps.EPOLLIN);
+            watchPackets(false);
         }
     }
 
-    private void readBatch() {
+    /** Reads a batch; event loop. What it leaves is read when it is called again, in a later turn. */
+    protected final void packetsWait() {
         ChannelPipeline pipeline = pipeline();
         boolean autoRead = config.isAutoRead();
-        readPending = false;
         int packets = 0;
         int bytes = 0;
         Throwable failure = null;
@@ -259,7 +253,9 @@ public final class TunChannel extends AbstractChannel {
                 if (message == null) {
                     break;
                 }
-                packets++;
+                if (packets++ == 0) {
+                    readPending = false;
+                }
                 bytes += message.readableBytes();
                 if (message.readableBytes() < VirtioNetHeader.LENGTH + MIN_PACKET) {
                     message.release();
@@ -282,35 +278,8 @@ public final class TunChannel extends AbstractChannel {
             pipeline.fireExceptionCaught(failure);
             unsafe().close(unsafe().voidPromise());
         } else {
-            // Level-triggered: what is left brings us back, after the other channels of the loop.
             clearReadIfUnwanted();
         }
-    }
-
-    private @Nullable ByteBuf readPacket() throws IOException {
-        ByteBuf buffer = readBuffer;
-        if (buffer == null) {
-            buffer = config.getAllocator().directBuffer(READ_BUFFER_BYTES, READ_BUFFER_BYTES);
-            readBuffer = buffer;
-        }
-        int read = device.fd().readAddress(PacketWriter.addressOf(buffer), headerGap, READ_BUFFER_BYTES);
-        if (read == 0) {
-            return null;
-        }
-        if (read < 0) {
-            throw new TunException("read tun " + device.name() + ": end of file; open the device again");
-        }
-        int length = headerGap + read;
-        if (headerGap > 0) {
-            buffer.setZero(0, headerGap);
-        }
-        if (length > COPY_BREAK) {
-            readBuffer = null;
-            return buffer.setIndex(0, length);
-        }
-        ByteBuf copy = config.getAllocator().directBuffer(length);
-        copy.writeBytes(buffer, 0, length);
-        return copy;
     }
 
     private void countRead(ByteBuf message) {
@@ -351,13 +320,13 @@ public final class TunChannel extends AbstractChannel {
     protected void doWrite(ChannelOutboundBuffer in) throws Exception {
         PacketWriter packets = writer;
         if (packets == null) {
-            packets = writers.create(device, config.getAllocator(), counters);
+            packets = new PacketWriter(this, config.getAllocator(), counters);
             writer = packets;
         }
         for (int written = 0; written < MAX_PACKETS_PER_FLUSH; written++) {
             Object message = in.current();
             if (message == null) {
-                disarm(EpollIoOps.EPOLLOUT);
+                roomFound();
                 return;
             }
             PacketWriter.Result result;
@@ -370,20 +339,34 @@ public final class TunChannel extends AbstractChannel {
                 case DONE:
                     in.remove();
                     break;
-                case WAIT_WRITABLE:
+                case AWAIT_ROOM:
                     counters.add(TunCounters.WRITE_STALLS, 1);
-                    arm(EpollIoOps.EPOLLOUT);
+                    roomAwaited = true;
+                    watchRoom(true);
                     return;
-                case WAIT_MEMORY:
+                case RETRY:
                     counters.add(TunCounters.WRITE_STALLS, 1);
-                    scheduleFlush(MEMORY_RETRY_MILLIS);
+                    roomFound();
+                    scheduleFlush(RETRY_MILLIS);
                     return;
             }
         }
-        disarm(EpollIoOps.EPOLLOUT);
+        roomFound();
         if (!in.isEmpty()) {
             scheduleFlush(0);
         }
+    }
+
+    private void roomFound() {
+        if (roomAwaited) {
+            roomAwaited = false;
+            watchRoom(false);
+        }
+    }
+
+    /** Goes on writing; event loop. */
+    protected final void roomAgain() {
+        ((TunUnsafe) unsafe()).resume();
     }
 
     private void scheduleFlush(long millis) {
@@ -400,7 +383,7 @@ public final class TunChannel extends AbstractChannel {
 
     private void resumeFlush() {
         flushScheduled = false;
-        ((TunUnsafe) unsafe()).resume();
+        roomAgain();
     }
 
     private final class TunUnsafe extends AbstractUnsafe {
@@ -412,43 +395,14 @@ public final class TunChannel extends AbstractChannel {
 
         @Override
         protected void flush0() {
-            // While stalled, new packets wait their turn; to ask the kernel again would be a wasted call.
-            if (!ops.contains(EpollIoOps.EPOLLOUT) && !flushScheduled) {
+            // While stalled, new packets wait their turn; to ask the system again would be a wasted call.
+            if (!roomAwaited && !flushScheduled) {
                 super.flush0();
             }
         }
 
         void resume() {
             super.flush0();
-        }
-    }
-
-    /** Ours among the descriptors of the event loop's epoll. */
-    private final class DeviceHandle implements EpollIoHandle {
-        @Override
-        public FileDescriptor fd() {
-            return device.fd();
-        }
-
-        @Override
-        public void handle(IoRegistration source, IoEvent event) {
-            if (registration == null) {
-                // Closed or deregistered earlier in this turn of the loop.
-                return;
-            }
-            EpollIoOps ready = ((EpollIoEvent) event).ops();
-            if (ready.contains(EpollIoOps.EPOLLOUT)) {
-                ((TunUnsafe) unsafe()).resume();
-            }
-            // An error shows as soon as we read, even if nobody asked to: else it would be reported forever.
-            if (device.isOpen() && (ready.contains(EpollIoOps.EPOLLERR) || (ready.contains(EpollIoOps.EPOLLIN)))) {
-                readBatch();
-            }
-        }
-
-        @Override
-        public void close() {
-            unsafe().close(unsafe().voidPromise());
         }
     }
 

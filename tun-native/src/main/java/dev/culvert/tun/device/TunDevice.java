@@ -5,7 +5,7 @@ import java.io.IOException;
 
 /**
  * An open TUN interface. Closing it takes the interface away unless it is persistent; closing twice is
- * harmless. Give it to a {@link TunChannel}, which from then on owns and closes it.
+ * harmless.
  */
 public interface TunDevice extends Closeable {
     /** The interface name that the kernel settled on. */
@@ -16,6 +16,9 @@ public interface TunDevice extends Closeable {
 
     /** What was negotiated when the device was opened. */
     TunOffloads offloads();
+
+    /** The channel that reads and writes this device, for an event loop of this system; from then on it owns and closes the device. */
+    TunChannel newChannel();
 
     /** Whether {@link #close()} has not been called. */
     boolean isOpen();

@@ -3,6 +3,7 @@ package dev.culvert.tun.linux;
 import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
+import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunConfig;
 import dev.culvert.tun.device.TunException;
 import dev.culvert.tun.device.TunOffloads;
@@ -300,6 +301,11 @@ public final class LinuxTun implements UnixTunDevice {
     @Override
     public FileDescriptor fd() {
         return fd;
+    }
+
+    @Override
+    public TunChannel newChannel() {
+        return new EpollTunChannel(this);
     }
 
     @Override

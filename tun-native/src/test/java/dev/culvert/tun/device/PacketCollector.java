@@ -14,9 +14,9 @@ import java.util.function.Predicate;
 
 /** Keeps a copy of each message of a channel, for a test to wait for. */
 public final class PacketCollector extends ChannelInboundHandlerAdapter {
-    final BlockingQueue<byte[]> messages = new LinkedBlockingQueue<>();
-    final List<Integer> batches = new ArrayList<>();
-    final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+    public final BlockingQueue<byte[]> messages = new LinkedBlockingQueue<>();
+    private final List<Integer> batches = new ArrayList<>();
+    public final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
     private int batch;
 
     public static PacketCollector on(EventLoopGroup group, Channel channel) {
@@ -45,6 +45,13 @@ public final class PacketCollector extends ChannelInboundHandlerAdapter {
         ctx.fireChannelReadComplete();
     }
 
+    /** How many messages there were in each batch so far. */
+    public List<Integer> batches() {
+        synchronized (batches) {
+            return List.copyOf(batches);
+        }
+    }
+
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         failures.add(cause);
@@ -59,6 +66,6 @@ public final class PacketCollector extends ChannelInboundHandlerAdapter {
                 return message;
             }
         }
-        throw new AssertionError("no such packet within 10 s");
+        throw new AssertionError("no such packet within 60 s");
     }
 }

@@ -11,7 +11,7 @@ public final class Packets {
     private Packets() {}
 
     /** A TCP super-packet (or an ordinary one when it fits) with twelve bytes of options. */
-    static ByteBuf tcp(boolean ipv6, int payload, int mss, int flags, long seq, Random random) {
+    public static ByteBuf tcp(boolean ipv6, int payload, int mss, int flags, long seq, Random random) {
         int ip = ipv6 ? 40 : 20;
         ByteBuf m = Unpooled.directBuffer();
         boolean gso = payload > mss;

@@ -57,7 +57,7 @@ final class TunChannelNetnsTest {
         ns.exec("ip", "addr", "add", "10.9.0.1/24", "dev", device.name());
         ns.exec("ip", "-6", "addr", "add", "fd09::1/64", "dev", device.name(), "nodad");
         ns.exec("ip", "link", "set", device.name(), "up");
-        return new TunChannel(device);
+        return device.newChannel();
     }
 
     @ParameterizedTest
