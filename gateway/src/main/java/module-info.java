@@ -3,6 +3,7 @@ module dev.culvert.gateway {
     requires dev.culvert.address;
     requires dev.culvert.command;
     requires dev.culvert.policy;
+    requires dev.culvert.store;
     requires dev.culvert.text;
     requires dev.culvert.token;
     requires dev.culvert.tunnel;

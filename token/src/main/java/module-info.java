@@ -2,6 +2,7 @@
 module dev.culvert.token {
     requires transitive dev.culvert.address;
     requires dev.culvert.command;
+    requires transitive dev.culvert.store;
     requires dev.culvert.text;
     requires info.picocli;
     requires io.nayuki.qrcodegen;

@@ -47,10 +47,11 @@ final class ArchitectureTest {
             entry("command", List.of("text", "address")),
             entry("tun", List.of("text", "address")),
             entry("stack", List.of()),
-            entry("token", List.of("text", "address", "command")),
+            entry("store", List.of("text")),
+            entry("token", List.of("text", "address", "command", "store")),
             entry("policy", List.of("text", "address", "token")),
             entry("tunnel", List.of("text", "address")),
-            entry("gateway", List.of("text", "address", "command", "token", "policy", "tunnel")),
+            entry("gateway", List.of("text", "address", "command", "store", "token", "policy", "tunnel")),
             entry("agent", List.of("text", "address", "command", "token", "tunnel", "tun")),
             entry("client", List.of("text", "address", "command", "token", "tunnel", "tun", "stack")));
 

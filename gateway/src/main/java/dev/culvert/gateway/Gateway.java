@@ -18,7 +18,6 @@ import dev.culvert.gateway.memory.MemoryGuard;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.sign.TokenVerifier;
-import dev.culvert.token.state.Enrolments;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.state.TrustFiles;
@@ -83,10 +82,7 @@ public final class Gateway implements AutoCloseable {
             revocations = state.revocations();
             trust = state.trust();
             authenticator = new Authenticator(
-                    new TokenVerifier(trust::current, services.clock()),
-                    revocations,
-                    Enrolments.open(state.path(), services.clock()),
-                    services);
+                    new TokenVerifier(trust::current, services.clock()), revocations, state.enrolments(), services);
             policy.start(settings.policy() != null);
             certificate = settings.secure()
                     ? new CertificateKeeper(state, settings.names(), services.clock(), services.nanoTime())

@@ -5,7 +5,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.Policy;
 import dev.culvert.policy.PolicySnapshot;
-import dev.culvert.token.state.FileStamp;
+import dev.culvert.store.FileStamp;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,8 +45,8 @@ public final class PolicyKeeper implements AutoCloseable {
 
     // Used on the thread of the file only, once it runs.
     private @Nullable FileStamp loaded;
+    private String loadedVersion = "";
     private @Nullable FileStamp seen;
-    private Instant loadedAt = Instant.MIN;
     private boolean missing;
     private boolean unread;
     private int restless;
@@ -89,9 +89,8 @@ public final class PolicyKeeper implements AutoCloseable {
         FileStamp now = FileStamp.of(file);
         if (now != null || required) {
             putInForce(loader.load());
-            loaded = now;
+            loaded(now, at);
             seen = now;
-            loadedAt = at;
         } else {
             log.info("no policy file {}: the tokens' grants alone decide", file);
         }
@@ -161,7 +160,7 @@ public final class PolicyKeeper implements AutoCloseable {
         seen = now;
         if (now == null) {
             restless = 0;
-        } else if (!again && now.equals(loaded) && !now.isSettledSince(loadedAt, Instant.now())) {
+        } else if (!again && now.version(Instant.now()).equals(loadedVersion)) {
             restless = 0;
             unread = false;
         } else if (now.equals(before) || ++restless > RESTLESS_TICKS) {
@@ -200,8 +199,7 @@ public final class PolicyKeeper implements AutoCloseable {
             if (!Objects.equals(now, loaded)) {
                 over(); // who has written it anew is told anew
             }
-            loaded = now; // it is told once, and read again when it changes
-            loadedAt = at;
+            loaded(now, at); // it is told once, and read again when it changes
             unread = false;
             throw e;
         }
@@ -211,8 +209,12 @@ public final class PolicyKeeper implements AutoCloseable {
         if (!putInForce(next) && (over() || told)) {
             log.info("policy file {} is in order and says what is in force", file);
         }
-        loaded = now; // now that it is in force: one that could not be read, or compiled, is tried again
-        loadedAt = at;
+        loaded(now, at); // now that it is in force: one that could not be read, or compiled, is tried again
+    }
+
+    private void loaded(@Nullable FileStamp now, Instant at) {
+        loaded = now;
+        loadedVersion = now == null ? "" : now.version(at);
     }
 
     private synchronized boolean hasPolicy() {

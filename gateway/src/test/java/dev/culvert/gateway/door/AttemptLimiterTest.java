@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.fabric.TestFabric;
+import dev.culvert.store.FileStore;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.TokenTerms;
@@ -198,7 +199,7 @@ final class AttemptLimiterTest {
                 new Authenticator(
                         state.verifier(),
                         state.revocations(),
-                        Enrolments.open(dir, Clock.systemUTC()),
+                        Enrolments.open(new FileStore(dir), Clock.systemUTC()),
                         fabric.services),
                 real,
                 verifying,

@@ -9,6 +9,7 @@ import dev.culvert.gateway.door.Authenticator.Admission;
 import dev.culvert.gateway.door.Authenticator.Challenged;
 import dev.culvert.gateway.door.Authenticator.Refused;
 import dev.culvert.gateway.limit.Services;
+import dev.culvert.store.FileStore;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.Token;
@@ -59,7 +60,10 @@ final class AuthenticatorTest {
     private void restart() throws Exception {
         revocations = state.revocations();
         authenticator = new Authenticator(
-                state.verifier(), revocations, Enrolments.open(dir, clock), Services.of(AuditLog.none(), clock, 1));
+                state.verifier(),
+                revocations,
+                Enrolments.open(new FileStore(dir), clock),
+                Services.of(AuditLog.none(), clock, 1));
     }
 
     private Token token(TokenBinding binding) {

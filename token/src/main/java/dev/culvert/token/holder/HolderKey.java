@@ -1,12 +1,13 @@
 package dev.culvert.token.holder;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.sign.SigningKey;
 import dev.culvert.token.sign.VerificationKey;
 import dev.culvert.token.state.Pem;
-import dev.culvert.token.state.StateException;
-import dev.culvert.token.state.StateFiles;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -63,74 +64,74 @@ public final class HolderKey {
      */
     public static @Nullable HolderKey existing(Path directory, Token token) throws StateException {
         if (token.binding() instanceof TokenBinding.Enrolment) {
-            StateFiles files = new StateFiles(directory);
-            String name = file(token.id());
-            if (!files.exists(name)) {
+            FileStore files = new FileStore(directory);
+            Document file = document(token.id());
+            if (!files.exists(file)) {
                 throw new StateException("the token of '" + token.name() + "' has no key in " + directory
                         + " yet; the first 'up' makes it: run that first, and this as the same user (with sudo, if that was"
                         + " with sudo) and with the same --state");
             }
-            return load(files, name);
+            return load(files, file);
         }
         if (!(token.binding() instanceof TokenBinding.Key key)) {
             return null;
         }
-        StateFiles files = new StateFiles(directory);
-        String name = file(key.thumbprint());
-        if (!files.exists(name)) {
+        FileStore files = new FileStore(directory);
+        Document file = document(key.thumbprint());
+        if (!files.exists(file)) {
             throw new StateException("the token of '" + token.name() + "' is bound to a key that is not here ("
-                    + files.path(name) + "): use it where its key was made, or ask for a new token");
+                    + files.where(file) + "): use it where its key was made, or ask for a new token");
         }
-        return load(files, name);
+        return load(files, file);
     }
 
     private static HolderKey loadOrMake(Path directory, String tokenId) throws StateException {
-        StateFiles files = new StateFiles(directory);
-        String name = file(tokenId);
+        FileStore files = new FileStore(directory);
+        Document file = document(tokenId);
         files.createDirectory();
         return files.locked(() -> {
-            if (!files.exists(name)) {
+            if (!files.exists(file)) {
                 HolderKey made = generate();
-                made.write(files, name);
+                made.write(files, file);
                 return made;
             }
-            return load(files, name);
+            return load(files, file);
         });
     }
 
     /** Writes a new key pair into the directory, for a token that will be bound to it. */
     public static HolderKey make(Path directory) throws StateException {
-        StateFiles files = new StateFiles(directory);
+        FileStore files = new FileStore(directory);
         files.createDirectory();
         HolderKey made = generate();
-        made.write(files, file(made.thumbprint()));
+        made.write(files, document(made.thumbprint()));
         return made;
     }
 
-    private static String file(String id) {
-        return "holder-" + id + ".key";
+    private static Document document(String id) {
+        return Document.secret("holder-" + id + ".key");
     }
 
-    private void write(StateFiles files, String name) throws StateException {
+    private void write(FileStore files, Document file) throws StateException {
         String text = Pem.text(Pem.PRIVATE_KEY, pair.getPrivate().getEncoded())
                 + Pem.text(Pem.PUBLIC_KEY, pair.getPublic().getEncoded());
-        files.write(name, text, true);
+        files.put(file, text);
     }
 
-    private static HolderKey load(StateFiles files, String name) throws StateException {
-        files.requireOurs(name);
+    private static HolderKey load(FileStore files, Document file) throws StateException {
+        files.requireOurs(file);
         try {
             KeyFactory factory = KeyFactory.getInstance("Ed25519");
             KeyPair pair = new KeyPair(
                     factory.generatePublic(new X509EncodedKeySpec(
-                            Pem.read(files, name, Pem.PUBLIC_KEY).get(0).der())),
+                            Pem.read(files, file, Pem.PUBLIC_KEY).get(0).der())),
                     factory.generatePrivate(new PKCS8EncodedKeySpec(
-                            Pem.read(files, name, Pem.PRIVATE_KEY).get(0).der())));
+                            Pem.read(files, file, Pem.PRIVATE_KEY).get(0).der())));
             SigningKey.of(pair.getPrivate(), pair.getPublic()); // halves of one key
             return new HolderKey(pair);
         } catch (GeneralSecurityException | IllegalArgumentException e) {
             throw new StateException(
-                    files.path(name) + " does not hold a key pair: restore it from a backup, or ask for a new token",
+                    files.where(file) + " does not hold a key pair: restore it from a backup, or ask for a new token",
                     e);
         }
     }

@@ -1,6 +1,6 @@
 package dev.culvert.token.holder;
 
-import dev.culvert.token.state.StateException;
+import dev.culvert.store.StateException;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -1,10 +1,10 @@
 package dev.culvert.token.holder;
 
+import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.sign.TokenReader;
-import dev.culvert.token.state.StateException;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.util.Base64;

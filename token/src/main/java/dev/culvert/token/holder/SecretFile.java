@@ -1,7 +1,8 @@
 package dev.culvert.token.holder;
 
-import dev.culvert.token.state.StateException;
-import dev.culvert.token.state.StateFiles;
+import dev.culvert.store.FileRights;
+import dev.culvert.store.StateException;
+import dev.culvert.store.StateFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -36,8 +37,8 @@ public final class SecretFile {
     }
 
     private static boolean isOf(Path directory, @Nullable String caller) throws IOException {
-        Integer me = StateFiles.uid(Path.of("/proc/self"));
-        Integer owner = StateFiles.uid(directory);
+        Integer me = FileRights.uid(Path.of("/proc/self"));
+        Integer owner = FileRights.uid(directory);
         return caller != null
                 && me != null
                 && me == 0

@@ -1,10 +1,10 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.store.StateException;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.token.state.StateException;
 import java.time.Instant;
 import java.util.Map;
 import picocli.CommandLine.Command;

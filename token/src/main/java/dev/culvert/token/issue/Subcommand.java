@@ -1,8 +1,8 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.token.state.StateException;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;

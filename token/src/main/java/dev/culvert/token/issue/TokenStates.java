@@ -1,10 +1,10 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.store.StateException;
 import dev.culvert.token.sign.Trust;
 import dev.culvert.token.state.IssuedTokens;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.token.state.StateException;
 import java.time.Instant;
 import java.util.List;
 

@@ -3,6 +3,9 @@ package dev.culvert.token.state;
 import dev.culvert.address.AddressText;
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpLiteral;
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
 import dev.culvert.text.Printable;
 import java.io.ByteArrayInputStream;
 import java.net.InetAddress;
@@ -29,83 +32,89 @@ import org.jspecify.annotations.Nullable;
 
 /** The files of the certificate authority and of the gateway's certificate. All methods read the disk. */
 final class CertificateFiles {
-    private static final String CA_KEY = "ca.key";
-    private static final String CA_CRT = "ca.crt";
-    private static final String SERVER_KEY = "server.key";
-    private static final String SERVER_CRT = "server.crt";
-    static final List<String> PRIVATE = List.of(CA_KEY, SERVER_KEY);
+    private static final Document CA_KEY = Document.secret("ca.key");
+    private static final Document CA_CRT = Document.open("ca.crt");
+    private static final Document SERVER_KEY = Document.secret("server.key");
+    private static final Document SERVER_CRT = Document.open("server.crt");
+    static final List<Document> PRIVATE = List.of(CA_KEY, SERVER_KEY);
 
     private static final String CERTIFICATE = "CERTIFICATE";
 
     /** More names than one gateway has; keeps the certificate inside one TLS record. */
     private static final int MAX_NAMES = 100;
 
-    private final StateFiles files;
+    private final Store own;
+    private final Store shared;
     private final Clock clock;
 
     /** In force where the one on disk is not yet; never written. */
     private @Nullable ServerCertificate interim;
 
-    CertificateFiles(StateFiles files, Clock clock) {
-        this.files = files;
+    /**
+     * @param own where the gateway's key and certificate are, which are for its names
+     * @param shared where the authority is, whose certificates are good at all gateways
+     */
+    CertificateFiles(Store own, Store shared, Clock clock) {
+        this.own = own;
+        this.shared = shared;
         this.clock = clock;
     }
 
     boolean exist() {
-        return files.exists(CA_CRT);
+        return shared.exists(CA_CRT);
     }
 
-    java.nio.file.Path path() {
-        return files.path(CA_CRT);
+    String where() {
+        return shared.where(CA_CRT);
     }
 
-    private PrivateKey readKey(String name) throws StateException {
+    private static PrivateKey readKey(Store store, Document document) throws StateException {
         try {
             return KeyFactory.getInstance("EC")
                     .generatePrivate(new PKCS8EncodedKeySpec(
-                            Pem.read(files, name, Pem.PRIVATE_KEY).get(0).der()));
+                            Pem.read(store, document, Pem.PRIVATE_KEY).get(0).der()));
         } catch (GeneralSecurityException e) {
-            throw files.corrupt(name, "does not hold a private EC key", e);
+            throw store.corrupt(document, "does not hold a private EC key", e);
         }
     }
 
-    /** Makes the authority if there is none. Call within {@link StateFiles#locked}. */
+    /** Makes the authority if there is none. Call within {@link Store#locked}. */
     void create() throws StateException {
         if (exist()) {
             return;
         }
         PrivateKey key;
         PublicKey publicKey;
-        if (files.exists(CA_KEY)) {
+        if (shared.exists(CA_KEY)) {
             // Keep the key: tokens may be out that pin it.
-            key = readKey(CA_KEY);
+            key = readKey(shared, CA_KEY);
             try {
                 publicKey = CertificateAuthority.publicHalf((ECPrivateKey) key);
             } catch (GeneralSecurityException | RuntimeException e) {
-                throw files.corrupt(CA_KEY, "is not a P-256 key", e);
+                throw shared.corrupt(CA_KEY, "is not a P-256 key", e);
             }
         } else {
             KeyPair pair = CertificateAuthority.newKey();
             key = pair.getPrivate();
             publicKey = pair.getPublic();
-            files.write(CA_KEY, Pem.text(Pem.PRIVATE_KEY, key.getEncoded()), true);
+            shared.put(CA_KEY, Pem.text(Pem.PRIVATE_KEY, key.getEncoded()));
         }
         X509Certificate certificate = CertificateAuthority.selfSign(publicKey, key, clock.instant());
-        files.write(CA_CRT, encode(certificate), false);
+        shared.put(CA_CRT, encode(certificate));
     }
 
     X509Certificate ca() throws StateException {
-        return readCertificates(CA_CRT).get(0);
+        return readCertificates(shared, CA_CRT).get(0);
     }
 
-    private List<X509Certificate> readCertificates(String name) throws StateException {
+    private static List<X509Certificate> readCertificates(Store store, Document document) throws StateException {
         List<X509Certificate> out = new ArrayList<>();
-        for (Pem block : Pem.read(files, name, CERTIFICATE)) {
+        for (Pem block : Pem.read(store, document, CERTIFICATE)) {
             try {
                 out.add((X509Certificate) CertificateFactory.getInstance("X.509")
                         .generateCertificate(new ByteArrayInputStream(block.der())));
             } catch (CertificateException e) {
-                throw files.corrupt(name, "holds a broken certificate", e);
+                throw store.corrupt(document, "holds a broken certificate", e);
             }
         }
         return out;
@@ -125,7 +134,7 @@ final class CertificateFiles {
         X509Certificate ca = ca();
         ServerCertificate current = onDisk(ca, wanted);
         if (current == null || isDue(current.leaf())) {
-            current = files.locked(() -> {
+            current = own.locked(() -> {
                 ServerCertificate meanwhile = onDisk(ca, wanted);
                 return meanwhile != null && !isDue(meanwhile.leaf()) ? meanwhile : replace(ca, wanted);
             });
@@ -139,7 +148,7 @@ final class CertificateFiles {
      */
     private ServerCertificate untilThen(X509Certificate ca, ServerCertificate onDisk, SortedSet<String> names)
             throws StateException {
-        if (isYetToBegin(ca) || !files.exists(CA_KEY)) {
+        if (isYetToBegin(ca) || !shared.exists(CA_KEY)) {
             return onDisk; // the clock is wrong for certain; or there is no other
         }
         ServerCertificate before = interim;
@@ -157,8 +166,8 @@ final class CertificateFiles {
     private ServerCertificate replace(X509Certificate ca, SortedSet<String> names) throws StateException {
         ServerCertificate made = issue(ca, names);
         // A crash between the two leaves a pair that does not fit, which onDisk() notices.
-        files.write(SERVER_KEY, Pem.text(Pem.PRIVATE_KEY, made.key().getEncoded()), true);
-        files.write(SERVER_CRT, encode(made.leaf()) + encode(ca), false);
+        own.put(SERVER_KEY, Pem.text(Pem.PRIVATE_KEY, made.key().getEncoded()));
+        own.put(SERVER_CRT, encode(made.leaf()) + encode(ca));
         return made;
     }
 
@@ -166,16 +175,16 @@ final class CertificateFiles {
         Instant now = clock.instant();
         if (!now.isBefore(ca.getNotAfter().toInstant())) {
             throw new StateException(
-                    files.path(CA_CRT) + " expired at " + ca.getNotAfter().toInstant()
+                    shared.where(CA_CRT) + " expired at " + ca.getNotAfter().toInstant()
                             + ": move it and ca.key away, run token init, and make new tokens, for their pin changes");
         }
-        if (!files.exists(CA_KEY)) {
-            throw new StateException(files.path(CA_KEY) + " is missing, so no certificate for "
+        if (!shared.exists(CA_KEY)) {
+            throw new StateException(shared.where(CA_KEY) + " is missing, so no certificate for "
                     + String.join(", ", names) + " can be made: restore it from a backup");
         }
-        PrivateKey caKey = readKey(CA_KEY);
+        PrivateKey caKey = readKey(shared, CA_KEY);
         if (!belongTogether(caKey, ca.getPublicKey())) {
-            throw files.corrupt(CA_KEY, "does not belong to " + CA_CRT, new IllegalStateException("other key"));
+            throw shared.corrupt(CA_KEY, "does not belong to " + CA_CRT.name(), new IllegalStateException("other key"));
         }
         KeyPair pair = CertificateAuthority.newKey();
         X509Certificate leaf = CertificateAuthority.issue(ca, caKey, pair.getPublic(), names, now);
@@ -184,12 +193,12 @@ final class CertificateFiles {
 
     /** The pair on disk, whatever its time; null if it cannot be used at all. A broken pair can always be made anew. */
     private @Nullable ServerCertificate onDisk(X509Certificate ca, SortedSet<String> names) {
-        if (!files.exists(SERVER_KEY) || !files.exists(SERVER_CRT)) {
+        if (!own.exists(SERVER_KEY) || !own.exists(SERVER_CRT)) {
             return null;
         }
         try {
-            X509Certificate leaf = readCertificates(SERVER_CRT).get(0);
-            PrivateKey key = readKey(SERVER_KEY);
+            X509Certificate leaf = readCertificates(own, SERVER_CRT).get(0);
+            PrivateKey key = readKey(own, SERVER_KEY);
             leaf.verify(ca.getPublicKey());
             return hasNames(leaf, names) && belongTogether(key, leaf.getPublicKey())
                     ? new ServerCertificate(new X509Certificate[] {leaf, ca}, key)

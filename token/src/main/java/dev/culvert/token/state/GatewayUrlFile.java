@@ -1,23 +1,27 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
+import dev.culvert.store.Watch;
 import dev.culvert.token.GatewayUrls;
 import java.net.URI;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The file {@code gateway.url}: a URL a line, the ones that new tokens name; and lines {@code was URL} with those that they
  * named earlier, so that tokens made then count on. Whoever wants an end of that removes the line.
  */
 final class GatewayUrlFile {
-    private static final String NAME = "gateway.url";
+    private static final Document DOCUMENT = Document.open("gateway.url");
     private static final String FORMER = "was ";
 
-    private final StateFiles files;
+    private final Store store;
 
-    GatewayUrlFile(StateFiles files) {
-        this.files = files;
+    GatewayUrlFile(Store store) {
+        this.store = store;
     }
 
     /**
@@ -39,15 +43,19 @@ final class GatewayUrlFile {
         }
     }
 
-    Path path() {
-        return files.path(NAME);
+    Watch<Content> watch() throws StateException {
+        return new Watch<>(store, DOCUMENT, this::read);
     }
 
     Content read() throws StateException {
+        return parse(store.get(DOCUMENT));
+    }
+
+    private Content parse(@Nullable String content) throws StateException {
         List<URI> urls = new ArrayList<>();
         List<URI> former = new ArrayList<>();
-        if (files.exists(NAME)) {
-            for (String line : files.read(NAME).split("\n")) {
+        if (content != null) {
+            for (String line : content.split("\n")) {
                 String text = line.strip();
                 boolean old = text.startsWith(FORMER);
                 try {
@@ -57,12 +65,14 @@ final class GatewayUrlFile {
                     }
                 } catch (IllegalArgumentException e) {
                     throw new StateException(
-                            path() + " does not hold a gateway URL: run token init --gateway wss://host:port", e);
+                            store.where(DOCUMENT)
+                                    + " does not hold a gateway URL: run token init --gateway wss://host:port",
+                            e);
                 }
             }
             if (urls.isEmpty()) {
-                throw new StateException(
-                        path() + " does not hold a gateway URL: run token init --gateway wss://host:port");
+                throw new StateException(store.where(DOCUMENT)
+                        + " does not hold a gateway URL: run token init --gateway wss://host:port");
             }
         }
         return new Content(urls, former);
@@ -75,10 +85,10 @@ final class GatewayUrlFile {
      */
     void set(List<URI> urls) throws StateException {
         List<URI> wanted = GatewayUrls.require("gateways", urls);
-        files.locked(() -> {
-            Content old = read();
+        store.update(DOCUMENT, before -> {
+            Content old = parse(before);
             if (wanted.equals(old.urls)) {
-                return false;
+                return null;
             }
             List<URI> known = GatewayUrls.canonical(wanted);
             List<URI> former = old.accepted().stream()
@@ -88,8 +98,7 @@ final class GatewayUrlFile {
             StringBuilder text = new StringBuilder();
             wanted.forEach(uri -> text.append(uri).append('\n'));
             former.forEach(uri -> text.append(FORMER).append(uri).append('\n'));
-            files.write(NAME, text.toString(), false);
-            return true;
+            return text.toString();
         });
     }
 }

@@ -1,12 +1,14 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenTerms;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,18 +18,16 @@ import java.util.Map;
  * still uses an old key, never the token itself. Only whoever makes tokens needs it; gateways do not.
  */
 public final class IssuedTokens {
-    static final String FILE = "issued.jsonl";
+    private static final Document DOCUMENT = new Document("issued.jsonl", true, JsonLines.MAX_SIZE);
 
     /** How long an expired token stays in the list: somebody may ask why it stopped working. */
     private static final Duration KEPT_AFTER_EXPIRY = Duration.ofDays(90);
 
-    private final StateFiles files;
-    private final JsonLines lines;
+    private final JsonLines<Entry> lines;
     private final Clock clock;
 
-    IssuedTokens(StateFiles files, Clock clock) {
-        this.files = files;
-        this.lines = new JsonLines(files, FILE, true);
+    IssuedTokens(Store store, Clock clock) {
+        this.lines = new JsonLines<>(store, DOCUMENT, Entry::of, Entry::fields);
         this.clock = clock;
     }
 
@@ -71,19 +71,17 @@ public final class IssuedTokens {
 
     /** All that are remembered, oldest first. */
     public List<Entry> read() throws StateException {
-        return lines.read(Entry::of);
+        return lines.read();
     }
 
     /** Remembers a signed token, and forgets those that expired long ago. */
     public void add(Token token) throws StateException {
-        files.locked(() -> {
+        lines.change(entries -> {
             Instant forget = clock.instant().minus(KEPT_AFTER_EXPIRY);
-            List<Entry> entries = new ArrayList<>(read());
             entries.removeIf(entry -> entry.expires.isBefore(forget));
             entries.add(new Entry(
                     token.id(), token.kind(), token.name(), token.issuedAt(), token.expires(), token.keyId()));
-            lines.write(entries.stream().map(Entry::fields).toList());
-            return true;
+            return entries;
         });
     }
 }

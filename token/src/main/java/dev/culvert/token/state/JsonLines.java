@@ -1,46 +1,74 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
 import dev.culvert.text.Printable;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jose4j.json.JsonUtil;
 import org.jose4j.lang.JoseException;
+import org.jspecify.annotations.Nullable;
 
-/** A file of the state directory with one JSON object a line. */
-final class JsonLines {
+/**
+ * A document with one JSON object a line.
+ *
+ * @param <T> what a line says
+ */
+final class JsonLines<T> {
     /** A hundred thousand lines of 160 characters: years of tokens; bounds what a mix-up of files costs. */
-    private static final int MAX_SIZE = 16 * 1024 * 1024;
+    static final int MAX_SIZE = 16 * 1024 * 1024;
 
-    private final StateFiles files;
-    private final String name;
-    private final boolean secret;
+    private final Store store;
+    private final Document document;
+    private final Entry<T> entry;
+    private final Function<T, Map<String, Object>> fields;
 
-    JsonLines(StateFiles files, String name, boolean secret) {
-        this.files = files;
-        this.name = name;
-        this.secret = secret;
+    /**
+     * @param entry reads a line
+     * @param fields the same for writing
+     */
+    JsonLines(Store store, Document document, Entry<T> entry, Function<T, Map<String, Object>> fields) {
+        this.store = store;
+        this.document = document;
+        this.entry = entry;
+        this.fields = fields;
     }
 
     /** Turns the fields of one line into a value. */
     interface Entry<T> {
         /** @throws IllegalArgumentException if they are not such a value */
-        public T of(Map<String, Object> fields);
+        T of(Map<String, Object> fields);
+    }
+
+    /** Makes lines of lines. */
+    interface Change<T> {
+        /**
+         * @param lines may be changed
+         * @return null to leave them as they are
+         */
+        @Nullable
+        List<T> of(List<T> lines);
     }
 
     /**
-     * All lines; none if there is no file.
+     * All lines; none if there is no document.
      *
      * @throws StateException naming the first line that is wrong: nothing is skipped, for it could be a revocation
      */
-    <T> List<T> read(Entry<T> entry) throws StateException {
-        if (!files.exists(name)) {
+    List<T> read() throws StateException {
+        return parse(store.get(document));
+    }
+
+    private List<T> parse(@Nullable String text) throws StateException {
+        if (text == null) {
             return List.of();
         }
         List<T> out = new ArrayList<>();
         int number = 0;
-        for (String line : files.read(name, MAX_SIZE).split("\n")) {
+        for (String line : text.split("\n")) {
             number++;
             if (line.isBlank()) {
                 continue;
@@ -49,7 +77,7 @@ final class JsonLines {
                 out.add(entry.of(JsonUtil.parseJson(line)));
             } catch (JoseException | RuntimeException e) {
                 throw new StateException(
-                        files.path(name) + " line " + number + " cannot be understood ("
+                        store.where(document) + " line " + number + " cannot be understood ("
                                 + Printable.shorten(String.valueOf(e.getMessage()))
                                 + "): correct or remove that line, or restore the file from a backup",
                         e);
@@ -58,15 +86,22 @@ final class JsonLines {
         return out;
     }
 
-    /** Replaces the file, whole or not at all. Call within {@link StateFiles#locked}. */
-    void write(Collection<Map<String, Object>> lines) throws StateException {
+    /** Replaces the lines by what is made of them, all or none; see {@link Store#update}. */
+    void change(Change<T> change) throws StateException {
+        store.update(document, before -> {
+            List<T> next = change.of(new ArrayList<>(parse(before)));
+            return next == null ? null : text(next);
+        });
+    }
+
+    private String text(List<T> entries) throws StateException {
         StringBuilder text = new StringBuilder();
-        lines.forEach(fields -> text.append(JsonUtil.toJson(fields)).append('\n'));
+        entries.forEach(e -> text.append(JsonUtil.toJson(fields.apply(e))).append('\n'));
         if (text.length() > MAX_SIZE) {
-            throw new StateException(files.path(name) + " would be larger than " + MAX_SIZE
+            throw new StateException(store.where(document) + " would be larger than " + MAX_SIZE
                     + " bytes: move it to an archive, or rotate and retire the signing key and begin anew");
         }
-        files.write(name, text.toString(), secret);
+        return text.toString();
     }
 
     /** The text of a field. */

@@ -1,5 +1,6 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.StateException;
 import java.io.IOException;
 
 /** Where the passphrase of an encrypted signing key comes from: a terminal, a file, the environment; never an argument. */

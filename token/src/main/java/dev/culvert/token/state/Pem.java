@@ -1,5 +1,8 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -26,9 +29,28 @@ public record Pem(String type, String comment, byte[] der) {
                 + "\n-----END " + type + "-----\n";
     }
 
-    /** All blocks of a file. */
-    public static List<Pem> read(StateFiles files, String name) throws StateException {
-        String text = files.read(name);
+    /** All blocks of a document, which must be there. */
+    public static List<Pem> read(Store store, Document document) throws StateException {
+        return parse(store, document, store.require(document));
+    }
+
+    /** The blocks of one type in a document; at least one. */
+    public static List<Pem> read(Store store, Document document, String type) throws StateException {
+        return parse(store, document, store.require(document), type);
+    }
+
+    /** The same of a document's text. */
+    static List<Pem> parse(Store store, Document document, String text, String type) throws StateException {
+        List<Pem> blocks = parse(store, document, text).stream()
+                .filter(block -> block.type().equals(type))
+                .toList();
+        if (blocks.isEmpty()) {
+            throw store.corrupt(document, "holds no " + type, new IllegalArgumentException("no PEM block"));
+        }
+        return blocks;
+    }
+
+    private static List<Pem> parse(Store store, Document document, String text) throws StateException {
         List<Pem> blocks = new ArrayList<>();
         Matcher matcher = BLOCK.matcher(text);
         int end = 0;
@@ -39,20 +61,9 @@ public record Pem(String type, String comment, byte[] der) {
                         text.substring(end, matcher.start()),
                         Base64.getMimeDecoder().decode(matcher.group(2))));
             } catch (IllegalArgumentException e) {
-                throw files.corrupt(name, "holds a broken " + matcher.group(1), e);
+                throw store.corrupt(document, "holds a broken " + matcher.group(1), e);
             }
             end = matcher.end();
-        }
-        return blocks;
-    }
-
-    /** The blocks of one type in a file; at least one. */
-    public static List<Pem> read(StateFiles files, String name, String type) throws StateException {
-        List<Pem> blocks = read(files, name).stream()
-                .filter(block -> block.type().equals(type))
-                .toList();
-        if (blocks.isEmpty()) {
-            throw files.corrupt(name, "holds no " + type, new IllegalArgumentException("no PEM block"));
         }
         return blocks;
     }

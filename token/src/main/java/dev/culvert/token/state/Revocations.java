@@ -1,16 +1,18 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
+import dev.culvert.store.Watch;
 import dev.culvert.text.Printable;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenFields;
-import java.io.IOException;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -34,22 +36,18 @@ public final class Revocations {
     /** Longest {@link Entry#reason}: a remark, not a report. */
     public static final int MAX_REASON = 200;
 
+    private static final Document DOCUMENT = new Document(FILE, false, JsonLines.MAX_SIZE);
+
     private static final Set<String> FIELDS = Set.of("at", "id", "kind", "name", "issuedUntil", "reason");
 
-    private final StateFiles files;
-    private final JsonLines lines;
+    private final JsonLines<Entry> lines;
     private final Clock clock;
-    private final ReloadingFile<Snapshot> file;
+    private final Watch<Snapshot> watch;
 
-    Revocations(StateFiles files, Clock clock) throws StateException {
-        this.files = files;
-        this.lines = new JsonLines(files, FILE, false);
+    Revocations(Store store, Clock clock) throws StateException {
+        this.lines = new JsonLines<>(store, DOCUMENT, Entry::of, Entry::fields);
         this.clock = clock;
-        try {
-            this.file = new ReloadingFile<>(files.path(FILE), () -> new Snapshot(read()));
-        } catch (IOException e) {
-            throw files.unreadable(FILE, e);
-        }
+        this.watch = new Watch<>(store, DOCUMENT, () -> new Snapshot(lines.read()));
     }
 
     /**
@@ -187,24 +185,15 @@ public final class Revocations {
         }
     }
 
-    private List<Entry> read() throws StateException {
-        return lines.read(Entry::of);
-    }
-
-    /** Where they are kept. */
-    public java.nio.file.Path path() {
-        return files.path(FILE);
-    }
-
     /**
      * Reads the file again if it has changed. Blocks; from one thread at a time.
      *
      * @return true if something may be revoked that was not before
-     * @throws IOException with one line for people, if it cannot be read or is gone; what was known stays in force, and
+     * @throws StateException with one line for people, if it cannot be read or is gone; what was known stays in force, and
      *     the next call tries again
      */
-    public boolean refresh() throws IOException {
-        return file.refresh();
+    public boolean refresh() throws StateException {
+        return watch.refresh();
     }
 
     /** True if this token is revoked. */
@@ -224,7 +213,7 @@ public final class Revocations {
 
     /** The same by the parts of a token. */
     public @Nullable Entry of(Token.Kind kind, String id, String name, Instant issuedAt) {
-        return file.current().of(kind, id, name, issuedAt);
+        return watch.current().of(kind, id, name, issuedAt);
     }
 
     /**
@@ -245,7 +234,7 @@ public final class Revocations {
 
     /** All of them, in the order in which they were made. */
     public List<Entry> entries() {
-        return file.current().entries;
+        return watch.current().entries;
     }
 
     /**
@@ -285,11 +274,13 @@ public final class Revocations {
     }
 
     private Entry add(Entry entry) throws StateException {
-        Entry kept = files.locked(() -> {
-            List<Entry> entries = new ArrayList<>(read());
+        Entry[] kept = {entry};
+        lines.change(entries -> {
+            kept[0] = entry;
             for (Entry old : entries) {
                 if (old.id != null && old.id.equals(entry.id)) {
-                    return old;
+                    kept[0] = old;
+                    return null;
                 }
             }
             entries.removeIf(old -> old.name != null
@@ -299,14 +290,9 @@ public final class Revocations {
                     && entry.issuedUntil != null
                     && !old.issuedUntil.isAfter(entry.issuedUntil));
             entries.add(entry);
-            lines.write(entries.stream().map(Entry::fields).toList());
-            return entry;
+            return entries;
         });
-        try {
-            refresh();
-        } catch (IOException e) {
-            throw files.unreadable(FILE, e);
-        }
-        return kept;
+        refresh();
+        return kept[0];
     }
 }

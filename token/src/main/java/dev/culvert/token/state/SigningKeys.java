@@ -1,11 +1,14 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.Document;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
+import dev.culvert.store.Watch;
 import dev.culvert.text.Printable;
 import dev.culvert.token.sign.SigningKey;
 import dev.culvert.token.sign.TokenSigner;
 import dev.culvert.token.sign.VerificationKey;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.PrivateKey;
@@ -31,8 +34,8 @@ import org.jspecify.annotations.Nullable;
  * and its public half is the second. The private half of an old key is not kept. All methods read the disk.
  */
 public final class SigningKeys {
-    private static final String PRIVATE = "signing.key";
-    private static final String PUBLIC = "signing.pub";
+    static final Document PRIVATE = Document.secret("signing.key");
+    private static final Document PUBLIC = Document.open("signing.pub");
     private static final String ENCRYPTED_PRIVATE_KEY = "ENCRYPTED PRIVATE KEY";
     private static final String CREATED = "created ";
 
@@ -42,11 +45,17 @@ public final class SigningKeys {
     /** Each link set-up with an unknown key would cost no more for it, but nobody overlooks more keys than that. */
     private static final int MAX_KEYS = 64;
 
-    private final StateFiles files;
+    private final Store own;
+    private final Store shared;
     private final Clock clock;
 
-    SigningKeys(StateFiles files, Clock clock) {
-        this.files = files;
+    /**
+     * @param own where the private key is
+     * @param shared where the public ones are
+     */
+    SigningKeys(Store own, Store shared, Clock clock) {
+        this.own = own;
+        this.shared = shared;
         this.clock = clock;
     }
 
@@ -58,28 +67,28 @@ public final class SigningKeys {
      */
     public record Accepted(VerificationKey key, @Nullable Instant created) {}
 
-    static String privateFile() {
-        return PRIVATE;
-    }
-
     boolean exist() {
-        return files.exists(PUBLIC);
+        return shared.exists(PUBLIC);
     }
 
-    Path path() {
-        return files.path(PUBLIC);
+    String where() {
+        return shared.where(PUBLIC);
     }
 
-    /** Makes what is missing. Call within {@link StateFiles#locked}. */
+    Watch<List<VerificationKey>> watch() throws StateException {
+        return new Watch<>(shared, PUBLIC, this::verificationKeys);
+    }
+
+    /** Makes what is missing. Call within {@link Store#locked}. */
     void create(char @Nullable [] passphrase) throws StateException {
         if (exist()) {
             return;
         }
         VerificationKey publicKey;
-        if (files.exists(PRIVATE)) {
+        if (own.exists(PRIVATE)) {
             // An earlier creation was cut short; it had no public key yet, so no token was made.
             if (isEncrypted()) {
-                throw new StateException(files.path(PUBLIC) + " is missing and " + files.path(PRIVATE)
+                throw new StateException(shared.where(PUBLIC) + " is missing and " + own.where(PRIVATE)
                         + " is encrypted: restore it from a backup, or move both away and run token init");
             }
             publicKey = VerificationKey.of(publicHalf(privateKey(Passphrase.NONE)));
@@ -88,29 +97,35 @@ public final class SigningKeys {
             writePrivate(key.privateKey(), passphrase);
             publicKey = key.verificationKey();
         }
-        writePublic(List.of(new Accepted(publicKey, now())));
+        shared.put(PUBLIC, text(List.of(new Accepted(publicKey, now()))));
     }
 
     /** Whether a private key is here, to sign with. */
     public boolean canSign() {
-        return files.exists(PRIVATE);
+        return own.exists(PRIVATE);
     }
 
     /** Whether the private key is under a passphrase. */
     public boolean isEncrypted() throws StateException {
-        return Pem.read(files, PRIVATE).stream().anyMatch(block -> block.type().equals(ENCRYPTED_PRIVATE_KEY));
+        return Pem.read(own, PRIVATE).stream().anyMatch(block -> block.type().equals(ENCRYPTED_PRIVATE_KEY));
     }
 
     /** The keys whose tokens are accepted, newest first; the first is the one that signs. */
     public List<Accepted> accepted() throws StateException {
+        return accepted(null);
+    }
+
+    /** @param text what the document says; null when that is still to be read */
+    private List<Accepted> accepted(@Nullable String text) throws StateException {
         List<Accepted> keys = new ArrayList<>();
-        for (Pem block : Pem.read(files, PUBLIC, Pem.PUBLIC_KEY)) {
+        String all = text == null ? shared.require(PUBLIC) : text;
+        for (Pem block : Pem.parse(shared, PUBLIC, all, Pem.PUBLIC_KEY)) {
             try {
                 VerificationKey key = VerificationKey.of(
                         KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(block.der())));
                 keys.add(new Accepted(key, created(block.comment())));
             } catch (GeneralSecurityException | IllegalArgumentException e) {
-                throw files.corrupt(PUBLIC, "holds a key that is not Ed25519", e);
+                throw shared.corrupt(PUBLIC, "holds a key that is not Ed25519", e);
             }
         }
         return keys;
@@ -138,7 +153,7 @@ public final class SigningKeys {
         return clock.instant().truncatedTo(ChronoUnit.SECONDS);
     }
 
-    private void writePublic(List<Accepted> keys) throws StateException {
+    private static String text(List<Accepted> keys) {
         StringBuilder text = new StringBuilder();
         for (Accepted accepted : keys) {
             text.append("key ").append(accepted.key.keyId()).append('\n');
@@ -147,45 +162,45 @@ public final class SigningKeys {
             }
             text.append(Pem.text(Pem.PUBLIC_KEY, accepted.key.key().getEncoded()));
         }
-        files.write(PUBLIC, text.toString(), false);
+        return text.toString();
     }
 
     private void writePrivate(PrivateKey key, char @Nullable [] passphrase) throws StateException {
         String pem = passphrase == null
                 ? Pem.text(Pem.PRIVATE_KEY, key.getEncoded())
                 : Pem.text(ENCRYPTED_PRIVATE_KEY, KeyEncryption.encrypt(key, passphrase));
-        files.write(PRIVATE, pem, true);
+        own.put(PRIVATE, pem);
     }
 
     private PrivateKey privateKey(Passphrase passphrase) throws StateException {
         if (!canSign()) {
-            throw new StateException(files.path(PRIVATE) + " is missing, this directory can only verify tokens:"
+            throw new StateException(own.where(PRIVATE) + " is missing, this directory can only verify tokens:"
                     + " make tokens where the key is, or restore it from a backup");
         }
         byte[] der;
         if (isEncrypted()) {
             char[] secret;
             try {
-                secret = passphrase.get(files.path(PRIVATE).toString());
+                secret = passphrase.get(own.where(PRIVATE));
             } catch (IOException e) {
                 throw new StateException(String.valueOf(e.getMessage()), e); // its line says already what to do
             }
             try {
                 der = KeyEncryption.decrypt(
-                        Pem.read(files, PRIVATE, ENCRYPTED_PRIVATE_KEY).get(0).der(), secret);
+                        Pem.read(own, PRIVATE, ENCRYPTED_PRIVATE_KEY).get(0).der(), secret);
             } catch (GeneralSecurityException e) {
                 throw new StateException(
-                        files.path(PRIVATE) + " cannot be decrypted: is the passphrase right? try again", e);
+                        own.where(PRIVATE) + " cannot be decrypted: is the passphrase right? try again", e);
             } finally {
                 Arrays.fill(secret, '\0');
             }
         } else {
-            der = Pem.read(files, PRIVATE, Pem.PRIVATE_KEY).get(0).der();
+            der = Pem.read(own, PRIVATE, Pem.PRIVATE_KEY).get(0).der();
         }
         try {
             return KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(der));
         } catch (GeneralSecurityException e) {
-            throw files.corrupt(PRIVATE, "does not hold a private Ed25519 key", e);
+            throw own.corrupt(PRIVATE, "does not hold a private Ed25519 key", e);
         }
     }
 
@@ -196,7 +211,7 @@ public final class SigningKeys {
             System.arraycopy(raw, 0, spki, ED25519_SPKI.length, raw.length);
             return KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(spki));
         } catch (GeneralSecurityException | IllegalArgumentException | ClassCastException e) {
-            throw files.corrupt(PRIVATE, "is not an Ed25519 key", e);
+            throw own.corrupt(PRIVATE, "is not an Ed25519 key", e);
         }
     }
 
@@ -219,8 +234,10 @@ public final class SigningKeys {
                 first = first == null ? e : first;
             }
         }
-        throw files.corrupt(
-                PRIVATE, "does not belong to any key in " + PUBLIC, new IllegalArgumentException("no match", first));
+        throw own.corrupt(
+                PRIVATE,
+                "does not belong to any key in " + PUBLIC.name(),
+                new IllegalArgumentException("no match", first));
     }
 
     /**
@@ -230,15 +247,17 @@ public final class SigningKeys {
      * @return the id of the new key
      */
     public String rotate(char @Nullable [] passphrase) throws StateException {
-        return files.locked(() -> {
-            List<Accepted> keys = new ArrayList<>(accepted());
-            if (keys.size() >= MAX_KEYS) {
-                throw new StateException(files.path(PUBLIC) + " holds " + keys.size()
-                        + " keys: retire old ones first, with token key retire ID");
-            }
+        return own.locked(() -> {
             SigningKey fresh = SigningKey.generate();
-            keys.add(0, new Accepted(fresh.verificationKey(), now()));
-            writePublic(keys);
+            shared.update(PUBLIC, before -> {
+                List<Accepted> keys = accepted(before);
+                if (keys.size() >= MAX_KEYS) {
+                    throw new StateException(shared.where(PUBLIC) + " holds " + keys.size()
+                            + " keys: retire old ones first, with token key retire ID");
+                }
+                keys.add(0, new Accepted(fresh.verificationKey(), now()));
+                return text(keys);
+            });
             writePrivate(fresh.privateKey(), passphrase);
             return fresh.keyId();
         });
@@ -250,17 +269,16 @@ public final class SigningKeys {
      * @throws StateException if there is no such key, or it is the one that signs
      */
     public void retire(String keyId) throws StateException {
-        files.locked(() -> {
-            List<Accepted> keys = new ArrayList<>(accepted());
+        shared.update(PUBLIC, before -> {
+            List<Accepted> keys = accepted(before);
             if (keys.get(0).key.keyId().equals(keyId)) {
                 throw new StateException("key " + keyId + " is the one that signs: run token key rotate first");
             }
             if (!keys.removeIf(accepted -> accepted.key.keyId().equals(keyId))) {
-                throw new StateException("no key '" + Printable.shorten(keyId) + "' is in " + files.path(PUBLIC)
+                throw new StateException("no key '" + Printable.shorten(keyId) + "' is in " + shared.where(PUBLIC)
                         + ": token key list shows those that are");
             }
-            writePublic(keys);
-            return true;
+            return text(keys);
         });
     }
 
@@ -273,8 +291,8 @@ public final class SigningKeys {
      */
     public void changePassphrase(Passphrase old, @Nullable Passphrase fresh) throws IOException {
         SigningKey key = signingKey(old);
-        char[] passphrase = fresh == null ? null : fresh.get(files.path(PRIVATE).toString());
-        files.locked(() -> {
+        char[] passphrase = fresh == null ? null : fresh.get(own.where(PRIVATE));
+        own.locked(() -> {
             writePrivate(key.privateKey(), passphrase);
             return true;
         });

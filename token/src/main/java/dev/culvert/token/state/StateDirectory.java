@@ -1,6 +1,11 @@
 package dev.culvert.token.state;
 
 import dev.culvert.command.LineFile;
+import dev.culvert.store.Document;
+import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
+import dev.culvert.store.StateFiles;
+import dev.culvert.store.Store;
 import dev.culvert.text.Printable;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.sign.TokenSigner;
@@ -39,8 +44,12 @@ import org.jspecify.annotations.Nullable;
  * ca.crt         certificate of the authority, ten years
  * server.key     private key of the gateway
  * server.crt     certificate of the gateway and of the authority
+ * enrolments     which keys tokens are bound to: {@link Enrolments}
  * audit.jsonl    what was changed here, and what happened at the gateway
  * </pre>
+ *
+ * <p>What gateways share is in one {@link Store}, and what each has for itself (the key that signs, its own key and
+ * certificate, the audit log) in another. Today both are this directory.
  *
  * <p>Private halves are written before public ones and every file whole or not at all, so that an interrupted creation is
  * completed by the next. Changes hold a file lock; processes may race. Methods read files each time they are called and
@@ -51,7 +60,8 @@ public final class StateDirectory {
     public static final String AUDIT = "audit.jsonl";
 
     private final Path path;
-    private final StateFiles files;
+    private final FileStore own;
+    private final Store shared;
     private final Clock clock;
     private final List<String> warnings;
     private final SigningKeys keys;
@@ -60,14 +70,15 @@ public final class StateDirectory {
 
     private StateDirectory(Path path, Clock clock) throws StateException {
         this.path = path;
-        this.files = new StateFiles(path);
+        this.own = new FileStore(path);
+        this.shared = own;
         this.clock = clock;
-        this.keys = new SigningKeys(files, clock);
-        this.certificates = new CertificateFiles(files, clock);
-        this.urls = new GatewayUrlFile(files);
-        List<String> secret = new ArrayList<>(CertificateFiles.PRIVATE);
-        secret.add(SigningKeys.privateFile());
-        this.warnings = List.copyOf(files.checkPermissions(secret));
+        this.keys = new SigningKeys(own, shared, clock);
+        this.certificates = new CertificateFiles(own, shared, clock);
+        this.urls = new GatewayUrlFile(shared);
+        List<Document> secret = new ArrayList<>(CertificateFiles.PRIVATE);
+        secret.add(SigningKeys.PRIVATE);
+        this.warnings = List.copyOf(own.checkPermissions(secret));
     }
 
     /** {@code $CULVERT_STATE}; else {@code /var/lib/culvert} for root; else {@code culvert} below the XDG state directory. */
@@ -106,10 +117,10 @@ public final class StateDirectory {
      */
     public static StateDirectory openOrCreate(Path path, Clock clock, char @Nullable [] passphrase)
             throws StateException {
-        new StateFiles(path).createDirectory();
+        new FileStore(path).createDirectory();
         StateDirectory state = new StateDirectory(path, clock);
         if (!state.keys.exist() || !state.certificates.exist()) {
-            state.files.locked(() -> {
+            state.shared.locked(() -> {
                 state.keys.create(passphrase);
                 state.certificates.create();
                 return true;
@@ -120,7 +131,8 @@ public final class StateDirectory {
 
     /** Whether there is a signing key at that place, so that {@link #openOrCreate} would make none. */
     public static boolean hasKeys(Path path) {
-        return new SigningKeys(new StateFiles(path), Clock.systemUTC()).exist();
+        FileStore store = new FileStore(path);
+        return new SigningKeys(store, store, Clock.systemUTC()).exist();
     }
 
     /**
@@ -147,7 +159,7 @@ public final class StateDirectory {
         }
         StateDirectory state = new StateDirectory(path, clock);
         if (!state.keys.exist() || !state.certificates.exist()) {
-            throw new StateException((state.keys.exist() ? state.certificates.path() : state.keys.path())
+            throw new StateException((state.keys.exist() ? state.certificates.where() : state.keys.where())
                     + " is missing: run token init --state " + path + " to complete the directory");
         }
         return state;
@@ -159,10 +171,12 @@ public final class StateDirectory {
      * @throws StateException if another gateway has it
      */
     public Closeable claim() throws StateException {
-        return files.claim(
-                ".gateway.lock",
-                "another gateway is running on " + path
-                        + ": stop it, or give this one a directory of its own with --state DIR");
+        Closeable claim = own.claim("gateway");
+        if (claim == null) {
+            throw new StateException("another gateway is running on " + path
+                    + ": stop it, or give this one a directory of its own with --state DIR");
+        }
+        return claim;
     }
 
     /** Where the directory is. */
@@ -202,12 +216,17 @@ public final class StateDirectory {
 
     /** The tokens that were revoked, for a gateway to ask and the token command to add to. */
     public Revocations revocations() throws StateException {
-        return new Revocations(files, clock);
+        return new Revocations(shared, clock);
     }
 
     /** The tokens that were made here. */
     public IssuedTokens issued() {
-        return new IssuedTokens(files, clock);
+        return new IssuedTokens(shared, clock);
+    }
+
+    /** Which keys enrolled tokens are bound to. */
+    public Enrolments enrolments() throws StateException {
+        return Enrolments.open(shared, clock);
     }
 
     /**
@@ -227,7 +246,7 @@ public final class StateDirectory {
         try (LineFile log = new LineFile(path.resolve(AUDIT))) {
             log.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
         } catch (IOException e) {
-            throw files.unwritable(AUDIT, e);
+            throw new StateFiles(path, true).unwritable(AUDIT, e);
         }
     }
 

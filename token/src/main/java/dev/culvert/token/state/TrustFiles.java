@@ -1,9 +1,10 @@
 package dev.culvert.token.state;
 
+import dev.culvert.store.StateException;
+import dev.culvert.store.Watch;
 import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.sign.Trust;
 import dev.culvert.token.sign.VerificationKey;
-import java.io.IOException;
 import java.util.List;
 
 /**
@@ -12,19 +13,13 @@ import java.util.List;
  * gives {@link #current} to its {@link TokenVerifier}; that may be called from any thread.
  */
 public final class TrustFiles {
-    private final ReloadingFile<List<VerificationKey>> keys;
-    private final ReloadingFile<GatewayUrlFile.Content> urls;
+    private final Watch<List<VerificationKey>> keys;
+    private final Watch<GatewayUrlFile.Content> urls;
     private volatile Trust current;
 
     TrustFiles(SigningKeys keyFile, GatewayUrlFile urlFile) throws StateException {
-        try {
-            keys = new ReloadingFile<>(keyFile.path(), keyFile::verificationKeys);
-            urls = new ReloadingFile<>(urlFile.path(), urlFile::read);
-        } catch (StateException e) {
-            throw e;
-        } catch (IOException e) {
-            throw new StateException("state directory cannot be examined: " + StateFiles.reason(e), e);
-        }
+        keys = keyFile.watch();
+        urls = urlFile.watch();
         current = compile();
     }
 
@@ -41,10 +36,10 @@ public final class TrustFiles {
      * Reads what has changed. Blocks; from one thread at a time.
      *
      * @return true if something has
-     * @throws IOException with one line for people, if it cannot be read; what was known stays, and the next call tries
+     * @throws StateException with one line for people, if it cannot be read; what was known stays, and the next call tries
      *     again
      */
-    public boolean refresh() throws IOException {
+    public boolean refresh() throws StateException {
         boolean changed = false;
         try {
             changed = keys.refresh();

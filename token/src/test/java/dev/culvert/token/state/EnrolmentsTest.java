@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.culvert.store.FileRights;
+import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.Token;
@@ -44,7 +47,7 @@ class EnrolmentsTest {
     }
 
     private Enrolments open() throws StateException {
-        return Enrolments.open(dir, at(NOW));
+        return Enrolments.open(new FileStore(dir), at(NOW));
     }
 
     private static ClientToken token(Duration life) {
@@ -92,7 +95,8 @@ class EnrolmentsTest {
         }
         ClientToken old = token(Duration.ofSeconds(1));
         a.enrol(old, key());
-        Enrolments later = Enrolments.open(dir, at(NOW.plus(Duration.ofHours(2)))); // leaves the old one out
+        Enrolments later =
+                Enrolments.open(new FileStore(dir), at(NOW.plus(Duration.ofHours(2)))); // leaves the old one out
         ClientToken token = token(Duration.ofDays(1));
         String first = later.enrol(token, key());
         assertThat(a.keyOf(token)).isEqualTo(first);
@@ -149,7 +153,7 @@ class EnrolmentsTest {
         open().enrol(token(Duration.ofSeconds(1)), key());
         ClientToken kept = token(Duration.ofDays(3));
         String key = open().enrol(kept, key());
-        Enrolments.open(dir, at(NOW.plus(Duration.ofDays(1))));
+        Enrolments.open(new FileStore(dir), at(NOW.plus(Duration.ofDays(1))));
         assertThat(Files.readString(dir.resolve("enrolments")))
                 .startsWith(kept.id() + " " + key)
                 .hasLineCount(1);
@@ -192,7 +196,7 @@ class EnrolmentsTest {
                 .isInstanceOf(StateException.class)
                 .hasMessageContaining("can be changed by every user");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-        assumeTrue(Integer.valueOf(0).equals(StateFiles.uid(Path.of("/proc/self"))), "only root gives files away");
+        assumeTrue(Integer.valueOf(0).equals(FileRights.uid(Path.of("/proc/self"))), "only root gives files away");
         Files.setAttribute(file, "unix:uid", 12_345);
         assertThatThrownBy(() -> HolderKey.existing(holder, token))
                 .isInstanceOf(StateException.class)

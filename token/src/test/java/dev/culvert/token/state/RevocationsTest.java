@@ -3,6 +3,7 @@ package dev.culvert.token.state;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.store.StateException;
 import dev.culvert.token.Token;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.store.StateException;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.holder.SecretFile;

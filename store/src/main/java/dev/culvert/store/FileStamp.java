@@ -1,4 +1,4 @@
-package dev.culvert.token.state;
+package dev.culvert.store;
 
 import dev.culvert.text.FileError;
 import java.io.IOException;
@@ -31,9 +31,9 @@ public record FileStamp(
      * What the file is now; two stat(2).
      *
      * @return null when there is none
-     * @throws IOException with one line for people: the directory may have become somebody else's
+     * @throws StateException with one line for people: the directory may have become somebody else's
      */
-    public static @Nullable FileStamp of(Path file) throws IOException {
+    public static @Nullable FileStamp of(Path file) throws StateException {
         boolean unix = file.getFileSystem().supportedFileAttributeViews().contains("unix");
         try {
             BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
@@ -45,7 +45,7 @@ public record FileStamp(
         } catch (NoSuchFileException e) {
             return null;
         } catch (IOException e) {
-            throw new IOException(
+            throw new StateException(
                     file + ": cannot be read (" + FileError.reason(e) + "); "
                             + FileError.cure(e, "let whom this runs as read it, and enter its directory"),
                     e);
@@ -53,12 +53,11 @@ public record FileStamp(
     }
 
     /**
-     * Whether the file was so young when it was read that it may have been written once more under the same stamp, and is
-     * no longer: then it is to be read once more.
+     * What to compare instead of the stamp where the file is read as soon as it is another: a file that is so young that it may
+     * be written once more under the same stamp gets another version when it no longer is, and is so read once more.
      */
-    public boolean isSettledSince(Instant read, Instant now) {
-        Instant settled = latest().plus(TICK);
-        return read.isBefore(settled) && !now.isBefore(settled);
+    public String version(Instant now) {
+        return this + (now.isBefore(latest().plus(TICK)) ? " young" : "");
     }
 
     private Instant latest() {

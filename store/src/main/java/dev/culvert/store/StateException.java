@@ -1,8 +1,8 @@
-package dev.culvert.token.state;
+package dev.culvert.store;
 
 import java.io.IOException;
 
-/** The state directory cannot be used. The message is one line that names the file and the cure. */
+/** What is kept cannot be used. The message is one line that names the file and the cure. */
 public final class StateException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -1,0 +1,8 @@
+/** What processes, and one day gateways, have in common. */
+module dev.culvert.store {
+    requires dev.culvert.text;
+    requires static transitive org.jspecify;
+    requires org.slf4j;
+
+    exports dev.culvert.store;
+}
