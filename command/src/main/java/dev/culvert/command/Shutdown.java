@@ -34,8 +34,8 @@ public final class Shutdown {
                         "stop"));
     }
 
-    /** What the signal does. */
-    void request(Duration limit) {
+    /** What the signal does: returns when all is done, or the limit is over. */
+    public void request(Duration limit) {
         asked.complete(null);
         try {
             done.await(limit.toMillis(), TimeUnit.MILLISECONDS);

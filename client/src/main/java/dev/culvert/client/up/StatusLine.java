@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
 
 /**
  * What {@code client up} shows while it runs: one line that lives at the foot of a terminal, and lines of events above
@@ -25,17 +26,22 @@ final class StatusLine {
     private final PrintStream out;
     private final boolean terminal;
     private final IntSupplier columns;
-    private final long startNanos = System.nanoTime();
+    private final LongSupplier nanoTime;
+    private final long startNanos;
     private String line = "";
-    private long lastNanos = startNanos;
+    private long lastNanos;
     private long lastUp;
     private long lastDown;
 
     /**
      * @param terminal whether {@code out} is one
      * @param columns how many it has now
+     * @param nanoTime what {@link System#nanoTime} says
      */
-    StatusLine(PrintStream out, boolean terminal, IntSupplier columns) {
+    StatusLine(PrintStream out, boolean terminal, IntSupplier columns, LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+        this.startNanos = nanoTime.getAsLong();
+        this.lastNanos = startNanos;
         this.out = out;
         this.terminal = terminal;
         this.columns = columns;
@@ -51,7 +57,7 @@ final class StatusLine {
         if (!terminal) {
             return;
         }
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         double seconds = Math.max(0.001, (now - lastNanos) / 1e9);
         erase();
         line = fit(parts(s, t, (now - startNanos) / 1_000_000_000L, seconds), columns.getAsInt() - 1);

@@ -22,6 +22,7 @@ import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -63,6 +64,8 @@ public final class UpCommand implements Callable<Integer> {
     /** The interface goes within {@link TunSession#FLOWS_END}, and its loop's last tasks take less than this. */
     private static final Duration LOOP_ENDS = Duration.ofSeconds(2);
 
+    private final HostSystem system;
+    private final PrintStream out;
     private @Nullable Shutdown stop;
 
     @Spec
@@ -134,7 +137,15 @@ public final class UpCommand implements Callable<Integer> {
     InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
 
     /** Used by picocli. */
-    public UpCommand() {}
+    public UpCommand() {
+        this(HostSystem.own(), System.out);
+    }
+
+    /** @param out where it says what it does */
+    UpCommand(HostSystem system, PrintStream out) {
+        this.system = system;
+        this.out = out;
+    }
 
     @Override
     public Integer call() throws Exception {
@@ -155,9 +166,9 @@ public final class UpCommand implements Callable<Integer> {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
         checkAgents(wanted, TokenGrants.of(token));
-        StatusLine status =
-                new StatusLine(System.out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns);
-        try (UndoJournal journal = ClientJournal.open(options.directory(Token.Kind.CLIENT))) {
+        StatusLine status = new StatusLine(
+                out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns, System::nanoTime);
+        try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
             repair(journal, status);
             return run(
                     config,
@@ -219,9 +230,9 @@ public final class UpCommand implements Callable<Integer> {
             throws Exception {
         ClientToken token = (ClientToken) holder.token();
         RouterAddresses router = RouterAddresses.of(address4, address6);
-        Shutdown ending = new Shutdown(SHUTDOWN);
+        Shutdown ending = system.newShutdown(SHUTDOWN);
         stop = ending;
-        TunDevice device = Platform.openTun(config);
+        TunDevice device = system.openTun(config);
         EventLoopGroup loops = EventLoops.create(1, "client");
         HostRoutes host = null;
         TunChannel tunChannel;
@@ -295,7 +306,7 @@ public final class UpCommand implements Callable<Integer> {
         HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
         Set<IpPrefix> routers = Set.of(IpPrefix.of(router.ipv4()), IpPrefix.of(router.ipv6()));
         return new HostRoutes(
-                Platform.openHost(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
+                system.openHost(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
     }
 
     private List<Route> parseRoutes() {

@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostChange;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class Machine implements Host {
     static final String TUN = "t0";
     private static final int TUN_INDEX = 7;
+    private static final int QUEUE = 500;
 
     /** The protocol of our routes, and the metric of those that make unreachable: as the plan has them. */
     private static final int OURS = 203;
@@ -28,6 +30,7 @@ final class Machine implements Host {
     private static final int UPLINK_INDEX = 2;
 
     final List<HostState.Route> routes = new ArrayList<>();
+    final List<HostState.Address> addresses = new ArrayList<>();
     private final List<HostState.Rule> rules = List.of(rule(false), rule(true));
 
     /** Run before each set of changes. */
@@ -44,12 +47,14 @@ final class Machine implements Host {
 
     int reads;
 
+    private int tunQueue = QUEUE;
+
     private static HostState.Rule rule(boolean ipv6) {
         return new HostState.Rule(ipv6, 32_766, true, HostState.MAIN_TABLE, -1);
     }
 
-    private static HostState.Interface link(int index, String name) {
-        return new HostState.Interface(index, name, true, true, false, true, 1500, 500);
+    private static HostState.Interface link(int index, String name, int queue) {
+        return new HostState.Interface(index, name, true, true, false, true, 1500, queue);
     }
 
     /** The way out: through a router, which another may replace. */
@@ -87,11 +92,12 @@ final class Machine implements Host {
             throw new IOException("the kernel does not answer");
         }
         List<HostState.Interface> links = new ArrayList<>(List.of(
-                new HostState.Interface(1, "lo", true, true, true, true, 65_536, 1_000), link(UPLINK_INDEX, "eth0")));
+                new HostState.Interface(1, "lo", true, true, true, true, 65_536, 1_000),
+                link(UPLINK_INDEX, "eth0", QUEUE)));
         if (!gone) {
-            links.add(link(TUN_INDEX, TUN));
+            links.add(link(TUN_INDEX, TUN, tunQueue));
         }
-        return new HostState(links, List.of(), routes, rules);
+        return new HostState(links, addresses, routes, rules);
     }
 
     @Override
@@ -117,8 +123,12 @@ final class Machine implements Host {
                         OURS,
                         false,
                         false));
+            } else if (change instanceof HostChange.AddAddress add) {
+                addresses.add(new HostState.Address(add.link().index(), add.address(), add.bits()));
+            } else if (change instanceof HostChange.SetLink set) {
+                tunQueue = set.txQueueLength();
             } else {
-                throw new AssertionError("the interface is as it shall be, and yet: " + change);
+                throw new AssertionError("not known here: " + change);
             }
         }
         return Map.of();
@@ -127,11 +137,17 @@ final class Machine implements Host {
     @Override
     public List<UndoFailure> undo(List<UndoStep> steps) {
         for (UndoStep step : steps) {
-            String network = step instanceof UndoStep.DeleteRoute delete
-                    ? delete.network()
-                    : ((UndoStep.DeleteUnreachable) step).network();
-            routes.removeIf(
-                    r -> r.protocol() == OURS && Objects.equals(r.network().toString(), network));
+            if (step instanceof UndoStep.DeleteAddress delete) {
+                addresses.removeIf(a -> AddressText.of(a.address()).equals(delete.address()));
+            } else if (step instanceof UndoStep.RestoreLink restore) {
+                tunQueue = restore.txQueueLength();
+            } else {
+                String network = step instanceof UndoStep.DeleteRoute delete
+                        ? delete.network()
+                        : ((UndoStep.DeleteUnreachable) step).network();
+                routes.removeIf(
+                        r -> r.protocol() == OURS && Objects.equals(r.network().toString(), network));
+            }
         }
         return List.of();
     }

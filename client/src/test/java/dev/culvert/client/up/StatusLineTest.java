@@ -7,12 +7,14 @@ import dev.culvert.tun.device.TunStats;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 final class StatusLineTest {
     private int columns = 200;
+    private long now = Long.MAX_VALUE - 1; // nanoTime may overflow
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
 
@@ -37,7 +39,7 @@ final class StatusLineTest {
 
     @Test
     void offATerminalThereAreEventsOnly() {
-        StatusLine line = new StatusLine(out, false, () -> columns);
+        StatusLine line = new StatusLine(out, false, () -> columns, () -> now);
         line.show(status(true), MUCH);
         line.say("connected");
         line.end();
@@ -46,7 +48,7 @@ final class StatusLineTest {
 
     @Test
     void onATerminalTheLineStaysBelowTheEvents() {
-        StatusLine line = new StatusLine(out, true, () -> columns);
+        StatusLine line = new StatusLine(out, true, () -> columns, () -> now);
         line.show(status(true), MUCH);
         assertThat(written()).contains("2.3 ms office | 3 tcp 2 udp 1 ping").contains("total 5.0 MB / 2.00 GB");
         int mark = written().length();
@@ -57,10 +59,23 @@ final class StatusLineTest {
         assertThat(written()).endsWith("\r\033[K");
     }
 
+    /** Between two looks, whatever time lies between them. */
+    @Test
+    void ratesAreOfTheTimeSinceItWasLastShown() {
+        StatusLine line = new StatusLine(out, true, () -> columns, () -> now);
+        now += Duration.ofSeconds(2).toNanos();
+        line.show(status(true), bytes(1_000_000, 5_000_000));
+        assertThat(written()).contains("up 00:00:02", "up 4.0 Mbit/s down 20.0 Mbit/s");
+        bytes.reset();
+        now += Duration.ofMinutes(61).toNanos();
+        line.show(status(true), bytes(1_000_000, 462_500_000));
+        assertThat(written()).contains("up 01:01:02", "up 0 kbit/s down 1.0 Mbit/s");
+    }
+
     @Test
     void whatPeersSayMovesNoCursorAndBeginsNoLine() {
         String evil = "office\r\nclient: all is well\u001b]0;x\u0007\u009b2J\u202e";
-        StatusLine line = new StatusLine(out, true, () -> columns);
+        StatusLine line = new StatusLine(out, true, () -> columns, () -> now);
         line.say("agent '" + evil + "' is connected");
         line.show(status(true, "", Map.of(evil, 1)), NOTHING);
         line.show(status(false, evil, Map.of()), NOTHING);
@@ -78,7 +93,7 @@ final class StatusLineTest {
         }
         TunSession.Status many = status(true, "", agents);
         TunSession.Status lost = status(false, "cannot reach 北京 " + "x".repeat(300), agents);
-        StatusLine line = new StatusLine(out, true, () -> columns);
+        StatusLine line = new StatusLine(out, true, () -> columns, () -> now);
         for (TunSession.Status status : List.of(status(true), many, lost)) {
             for (columns = 1; columns < 200; columns++) {
                 bytes.reset();
@@ -100,7 +115,7 @@ final class StatusLineTest {
 
     @Test
     void aLostLinkIsShownWithItsReason() {
-        new StatusLine(out, true, () -> columns).show(status(false), NOTHING);
+        new StatusLine(out, true, () -> columns, () -> now).show(status(false), NOTHING);
         assertThat(written()).contains("DOWN").contains("gateway is gone").doesNotContain("2.3 ms");
     }
 

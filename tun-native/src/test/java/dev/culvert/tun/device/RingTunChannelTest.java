@@ -1,5 +1,7 @@
 package dev.culvert.tun.device;
 
+import dev.culvert.tun.fixture.FarEnd;
+import dev.culvert.tun.fixture.MemoryRing;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -8,7 +10,7 @@ import io.netty.channel.nio.NioIoHandler;
 final class RingTunChannelTest extends TunChannelContract {
     @Override
     protected FarEnd open() {
-        return new MemoryRing();
+        return new MemoryRing("ring0");
     }
 
     @Override

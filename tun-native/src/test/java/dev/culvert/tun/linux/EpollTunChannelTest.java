@@ -2,12 +2,12 @@ package dev.culvert.tun.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tun.device.FarEnd;
 import dev.culvert.tun.device.PacketCollector;
 import dev.culvert.tun.device.Packets;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunChannelContract;
 import dev.culvert.tun.device.TunOffloads;
+import dev.culvert.tun.fixture.FarEnd;
 import dev.culvert.tun.libc.LibC;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;

@@ -2,12 +2,12 @@ package dev.culvert.tun.linux;
 
 import com.sun.jna.Native;
 import dev.culvert.tun.NetNamespace;
-import dev.culvert.tun.device.FarEnd;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunOffloads;
 import dev.culvert.tun.device.UnixTunDevice;
 import dev.culvert.tun.device.VirtioNetHeader;
+import dev.culvert.tun.fixture.FarEnd;
 import dev.culvert.tun.libc.LibC;
 import io.netty.channel.unix.Errors.NativeIoException;
 import io.netty.channel.unix.FileDescriptor;

@@ -1,0 +1,322 @@
+package dev.culvert.client.up;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.client.ClientCommand;
+import dev.culvert.client.TestToken;
+import dev.culvert.command.Program;
+import dev.culvert.command.Shutdown;
+import dev.culvert.tun.device.TunConfig;
+import dev.culvert.tun.device.TunDevice;
+import dev.culvert.tun.device.TunException;
+import dev.culvert.tun.fixture.MemoryRing;
+import dev.culvert.tun.host.Host;
+import dev.culvert.tun.host.HostState;
+import dev.culvert.tun.undo.UndoFailure;
+import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.undo.UndoStep;
+import dev.culvert.tunnel.fixture.GatewayStub;
+import dev.culvert.tunnel.frame.Announcement.ReachableAgent;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+
+/** {@code client up} on a machine in memory, with a gateway on loopback that says what the test wants. */
+@NullUnmarked
+@Timeout(180)
+final class UpCommandTest {
+    private static final ReachableAgent OFFICE =
+            new ReachableAgent("office", 1, List.of("192.168.77.0/24", "10.5.0.0/16"));
+
+    @TempDir
+    Path directory;
+
+    private final Machine machine = new Machine();
+    private final MemoryRing device = new MemoryRing(Machine.TUN);
+    private final List<TunConfig> opened = new ArrayList<>();
+    private final CompletableFuture<Shutdown> shutdown = new CompletableFuture<>();
+    private final ByteArrayOutputStream said = new ByteArrayOutputStream();
+    private final StringWriter err = new StringWriter();
+    private List<HostState.Route> before;
+    private GatewayStub gateway;
+
+    /** What cannot be had of this machine, and why. */
+    private String noTun;
+
+    private String noHost;
+    private boolean stuck;
+
+    private final HostSystem system = new HostSystem() {
+        @Override
+        public TunDevice openTun(TunConfig config) throws TunException {
+            if (noTun != null) {
+                throw new TunException(noTun);
+            }
+            opened.add(config);
+            return device;
+        }
+
+        @Override
+        public Host openHost() throws IOException {
+            if (noHost != null) {
+                throw new IOException(noHost);
+            }
+            return machine;
+        }
+
+        @Override
+        public UndoJournal openJournal(Path file) throws IOException {
+            return UndoJournal.open(
+                    file,
+                    steps -> stuck
+                            ? steps.stream()
+                                    .map(s -> new UndoFailure(s, "it is in use"))
+                                    .toList()
+                            : machine.undo(steps));
+        }
+
+        @Override
+        public Shutdown newShutdown(Duration limit) {
+            Shutdown one = new Shutdown(limit);
+            shutdown.complete(one);
+            return one;
+        }
+    };
+
+    @BeforeEach
+    void open() throws Exception {
+        machine.defaultRoute("10.0.0.1");
+        before = List.copyOf(machine.routes);
+        gateway = TestToken.announcing(OFFICE);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        gateway.close();
+    }
+
+    private Path state() {
+        return directory.resolve("state");
+    }
+
+    private int up(String... more) throws Exception {
+        Path token = TestToken.write(directory, gateway.uri());
+        List<String> arguments =
+                new ArrayList<>(List.of("up", "--token-file", token.toString(), "--state", state().toString()));
+        arguments.addAll(List.of(more));
+        CommandSpec client = CommandSpec.forAnnotatedObject(new ClientCommand());
+        client.removeSubcommand("up");
+        client.addSubcommand(
+                "up", new CommandLine(new UpCommand(system, new PrintStream(said, true, StandardCharsets.UTF_8))));
+        CommandLine line = Program.commandLine(client);
+        line.setErr(new PrintWriter(err));
+        return line.execute(arguments.toArray(String[]::new));
+    }
+
+    /** Comes up on a thread of its own; {@link #signal} ends it. */
+    private CompletableFuture<Integer> start(String... more) {
+        CompletableFuture<Integer> exit = new CompletableFuture<>();
+        new Thread(
+                        () -> {
+                            try {
+                                exit.complete(up(more));
+                            } catch (Throwable t) {
+                                exit.completeExceptionally(t);
+                            }
+                        },
+                        "client-up")
+                .start();
+        return exit;
+    }
+
+    private List<String> lines() {
+        return said.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    private void awaitLine(CompletableFuture<Integer> exit, String start) {
+        Awaitility.await().atMost(1, TimeUnit.MINUTES).until(() -> exit.isDone() || isSaid(start));
+        assertThat(isSaid(start)).as("%s%n%s%n%s", exit, lines(), err).isTrue();
+    }
+
+    private boolean isSaid(String start) {
+        return lines().stream().anyMatch(line -> line.startsWith("client: " + start));
+    }
+
+    private void signal() throws Exception {
+        shutdown.get(1, TimeUnit.MINUTES).request(Duration.ofMinutes(1));
+    }
+
+    private void assertFailure(String reason) {
+        assertThat(err.toString().strip().lines()).hasSize(1);
+        assertThat(err.toString()).startsWith("client: ").contains(reason);
+    }
+
+    /** The machine is as it was, and nobody has to take anything back. */
+    private void assertNothingLeft() throws IOException {
+        assertThat(machine.routes).isEqualTo(before);
+        assertThat(machine.addresses).isEmpty();
+        try (UndoJournal journal = system.openJournal(ClientJournal.path(state()))) {
+            assertThat(journal.pending()).isEmpty();
+        }
+    }
+
+    @Test
+    void comesUpLaysRoutesAndGoesDownInOrder() throws Exception {
+        CompletableFuture<Integer> exit = start();
+        awaitLine(exit, "routes: ");
+        assertThat(machine.tunnelled()).contains("192.168.77.0/24", "10.5.0.0/16");
+        assertThat(machine.addresses)
+                .extracting(a -> a.address().getHostAddress())
+                .contains("100.127.255.1");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        assertThat(lines().get(0))
+                .isEqualTo("client: interface t0 is up; connecting to " + gateway.uri() + " as 'laptop'");
+        assertThat(lines().get(lines().size() - 1)).isEqualTo("client: down; this machine's network is as it was");
+        assertThat(err.toString()).isEmpty();
+        assertThat(device.closes()).isEqualTo(1);
+        assertNothingLeft();
+    }
+
+    @Test
+    void opensTheInterfaceThatTheOptionsSay() throws Exception {
+        noHost = "this test has none";
+        up("--tun", "vpn7", "--mtu", "1400", "--no-offload");
+        assertThat(opened).singleElement().satisfies(config -> {
+            assertThat(config.name()).isEqualTo("vpn7");
+            assertThat(config.mtu()).isEqualTo(1400);
+            assertThat(config.offload()).isFalse();
+            assertThat(config.existingFd()).isEmpty();
+        });
+    }
+
+    @Test
+    void routesOnlyWhatItIsTold() throws Exception {
+        CompletableFuture<Integer> exit = start("--route", "10.5.0.0/16=office");
+        awaitLine(exit, "routes: ");
+        assertThat(machine.tunnelled()).contains("10.5.0.0/16").doesNotContain("192.168.77.0/24");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        assertNothingLeft();
+    }
+
+    @Test
+    void withoutHostChangesItLooksAtNothingOfTheHost() throws Exception {
+        noHost = "nobody may ask";
+        CompletableFuture<Integer> exit = start("--no-host-changes");
+        awaitLine(exit, "interface t0 is up");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        assertThat(machine.reads).isZero();
+        assertThat(device.closes()).isEqualTo(1);
+    }
+
+    @Test
+    void aRefusedTokenEndsIt() throws Exception {
+        gateway.close();
+        gateway = new GatewayStub(null, GatewayStub.refusal("the token 'laptop' is revoked"));
+        assertThat(up()).isEqualTo(1);
+        assertFailure("the token 'laptop' is revoked");
+        assertThat(device.closes()).isEqualTo(1);
+        assertNothingLeft();
+    }
+
+    @Test
+    void anInterfaceThatIsDeletedEndsIt() throws Exception {
+        CompletableFuture<Integer> exit = start();
+        awaitLine(exit, "routes: ");
+        device.vanish();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isEqualTo(1);
+        assertFailure("the interface t0 is gone");
+        assertThat(device.closes()).isEqualTo(1);
+        assertNothingLeft();
+    }
+
+    @Test
+    void withoutADeviceNothingIsChanged() throws Exception {
+        noTun = "open /dev/net/tun for tun culvert0: Permission denied; run with sudo";
+        assertThat(up()).isEqualTo(1);
+        assertFailure(noTun);
+        assertThat(machine.reads).isZero();
+        assertNothingLeft();
+    }
+
+    @Test
+    void withoutTheHostTheDeviceIsGivenBack() throws Exception {
+        noHost = "read the host's network: Operation not permitted";
+        assertThat(up()).isEqualTo(1);
+        assertFailure(noHost);
+        assertThat(device.closes()).isEqualTo(1);
+        assertNothingLeft();
+    }
+
+    @Test
+    void anInterfaceThatCannotBeSetUpEndsIt() throws Exception {
+        machine.refuses = true;
+        assertThat(up()).isEqualTo(1);
+        assertFailure("cannot bring up t0 with mtu 1500: the kernel refused to");
+        assertThat(device.closes()).isEqualTo(1);
+        assertNothingLeft();
+        assertThat(gateway.requests).isEmpty();
+    }
+
+    @Test
+    void whatAnEarlierRunLeftIsTakenBackFirst() throws Exception {
+        try (UndoJournal journal = system.openJournal(ClientJournal.path(state()))) {
+            journal.record(new UndoStep.DeleteAddress(Machine.TUN, "198.51.100.1", 32));
+        }
+        noTun = "that is far enough";
+        assertThat(up()).isEqualTo(1);
+        assertThat(lines()).containsExactly("client: an earlier run did not end in order: taking back its 1 changes");
+        assertNothingLeft();
+    }
+
+    @Test
+    void whatCannotBeTakenBackIsSaid() throws Exception {
+        CompletableFuture<Integer> exit = start();
+        awaitLine(exit, "routes: ");
+        stuck = true;
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        assertThat(lines())
+                .anyMatch(l -> l.matches("client: could not take back .*192\\.168\\.77\\.0/24.*: it is in use"));
+        assertThat(lines().get(lines().size() - 1)).isEqualTo("client: down; 'client down' tries the rest again");
+    }
+
+    @Test
+    void anAgentThatTheTokenDoesNotNameIsWrongUsage() throws Exception {
+        assertThat(up("--route", "10.5.0.0/16=offcie")).isEqualTo(2);
+        assertThat(err.toString().lines()).hasSize(2);
+        assertThat(err.toString())
+                .startsWith("client: --route 10.5.0.0/16=offcie: this token grants nothing through an agent 'offcie'");
+        assertThat(opened).isEmpty();
+    }
+
+    @Test
+    void anAddressOfTheOtherFamilyIsWrongUsage() throws Exception {
+        assertThat(up("--address", "fd63::1")).isEqualTo(2);
+        assertThat(up("--address6", "10.0.0.9")).isEqualTo(2);
+        assertThat(err.toString())
+                .contains("--address fd63::1: is of the other address family; give an IPv4 address")
+                .contains("--address6 10.0.0.9: is of the other address family; give an IPv6 address");
+        assertThat(opened).isEmpty();
+    }
+}
