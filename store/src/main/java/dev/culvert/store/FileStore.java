@@ -35,7 +35,7 @@ public final class FileStore implements Store {
 
     @Override
     public @Nullable String get(Document document) throws StateException {
-        return files.readIfThere(document.name(), document.maxSize());
+        return exists(document) ? files.readIfThere(document.name(), document.maxSize()) : null;
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.culvert.store.contract.StoreContract;
 import java.io.BufferedReader;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -125,6 +126,21 @@ final class FileStoreTest extends StoreContract {
         assertThat(watch.current()).isEqualTo("a");
     }
 
+    /** Nobody sees half of a text: a file is put in the place of the other, which whoever reads it goes on with. */
+    @Test
+    void whoIsReadingReadsToTheEndWhatWasThere() throws Exception {
+        FileStore store = open();
+        store.put(OPEN, text(1));
+        try (InputStream reader = Files.newInputStream(file("notes.txt"))) {
+            String begin = new String(reader.readNBytes(1_000), StandardCharsets.UTF_8);
+            store.put(OPEN, text(2));
+            store.update(OPEN, before -> before + "more");
+            assertThat(begin + new String(reader.readAllBytes(), StandardCharsets.UTF_8))
+                    .isEqualTo(text(1));
+        }
+        assertThat(store.get(OPEN)).isEqualTo(text(2) + "more");
+    }
+
     /** What lies there after a crash in the middle of a writing. */
     @Test
     void halfOfAWritingCountsForNothing() throws Exception {
@@ -135,7 +151,8 @@ final class FileStoreTest extends StoreContract {
         Register register = register(store);
         register.bind("k1", "v1", EXPIRES);
         String whole = Files.readString(file("bindings"));
-        Files.writeString(file("bindings"), "k2 v2 17", StandardCharsets.US_ASCII, StandardOpenOption.APPEND);
+        String cut = "k2 v-longer-than-the-line-that-takes-its-place 17";
+        Files.writeString(file("bindings"), cut, StandardCharsets.US_ASCII, StandardOpenOption.APPEND);
         assertThat(register.get("k2")).isNull();
         assertThat(register(open()).get("k2")).isNull();
         assertThat(register(open()).bind("k2", "v3", EXPIRES)).isEqualTo("v3");
