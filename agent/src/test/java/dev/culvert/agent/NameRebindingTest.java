@@ -2,7 +2,7 @@ package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.agent.TestLan.TestFlow;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;

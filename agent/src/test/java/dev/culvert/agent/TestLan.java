@@ -1,7 +1,5 @@
 package dev.culvert.agent;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
@@ -11,39 +9,30 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.connect.LinkConnector;
-import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
-import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Announcement;
-import dev.culvert.tunnel.frame.DatagramError;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest;
-import dev.culvert.tunnel.frame.PortedDatagram;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 
@@ -129,87 +118,5 @@ final class TestLan implements AutoCloseable {
         agent.close();
         gateway.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
-    }
-
-    /** A client's end of a flow. */
-    static final class TestFlow extends ChannelInboundHandlerAdapter {
-        private LinkFlow flow;
-        private final CompletableFuture<FlowException> refused = new CompletableFuture<>();
-        private final CompletableFuture<Reason> ended = new CompletableFuture<>();
-        final BlockingQueue<String> in = new LinkedBlockingQueue<>();
-
-        private TestFlow start(LinkFlow f) {
-            flow = f;
-            f.opened().addListener(o -> refused.complete((FlowException) o.cause()));
-            return this;
-        }
-
-        /** Null when it was opened. */
-        Reason refused() throws Exception {
-            FlowException failure = failure();
-            return failure == null ? null : failure.reason();
-        }
-
-        /** Null when it was opened. */
-        FlowException failure() throws Exception {
-            return refused.get(PATIENCE, TimeUnit.SECONDS);
-        }
-
-        Reason ended() throws Exception {
-            return ended.get(PATIENCE, TimeUnit.SECONDS);
-        }
-
-        boolean hasEnded() {
-            return ended.isDone();
-        }
-
-        void send(String text) throws Exception {
-            assertThat(refused()).isNull();
-            send(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
-        }
-
-        /** In one turn, flushed at the end. */
-        void sendAll(String... texts) {
-            flow.eventLoop().execute(() -> {
-                for (String text : texts) {
-                    flow.write(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
-                }
-                flow.flush();
-            });
-        }
-
-        void send(Object message) {
-            flow.eventLoop().execute(() -> flow.writeAndFlush(message));
-        }
-
-        String next() throws Exception {
-            return in.poll(PATIENCE, TimeUnit.SECONDS);
-        }
-
-        void close() {
-            flow.eventLoop().execute(flow::close);
-        }
-
-        @Override
-        public void channelRead(ChannelHandlerContext ctx, Object msg) {
-            if (msg instanceof DatagramError e) {
-                String offender = e.offender() == null ? "nobody" : e.offender().getHostAddress();
-                in.add("icmp " + e.type() + "/" + e.code() + " from " + offender + " about "
-                        + e.content().toString(StandardCharsets.ISO_8859_1));
-                e.release();
-                return;
-            }
-            ByteBuf b = msg instanceof PortedDatagram d ? d.content() : (ByteBuf) msg;
-            in.add((msg instanceof PortedDatagram d ? "from " + d.port() + ": " : "")
-                    + b.toString(StandardCharsets.ISO_8859_1));
-            b.release();
-        }
-
-        @Override
-        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof FlowException e) {
-                ended.complete(e.reason());
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;

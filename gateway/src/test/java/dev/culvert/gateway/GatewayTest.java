@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.gateway.presence.Presence;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;

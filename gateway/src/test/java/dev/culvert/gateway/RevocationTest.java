@@ -13,6 +13,7 @@ import dev.culvert.token.TokenTerms;
 import dev.culvert.token.holder.HolderKey;
 import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.StateDirectory;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.link.LinkRefusedException;

@@ -17,6 +17,7 @@ import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;

@@ -3,8 +3,8 @@ package dev.culvert.gateway.access;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.SensitiveAddresses;
-import dev.culvert.gateway.TestFlow;
 import dev.culvert.gateway.TestNetwork;
+import dev.culvert.tunnel.fixture.TestFlow;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.SetClock;
-import dev.culvert.gateway.TestFlow;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -351,7 +351,7 @@ final class GatewayPolicyTest {
                 assertThat(byWindow.ended()).isEqualTo(Reason.PROHIBITED);
                 assertThat(client.open(open("10.0.0.1", 80, "office")).refused())
                         .isEqualTo(Reason.PROHIBITED);
-                assertThat(byEnd.ended).isNotDone();
+                assertThat(byEnd.hasEnded()).isFalse();
                 clock.now = Instant.parse("2026-11-23T17:30:00Z");
                 keeper.tick();
                 assertThat(byEnd.ended()).isEqualTo(Reason.PROHIBITED);

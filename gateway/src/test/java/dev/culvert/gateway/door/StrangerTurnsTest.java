@@ -3,10 +3,10 @@ package dev.culvert.gateway.door;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.culvert.gateway.TestFlow;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
 import dev.culvert.gateway.presence.Links;
+import dev.culvert.tunnel.fixture.TestFlow;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import dev.culvert.gateway.TestFlow;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -161,7 +162,7 @@ final class SideTest {
     void opensAFlowThatLivesAndEnds() throws Exception {
         agent.announce("i", "10.0.0.0/8");
         FlowHalf flow = inProcess.open(80);
-        EmbeddedPeer.Received open = agent.take(Frame.OPEN).get(0);
+        WebSocketMessage open = agent.take(Frame.OPEN).get(0);
         assertThat(OpenRequest.decode(open.payload()).client()).isEqualTo("web");
         agent.send(Frame.OPENED, 0, open.flowId(), u32(100).writeInt(7));
         inProcess.send(flow, Frame.DATA, "GET /");
@@ -187,7 +188,7 @@ final class SideTest {
         inProcess.open(1);
         inProcess.open(2);
         inProcess.open(3);
-        List<EmbeddedPeer.Received> opens = agent.take(Frame.OPEN);
+        List<WebSocketMessage> opens = agent.take(Frame.OPEN);
         agent.send(Frame.REFUSED, 0, opens.get(0).flowId(), Unpooled.buffer().writeByte(1));
         agent.send(Frame.OPENED, 0, opens.get(1).flowId(), u32(1).writeInt(7));
         agent.send(Frame.RESET, 0, opens.get(1).flowId(), Unpooled.buffer().writeByte(Reason.LINK_LOST.code()));

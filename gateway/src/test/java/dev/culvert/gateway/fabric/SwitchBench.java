@@ -7,6 +7,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.policy.PolicyException;
 import dev.culvert.policy.PolicyParser;
 import dev.culvert.policy.PolicySnapshot;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -25,7 +26,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -110,7 +110,7 @@ final class SwitchBench implements AutoCloseable {
 
         /** Takes what the gateway has sent and checks each frame. */
         void receive() {
-            for (Received f : take()) {
+            for (WebSocketMessage f : take()) {
                 switch (f.type()) {
                     case Frame.OPEN -> opened(f.flowId(), f.payload());
                     case Frame.DATA -> assertOwn(f.flowId(), f.payload(), 0);
@@ -204,7 +204,7 @@ final class SwitchBench implements AutoCloseable {
             case 18 -> peer.send(Frame.RESET, 0, id, letters(peer, id, n & 1));
             case 19 -> peer.send(Frame.CREDIT, 0, id, Unpooled.buffer().writeInt(n < 38 ? n * 500 : Integer.MAX_VALUE));
             case 20 -> peer.send(n, n, id, letters(peer, id, n)); // any type and flags, PING, PONG and DRAIN among them
-            case 21 -> peer.channel.advanceTimeBy(n * 10L, TimeUnit.MILLISECONDS);
+            case 21 -> peer.advance(n * 10L);
             case 22 -> replace(who);
             case 24, 25, 26 -> {
                 peer.reading = n % 3 == 0;

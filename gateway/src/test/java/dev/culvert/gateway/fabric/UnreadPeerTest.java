@@ -9,6 +9,7 @@ import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.presence.AgentInstances;
 import dev.culvert.policy.PolicyParser;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
@@ -90,7 +91,7 @@ final class UnreadPeerTest {
         return b;
     }
 
-    private static Reason reason(EmbeddedPeer.Received refused) {
+    private static Reason reason(WebSocketMessage refused) {
         return Reason.of(refused.payload().getUnsignedByte(refused.payload().readerIndex()));
     }
 
@@ -149,7 +150,7 @@ final class UnreadPeerTest {
         Destination d = Destination.of(Destination.TCP, InetAddress.getByName("10.0.0.1"), 1);
         int sent = untilCut(mallory, 500_000, i -> {
             open(mallory, i, d);
-            for (EmbeddedPeer.Received f : agent.take(Frame.OPEN)) {
+            for (WebSocketMessage f : agent.take(Frame.OPEN)) {
                 agent.send(Frame.OPENED, 0, f.flowId(), u32(1_000, 0));
                 agent.send(Frame.DATA, 0, f.flowId(), Unpooled.buffer().writeZero(10));
                 agent.send(Frame.RESET, 0, f.flowId(), Unpooled.buffer().writeByte(0));
@@ -170,7 +171,7 @@ final class UnreadPeerTest {
         int flows = 30_000;
         for (int i = 1; i <= flows; i++) {
             open(slow, i, "10.0.0.1", 1);
-            for (EmbeddedPeer.Received f : agent.take(Frame.OPEN)) {
+            for (WebSocketMessage f : agent.take(Frame.OPEN)) {
                 agent.send(
                         Frame.REFUSED,
                         0,
@@ -180,7 +181,7 @@ final class UnreadPeerTest {
         }
         assertThat(slow.link.side().heldBytes()).isLessThan(1 << 20);
         slow.reads(true);
-        List<EmbeddedPeer.Received> refused = slow.take(Frame.REFUSED);
+        List<WebSocketMessage> refused = slow.take(Frame.REFUSED);
         assertThat(refused).hasSize(flows).allMatch(f -> reason(f) == Reason.CONNECTION_REFUSED);
         assertThat(slow.isUp()).isTrue();
     }
@@ -229,7 +230,7 @@ final class UnreadPeerTest {
         assertThat(fabric.services.clientFlows().of("mallory")).isEqualTo(1_500);
         int refused = 0;
         for (EmbeddedPeer c : clients) {
-            for (EmbeddedPeer.Received f : c.take(Frame.REFUSED)) {
+            for (WebSocketMessage f : c.take(Frame.REFUSED)) {
                 assertThat(reason(f)).isEqualTo(Reason.OVERLOADED);
                 refused++;
             }
@@ -260,7 +261,7 @@ final class UnreadPeerTest {
         }
         assertThat(laptop.link.side().heldBytes() - before).isLessThan(64 << 10); // PINGs
         laptop.reads(true);
-        List<EmbeddedPeer.Received> announcements = laptop.take(Frame.ANNOUNCE);
+        List<WebSocketMessage> announcements = laptop.take(Frame.ANNOUNCE);
         assertThat(announcements).hasSize(1);
         Announcement.Reachable said = Announcement.decode(announcements.get(0).payload(), Announcement.Reachable.class);
         assertThat(said.agents().get(0).routes()).contains("10.7.0.0/24").hasSize(200);
@@ -277,7 +278,7 @@ final class UnreadPeerTest {
         }
         agent.advance(AgentRole.CHANGE_MILLIS);
         laptop.advance(1_000);
-        List<EmbeddedPeer.Received> announcements = laptop.take(Frame.ANNOUNCE);
+        List<WebSocketMessage> announcements = laptop.take(Frame.ANNOUNCE);
         assertThat(announcements).hasSize(1);
         assertThat(announcements.get(0).payload().toString(StandardCharsets.UTF_8))
                 .contains("10.0.99.0/24");
@@ -316,9 +317,9 @@ final class UnreadPeerTest {
         assertThat(laptop.take(Frame.REFUSED)).isEmpty();
         assertThat(agent.link.side().heldBytes()).isLessThan(1_000);
         agent.reads(true);
-        List<EmbeddedPeer.Received> frames = new ArrayList<>();
+        List<WebSocketMessage> frames = new ArrayList<>();
         // On a machine that is slow today the writer takes the link for a slow one, and looks again a little later.
-        for (List<EmbeddedPeer.Received> some = agent.take(); !some.isEmpty(); some = agent.take()) {
+        for (List<WebSocketMessage> some = agent.take(); !some.isEmpty(); some = agent.take()) {
             frames.addAll(some);
             agent.advance(20);
         }
@@ -351,7 +352,7 @@ final class UnreadPeerTest {
             }
         }
         assertThat(restrictions).hasSize(1);
-        List<EmbeddedPeer.Received> refused = mallory.take(Frame.REFUSED);
+        List<WebSocketMessage> refused = mallory.take(Frame.REFUSED);
         assertThat(refused).hasSizeBetween(1_000, 1_800).allMatch(f -> reason(f) == Reason.OVERLOADED);
         assertThat(laptop.take(Frame.REFUSED)).isEmpty();
     }

@@ -3,11 +3,11 @@ package dev.culvert.gateway.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.culvert.gateway.TestFlow;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.door.Strangers;
 import dev.culvert.gateway.memory.MemoryWatch.Memory;
 import dev.culvert.gateway.memory.MemoryWatch.Step;
+import dev.culvert.tunnel.fixture.TestFlow;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Path;
