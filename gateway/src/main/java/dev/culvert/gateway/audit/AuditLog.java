@@ -27,7 +27,7 @@ public final class AuditLog implements AutoCloseable {
     /** @param flowSink null for the same as {@code sink}; both null for a log that keeps nothing */
     private AuditLog(@Nullable AuditSink sink, @Nullable AuditSink flowSink, int capacity, Clock clock) {
         this.clock = clock;
-        shares = new AuditShares(clock);
+        shares = new AuditShares(clock, System::nanoTime);
         events = sink == null ? null : new AuditWriter(sink, capacity, clock, shares::tell);
         flows = flowSink == null ? events : new AuditWriter(flowSink, capacity, clock, out -> {});
     }

@@ -4,6 +4,7 @@ import dev.culvert.tunnel.limit.LineLimit;
 import java.time.Clock;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * How many lines each holder of a token may cause: so many at once, then some a second, and a line that says how many more
@@ -35,13 +36,21 @@ final class AuditShares {
     /** What was left out is told so often at most, for each holder. */
     private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private final LineLimit<Share> shares = new LineLimit<>();
+    private final LineLimit<Share> shares;
     private final Clock clock;
-    private long toldNanos = System.nanoTime();
+    private final LongSupplier nanoTime;
+    private long toldNanos;
     private volatile boolean hurried;
 
-    AuditShares(Clock clock) {
+    /**
+     * @param clock of what is said
+     * @param nanoTime by which rates are measured
+     */
+    AuditShares(Clock clock, LongSupplier nanoTime) {
         this.clock = clock;
+        this.nanoTime = nanoTime;
+        this.shares = new LineLimit<>(nanoTime);
+        this.toldNanos = nanoTime.getAsLong();
     }
 
     /** @param what what is counted, as the line says it */
@@ -75,7 +84,7 @@ final class AuditShares {
 
     /** Says what was left out, now and then, and forgets who has not been heard of for long. By one thread. */
     void tell(Consumer<AuditRecord> out) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         if (!hurried && now - toldNanos < TELL_NANOS) {
             return;
         }

@@ -55,6 +55,10 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         this.strangers = strangers;
     }
 
+    private StrangerTurns turns(EventLoop loop) {
+        return new StrangerTurns(loop, shared.services().nanoTime());
+    }
+
     @Override
     protected void initChannel(Channel ch) {
         Strangers.Stranger stranger =
@@ -69,8 +73,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         ch.config().setAutoRead(false);
         ch.pipeline()
                 .addLast(new StrangerTurns.Turn(
-                        turns.computeIfAbsent(ch.eventLoop(), StrangerTurns::new),
-                        (InetSocketAddress) ch.remoteAddress()));
+                        turns.computeIfAbsent(ch.eventLoop(), this::turns), (InetSocketAddress) ch.remoteAddress()));
         if (tls != null) {
             ServedTls now = tls.get();
             ch.attr(EXPECTS_TLS).set(true);

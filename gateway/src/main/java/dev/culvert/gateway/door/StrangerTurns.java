@@ -9,6 +9,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,10 +25,12 @@ final class StrangerTurns {
     private final Map<Network, ArrayDeque<Turn>> waiting = new LinkedHashMap<>();
 
     private final EventLoop loop;
+    private final LongSupplier nanoTime;
     private boolean scheduled;
 
-    StrangerTurns(EventLoop loop) {
+    StrangerTurns(EventLoop loop, LongSupplier nanoTime) {
         this.loop = loop;
+        this.nanoTime = nanoTime;
     }
 
     private void add(Turn turn) {
@@ -50,7 +53,7 @@ final class StrangerTurns {
     }
 
     private void run() {
-        long start = System.nanoTime();
+        long start = nanoTime.getAsLong();
         while (!waiting.isEmpty()) {
             Map.Entry<Network, ArrayDeque<Turn>> first =
                     waiting.entrySet().iterator().next();
@@ -63,7 +66,7 @@ final class StrangerTurns {
             }
             turn.serve();
             turn.readOn();
-            if (System.nanoTime() - start > SLICE_NANOS) {
+            if (nanoTime.getAsLong() - start > SLICE_NANOS) {
                 break;
             }
         }

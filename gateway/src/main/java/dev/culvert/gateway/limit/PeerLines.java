@@ -49,12 +49,13 @@ public final class PeerLines {
 
     private record Share(String holder, Kind kind) {}
 
-    private final LineLimit<Share> lines = new LineLimit<>();
+    private final LineLimit<Share> lines;
     private final LongSupplier nanoTime;
     private long toldNanos;
 
     PeerLines(LongSupplier nanoTime) {
         this.nanoTime = nanoTime;
+        this.lines = new LineLimit<>(nanoTime);
         this.toldNanos = nanoTime.getAsLong();
     }
 

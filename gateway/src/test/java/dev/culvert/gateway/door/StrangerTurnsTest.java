@@ -35,7 +35,9 @@ final class StrangerTurnsTest {
     Path dir;
 
     private final EmbeddedChannel loop = new EmbeddedChannel();
-    private final StrangerTurns turns = new StrangerTurns(loop.eventLoop());
+    private long now = Long.MAX_VALUE - 1; // nanoTime may overflow
+    private long each;
+    private final StrangerTurns turns = new StrangerTurns(loop.eventLoop(), () -> now);
     private final List<String> served = new ArrayList<>();
     private final List<String> read = new ArrayList<>();
 
@@ -83,6 +85,25 @@ final class StrangerTurnsTest {
         flood.forEach(EmbeddedChannel::finishAndReleaseAll);
         other.finishAndReleaseAll();
         third.finishAndReleaseAll();
+    }
+
+    /** What a turn costs is told by the clock alone: after two milliseconds the loop looks at its sockets again. */
+    @Test
+    void aSliceEndsWithItsTime() {
+        each = 1_000_000;
+        List<EmbeddedChannel> all = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            all.add(stranger("10.1.1." + i));
+        }
+        all.forEach(c -> c.writeInbound(bytes()));
+        loop.runScheduledPendingTasks();
+        assertThat(served).hasSize(3);
+        loop.runScheduledPendingTasks();
+        assertThat(served).hasSize(6);
+        loop.runScheduledPendingTasks();
+        assertThat(served).hasSize(8);
+        loop.checkException();
+        all.forEach(EmbeddedChannel::finishAndReleaseAll);
     }
 
     /** So what waits for a turn is one read of each. */
@@ -197,6 +218,7 @@ final class StrangerTurnsTest {
                             @Override
                             public void channelRead(ChannelHandlerContext ctx, Object msg) {
                                 served.add(address);
+                                now += each;
                                 ((ByteBuf) msg).release();
                             }
                         });

@@ -3,6 +3,7 @@ package dev.culvert.tunnel.limit;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
 import java.util.function.ObjLongConsumer;
 
 /**
@@ -13,15 +14,23 @@ import java.util.function.ObjLongConsumer;
  */
 public final class LineLimit<K> {
     private final Map<K, RateLimit> limits = new ConcurrentHashMap<>();
+    private final LongSupplier nanoTime;
+
+    /** @param nanoTime what {@link System#nanoTime} says; from any thread */
+    public LineLimit(LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+    }
 
     /** Whether there is room for a line now. */
     public boolean takes(K who, int burst, double perSecond) {
-        return limits.computeIfAbsent(who, w -> new RateLimit(burst, perSecond)).takes();
+        long now = nanoTime.getAsLong();
+        return limits.computeIfAbsent(who, w -> new RateLimit(burst, perSecond, now))
+                .takes(now);
     }
 
     /** Gives what was left out since it was last asked. To be called now and then, by one thread. */
     public void tell(ObjLongConsumer<K> leftOut) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         for (Iterator<Map.Entry<K, RateLimit>> all = limits.entrySet().iterator(); all.hasNext(); ) {
             Map.Entry<K, RateLimit> one = all.next();
             boolean idle = one.getValue().isFull(now);
