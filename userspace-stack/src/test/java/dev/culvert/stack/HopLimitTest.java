@@ -1,13 +1,14 @@
 package dev.culvert.stack;
 
-import static dev.culvert.stack.Packets.CLIENT4;
-import static dev.culvert.stack.Packets.CLIENT6;
-import static dev.culvert.stack.Packets.HOST4;
-import static dev.culvert.stack.Packets.HOST6;
-import static dev.culvert.stack.Packets.address;
-import static dev.culvert.stack.Packets.bytes;
+import static dev.culvert.stack.fixture.Packets.CLIENT4;
+import static dev.culvert.stack.fixture.Packets.CLIENT6;
+import static dev.culvert.stack.fixture.Packets.HOST4;
+import static dev.culvert.stack.fixture.Packets.HOST6;
+import static dev.culvert.stack.fixture.Packets.address;
+import static dev.culvert.stack.fixture.Packets.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.fixture.Packets;
 import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.Refusal;
 import io.netty.buffer.ByteBuf;
@@ -37,15 +38,6 @@ class HopLimitTest {
     private static StackFixture withRouter() {
         return new StackFixture(
                 StackConfig.builder().router((Inet4Address) address(ROUTER4), (Inet6Address) address(ROUTER6)));
-    }
-
-    private static byte[] limited(byte[] packet, int hopLimit) {
-        if (packet[0] >>> 4 == 4) {
-            packet[8] = (byte) hopLimit;
-            return Packets.fixChecksum(packet);
-        }
-        packet[7] = (byte) hopLimit;
-        return packet;
     }
 
     private static String client(int version) {
@@ -94,7 +86,7 @@ class HopLimitTest {
                 Packets.ip(client(version), host(version), 50, bytes(40)));
         try (StackFixture f = withRouter()) {
             for (byte[] packet : packets) {
-                limited(packet, 1);
+                Packets.limited(packet, 1);
                 f.in(packet);
                 byte[] quote = assertError(f, version, version == 4 ? ROUTER4 : ROUTER6, version == 4 ? 11 : 3, 0, 0);
                 assertThat(quote).isEqualTo(packet);
@@ -110,7 +102,7 @@ class HopLimitTest {
     @ParameterizedTest
     @ValueSource(ints = {4, 6})
     void ofADatagramInFragmentsOnlyTheFirstIsAnswered(int version) throws Exception {
-        byte[] whole = limited(Packets.udp(client(version), host(version), 40000, 33434, bytes(3000)), 1);
+        byte[] whole = Packets.limited(Packets.udp(client(version), host(version), 40000, 33434, bytes(3000)), 1);
         try (StackFixture f = withRouter()) {
             Packets.fragments(whole, 1400, 3).forEach(f::in);
             assertError(f, version, version == 4 ? ROUTER4 : ROUTER6, version == 4 ? 11 : 3, 0, 0);
@@ -126,7 +118,7 @@ class HopLimitTest {
         byte[] error = new byte[60];
         error[0] = (byte) (version == 4 ? 3 : 1);
         try (StackFixture f = withRouter()) {
-            f.in(limited(Packets.ip(client(version), host(version), version == 4 ? 1 : 58, error), 1));
+            f.in(Packets.limited(Packets.ip(client(version), host(version), version == 4 ? 1 : 58, error), 1));
             f.assertSilent();
         }
     }
@@ -134,7 +126,7 @@ class HopLimitTest {
     @Test
     void aStackWithoutAddressSpeaksInTheDestinationsName() throws Exception {
         try (StackFixture f = new StackFixture()) {
-            f.in(limited(Packets.udp(CLIENT4, HOST4, 40000, 33434, bytes(8)), 1));
+            f.in(Packets.limited(Packets.udp(CLIENT4, HOST4, 40000, 33434, bytes(8)), 1));
             assertError(f, 4, HOST4, 11, 0, 0);
         }
     }
@@ -155,7 +147,7 @@ class HopLimitTest {
     @CsvSource({"4,2,1", "4,31,30", "4,32,0", "4,255,0", "6,2,1", "6,31,30", "6,32,0", "6,255,0"})
     void lowHopLimitsAreCarriedLessTheHopThatWeAre(int version, int sent, int carried) {
         try (StackFixture f = withRouter()) {
-            f.in(limited(Packets.udp(client(version), host(version), 40000, 33434, bytes(32)), sent));
+            f.in(Packets.limited(Packets.udp(client(version), host(version), 40000, 33434, bytes(32)), sent));
             Object datagram = f.next();
             try {
                 if (carried == 0) {
@@ -169,7 +161,7 @@ class HopLimitTest {
             } finally {
                 io.netty.util.ReferenceCountUtil.release(datagram);
             }
-            f.in(limited(Packets.echo(client(version), host(version), 7, 1, bytes(32)), sent));
+            f.in(Packets.limited(Packets.echo(client(version), host(version), 7, 1, bytes(32)), sent));
             EchoMessage echo = f.next();
             assertThat(echo.hopLimit()).isEqualTo(carried);
             echo.release();
@@ -189,8 +181,8 @@ class HopLimitTest {
                 byte[] payload = bytes(32);
                 payload[0] = (byte) i;
                 // Two by two to the same port.
-                probes[i] =
-                        limited(Packets.udp(client(version), host(version), 40000, 33434 + i / 2, payload), 2 + i / 2);
+                probes[i] = Packets.limited(
+                        Packets.udp(client(version), host(version), 40000, 33434 + i / 2, payload), 2 + i / 2);
                 f.in(probes[i]);
             }
             UdpFlow flow = f.udpFlows.get(0);
@@ -200,7 +192,8 @@ class HopLimitTest {
                         new InetSocketAddress(address(host(version)), 33434 + i / 2),
                         about,
                         new PathError(exceeded, 0, 0, address(router)));
-                assertThat(assertError(f, version, router, exceeded, 0, 0)).isEqualTo(limited(probes[i].clone(), 1));
+                assertThat(assertError(f, version, router, exceeded, 0, 0))
+                        .isEqualTo(Packets.limited(probes[i].clone(), 1));
             }
             assertThat(flow.isOpen())
                     .as("no error ends the flow (RFC 4787 REQ-12)")
@@ -216,13 +209,14 @@ class HopLimitTest {
         try (StackFixture f = withRouter()) {
             byte[][] probes = new byte[4][];
             for (int i = 0; i < probes.length; i++) {
-                probes[i] = limited(Packets.echo(client(version), host(version), 7, i, bytes(32)), 2 + i);
+                probes[i] = Packets.limited(Packets.echo(client(version), host(version), 7, i, bytes(32)), 2 + i);
                 f.in(probes[i]);
             }
             EchoFlow flow = f.echoFlows.get(0);
             for (int i = probes.length - 1; i >= 0; i--) {
                 flow.error(i, Unpooled.EMPTY_BUFFER, new PathError(exceeded, 0, 0, address(router)));
-                assertThat(assertError(f, version, router, exceeded, 0, 0)).isEqualTo(limited(probes[i].clone(), 1));
+                assertThat(assertError(f, version, router, exceeded, 0, 0))
+                        .isEqualTo(Packets.limited(probes[i].clone(), 1));
             }
             // One that was no probe: headers such as it had.
             flow.error(99, Unpooled.EMPTY_BUFFER, new PathError(exceeded, 0, 0, address(router)));

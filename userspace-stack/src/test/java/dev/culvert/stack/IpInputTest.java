@@ -1,17 +1,18 @@
 package dev.culvert.stack;
 
-import static dev.culvert.stack.Packets.CLIENT4;
-import static dev.culvert.stack.Packets.CLIENT6;
-import static dev.culvert.stack.Packets.HOST4;
-import static dev.culvert.stack.Packets.HOST6;
-import static dev.culvert.stack.Packets.address;
-import static dev.culvert.stack.Packets.bytes;
-import static dev.culvert.stack.Packets.fixChecksum;
-import static dev.culvert.stack.Packets.put16;
-import static dev.culvert.stack.Packets.udp;
-import static dev.culvert.stack.Packets.withExtensions;
+import static dev.culvert.stack.fixture.Packets.CLIENT4;
+import static dev.culvert.stack.fixture.Packets.CLIENT6;
+import static dev.culvert.stack.fixture.Packets.HOST4;
+import static dev.culvert.stack.fixture.Packets.HOST6;
+import static dev.culvert.stack.fixture.Packets.address;
+import static dev.culvert.stack.fixture.Packets.bytes;
+import static dev.culvert.stack.fixture.Packets.fixChecksum;
+import static dev.culvert.stack.fixture.Packets.put16;
+import static dev.culvert.stack.fixture.Packets.udp;
+import static dev.culvert.stack.fixture.Packets.withExtensions;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.fixture.Packets;
 import dev.culvert.stack.ip.IpCounter;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;

@@ -1,16 +1,17 @@
 package dev.culvert.stack;
 
-import static dev.culvert.stack.Packets.CLIENT4;
-import static dev.culvert.stack.Packets.CLIENT6;
-import static dev.culvert.stack.Packets.HOST4;
-import static dev.culvert.stack.Packets.HOST6;
-import static dev.culvert.stack.Packets.bytes;
-import static dev.culvert.stack.Packets.fragment;
-import static dev.culvert.stack.Packets.fragments;
-import static dev.culvert.stack.Packets.reversed;
-import static dev.culvert.stack.Packets.udp;
+import static dev.culvert.stack.fixture.Packets.CLIENT4;
+import static dev.culvert.stack.fixture.Packets.CLIENT6;
+import static dev.culvert.stack.fixture.Packets.HOST4;
+import static dev.culvert.stack.fixture.Packets.HOST6;
+import static dev.culvert.stack.fixture.Packets.bytes;
+import static dev.culvert.stack.fixture.Packets.fragment;
+import static dev.culvert.stack.fixture.Packets.fragments;
+import static dev.culvert.stack.fixture.Packets.reversed;
+import static dev.culvert.stack.fixture.Packets.udp;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.fixture.Packets;
 import dev.culvert.stack.ip.IpCounter;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.socket.DatagramPacket;

@@ -1,14 +1,15 @@
 package dev.culvert.stack;
 
-import static dev.culvert.stack.Packets.CLIENT4;
-import static dev.culvert.stack.Packets.CLIENT6;
-import static dev.culvert.stack.Packets.HOST4;
-import static dev.culvert.stack.Packets.HOST6;
-import static dev.culvert.stack.Packets.address;
-import static dev.culvert.stack.Packets.bytes;
-import static dev.culvert.stack.Packets.udp;
+import static dev.culvert.stack.fixture.Packets.CLIENT4;
+import static dev.culvert.stack.fixture.Packets.CLIENT6;
+import static dev.culvert.stack.fixture.Packets.HOST4;
+import static dev.culvert.stack.fixture.Packets.HOST6;
+import static dev.culvert.stack.fixture.Packets.address;
+import static dev.culvert.stack.fixture.Packets.bytes;
+import static dev.culvert.stack.fixture.Packets.udp;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.stack.fixture.Packets;
 import dev.culvert.stack.ip.IpCounter;
 import dev.culvert.stack.ip.Refusal;
 import io.netty.buffer.ByteBufUtil;

@@ -1,13 +1,8 @@
 package dev.culvert.client.up;
 
-import dev.culvert.stack.wire.Checksum;
+import dev.culvert.stack.fixture.Packets;
 import dev.culvert.stack.wire.IpProtocol;
-import dev.culvert.stack.wire.Ipv4;
-import dev.culvert.stack.wire.Ipv6;
-import dev.culvert.stack.wire.Tcp;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
-import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -15,71 +10,38 @@ import java.util.Arrays;
 record Packet(byte[] ip) {
     static final String NETWORK4 = "10.99.0.0/16";
     static final String NETWORK6 = "fd63:99::/32";
-    private static final int CLIENT4 = 0x0a09_0002;
-    private static final int HOST4 = 0x0a63_0000;
-    private static final long CLIENT6 = 0xfd09L << 48;
-    private static final long HOST6 = 0xfd63_0099L << 32;
 
-    /** Without options, or with those of a SYN. */
+    private static String client(boolean ipv6) {
+        return ipv6 ? "fd09::2" : "10.9.0.2";
+    }
+
+    private static String host(boolean ipv6, int number) {
+        return ipv6 ? "fd63:99::" + Integer.toHexString(number) : "10.99." + (number >> 8) + "." + (number & 0xff);
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.ISO_8859_1);
+    }
+
     static byte[] tcp(boolean ipv6, int port, int to, int flags, int sequence, int acknowledgement, String payload) {
-        byte[] data = payload.getBytes(StandardCharsets.ISO_8859_1);
-        int header = Tcp.HEADER_LENGTH + ((flags & Tcp.SYN) != 0 ? 4 : 0);
-        ByteBuf b = ip(ipv6, to, IpProtocol.TCP, 64, header + data.length);
-        Tcp.write(b, port, 80, sequence, acknowledgement, header, flags, 65_535, 0);
-        if ((flags & Tcp.SYN) != 0) {
-            b.writeInt(0x0204_05b4);
-        }
-        return ByteBufUtil.getBytes(b.writeBytes(data));
+        return Packets.tcp(client(ipv6), host(ipv6, to), port, 80, flags, sequence, acknowledgement, bytes(payload));
     }
 
     static byte[] udp(boolean ipv6, int port, int to, int toPort, int hopLimit, String payload) {
-        byte[] data = payload.getBytes(StandardCharsets.ISO_8859_1);
-        ByteBuf b = ip(ipv6, to, IpProtocol.UDP, hopLimit, 8 + data.length);
-        b.writeShort(port).writeShort(toPort).writeShort(8 + data.length).writeShort(ipv6 ? 1 : 0);
-        return ByteBufUtil.getBytes(b.writeBytes(data));
+        return Packets.limited(Packets.udp(client(ipv6), host(ipv6, to), port, toPort, bytes(payload)), hopLimit);
     }
 
     static byte[] echo(boolean ipv6, int to, int identifier, int sequence, int hopLimit, String payload) {
-        byte[] data = payload.getBytes(StandardCharsets.ISO_8859_1);
-        ByteBuf b = ip(ipv6, to, ipv6 ? IpProtocol.ICMPV6 : IpProtocol.ICMP, hopLimit, 8 + data.length);
-        int at = b.writerIndex();
-        b.writeByte(ipv6 ? 128 : 8)
-                .writeByte(0)
-                .writeShort(0)
-                .writeShort(identifier)
-                .writeShort(sequence);
-        return checked(b.writeBytes(data), at);
+        return Packets.limited(
+                Packets.echo(client(ipv6), host(ipv6, to), identifier, sequence, bytes(payload)), hopLimit);
     }
 
     /** The kernel's "port unreachable" about a datagram that came from a host. */
     static byte[] portUnreachable(Packet about) {
         boolean ipv6 = about.isIpv6();
-        int quoted = Math.min(about.ip.length, 60);
-        ByteBuf b = ip(ipv6, about.from(), ipv6 ? IpProtocol.ICMPV6 : IpProtocol.ICMP, 64, 8 + quoted);
-        int at = b.writerIndex();
-        b.writeByte(ipv6 ? 1 : 3).writeByte(ipv6 ? 4 : 3).writeShort(0).writeInt(0);
-        return checked(b.writeBytes(about.ip, 0, quoted), at);
-    }
-
-    /** No device completes ICMP's checksum. */
-    private static byte[] checked(ByteBuf b, int at) {
-        int length = b.writerIndex() - at;
-        long sum = Checksum.sum(b, at, length);
-        if (at == 40) {
-            sum = Checksum.add(Checksum.pseudoHeaderOfIpv6(b, 0, IpProtocol.ICMPV6, length), sum);
-        }
-        b.setShort(at + 2, Checksum.finish(sum));
-        return ByteBufUtil.getBytes(b);
-    }
-
-    private static ByteBuf ip(boolean ipv6, int to, int protocol, int hopLimit, int length) {
-        ByteBuf b = Unpooled.buffer();
-        if (ipv6) {
-            Ipv6.write(b, 0, 0, length, protocol, hopLimit, CLIENT6, 2, HOST6, to);
-        } else {
-            Ipv4.write(b, 0, 20 + length, 0, 0, hopLimit, protocol, CLIENT4, HOST4 + to);
-        }
-        return b;
+        byte[] body = new byte[4 + Math.min(about.ip.length, 60)];
+        System.arraycopy(about.ip, 0, body, 4, body.length - 4);
+        return Packets.icmp(client(ipv6), host(ipv6, about.from()), ipv6 ? 1 : 3, ipv6 ? 4 : 3, body);
     }
 
     boolean isIpv6() {
