@@ -17,13 +17,16 @@ import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tun.undo.UndoStep;
 import dev.culvert.tunnel.fixture.GatewayStub;
 import dev.culvert.tunnel.frame.Announcement.ReachableAgent;
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -276,6 +279,21 @@ final class UpCommandTest {
         assertThat(device.closes()).isEqualTo(1);
         assertNothingLeft();
         assertThat(gateway.requests).isEmpty();
+    }
+
+    @Test
+    void twoAtOnceAreOneTooMany() throws Exception {
+        Files.createDirectory(
+                state(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Process first = DownCommandTest.Unclean.start(state());
+        try (BufferedReader out = first.inputReader()) {
+            DownCommandTest.Unclean.await(out);
+            assertThat(up()).isEqualTo(1);
+        } finally {
+            first.destroyForcibly();
+        }
+        assertFailure("the client is up already in another process; end it with 'client down'");
+        assertThat(opened).isEmpty();
     }
 
     @Test
