@@ -4,10 +4,13 @@ import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.connect.LinkKeeper;
 import dev.culvert.tunnel.connect.Repetition;
+import dev.culvert.tunnel.flow.AnsweredFlows;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkRefusedException;
@@ -32,6 +35,9 @@ import org.slf4j.LoggerFactory;
 public final class Agent implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Agent.class);
 
+    /** Of all sockets, what flows may have that have no link: the others are for those that move. */
+    private static final int HELD_FRACTION = 4;
+
     private final AgentToken token;
     private final String instance = UUID.randomUUID().toString();
     private final EventLoopGroup loops = EventLoops.create(1, "agent");
@@ -41,6 +47,7 @@ public final class Agent implements AutoCloseable {
     private final LinkKeeper keeper;
     private final Repetition troubles = new Repetition();
     private final boolean echo;
+    private final AnsweredFlows flows;
     private @Nullable FlowMultiplexer current;
     private volatile boolean closing;
 
@@ -54,7 +61,9 @@ public final class Agent implements AutoCloseable {
         this.resolver = new NameResolver(loop, lookup);
         this.token = token;
         this.echo = EchoSessions.isAvailable();
-        this.keeper = new LinkKeeper(loop, connectors, settings, new Flows());
+        Flows listener = new Flows();
+        this.flows = new AnsweredFlows(loop, Descriptors.forFlows() / HELD_FRACTION, listener);
+        this.keeper = new LinkKeeper(loop, connectors, settings, listener, flows);
     }
 
     public void start() {
@@ -75,7 +84,7 @@ public final class Agent implements AutoCloseable {
         own.close();
     }
 
-    final class Flows implements LinkKeeper.Listener {
+    final class Flows implements LinkKeeper.Listener, AnsweredFlows.Judge {
         private @Nullable DestinationGuard guard;
 
         // The process's, not a link's: what a link that has just broken leaves behind counts too.
@@ -158,6 +167,12 @@ public final class Agent implements AutoCloseable {
             return shared == null ? restriction : shared;
         }
 
+        @Override
+        public boolean mayGoOn(LinkFlow flow, OpenRequest asked) {
+            InetAddress address = flow.leadsTo();
+            return address != null && permits(address, asked.restriction());
+        }
+
         private boolean permits(InetAddress address, @Nullable Restriction restriction) {
             return guard != null && guard.permits(address, restriction);
         }
@@ -175,7 +190,12 @@ public final class Agent implements AutoCloseable {
         public void linkDown(FlowMultiplexer link, String why) {
             troubles.isNews(why, loop.ticker().nanoTime());
             if (!closing) {
-                log.warn("link to {} is down: {}; connecting again", keeper.gateway(), why);
+                int held = link.link().endsFlows() ? 0 : flows.heldCount() + link.flowCount();
+                log.warn(
+                        "link to {} is down: {}; connecting again{}",
+                        keeper.gateway(),
+                        why,
+                        held == 0 ? "" : ", " + held + " flows are held");
             }
         }
 

@@ -98,6 +98,7 @@ final class EchoSessions {
                 flow.refuse(Reason.OVERLOADED, "the agent could not open a ping socket");
                 return;
             }
+            linkFlow.leadsTo(address);
             session.start(linkFlow);
         });
     }

@@ -133,6 +133,9 @@ final class TcpDialer {
             socket.config().setWriteBufferWaterMark(marks);
             socket.config().setRecvByteBufAllocator(EventLoops.smallReads(marks.high()));
         }
+        if (socket.remoteAddress() instanceof InetSocketAddress to) {
+            linkFlow.leadsTo(to.getAddress());
+        }
         linkFlow.closeReason(Reason.RESET); // when the relay ends it early, the host has reset the connection
         if (flow.probes() && socket instanceof EpollSocketChannel epoll) {
             HostProbe.answer(linkFlow, epoll, APPLICATIONS.idleSeconds());

@@ -131,6 +131,7 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
             closeIfUnused();
             return;
         }
+        linkFlow.leadsTo(remote.getAddress());
         peer.flow = linkFlow;
         peers.put(EndpointKey.of(remote), peer);
         Peer before = byHost.put(host(remote), peer);

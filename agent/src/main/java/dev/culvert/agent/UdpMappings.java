@@ -24,16 +24,15 @@ final class UdpMappings {
     /**
      * The application's socket at the client of a link; IPv4 and IPv6 destinations have different sockets here.
      *
-     * @param client with the number of its link, which is a gateway's own, so the link belongs to it
+     * @param origin whose source it is: of which session, see {@link IncomingFlow#origin()}
      */
-    record Key(FlowMultiplexer link, String client, String clientName, EndpointKey source, boolean ipv6)
+    record Key(Object origin, String clientName, EndpointKey source, boolean ipv6)
             implements Comparable<Key> {
         /** The client chooses its sources, thousands with one hash if it likes: see {@link EndpointKey}. */
         @Override
         public int compareTo(Key other) {
             int bySource = source.compareTo(other.source);
-            int byFamily = bySource != 0 ? bySource : Boolean.compare(ipv6, other.ipv6);
-            return byFamily != 0 ? byFamily : client.compareTo(other.client);
+            return bySource != 0 ? bySource : Boolean.compare(ipv6, other.ipv6);
         }
     }
 
@@ -76,12 +75,7 @@ final class UdpMappings {
         }
         boolean ipv6 = address.getAddress().length == 16;
         String client = flow.request().clientName();
-        Key key = new Key(
-                flow.link(),
-                Objects.requireNonNullElse(flow.request().client(), ""),
-                client,
-                EndpointKey.of(source),
-                ipv6);
+        Key key = new Key(flow.origin(), client, EndpointKey.of(source), ipv6);
         UdpMapping mapping = mappings.get(key);
         if (mapping == null) {
             mapping = create(key);

@@ -19,7 +19,7 @@ final class Refusals {
 
     static Refusal of(Reason reason) {
         return switch (reason) {
-            case CONNECTION_REFUSED, RESET -> Refusal.CONNECTION_REFUSED;
+            case CONNECTION_REFUSED, RESET, UNKNOWN, MOVED -> Refusal.CONNECTION_REFUSED;
             // Silence: the application's kernel asks again, and what is short of room or of a link may be back by then.
             case TIMED_OUT, OVERLOADED, LINK_LOST, SHUTTING_DOWN, CANCELLED -> Refusal.TIMED_OUT;
             case NETWORK_UNREACHABLE, NO_AGENT -> Refusal.NETWORK_UNREACHABLE;

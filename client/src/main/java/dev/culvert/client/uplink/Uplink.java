@@ -10,6 +10,7 @@ import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.flow.OpenedFlows;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -73,6 +74,7 @@ public final class Uplink {
 
     private final EventLoop loop;
     private final LinkKeeper keeper;
+    private final OpenedFlows flows;
     private final TokenGrants grants;
     private final RouteTable.Wanted wanted;
     private final Voice voice;
@@ -127,7 +129,8 @@ public final class Uplink {
         announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
         downSinceNanos = loop.ticker().nanoTime();
         newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
-        keeper = new LinkKeeper(loop, connectors, settings, new Events());
+        flows = new OpenedFlows(loop, n -> voice.say(n == 1 ? "1 flow goes on" : n + " flows go on"));
+        keeper = new LinkKeeper(loop, connectors, settings, new Events(), flows);
     }
 
     /** Connects, for as long as it is not stopped. Any thread, once. */
@@ -170,7 +173,7 @@ public final class Uplink {
     /** Flows that have not ended, those of a link that has gone among them. */
     public int flowCount() {
         FlowMultiplexer l = last;
-        return l == null ? 0 : l.flowCount();
+        return flows.heldCount() + (l == null ? 0 : l.flowCount());
     }
 
     /**
@@ -216,7 +219,7 @@ public final class Uplink {
     private LinkFlow open(
             FlowMultiplexer l, String agent, Destination destination, InetSocketAddress source, ChannelHandler handler)
             throws FlowException {
-        if (!l.canOpen() || l.flowCount() >= maxFlows) {
+        if (!l.canOpen() || flowCount() >= maxFlows) {
             throw new FlowException(Reason.OVERLOADED, "too many flows");
         }
         return l.open(OpenRequest.ofClient(destination, agent, source), handler, destination.isStream());
@@ -263,6 +266,7 @@ public final class Uplink {
         news.problems(table.problems()).forEach(this::tell);
         routes = table;
         listener.announced(table);
+        flows.tryAgain();
     }
 
     private void tell(String line) {
@@ -312,7 +316,9 @@ public final class Uplink {
             trouble = why;
             troubles.isNews(why, loop.ticker().nanoTime()); // said here
             if (!stopped) {
-                voice.say("link lost: " + why);
+                int held = down.link().endsFlows() ? 0 : flowCount();
+                voice.say("link lost: " + why
+                        + (held == 0 ? "" : held == 1 ? "; 1 flow is held" : "; " + held + " flows are held"));
             }
         }
 

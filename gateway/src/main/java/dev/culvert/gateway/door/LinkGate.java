@@ -245,12 +245,14 @@ final class LinkGate {
         if (shared.limiter != null) {
             shared.limiter.succeeded(a.remote.getAddress(), a.bearer);
         }
-        if (!LinkUpgrade.speaksOurVersion(a.request)) {
+        int version = LinkUpgrade.version(a.request);
+        if (version == 0) {
             answers.line(
                     a.ctx,
                     a.request,
                     HttpResponseStatus.UPGRADE_REQUIRED,
-                    "this gateway speaks " + LinkUpgrade.SUBPROTOCOL + " only; update the older of the two",
+                    "this gateway speaks " + LinkUpgrade.subprotocol(LinkUpgrade.NEWEST)
+                            + " and older; update the older of the two",
                     true,
                     LinkUpgrade.REFUSAL,
                     "version");
@@ -274,7 +276,8 @@ final class LinkGate {
                 Link.Role.WEBSOCKET_SERVER,
                 channel.pipeline().get(SslHandler.class) != null,
                 shared.settings,
-                shared.fabric.link(token, holder));
+                shared.fabric.link(token, holder),
+                version);
         a.ctx.writeAndFlush(LinkUpgrade.switchingProtocols(a.request)).addListener(f -> {
             if (f.isSuccess() && channel.isActive()) {
                 reader.admitted();

@@ -173,6 +173,17 @@ final class AgentRole implements Role, PresentAgent {
     }
 
     @Override
+    public void session(ByteBuf payload) throws ProtocolException {
+        throw new ProtocolException("SESSION from an agent: clients have sessions, agents answer them");
+    }
+
+    @Override
+    public String answerer() {
+        String key = key();
+        return instance + "/" + (key == null ? "" : key);
+    }
+
+    @Override
     public void announced(ByteBuf payload) throws ProtocolException {
         if (++announcements > MAX_ANNOUNCEMENTS) {
             throw new ProtocolException("more than " + MAX_ANNOUNCEMENTS + " ANNOUNCE frames on one link");

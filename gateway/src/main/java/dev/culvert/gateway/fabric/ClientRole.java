@@ -6,6 +6,7 @@ import dev.culvert.gateway.access.ClientUsages;
 import dev.culvert.gateway.access.Judgement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.access.Restrictions;
+import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
@@ -17,11 +18,13 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
 import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
@@ -54,15 +57,23 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     /** How long flows are judged again in one turn of the loop, which has frames to switch meanwhile. */
     private static final long REJUDGE_SLICE_NANOS = 1_000_000;
 
+    /** Flows that may wait to be resumed at once: they take nothing from the rate at which a client may open new ones. */
+    static final int MAX_RESUMING = 1_024;
+
     private final LinkSide side;
     private final ClientToken token;
     private final Services services;
     private final Presence<AgentRole> presence;
     private final PolicyInForce policy;
     private final ClientUsages usages;
+    private final Sessions sessions;
+    private final FlowHalf.Resuming resuming = new FlowHalf.Resuming();
+
+    /** Null until the client has said it. */
+    private @Nullable SessionId session;
 
     /** By which flows of datagrams go to the same instance. */
-    private final int affinity;
+    private int affinity;
 
     private final RateLimit questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND);
     private final AtomicBoolean announcing = new AtomicBoolean();
@@ -80,13 +91,15 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             Services services,
             Presence<AgentRole> presence,
             PolicyInForce policy,
-            ClientUsages usages) {
+            ClientUsages usages,
+            Sessions sessions) {
         this.side = side;
         this.token = token;
         this.services = services;
         this.presence = presence;
         this.policy = policy;
         this.usages = usages;
+        this.sessions = sessions;
         this.affinity = (int) side.holder().link();
         this.rights = rights;
         this.announcedNanos = services.nanos() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
@@ -126,6 +139,9 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         presence.remove(this);
         policy.remove(this);
         rejudging = null;
+        if (session != null) {
+            sessions.left(holder(), session, side);
+        }
     }
 
     @Override
@@ -254,6 +270,29 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     }
 
     @Override
+    public void session(ByteBuf payload) throws ProtocolException {
+        if (payload.readableBytes() < SessionId.LENGTH || session != null) {
+            throw new ProtocolException(
+                    session != null ? "SESSION twice" : "SESSION whose payload is shorter than 16 bytes");
+        }
+        SessionId said = SessionId.read(payload);
+        session = said;
+        affinity = said.under(holder(), "").hashCode();
+        sessions.has(holder(), said, side);
+    }
+
+    /** Whose sessions its sessions are: a renewed token of one key goes on with what the one before has. */
+    private String holder() {
+        AuditRecord.Holder h = side.holder();
+        return h.name() + (h.key() != null ? "\0key " + h.key() : "\0token " + h.token());
+    }
+
+    @Override
+    public String answerer() {
+        return "";
+    }
+
+    @Override
     public void announceSoon() {
         if (announcing.compareAndSet(false, true)) {
             side.run(() -> {
@@ -298,6 +337,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         if (agentName == null || !HolderName.isValid(agentName)) {
             throw new ProtocolException("OPEN that names no agent");
         }
+        FlowPath path = side.carrier().version() < 2 ? null : request.path();
+        if (path != null && session == null) {
+            throw new ProtocolException("OPEN of a session's flow before SESSION");
+        }
+        FlowPath.Resume resume = path == null ? null : path.resume();
         services.counters().opens.increment();
         Destination d = request.destination();
         FlowRecord record = new FlowRecord(services, side.holder(), agentName, d, request.source());
@@ -306,7 +350,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             side.refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        String limit = usage == null ? null : usage.asks(rights.limits(), services.nanos());
+        if (resume != null && resuming.flows >= MAX_RESUMING) {
+            limited(flowId, record, d, agentName, MAX_RESUMING + " flows wait to be resumed");
+            return;
+        }
+        String limit = usage == null || resume != null ? null : usage.asks(rights.limits(), services.nanos());
         if (limit != null) { // before it is judged: who is denied is to be slowed most of all
             limited(flowId, record, d, agentName, limit);
             return;
@@ -326,7 +374,12 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         record.allowed(judgement.rule());
-        AgentRole agent = presence.pick(agentName, affinity, d, request.source());
+        AgentRole agent = resume == null || resume.answerer().isEmpty()
+                ? presence.pick(agentName, affinity, d, request.source())
+                : presence.named(agentName, resume.answerer());
+        if (agent == null && resume != null && !d.isStream()) {
+            agent = presence.pick(agentName, affinity, d, request.source());
+        }
         if (agent == null) {
             record.refused(Reason.NO_AGENT);
             side.refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
@@ -348,16 +401,30 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         record.takenBy(agent.side().holder(), agent.instance());
         FlowHalf half = new FlowHalf(side, d, record);
         half.judgement = judgement;
+        half.resumable = path != null && agent.side().carrier().version() >= 2;
+        if (resume != null) {
+            resuming.flows++;
+            half.resuming = resuming;
+        }
         side.add(half, flowId);
         FlowHalf agentHalf = half.towards(agent.side());
         agentHalf.openFlags = flags & Frame.FLAG_PROBES;
         agentHalf.credit = request.credit();
-        OpenRequest forwarded =
-                request.forwarded(name() + '#' + affinity, side.carrier().minRttMicros(), judgement.restriction());
-        if (!side.tell(agent.side(), () -> agent.open(agentHalf, half, forwarded))) {
+        OpenRequest forwarded = request.forwarded(
+                name() + '#' + side.holder().link(),
+                side.carrier().minRttMicros(),
+                judgement.restriction(),
+                half.resumable ? forAgent(path, agentName) : null);
+        AgentRole to = agent;
+        if (!side.tell(to.side(), () -> to.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
             side.takeFailure(half, agentHalf, Reason.NO_AGENT);
         }
+    }
+
+    private @Nullable FlowPath forAgent(@Nullable FlowPath path, String agent) {
+        SessionId s = session;
+        return path == null || s == null ? null : path.forwarded(s.under(holder(), agent));
     }
 
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {

@@ -29,6 +29,7 @@ public final class Fabric {
     private final Predicate<Token> revoked;
     private final Presence<AgentRole> presence;
     private final ClientUsages usages;
+    private final Sessions sessions = new Sessions();
     private final Map<EventLoop, Inbox> inboxes = new ConcurrentHashMap<>();
 
     /**
@@ -54,7 +55,7 @@ public final class Fabric {
                     life,
                     false,
                     services.clientFlows(),
-                    side -> new ClientRole(side, client, rights, services, presence, policy, usages));
+                    side -> new ClientRole(side, client, rights, services, presence, policy, usages, sessions));
         }
         PrefixTable<Boolean> granted = AgentRole.table(((AgentToken) token).routes());
         return frameSwitch(life, true, services.agentFlows(), side -> new AgentRole(side, granted, services, presence));

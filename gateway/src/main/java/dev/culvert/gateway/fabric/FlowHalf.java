@@ -50,6 +50,18 @@ final class FlowHalf {
 
     boolean finFromOwner;
     boolean finToOwner;
+
+    /** Whether both ends can go on with the flow over another path when this one ends. */
+    boolean resumable;
+
+    /** Of such a flow: the owner has received the other end's FIN, and the other end the owner's. */
+    boolean finReceivedByOwner;
+
+    boolean finReceivedFromOwner;
+
+    /** Counts those that wait to be resumed, until this is answered. */
+    @Nullable
+    Resuming resuming;
     boolean closed;
 
     FlowHalf(Side owner, Destination destination, FlowRecord record) {
@@ -63,6 +75,7 @@ final class FlowHalf {
     FlowHalf towards(Side asked) {
         FlowHalf other = new FlowHalf(asked, destination, record);
         other.peer = this;
+        other.resumable = resumable;
         peer = other;
         return other;
     }
@@ -73,8 +86,28 @@ final class FlowHalf {
         this.outlet = outlet;
     }
 
+    /** OPENED has come, or gone. */
+    void answered() {
+        opened = true;
+        if (resuming != null) {
+            resuming.flows--;
+            resuming = null;
+        }
+    }
+
+    /** Whether nothing of it is to be passed on any more. */
+    boolean isFinished() {
+        return finFromOwner && finToOwner && (!resumable || finReceivedByOwner && finReceivedFromOwner);
+    }
+
+    /** How many flows of a link wait to be resumed. On its event loop. */
+    static final class Resuming {
+        int flows;
+    }
+
     /** The owner has nothing to do with the flow any more; once. */
     void close() {
+        answered();
         closed = true;
         record.closed(this);
     }

@@ -68,6 +68,18 @@ final class FrameRules {
         return payload.readUnsignedInt();
     }
 
+    /** What follows in frames of a flow that can be resumed. */
+    static long offset(ByteBuf payload, String frame) throws ProtocolException {
+        if (payload.readableBytes() < 8) {
+            throw new ProtocolException(frame + " of a flow that can be resumed, without an offset");
+        }
+        long offset = payload.readLong();
+        if (offset < 0) {
+            throw new ProtocolException(frame + " for offset " + offset);
+        }
+        return offset;
+    }
+
     static Reason reason(ByteBuf payload) {
         return payload.isReadable() ? Reason.of(payload.getUnsignedByte(payload.readerIndex())) : Reason.UNSPECIFIED;
     }

@@ -116,6 +116,7 @@ final class FrameSwitch implements FrameReceiver {
                 case Frame.OPEN -> role().opened(flags, flowId, payload);
                 case Frame.ANNOUNCE -> role().announced(payload);
                 case Frame.DRAIN -> role().draining();
+                case Frame.SESSION -> role().session(payload);
                 default -> {
                     LinkSide own = side();
                     FlowHalf half = own.half(flowId);
@@ -159,9 +160,14 @@ final class FrameSwitch implements FrameReceiver {
             }
             case Frame.CREDIT -> {
                 long bytes = FrameRules.credit(half, payload);
-                int probe = flags & (Frame.FLAG_PROBE | Frame.FLAG_ALIVE);
-                if (bytes > 0 || probe != 0) {
-                    own.tell(other, () -> other.takeCredit(peer, bytes, probe, own));
+                int told = flags & (Frame.FLAG_PROBE | Frame.FLAG_ALIVE | (half.resumable ? Frame.FLAG_ENDED : 0));
+                long received = half.resumable ? FrameRules.offset(payload, "CREDIT") : -1;
+                if (bytes > 0 || told != 0 || received >= 0) {
+                    own.tell(other, () -> other.takeCredit(peer, bytes, told, received, own));
+                }
+                if ((told & Frame.FLAG_ENDED) != 0) {
+                    half.finReceivedByOwner = true;
+                    own.endIfFinished(half);
                 }
             }
             case Frame.FIN -> {
@@ -176,6 +182,16 @@ final class FrameSwitch implements FrameReceiver {
                 own.end(half);
                 own.toPeer(half, reason);
             }
+            case Frame.PATH_LOST -> {
+                if (half.resumable) {
+                    Reason reason = FrameRules.reason(payload);
+                    half.record.endedBy(own.kind(), reason);
+                    own.end(half);
+                    own.tell(other, () -> other.takePathLost(peer, reason));
+                } else {
+                    counters.unknownFrame.increment();
+                }
+            }
             case Frame.OPENED -> answeredOpened(own, half, peer, flags, payload);
             case Frame.REFUSED -> {
                 FrameRules.answer("REFUSED", half);
@@ -189,15 +205,22 @@ final class FrameSwitch implements FrameReceiver {
         return false;
     }
 
-    private static void answeredOpened(LinkSide own, FlowHalf half, FlowHalf peer, int flags, ByteBuf payload)
+    private void answeredOpened(LinkSide own, FlowHalf half, FlowHalf peer, int flags, ByteBuf payload)
             throws ProtocolException {
         FrameRules.answer("OPENED", half);
         long credit = FrameRules.u32(payload, "OPENED");
         if (credit > FlowHalf.MAX_CREDIT) {
             throw new ProtocolException("OPENED grants " + credit + " bytes, most is " + FlowHalf.MAX_CREDIT);
         }
-        half.opened = true;
-        long rtt = own.carrier().minRttMicros();
-        own.tell(peer.owner, () -> peer.owner.takeOpened(peer, flags & Frame.FLAG_PROBES, credit, rtt));
+        long received = -1;
+        if (half.resumable) {
+            FrameRules.u32(payload, "OPENED"); // the agent's own round trip, which is measured here
+            received = FrameRules.offset(payload, "OPENED");
+        }
+        half.answered();
+        Side.Opened opened =
+                new Side.Opened(flags & Frame.FLAG_PROBES, credit, own.carrier().minRttMicros(), received);
+        String answerer = role().answerer();
+        own.tell(peer.owner, () -> peer.owner.takeOpened(peer, opened, answerer));
     }
 }

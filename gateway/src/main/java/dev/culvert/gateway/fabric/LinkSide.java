@@ -243,7 +243,7 @@ final class LinkSide implements Side, PresentLink {
 
     /** Forgets the flow once both directions have ended; its outlet still drains. */
     void endIfFinished(FlowHalf half) {
-        if (half.finFromOwner && half.finToOwner) {
+        if (half.isFinished()) {
             remove(half);
         }
     }
@@ -258,7 +258,12 @@ final class LinkSide implements Side, PresentLink {
         for (FlowHalf half = flows.removeAny(); half != null; half = flows.removeAny()) {
             half.record.endedBy(kind(), Reason.LINK_LOST);
             end(half);
-            toPeer(half, Reason.LINK_LOST);
+            FlowHalf peer = half.peer;
+            if (half.resumable && !carrier.endsFlows() && peer != null) {
+                tell(peer.owner, () -> peer.owner.takePathLost(peer, Reason.LINK_LOST));
+            } else {
+                toPeer(half, Reason.LINK_LOST);
+            }
             if (crossings.isFull() || services.nanos() - start > END_SLICE_NANOS) {
                 return false;
             }
@@ -373,7 +378,7 @@ final class LinkSide implements Side, PresentLink {
     }
 
     @Override
-    public void takeCredit(FlowHalf half, long bytes, int probe, Side granter) {
+    public void takeCredit(FlowHalf half, long bytes, int told, long received, Side granter) {
         if (half.closed) {
             return;
         }
@@ -383,20 +388,29 @@ final class LinkSide implements Side, PresentLink {
             granter.close(1002, "CREDIT beyond " + FlowHalf.MAX_CREDIT + " bytes for one flow");
             return;
         }
+        half.outlet().received(received, received >= 0);
         half.outlet().grant(bytes);
-        half.outlet().tell(probe);
+        half.outlet().tell(told);
+        if ((told & Frame.FLAG_ENDED) != 0) {
+            half.finReceivedFromOwner = true;
+            endIfFinished(half);
+        }
     }
 
     @Override
-    public void takeOpened(FlowHalf half, int flags, long credit, long rttMicros) {
+    public void takeOpened(FlowHalf half, Opened opened, String answerer) {
         if (half.closed) {
             return;
         }
-        half.opened = true;
-        half.credit += credit;
-        ByteBuf b = carrier.alloc().directBuffer(8);
-        b.writeInt((int) credit).writeInt((int) Math.min(rttMicros, 0xffff_ffffL));
-        writer.control(Frame.OPENED, flags, half.id, b);
+        half.answered();
+        half.credit += opened.credit();
+        ByteBuf b = carrier.alloc().directBuffer(64);
+        b.writeInt((int) opened.credit()).writeInt((int) Math.min(opened.rttMicros(), 0xffff_ffffL));
+        if (half.resumable) {
+            b.writeLong(opened.received());
+            b.writeCharSequence(answerer, StandardCharsets.US_ASCII);
+        }
+        writer.control(Frame.OPENED, opened.flags(), half.id, b);
     }
 
     @Override
@@ -419,9 +433,22 @@ final class LinkSide implements Side, PresentLink {
             half.dropUpload(); // finished on this side, and still held up
             return;
         }
+        ended(half, Frame.RESET, reason);
+    }
+
+    @Override
+    public void takePathLost(FlowHalf half, Reason reason) {
+        if (half.closed) {
+            half.dropUpload();
+            return;
+        }
+        ended(half, Frame.PATH_LOST, reason);
+    }
+
+    private void ended(FlowHalf half, int type, Reason reason) {
         end(half);
         if (isUp() && half.isKnownToOwner()) {
-            writer.control(Frame.RESET, half.id, reason);
+            writer.control(type, half.id, reason);
         }
     }
 

@@ -26,6 +26,12 @@ interface Role {
     /** DRAIN. */
     void draining();
 
+    /** SESSION. {@code payload} is released by the caller. */
+    void session(ByteBuf payload) throws ProtocolException;
+
+    /** What an opener names it by when it resumes a flow; empty for who answers none. */
+    String answerer();
+
     /** Whether a datagram of the flow may go to, or come from, another port of its host. */
     boolean mayUsePort(FlowHalf half, int port);
 }

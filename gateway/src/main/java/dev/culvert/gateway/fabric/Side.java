@@ -54,19 +54,39 @@ interface Side {
     /**
      * CREDIT.
      *
-     * @param probe its flags about whether the destination is still there
+     * @param told its flags
+     * @param received of a flow that can be resumed: up to which offset the granter's end has received; else less than 0
      * @param granter whose it is: more than {@link FlowHalf#MAX_CREDIT} ends it
      */
-    void takeCredit(FlowHalf half, long bytes, int probe, Side granter);
+    void takeCredit(FlowHalf half, long bytes, int told, long received, Side granter);
 
-    /** OPENED. */
-    void takeOpened(FlowHalf half, int flags, long credit, long rttMicros);
+    /**
+     * What OPENED says.
+     *
+     * @param flags of it
+     * @param credit what the opener may send
+     * @param rttMicros least round trip of the answerer's link
+     * @param received of a flow that can be resumed: up to which offset the answerer has received; else less than 0
+     */
+    record Opened(int flags, long credit, long rttMicros, long received) {}
+
+    /**
+     * OPENED.
+     *
+     * @param answerer what the answerer is named by when the flow is resumed
+     */
+    void takeOpened(FlowHalf half, Opened opened, String answerer);
 
     /** REFUSED. {@code payload} is its own now. */
     void takeRefused(FlowHalf half, ByteBuf payload);
 
     /** RESET, by the other side or the gateway. */
     void takeReset(FlowHalf half, Reason reason);
+
+    /** The flow's path is no more, and the flow may be resumed over another. */
+    default void takePathLost(FlowHalf half, Reason reason) {
+        takeReset(half, reason);
+    }
 
     /**
      * A flow that it opened could not be taken after all.

@@ -31,17 +31,17 @@ public record Services(
 
     /** Those of this process, with as many flows as its heap has room for. */
     public static Services of(AuditLog audit) {
-        return of(audit, Clock.systemUTC(), Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
+        return of(audit, Clock.systemUTC(), System::nanoTime, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
     }
 
     /** @param maxFlows over all clients */
-    public static Services of(AuditLog audit, Clock clock, long maxFlows) {
+    public static Services of(AuditLog audit, Clock clock, LongSupplier nanoTime, long maxFlows) {
         return new Services(
                 audit,
                 clock,
-                System::nanoTime,
+                nanoTime,
                 new Counters(),
-                new PeerLines(System::nanoTime),
+                new PeerLines(nanoTime),
                 new Backlog(),
                 new Quota<>(maxFlows, MAX_FLOWS_PER_CLIENT),
                 new Quota<>(maxFlows, maxFlows));

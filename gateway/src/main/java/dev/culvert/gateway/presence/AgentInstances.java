@@ -111,6 +111,20 @@ public final class AgentInstances<A extends PresentAgent> {
         return lastRoutes;
     }
 
+    /** The instance that has the other end of a flow, on its newest link; null when it is not connected. */
+    @Nullable
+    A named(String answerer) {
+        A found = null;
+        for (A a : instances) {
+            if (!a.isSuperseded()
+                    && a.answerer().equals(answerer)
+                    && (found == null || a.number() > found.number())) {
+                found = a;
+            }
+        }
+        return found;
+    }
+
     /**
      * The instance that shall take a flow: of those that serve the address the one with the fewest flows; for datagrams
      * always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).

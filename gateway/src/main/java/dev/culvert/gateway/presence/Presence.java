@@ -118,6 +118,12 @@ public final class Presence<A extends PresentAgent> {
                 agent, instances, routes, client.rights().services(agent));
     }
 
+    /** The instance that has the other end of a flow; null when it is not connected. */
+    public @Nullable A named(String agent, String answerer) {
+        AgentInstances<A> instances = agents.get(agent);
+        return instances == null ? null : instances.named(answerer);
+    }
+
     /**
      * The instance that shall take a flow.
      *

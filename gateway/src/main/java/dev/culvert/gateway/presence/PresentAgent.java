@@ -24,6 +24,9 @@ public interface PresentAgent {
     @Nullable
     String key();
 
+    /** What whoever has flows with it names it by: its process and its key, whatever link it has. */
+    String answerer();
+
     /** Prefixes that it announced and its token holds. */
     List<IpPrefix> routes();
 

@@ -63,7 +63,7 @@ final class AuthenticatorTest {
                 state.verifier(),
                 revocations,
                 Enrolments.open(new FileStore(dir), clock),
-                Services.of(AuditLog.none(), clock, 1));
+                Services.of(AuditLog.none(), clock, System::nanoTime, 1));
     }
 
     private Token token(TokenBinding binding) {

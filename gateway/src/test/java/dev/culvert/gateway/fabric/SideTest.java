@@ -104,13 +104,13 @@ final class SideTest {
         }
 
         @Override
-        public void takeCredit(FlowHalf half, long bytes, int probe, Side granter) {
+        public void takeCredit(FlowHalf half, long bytes, int flags, long received, Side granter) {
             told.add("CREDIT " + bytes);
         }
 
         @Override
-        public void takeOpened(FlowHalf half, int flags, long credit, long rttMicros) {
-            told.add("OPENED " + credit);
+        public void takeOpened(FlowHalf half, Opened opened, String answerer) {
+            told.add("OPENED " + opened.credit());
         }
 
         @Override

@@ -16,6 +16,7 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** What links are woven into, without a door: the switches of links are given to whoever carries their frames. */
@@ -32,8 +33,13 @@ public final class TestFabric {
 
     /** @param flows that there may be at once */
     public TestFabric(AuditLog audit, Clock clock, long flows) {
+        this(audit, clock, System::nanoTime, flows);
+    }
+
+    /** @param nanoTime what the time is that passes */
+    public TestFabric(AuditLog audit, Clock clock, LongSupplier nanoTime, long flows) {
         this.clock = clock;
-        services = Services.of(audit, clock, flows);
+        services = Services.of(audit, clock, nanoTime, flows);
         fabric = new Fabric(services, links, policy, token -> false);
     }
 

@@ -251,7 +251,7 @@ public final class LinkConnector implements Connector {
                     gateway.getRawAuthority(),
                     token,
                     holderKey,
-                    () -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver));
+                    version -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver, version));
             upgrade.link().addListener(f -> {
                 if (f.isSuccess()) {
                     lastGood = (InetSocketAddress) ch.remoteAddress();

@@ -3,6 +3,7 @@ package dev.culvert.tunnel.connect;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.FlowSession;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
@@ -60,6 +61,7 @@ public final class LinkKeeper {
     private final List<Connector> connectors;
     private final LinkSettings settings;
     private final Listener listener;
+    private final @Nullable FlowSession session;
     private final Backoff backoff = new Backoff(ThreadLocalRandom.current());
 
     /** What gives most hope of all that the gateways tried since the last pause came to. */
@@ -91,7 +93,18 @@ public final class LinkKeeper {
 
     /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
     public LinkKeeper(EventLoop loop, List<? extends Connector> connectors, LinkSettings settings, Listener listener) {
+        this(loop, connectors, settings, listener, null);
+    }
+
+    /** @param session that flows belong to which outlive the link; null when they end with it */
+    public LinkKeeper(
+            EventLoop loop,
+            List<? extends Connector> connectors,
+            LinkSettings settings,
+            Listener listener,
+            @Nullable FlowSession session) {
         this.loop = loop;
+        this.session = session;
         this.connectors = List.copyOf(connectors);
         this.untried = connectors.size() - 1;
         this.settings = settings;
@@ -107,7 +120,10 @@ public final class LinkKeeper {
         loop.execute(() -> {
             stopped = true;
             if (current != null) {
-                current.close(1001, why);
+                current.close(Link.CLOSE_GOING, why);
+            }
+            if (session != null) {
+                session.close(why);
             }
         });
     }
@@ -173,7 +189,7 @@ public final class LinkKeeper {
         started = true;
         int mine = ++attempt;
         dialledNanos = loop.ticker().nanoTime();
-        Future<Link> made = connectors.get(at).connect(loop, settings, new FlowMultiplexer(new Watch(mine)), listener);
+        Future<Link> made = connectors.get(at).connect(loop, settings, multiplexer(new Watch(mine)), listener);
         dial = made;
         if (untried > 0 && !noneAnswered) {
             Future<?> patience = loop.schedule(() -> leave(mine, made), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
@@ -193,6 +209,10 @@ public final class LinkKeeper {
                 failed(f.cause());
             }
         });
+    }
+
+    private FlowMultiplexer multiplexer(Watch watch) {
+        return session == null ? new FlowMultiplexer(watch) : new FlowMultiplexer(watch, session);
     }
 
     private void leave(int mine, Future<Link> made) {

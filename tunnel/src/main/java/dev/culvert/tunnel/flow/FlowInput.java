@@ -3,7 +3,6 @@ package dev.culvert.tunnel.flow;
 import dev.culvert.tunnel.frame.DatagramCodec;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.ProtocolException;
-import dev.culvert.tunnel.outgoing.Outlet;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
@@ -18,23 +17,49 @@ final class FlowInput {
     private static final int MAX_DATAGRAMS_UNREAD = 256;
 
     private final LinkFlow flow;
-    private final FlowMultiplexer mux;
-    private final Outlet outlet; // where credit leaves
     private final @Nullable ReceiveWindow window;
 
     private @Nullable Unread unread;
     private boolean readPending;
     private boolean delivered; // since the last channelReadComplete
     private boolean finReceived;
+    private boolean finOnPath; // a FIN is said over each
+    private long received;
+    private long told = -1; // that OPENED has come is news too
     private volatile boolean shutdown;
     private boolean endTold;
 
     /** @param window of a stream; null for a datagram flow */
-    FlowInput(LinkFlow flow, FlowMultiplexer mux, Outlet outlet, @Nullable ReceiveWindow window) {
+    FlowInput(LinkFlow flow, @Nullable ReceiveWindow window) {
         this.flow = flow;
-        this.mux = mux;
-        this.outlet = outlet;
         this.window = window;
+    }
+
+    /** Offset up to which has been received; FIN counts one. */
+    long received() {
+        return received;
+    }
+
+    /** Whether the other end knows of less. */
+    boolean hasNews() {
+        return received != told;
+    }
+
+    /** The same as {@link #received()}, for the other end to be told. */
+    long tellReceived() {
+        told = received;
+        return received;
+    }
+
+    /** Whether FIN has come over the present path. */
+    boolean isFinOnPath() {
+        return finOnPath;
+    }
+
+    /** Another path: FIN comes over it too. */
+    void newPath() {
+        finOnPath = false;
+        told = received;
     }
 
     /** Payload bytes that have come and that nobody has read. */
@@ -61,6 +86,7 @@ final class FlowInput {
             throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flow.flowId())
                     + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
         }
+        received += n;
         if (n == 0 || shutdown || !flow.isOpen()) {
             payload.release();
             consumed(n);
@@ -85,7 +111,7 @@ final class FlowInput {
         Object message = full ? null : DatagramCodec.decode(flags, payload);
         if (message == null) {
             payload.release();
-            mux.datagramDropped();
+            flow.datagramDropped();
             return;
         }
         if (isRead()) {
@@ -96,18 +122,29 @@ final class FlowInput {
     }
 
     void receiveFin() throws ProtocolException {
+        if (finReceived && !finOnPath && flow.isResumable()) {
+            finOnPath = true; // it came before, over another path, and its sender may not know
+            flow.tellFin();
+            return;
+        }
         if (finReceived || window == null) {
             throw new ProtocolException("FIN " + (window == null ? "for a datagram flow" : "twice") + ", flow "
                     + Integer.toUnsignedString(flow.flowId()));
         }
         finReceived = true;
+        finOnPath = true;
+        received++;
         if (flow.isOpen()) {
             window.ended();
         }
+        flow.tellFin();
     }
 
     /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */
     void batchComplete() {
+        if (received != told) {
+            flow.gotSomething();
+        }
         drain();
         if (delivered) {
             delivered = false;
@@ -159,7 +196,7 @@ final class FlowInput {
         unread = null;
         readPending = false; // drain() may be in the middle of it
         if (q != null) {
-            q.drop(mux.link().eventLoop());
+            q.drop(flow.eventLoop());
         }
     }
 
@@ -193,7 +230,9 @@ final class FlowInput {
             return; // a closed flow must not grow: its window has gone back to the budget
         }
         long credit = w.consumed(bytes, isEmpty(), flow.eventLoop().ticker().nanoTime(), flow.pathRttNanos());
-        outlet.grant(credit);
+        if (credit > 0) {
+            flow.grant(credit);
+        }
     }
 
     private void drain() {

@@ -13,6 +13,7 @@ import dev.culvert.tunnel.outgoing.FairQueue;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandler;
+import io.netty.util.concurrent.Ticker;
 import java.util.ArrayList;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -37,7 +38,8 @@ public final class FlowMultiplexer implements FrameReceiver {
     private static final long END_SLICE_NANOS = 1_000_000;
 
     private final FlowListener listener;
-    private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+    private final @Nullable FlowSession session;
+    private final CreditBudget budget;
     private final FlowMemory flowMemory;
     private final IdTable<Object> flows = new IdTable<>(); // LinkFlow or IncomingFlow
     private final ArrayList<LinkFlow> touched = new ArrayList<>();
@@ -48,13 +50,33 @@ public final class FlowMultiplexer implements FrameReceiver {
     private long unknownFrames;
     private long droppedDatagrams;
 
+    /** For flows that end with the link. */
     public FlowMultiplexer(FlowListener listener) {
         this(listener, FlowMemory.PROCESS);
     }
 
     FlowMultiplexer(FlowListener listener, FlowMemory flowMemory) {
+        this(listener, flowMemory, null);
+    }
+
+    /** @param session that flows belong to which outlive the link, if its peer knows how */
+    public FlowMultiplexer(FlowListener listener, FlowSession session) {
+        this(listener, FlowMemory.PROCESS, session);
+    }
+
+    private FlowMultiplexer(FlowListener listener, FlowMemory flowMemory, @Nullable FlowSession session) {
         this.listener = listener;
         this.flowMemory = flowMemory;
+        this.session = session;
+        this.budget = session != null
+                ? session.budget()
+                : new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+    }
+
+    /** The session that the link's flows belong to; null when they end with it. */
+    @Nullable
+    FlowSession session() {
+        return link().version() >= FlowSession.VERSION ? session : null;
     }
 
     /** @throws IllegalStateException before the link is up */
@@ -153,12 +175,29 @@ public final class FlowMultiplexer implements FrameReceiver {
         LinkFlow flow = new LinkFlow(this, id, request, false);
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
-        ByteBuf b = link().channel().alloc().directBuffer(128);
-        request.over(flow.firstCredit(), link().minRttMicros()).encode(b);
+        if (session() instanceof OpenedFlows own) {
+            own.opens(flow);
+        }
         // OPEN goes first: a handler may close the flow as soon as it is registered, and RESET must come after it.
-        link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, id, b);
+        sendOpen(flow, probes);
         link().eventLoop().register(flow);
         return flow;
+    }
+
+    private void sendOpen(LinkFlow flow, boolean probes) {
+        ByteBuf b = link().channel().alloc().directBuffer(128);
+        flow.request()
+                .over(flow.outstanding(), link().minRttMicros(), session instanceof OpenedFlows own && flow.isResumable() ? flow.nextPath(own.oldest()) : null)
+                .encode(b);
+        link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, flow.flowId(), b);
+    }
+
+    /** Asks the other side to have a flow go on over this link. {@link #canOpen()} has been asked. */
+    void resume(LinkFlow flow) {
+        int id = freeId();
+        flow.resume(this, id);
+        flows.put(id, flow);
+        sendOpen(flow, flow.asksProbes());
     }
 
     public boolean canOpen() {
@@ -179,20 +218,43 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     @Nullable
-    LinkFlow accepted(int id, OpenRequest request, ChannelHandler handler, boolean probes) {
-        LinkFlow flow = new LinkFlow(this, id, request, true);
-        flows.put(id, flow);
+    LinkFlow accepted(IncomingFlow asked, ChannelHandler handler, boolean probes) {
+        LinkFlow flow = new LinkFlow(this, asked.id(), asked.request().unrestricted(), true);
+        flows.put(asked.id(), flow);
         flow.pipeline().addLast(handler);
+        if (session instanceof AnsweredFlows own) {
+            own.accepted(asked, flow);
+        }
         // OPENED goes first: whatever the handler writes when it becomes active comes after it.
-        ByteBuf b = link().channel().alloc().directBuffer(8);
-        b.writeInt(flow.firstCredit()).writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
-        link().writer().control(Frame.OPENED, probes ? Frame.FLAG_PROBES : 0, id, b);
+        sendOpened(flow, probes);
         link().eventLoop().register(flow);
         return flow;
     }
 
-    void refused(int id, ByteBuf payload) {
-        flows.remove(id);
+    private void sendOpened(LinkFlow flow, boolean probes) {
+        ByteBuf b = link().channel().alloc().directBuffer(16);
+        b.writeInt((int) flow.outstanding()).writeInt((int) Math.min(link().minRttMicros(), 0xffff_ffffL));
+        if (flow.isResumable()) {
+            b.writeLong(flow.input().received());
+        }
+        link().writer().control(Frame.OPENED, probes ? Frame.FLAG_PROBES : 0, flow.flowId(), b);
+    }
+
+    /** Has an answered flow go on over this link, as its opener asks. */
+    void wentOn(LinkFlow flow) {
+        flows.put(flow.flowId(), flow);
+        sendOpened(flow, flow.answersProbes());
+        flow.wentOn();
+    }
+
+    void refused(IncomingFlow asked, ByteBuf payload) {
+        int id = asked.id();
+        if (flows.get(id) == asked) {
+            flows.remove(id);
+        }
+        if (session instanceof AnsweredFlows own) {
+            own.refused(asked);
+        }
         if (isUp()) {
             link().writer().control(Frame.REFUSED, 0, id, payload);
         } else {
@@ -200,8 +262,17 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
+    void abandoned(IncomingFlow asked) {
+        if (session instanceof AnsweredFlows own) {
+            own.refused(asked);
+        }
+    }
+
+    /** Nothing that comes under the flow's id is for it any more. */
     void forget(LinkFlow flow) {
-        flows.remove(flow.flowId());
+        if (flows.get(flow.flowId()) == flow) {
+            flows.remove(flow.flowId());
+        }
     }
 
     // ---- FrameReceiver ----
@@ -209,6 +280,10 @@ public final class FlowMultiplexer implements FrameReceiver {
     @Override
     public void linkUp(Link link) {
         this.link = link;
+        FlowSession s = session;
+        if (s != null) {
+            s.linkUp(this);
+        }
         listener.linkUp(this);
     }
 
@@ -261,12 +336,15 @@ public final class FlowMultiplexer implements FrameReceiver {
             flow.refuse(Reason.OVERLOADED, "too much waits for this link");
             return;
         }
+        if (session() instanceof AnsweredFlows own && !own.asked(flow)) {
+            return; // it was answered
+        }
         flows.put(flowId, flow);
         listener.onOpen(flow);
     }
 
     private void pending(IncomingFlow flow, int type, int flowId) {
-        if (type == Frame.RESET) {
+        if (type == Frame.RESET || type == Frame.PATH_LOST) {
             flows.remove(flowId);
             flow.abandon();
         } else {
@@ -289,7 +367,14 @@ public final class FlowMultiplexer implements FrameReceiver {
                 f.input().receiveDatagram(payload, flags);
                 return true;
             }
-            case Frame.CREDIT -> f.receiveCredit(u32(payload, "CREDIT"), flags);
+            case Frame.CREDIT -> {
+                long bytes = u32(payload, "CREDIT");
+                f.receiveCredit(bytes, flags, offset(f.isResumable(), payload));
+            }
+            case Frame.PATH_LOST -> {
+                forget(f);
+                f.pathLost(reason(payload).words());
+            }
             case Frame.FIN -> {
                 touch(f);
                 f.input().receiveFin();
@@ -297,7 +382,8 @@ public final class FlowMultiplexer implements FrameReceiver {
             case Frame.RESET -> f.receiveReset(reason(payload));
             case Frame.OPENED -> {
                 long credit = u32(payload, "OPENED");
-                f.receiveOpened(credit, flags, payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0);
+                long rtt = payload.readableBytes() >= 4 ? payload.readUnsignedInt() : 0;
+                f.receiveOpened(credit, flags, rtt, offset(f.isResumable(), payload), Link.text(payload));
             }
             case Frame.REFUSED -> {
                 Reason reason = reason(payload);
@@ -313,6 +399,11 @@ public final class FlowMultiplexer implements FrameReceiver {
             throw new ProtocolException(frame + " whose payload is shorter than 4 bytes");
         }
         return payload.readUnsignedInt();
+    }
+
+    /** What follows in frames of flows that can be resumed; less than 0 when it does not. */
+    private static long offset(boolean resumable, ByteBuf payload) {
+        return resumable && payload.readableBytes() >= 8 ? payload.readLong() : -1;
     }
 
     private static Reason reason(ByteBuf payload) {
@@ -341,20 +432,29 @@ public final class FlowMultiplexer implements FrameReceiver {
     public void linkDown(Link link, String why) {
         log.debug("link down: {}", why);
         batchComplete(link);
+        FlowSession s = session();
+        if (s != null && !link.endsFlows()) {
+            s.linkDown(this);
+        }
         endFlows(why);
         listener.linkDown(this, why);
     }
 
     /** A hundred thousand flows, and what each means to a relay, a socket, a stack, would hold everybody else up for long. */
     private void endFlows(String why) {
-        long start = System.nanoTime();
+        Ticker clock = link().eventLoop().ticker();
+        long start = clock.nanoTime();
         for (Object flow = flows.removeAny(); flow != null; flow = flows.removeAny()) {
             if (flow instanceof LinkFlow f) {
-                f.linkLost(why);
+                if (link().endsFlows()) {
+                    f.linkLost(why);
+                } else {
+                    f.pathLost(why);
+                }
             } else if (flow instanceof IncomingFlow f) {
                 f.abandon();
             }
-            if (System.nanoTime() - start > END_SLICE_NANOS) {
+            if (clock.nanoTime() - start > END_SLICE_NANOS) {
                 EventLoops.nextTurn(link().eventLoop(), () -> endFlows(why));
                 return;
             }

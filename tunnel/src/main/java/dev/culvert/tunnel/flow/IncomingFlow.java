@@ -1,11 +1,14 @@
 package dev.culvert.tunnel.flow;
 
+import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandler;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,9 +33,25 @@ public final class IncomingFlow {
         this.request = request;
     }
 
+    int id() {
+        return id;
+    }
+
     public OpenRequest request() {
         return request;
     }
+
+    /** Whose flows it is one of: equal for those of one session, or, if they end with their link, of one client on one link. */
+    public Object origin() {
+        FlowPath path = request.path();
+        SessionId session = path == null ? null : path.session();
+        return session != null && mux.session() != null
+                ? session
+                : new Origin(mux, Objects.requireNonNullElse(request.client(), ""));
+    }
+
+    /** The number of a client's link is its gateway's own, so the link belongs to it. */
+    private record Origin(FlowMultiplexer link, String client) {}
 
     /**
      * What a name must be resolved to, once: it is not kept, for it may be long, and flows may wait or live for long.
@@ -83,7 +102,7 @@ public final class IncomingFlow {
             return null;
         }
         answered = true;
-        return mux.accepted(id, request.unrestricted(), handler, probes && probes());
+        return mux.accepted(this, handler, probes && probes());
     }
 
     /** @param text for people, may be empty */
@@ -94,13 +113,23 @@ public final class IncomingFlow {
         answered = true;
         byte[] b = text.getBytes(StandardCharsets.UTF_8);
         mux.refused(
-                id,
+                this,
                 Unpooled.buffer(1 + MAX_TEXT).writeByte(reason.code()).writeBytes(b, 0, Math.min(b.length, MAX_TEXT)));
+    }
+
+    /** Another path has been asked for: over this one nothing will come. */
+    void moved() {
+        refuse(Reason.MOVED, "");
+        Runnable action = abandoned;
+        if (action != null) {
+            action.run();
+        }
     }
 
     void abandon() {
         if (!answered) {
             answered = true;
+            mux.abandoned(this);
             if (abandoned != null) {
                 abandoned.run();
             }

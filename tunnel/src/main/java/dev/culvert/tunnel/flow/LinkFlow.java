@@ -2,12 +2,14 @@ package dev.culvert.tunnel.flow;
 
 import dev.culvert.tunnel.frame.DatagramCodec;
 import dev.culvert.tunnel.frame.DatagramError;
+import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.HopLimitedDatagram;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.PortedDatagram;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.outgoing.FrameWriter;
 import dev.culvert.tunnel.outgoing.Outlet;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
@@ -25,12 +27,15 @@ import io.netty.channel.socket.ChannelInputShutdownReadComplete;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.net.InetAddress;
 import java.net.SocketAddress;
 import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One flow on a link, as a channel; its parent is the link's channel and its event loop the link's.
+ * One flow, as a channel, whose event loop is its link's. It ends with its link, unless it belongs to a {@link FlowSession}: then it
+ * waits for another path, on which it goes on from the byte where it stopped, and whoever reads and writes it notices nothing but
+ * a silence.
  *
  * <p><b>Streams</b> (TCP) carry {@link ByteBuf} messages of any cut. Reading follows {@code autoRead}/{@code read()}:
  * what is not read stays within the credit that was granted. Writing follows {@code isWritable()}: bytes leave the
@@ -49,16 +54,24 @@ import org.jspecify.annotations.Nullable;
 public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
 
-    /** From so much on that waits for the link, 256 flows' worth, a flow adds only what its memory allows. */
-    private static final int CROWDED = 16 << 20;
-
-    private final FlowMultiplexer mux;
-    private final int flowId;
     private final OpenRequest request;
     private final LinkFlowConfig config;
     private final boolean incoming;
-    private final Outlet outlet;
     private final Promise<Void> opened;
+    private final CreditBudget budget;
+    private final FlowMemory memory;
+
+    /** What it belongs to if it may outlive its link; else null. */
+    private @Nullable FlowSession session;
+
+    private long number;
+    private int epoch;
+    private String answerer = "";
+
+    // Its present path, or its last.
+    private FlowMultiplexer mux;
+    private int flowId;
+    private Outlet outlet;
 
     private enum State {
         OPENING,
@@ -66,21 +79,37 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         CLOSED
     }
 
+    private enum Path {
+        /** Nothing goes anywhere. */
+        NONE,
+        /** It has been asked for, and not been answered. */
+        ASKED,
+        /** Frames go over it. */
+        OPEN
+    }
+
     private volatile State state;
-    private long sendCredit;
+    private Path path;
     private final @Nullable ReceiveWindow window;
     private final FlowInput input;
+    private final FlowOutput output;
     private long otherRttMicros;
+    private long grantedWhileAsked;
 
     private volatile boolean outputShutdown;
-    private boolean remoteGone; // reset by the peer, refused, or link lost: nothing more may be sent for it
+    private boolean remoteGone; // reset by the peer, refused, or lost for good: nothing more may be sent for it
     private boolean answersProbes; // the other end does
+    private boolean confirmed; // the opener has heard OPENED
     private @Nullable Runnable onProbe;
+    private @Nullable InetAddress leadsTo;
     private Reason closeReason = Reason.CANCELLED;
     boolean touched;
 
+    /** In its session's list of those that may have something to tell. */
+    boolean quiet;
+
     LinkFlow(FlowMultiplexer mux, int flowId, OpenRequest request, boolean incoming) {
-        super(mux.link().channel());
+        super(null);
         this.mux = mux;
         this.flowId = flowId;
         this.request = request;
@@ -88,22 +117,38 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.config = new LinkFlowConfig(this);
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
-        this.window = request.destination().isStream()
-                ? new ReceiveWindow(
-                        mux.budget().join(request.clientName()),
-                        mux.flowMemory().take(request.clientName()))
+        this.budget = mux.budget();
+        this.memory = mux.flowMemory();
+        boolean stream = request.destination().isStream();
+        this.window = stream
+                ? new ReceiveWindow(budget.join(request.clientName()), memory.take(request.clientName()))
                 : null;
-        this.input = new FlowInput(this, mux, outlet, window);
+        this.input = new FlowInput(this, window);
+        this.output = new FlowOutput(this, stream);
         if (window != null && window.first() < FlowMemory.MOST) {
             config.setWriteBufferWaterMark(bufferMarks());
         }
         if (incoming) {
             state = State.OPEN;
-            sendCredit = request.credit();
+            path = Path.OPEN;
+            output.begin(request.credit());
             otherRttMicros = request.rttMicros();
             opened.setSuccess(null);
         } else {
-            state = request.destination().isStream() ? State.OPENING : State.OPEN;
+            state = stream ? State.OPENING : State.OPEN;
+            path = Path.ASKED;
+        }
+    }
+
+    /** It may outlive its link, under a number of its session. */
+    void belongsTo(FlowSession session, long number, int epoch) {
+        this.session = session;
+        this.number = number;
+        this.epoch = epoch;
+        if (incoming && window != null) {
+            output.keep(session.keptBudget());
+            input.newPath(); // OPENED has said it
+            outlet.received(input.received(), false);
         }
     }
 
@@ -115,6 +160,16 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return request;
     }
 
+    /** Which address it leads to, as the answerer has found: of a destination that is a name, one that it had then. */
+    public void leadsTo(InetAddress address) {
+        leadsTo = address;
+    }
+
+    /** See {@link #leadsTo(InetAddress)}; null when it was not said. */
+    public @Nullable InetAddress leadsTo() {
+        return leadsTo;
+    }
+
     /** Succeeds with OPENED; fails with a {@link FlowException} when refused or the link breaks. */
     public Future<Void> opened() {
         return opened;
@@ -122,7 +177,17 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Bytes that the peer still lets us send. */
     public long sendCredit() {
-        return sendCredit;
+        return output.credit();
+    }
+
+    /** Bytes that were sent and are kept until the other end has received them. */
+    public long keptBytes() {
+        return output.keptBytes();
+    }
+
+    /** Whether frames of it go anywhere now; else it waits for another path. */
+    public boolean isAttached() {
+        return path == Path.OPEN || path == Path.ASKED && window == null;
     }
 
     /** What the peer is granted at first; 0 for a datagram flow. */
@@ -145,10 +210,10 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
      * Asks the answerer whether the destination is still there, as the application has just asked us. Where it is silent the
      * answerer is, too.
      *
-     * @return false when nobody can be asked: the answerer does not know of this, or the flow has ended
+     * @return false when nobody can be asked: the answerer does not know of this, the flow waits for a path, or it has ended
      */
     public boolean probe() {
-        if (!answersProbes || !isOpen()) {
+        if (!answersProbes || !isOpen() || !isAttached()) {
             return false;
         }
         outlet.tell(Frame.FLAG_PROBE);
@@ -167,10 +232,43 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         onProbe = action;
     }
 
-    // ---- for its input ----
+    // ---- for its halves ----
 
     FlowInput input() {
         return input;
+    }
+
+    FlowOutput output() {
+        return output;
+    }
+
+    Outlet outlet() {
+        return outlet;
+    }
+
+    FrameWriter writer() {
+        return mux.link().writer();
+    }
+
+    KeptBudget keptBudget() {
+        return session().keptBudget();
+    }
+
+    void datagramDropped() {
+        mux.datagramDropped();
+    }
+
+    boolean isResumable() {
+        return session != null;
+    }
+
+    /** Whether we have said that we ask whether the destination is still there. */
+    boolean asksProbes() {
+        return window != null && !incoming;
+    }
+
+    boolean answersProbes() {
+        return incoming && onProbe != null;
     }
 
     /** Whether the peer may still be granted credit. */
@@ -178,32 +276,126 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return !remoteGone && state != State.CLOSED;
     }
 
+    /** Grants the peer more, now or, while that has not been answered, when the next path is there. */
+    void grant(long bytes) {
+        if (path == Path.OPEN) {
+            if (session != null) {
+                outlet.received(input.tellReceived(), false);
+            }
+            outlet.grant(bytes);
+        } else if (path == Path.ASKED) {
+            grantedWhileAsked += bytes;
+        } // else it is in what the next path is asked for with
+    }
+
     /** Least round trip to the flow's other end. */
     long pathRttNanos() {
         return mux.pathRttNanos(otherRttMicros);
     }
 
+    /** Something has come: it is told before long. */
+    void gotSomething() {
+        FlowSession s = session;
+        confirmed = true;
+        if (s != null && window != null) {
+            s.quiet(this);
+        }
+    }
+
+    /** Tells the other end what has been received, if it has not been told. */
+    void tellReceived() {
+        if (isAttached() && input.hasNews()) {
+            outlet.received(input.tellReceived(), true);
+        }
+    }
+
+    /** FIN has come: its sender keeps all that it has until it has heard of that. */
+    void tellFin() {
+        if (session != null) {
+            outlet.received(input.tellReceived(), true);
+            outlet.tell(Frame.FLAG_ENDED);
+            endsIfReceived();
+        }
+    }
+
     // ---- from the multiplexer ----
 
-    void receiveOpened(long credit, int flags, long rttMicros) throws ProtocolException {
-        if (opened.isDone()) {
+    /** @param received of a flow that can be resumed: from where we go on; else less than 0 */
+    void receiveOpened(long credit, int flags, long rttMicros, long received, String answerer)
+            throws ProtocolException {
+        if (path != Path.ASKED) {
             throw new ProtocolException("OPENED twice for flow " + Integer.toUnsignedString(flowId));
         }
-        sendCredit += credit;
         otherRttMicros = rttMicros;
-        answersProbes = (flags & Frame.FLAG_PROBES) != 0;
+        if (received < 0) {
+            leaveSession();
+        } else {
+            this.answerer = answerer;
+        }
+        path = Path.OPEN;
+        if (!opened.isDone()) {
+            begin(credit, (flags & Frame.FLAG_PROBES) != 0);
+        } else if (output.goOn(received, credit, outputShutdown)) {
+            wentOn();
+        } else {
+            mux.link().writer().control(Frame.RESET, flowId, Reason.PROTOCOL_ERROR);
+            receiveReset(Reason.PROTOCOL_ERROR);
+        }
+    }
+
+    /** It is open for the first time. */
+    private void begin(long credit, boolean probes) {
+        FlowSession s = session;
+        if (s != null) {
+            if (window != null) {
+                output.keep(s.keptBudget());
+                outlet.received(input.received(), false); // each CREDIT says it
+            }
+            s.attached(this);
+        }
+        output.begin(credit);
+        answersProbes = probes;
+        outlet.grant(grantedWhileAsked);
+        grantedWhileAsked = 0;
         boolean activate = state == State.OPENING;
         state = State.OPEN;
-        if (outputShutdown && window != null) { // shut down while it was pending: its FIN had to wait for OPENED
-            outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
-        }
+        output.goOn(outputShutdown); // shut down while it was pending: its FIN had to wait for OPENED
         opened.setSuccess(null);
         if (activate && isOpen()) {
             pipeline().fireChannelActive();
         }
+        gotSomething(); // that it was answered
+    }
+
+    /** It has another path, from where both ends know what the other has. */
+    void wentOn() {
+        FlowSession s = session;
+        if (s != null) {
+            s.attached(this);
+        }
+        if (state == State.CLOSED && !isLingering()) { // closed while it had no path: now the other end can be told
+            mux.link().writer().control(Frame.RESET, flowId, closeReason);
+            over();
+            return;
+        }
+        if (window != null) {
+            outlet.received(input.received(), false);
+        }
+        outlet.grant(grantedWhileAsked);
+        grantedWhileAsked = 0;
+        input.newPath();
+        goOn();
+        gotSomething();
     }
 
     void receiveRefused(Reason reason, String text) {
+        FlowSession s = session;
+        if (s != null && epoch > 0 && s.holds(this, reason)) {
+            mux.forget(this);
+            outlet.close();
+            path = Path.NONE;
+            return;
+        }
         remoteGone = true;
         endWith(new FlowException(reason, text.isEmpty() ? reason.words() : text));
     }
@@ -213,15 +405,34 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         endWith(new FlowException(reason, reason.words()));
     }
 
+    /** Its path is no more. */
+    void pathLost(String why) {
+        FlowSession s = session;
+        if (s == null || remoteGone || !isOpen() && !isLingering() && !isDoomed()) {
+            linkLost(why);
+            return;
+        }
+        outlet.close();
+        path = Path.NONE;
+        s.held(this, confirmed || !incoming || window == null);
+    }
+
     void linkLost(String why) {
         remoteGone = true;
         endWith(new FlowException(Reason.LINK_LOST, "link lost: " + why));
     }
 
+    /** Whoever holds it for its other end gives it up. */
+    void giveUp(Reason reason, String why) {
+        remoteGone = true;
+        endWith(new FlowException(reason, why));
+    }
+
     /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
     private void endWith(FlowException cause) {
         if (!isOpen()) {
-            return; // the end of another flow has closed this one, in this very turn
+            over(); // the end of another flow has closed this one, in this very turn, or it was only kept for its other end
+            return;
         }
         boolean answered = !opened.tryFailure(cause);
         if (answered || isActive()) {
@@ -230,30 +441,148 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         unsafe().close(voidPromise());
     }
 
-    void receiveCredit(long bytes, int flags) throws ProtocolException {
+    /** @param received of a flow that can be resumed: what the other end has received; else less than 0 */
+    void receiveCredit(long bytes, int flags, long received) throws ProtocolException {
+        confirmed = true;
         Runnable probed = onProbe;
         if (probed != null && isOpen() && (flags & (incoming ? Frame.FLAG_PROBE : Frame.FLAG_ALIVE)) != 0) {
             probed.run();
         }
-        if (bytes == 0) {
-            return;
+        if (received >= 0) {
+            output.received(received);
+            if (endsIfReceived()) {
+                return;
+            }
         }
-        sendCredit += bytes;
-        if (sendCredit > 0x7fff_ffffL) {
-            throw new ProtocolException("CREDIT adds up to " + sendCredit + " bytes for flow "
-                    + Integer.toUnsignedString(flowId) + ", most is 2147483647");
+        if (bytes > 0) {
+            output.granted(bytes);
         }
-        flushPending();
+        if (bytes > 0 || received >= 0) {
+            goOn();
+        }
+    }
+
+    /** Forgets a flow of which both ends know that both directions have ended. */
+    private boolean endsIfReceived() {
+        boolean ends = isLingering() && isReceived();
+        if (ends) {
+            over();
+        }
+        return ends;
+    }
+
+    /** Whether each end knows that the other has received all, FIN included. */
+    private boolean isReceived() {
+        return output.isReceived() && (session == null || input.isFinOnPath());
     }
 
     private void outletReady() {
-        flushPending();
+        goOn();
     }
 
-    private void flushPending() {
-        if (isOpen() && isRegistered()) {
-            ((FlowUnsafe) unsafe()).resumeFlush();
+    /** Sends what can be sent. */
+    private void goOn() {
+        if (isOpen()) {
+            if (isRegistered()) {
+                ((FlowUnsafe) unsafe()).resumeFlush();
+            }
+            if (outputShutdown) {
+                output.goOn(true);
+            }
+        } else if (isLingering()) {
+            output.goOn(true);
         }
+    }
+
+    // ---- its session's ----
+
+    long number() {
+        return number;
+    }
+
+    int epoch() {
+        return epoch;
+    }
+
+    private FlowSession session() {
+        FlowSession s = session;
+        if (s == null) {
+            throw new IllegalStateException("flow " + flowId + " ends with its link");
+        }
+        return s;
+    }
+
+    private void leaveSession() {
+        FlowSession s = session;
+        if (s != null) {
+            session = null;
+            s.forget(this);
+        }
+    }
+
+    /** Whether both directions have ended here, and the other end may not have heard of it. */
+    private boolean isLingering() {
+        return state == State.CLOSED && !remoteGone && session != null && input.finReceived() && outputShutdown;
+    }
+
+    /** Whether it is over here, and the other end is still to be told when there is a path. */
+    boolean isDoomed() {
+        return state == State.CLOSED && !remoteGone && session != null && !incoming && opened.isSuccess();
+    }
+
+    /** What the next path is asked for with. */
+    FlowPath nextPath(long oldest) {
+        return new FlowPath(
+                number,
+                oldest,
+                epoch,
+                null,
+                epoch == 0 || !opened.isSuccess() ? null : new FlowPath.Resume(input.received(), answerer));
+    }
+
+    /** Asks for another path, as the opener. */
+    void resume(FlowMultiplexer over, int id) {
+        epoch++;
+        grantedWhileAsked = 0;
+        take(over, id);
+        path = Path.ASKED;
+    }
+
+    private void take(FlowMultiplexer over, int id) {
+        mux = over;
+        flowId = id;
+        outlet = over.link().writer().outlet(id, this::outletReady);
+    }
+
+    /** What the peer may send us before it hears more. */
+    long outstanding() {
+        return window == null ? 0 : window.outstanding();
+    }
+
+    /**
+     * Goes on over another path, as the answerer; whatever comes over the one before is dropped.
+     *
+     * @return false when the opener goes on from where it cannot
+     */
+    boolean goOn(FlowMultiplexer over, int id, OpenRequest asked, FlowPath its) {
+        if (path == Path.OPEN) {
+            mux.forget(this);
+            outlet.close();
+            if (mux.isUp()) {
+                mux.link().writer().control(Frame.PATH_LOST, flowId, Reason.MOVED);
+            }
+        }
+        FlowPath.Resume resume = its.resume();
+        epoch = its.epoch();
+        confirmed |= resume != null;
+        take(over, id);
+        if (!output.goOn(resume == null ? 0 : resume.received(), asked.credit(), outputShutdown)) {
+            path = Path.NONE;
+            return false;
+        }
+        path = Path.OPEN;
+        otherRttMicros = asked.rttMicros();
+        return true;
     }
 
     // ---- AbstractChannel ----
@@ -265,50 +594,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     protected void doWrite(ChannelOutboundBuffer in) {
-        boolean stream = window != null;
-        for (Object msg = in.current(); msg != null; msg = in.current()) {
-            if (!stream) {
-                writeDatagram(msg);
-                in.remove();
-                continue;
-            }
-            ByteBuf buf = (ByteBuf) msg;
-            int readable = buf.readableBytes();
-            if (readable == 0) {
-                in.remove();
-                continue;
-            }
-            long room = Math.min(sendCredit, mostInOutlet() - outlet.queuedBytes());
-            if (room <= 0) {
-                return; // CREDIT or the outlet brings us back
-            }
-            int n = (int) Math.min(Math.min(readable, room), Frame.MAX_DATA);
-            sendCredit -= n;
-            if (n == readable) {
-                outlet.add(Frame.DATA, blockedFlag(in.size() > 1), buf.retain(), false);
-                in.remove();
-            } else {
-                outlet.add(Frame.DATA, blockedFlag(true), buf.readRetainedSlice(n), false);
-                in.progress(n);
-            }
-        }
-    }
-
-    /** Four frames, so that the writer never starves; of which there is no danger when much waits for the link. */
-    private long mostInOutlet() {
-        return mux.link().writer().queuedBytes() < CROWDED ? 2L * Outlet.LOW_WATER : firstCredit();
-    }
-
-    private int blockedFlag(boolean more) {
-        return sendCredit == 0 && more ? Frame.FLAG_BLOCKED : 0;
-    }
-
-    private void writeDatagram(Object msg) {
-        ByteBuf payload =
-                msg instanceof ByteBufHolder holder ? DatagramCodec.encode(alloc(), holder) : ((ByteBuf) msg).retain();
-        if (!outlet.addDatagram(DatagramCodec.flags(msg), payload, false)) {
-            mux.datagramDropped();
-        }
+        output.write(in);
     }
 
     @Override
@@ -327,7 +613,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (!outputShutdown) {
             outputShutdown = true;
             if (window != null && !remoteGone && state == State.OPEN) {
-                outlet.add(Frame.FIN, 0, Unpooled.EMPTY_BUFFER, false);
+                output.goOn(true);
             }
         }
     }
@@ -338,21 +624,33 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             return;
         }
         state = State.CLOSED;
-        mux.forget(this);
         boolean finished = input.finReceived() && outputShutdown;
-        if (!finished || remoteGone) {
-            outlet.close();
-            if (!remoteGone && mux.isUp()) {
-                mux.link().writer().control(Frame.RESET, flowId, closeReason);
-            }
-        } // else what waits in the outlet, up to the FIN, still goes out
+        if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
+            // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the other
+            // end is told of the end when there is a path again.
+        } else {
+            if (!finished || remoteGone) {
+                outlet.close();
+                if (!remoteGone && path != Path.NONE && mux.isUp()) {
+                    mux.link().writer().control(Frame.RESET, flowId, closeReason);
+                }
+            } // else what waits in the outlet, up to the FIN, still goes out
+            over();
+        }
         opened.tryFailure(new FlowException(Reason.CANCELLED, "closed before it was opened"));
         input.close();
         if (window != null) {
             window.close();
-            mux.budget().leave(request.clientName());
-            mux.flowMemory().give(request.clientName(), window.first());
+            budget.leave(request.clientName());
+            memory.give(request.clientName(), window.first());
         }
+    }
+
+    /** Nothing of it is of use to anybody any more. */
+    private void over() {
+        mux.forget(this);
+        output.close();
+        leaveSession();
     }
 
     @Override
@@ -392,7 +690,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     @Override
     protected @Nullable SocketAddress remoteAddress0() {
-        return parent().remoteAddress();
+        return mux.link().remoteAddress();
     }
 
     @Override

@@ -10,8 +10,7 @@ package dev.culvert.tunnel.frame;
  *  +--------+--------+-----------------+-----------------------------------+----------
  * </pre>
  *
- * All integers are big-endian. {@code reserved} is sent as 0 and ignored on receipt: it is kept for the frame sequence
- * numbers of link resumption. Flow id 0 means the link itself. The authority is {@code docs/protocol.md}.
+ * All integers are big-endian. {@code reserved} is sent as 0 and ignored on receipt. Flow id 0 means the link itself. The authority is {@code docs/protocol.md}.
  */
 public final class Frame {
     public static final int HEADER_LENGTH = 8;
@@ -28,7 +27,10 @@ public final class Frame {
     public static final int FIN = 5;
     /** The flow ended at once in both directions; payload: u8 {@link Reason}. */
     public static final int RESET = 6;
-    /** The receiver of a stream grants u32 further bytes; with flags it also says something of its far side. */
+    /**
+     * The receiver of a stream grants u32 further bytes; with flags it also says something of its far side. Of a resumable flow
+     * u64 follows: up to which offset the receiver has received.
+     */
     public static final int CREDIT = 7;
     /** One datagram of a datagram flow; never queued behind credit, dropped when there is no room. */
     public static final int DATAGRAM = 8;
@@ -40,6 +42,10 @@ public final class Frame {
     public static final int ANNOUNCE = 11;
     /** The sender is about to go: open no new flows here; payload: UTF-8 text for people. */
     public static final int DRAIN = 12;
+    /** A client says which session the flows are of that it opens on this link; payload: 16 secret bytes. */
+    public static final int SESSION = 13;
+    /** This path of a flow has ended, and the flow has not: it may be resumed over another; payload: u8 {@link Reason}. */
+    public static final int PATH_LOST = 14;
 
     /** Flag of OPEN and OPENED: the sender knows {@link #FLAG_PROBE} and {@link #FLAG_ALIVE}, and acts by them. */
     public static final int FLAG_PROBES = 0x01;
@@ -47,6 +53,10 @@ public final class Frame {
     public static final int FLAG_PROBE = 0x01;
     /** Flag of CREDIT, answerer to opener: the destination has been heard of since it was asked about. */
     public static final int FLAG_ALIVE = 0x02;
+    /** Flag of CREDIT: the offset up to which was received counts the sender's FIN too. */
+    public static final int FLAG_ENDED = 0x04;
+    /** Flag of DATA: the sender wants to hear soon what was received, for it keeps as much as it may. */
+    public static final int FLAG_ASK = 0x02;
     /** Flag of DATA: the sender has no credit left behind this frame and has more to send. */
     public static final int FLAG_BLOCKED = 0x01;
     /** Flag of DATAGRAM: the payload begins with the u16 remote port, which differs from the flow's destination. */

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param rttMicros least round-trip time of the client's link as the gateway knows it, 0 when unknown
  * @param restriction when the destination is a name: what it must be resolved to, as far as the gateway restricts it; null
  *     means that any address will do that the agent serves, or that there is no name
+ * @param path of a flow that can be resumed: which flow of which session it is, and whether it goes on; else null
  */
 public record OpenRequest(
         Destination destination,
@@ -34,7 +35,20 @@ public record OpenRequest(
         @Nullable InetSocketAddress source,
         long credit,
         long rttMicros,
-        @Nullable Restriction restriction) {
+        @Nullable Restriction restriction,
+        @Nullable FlowPath path) {
+
+    /** Of a flow that ends with its link. */
+    public OpenRequest(
+            Destination destination,
+            @Nullable String agent,
+            @Nullable String client,
+            @Nullable InetSocketAddress source,
+            long credit,
+            long rttMicros,
+            @Nullable Restriction restriction) {
+        this(destination, agent, client, source, credit, rttMicros, restriction, null);
+    }
 
     /** Addresses: the first of them and a prefix length. */
     public record AddressRange(InetAddress network, int length) {}
@@ -67,6 +81,9 @@ public record OpenRequest(
     private static final int ATTR_ALLOWED = 5;
     private static final int ATTR_RTT = 6;
     private static final int ATTR_EXCEPT = 7;
+    private static final int ATTR_FLOW = 8;
+    private static final int ATTR_SESSION = 9;
+    private static final int ATTR_RESUME = 10;
 
     /** What an application at the client asks of an agent, before a link adds what it knows. */
     public static OpenRequest ofClient(Destination destination, String agent, InetSocketAddress source) {
@@ -78,22 +95,24 @@ public record OpenRequest(
      *
      * @param credit bytes granted to the answering side at first; ignored for datagram flows
      * @param rttMicros least round trip of the link, 0 when unknown
+     * @param path which flow it is; null when it ends with the link
      */
-    public OpenRequest over(long credit, long rttMicros) {
+    public OpenRequest over(long credit, long rttMicros, @Nullable FlowPath path) {
         return new OpenRequest(
-                destination, agent, client, source, destination.isStream() ? credit : 0, rttMicros, restriction);
+                destination, agent, client, source, destination.isStream() ? credit : 0, rttMicros, restriction, path);
     }
 
     /** The same as a gateway passes it on to the agent that it has chosen. */
-    public OpenRequest forwarded(String client, long rttMicros, @Nullable Restriction restriction) {
-        return new OpenRequest(destination, null, client, source, credit, rttMicros, restriction);
+    public OpenRequest forwarded(
+            String client, long rttMicros, @Nullable Restriction restriction, @Nullable FlowPath path) {
+        return new OpenRequest(destination, null, client, source, credit, rttMicros, restriction, path);
     }
 
     /** The same without its restriction: for what is kept when that has been applied. */
     public OpenRequest unrestricted() {
         return restriction == null
                 ? this
-                : new OpenRequest(destination, agent, client, source, credit, rttMicros, null);
+                : new OpenRequest(destination, agent, client, source, credit, rttMicros, null, path);
     }
 
     /** The client's name without the number of its link; empty when unknown. */
@@ -140,6 +159,25 @@ public record OpenRequest(
                 ranges(out, ATTR_EXCEPT, restriction.except());
             }
         }
+        if (path != null) {
+            encode(path, out);
+        }
+    }
+
+    private static void encode(FlowPath path, ByteBuf out) {
+        out.writeByte(ATTR_FLOW).writeShort(20).writeLong(path.number()).writeLong(path.oldest());
+        out.writeInt(path.epoch());
+        SessionId session = path.session();
+        if (session != null) {
+            out.writeByte(ATTR_SESSION).writeShort(SessionId.LENGTH);
+            session.write(out);
+        }
+        FlowPath.Resume resume = path.resume();
+        if (resume != null) {
+            byte[] answerer = resume.answerer().getBytes(StandardCharsets.UTF_8);
+            out.writeByte(ATTR_RESUME).writeShort(8 + answerer.length).writeLong(resume.received());
+            out.writeBytes(answerer);
+        }
     }
 
     private static void ranges(ByteBuf out, int type, AddressRanges ranges) {
@@ -176,6 +214,9 @@ public record OpenRequest(
             long rtt = 0;
             AddressRanges only = null;
             AddressRanges except = AddressRanges.NONE;
+            FlowPath path = null;
+            SessionId session = null;
+            FlowPath.Resume resume = null;
             while (in.isReadable()) {
                 int type = in.readUnsignedByte();
                 int length = in.readUnsignedShort();
@@ -189,6 +230,10 @@ public record OpenRequest(
                     case ATTR_RTT -> rtt = value.readUnsignedInt();
                     case ATTR_ALLOWED -> only = AddressRanges.read(value);
                     case ATTR_EXCEPT -> except = AddressRanges.read(value);
+                    case ATTR_FLOW ->
+                        path = new FlowPath(value.readLong(), value.readLong(), value.readInt(), null, null);
+                    case ATTR_SESSION -> session = SessionId.read(value);
+                    case ATTR_RESUME -> resume = new FlowPath.Resume(value.readLong(), text(value, length - 8));
                     default -> {} // of a later version
                 }
             }
@@ -196,7 +241,8 @@ public record OpenRequest(
                 throw new ProtocolException("OPEN with a credit of " + credit + " bytes, most is 2147483647");
             }
             Restriction restriction = only == null && except.isEmpty() ? null : new Restriction(only, except);
-            return new OpenRequest(destination, agent, client, source, credit, rtt, restriction);
+            FlowPath whole = path == null ? null : new FlowPath(path.number(), path.oldest(), path.epoch(), session, resume);
+            return new OpenRequest(destination, agent, client, source, credit, rtt, restriction, whole);
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("OPEN is truncated");
         } catch (IllegalArgumentException e) {

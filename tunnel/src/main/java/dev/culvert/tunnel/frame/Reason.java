@@ -30,7 +30,11 @@ public enum Reason {
     /** Idle for longer than the limit. */
     IDLE(14, "idle too long"),
     /** The flow's holder is shutting down. */
-    SHUTTING_DOWN(15, "shutting down");
+    SHUTTING_DOWN(15, "shutting down"),
+    /** A flow was to be resumed, and the end that would have it knows nothing of it (any more). */
+    UNKNOWN(16, "no longer known"),
+    /** A path of a flow is of no use: it goes over a later one. */
+    MOVED(17, "moved to another path");
 
     private static final Reason[] BY_CODE = values();
 

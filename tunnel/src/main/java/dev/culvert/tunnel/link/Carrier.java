@@ -14,6 +14,15 @@ public interface Carrier {
     /** Where all that happens on it happens. From any thread. */
     EventLoop eventLoop();
 
+    /** Of the link protocol: since 2 flows may outlive the carrier. From any thread. */
+    int version();
+
+    /**
+     * Asked when it is down: whether its flows are over, too. They are when it was an end that has gone, in order, when a token
+     * has, and when a side has broken the protocol, which it would do again.
+     */
+    boolean endsFlows();
+
     /** Where frames go to the peer. */
     FrameWriter writer();
 

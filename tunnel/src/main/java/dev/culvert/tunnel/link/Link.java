@@ -44,6 +44,9 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
 
     private static final Logger log = LoggerFactory.getLogger(Link.class);
 
+    /** Close code of an end that is going away (RFC 6455 7.4.1): an end's own flows end with it; a gateway's go on elsewhere. */
+    public static final int CLOSE_GOING = 1001;
+
     /** Close code of a gateway whose peer's token has expired or was revoked (RFC 6455 7.4.2, private use). */
     public static final int CLOSE_TOKEN_ENDED = 4001;
 
@@ -66,6 +69,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     private static final long[] EARLY_PINGS_MILLIS = {50, 100, 200, 400, 800, 1_600};
 
     private final Role role;
+    private final int version;
     private final WebSocketEncoder encoder;
     private final LinkSettings settings;
     private final FrameReceiver receiver;
@@ -77,6 +81,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     private boolean closing;
     private boolean down;
     private @Nullable String downReason;
+    private int closeCode;
     private int peerCloseCode;
     private boolean endedByPeer;
 
@@ -92,9 +97,18 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     private volatile long framesIn;
     private volatile long bytesIn;
 
-    /** @param secure whether TLS lies below (then frames are masked with key 0) */
+    /** Of version 1; see the other constructor. */
     public Link(Role role, boolean secure, LinkSettings settings, FrameReceiver receiver) {
+        this(role, secure, settings, receiver, 1);
+    }
+
+    /**
+     * @param secure whether TLS lies below (then frames are masked with key 0)
+     * @param version of the link protocol, as the upgrade has agreed it
+     */
+    public Link(Role role, boolean secure, LinkSettings settings, FrameReceiver receiver, int version) {
         this.role = role;
+        this.version = version;
         this.encoder = new WebSocketEncoder(role == Role.WEBSOCKET_CLIENT, secure);
         this.settings = settings;
         this.receiver = receiver;
@@ -104,6 +118,11 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
 
     public Role role() {
         return role;
+    }
+
+    @Override
+    public int version() {
+        return version;
     }
 
     /** @throws IllegalStateException before the link is up */
@@ -160,6 +179,16 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         return down;
     }
 
+    @Override
+    public boolean endsFlows() {
+        boolean ours = closeCode != 0;
+        return switch (ours ? closeCode : peerCloseCode) {
+            case CLOSE_GOING -> ours == (role == Role.WEBSOCKET_CLIENT);
+            case 1002, 1003, 1009, CLOSE_TOKEN_ENDED -> true;
+            default -> false;
+        };
+    }
+
     /** The code of the peer's Close frame (RFC 6455 7.4.1); 0 when none has come, or one without a code. */
     public int peerCloseCode() {
         return peerCloseCode;
@@ -203,6 +232,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
             return;
         }
         closing = true;
+        closeCode = code;
         downReason = why;
         byte[] text = why.getBytes(StandardCharsets.UTF_8);
         int n = Math.min(text.length, 120);

@@ -28,8 +28,10 @@ public final class LinkUpgrade {
     /** Where a gateway answers upgrades; everything else there is an ordinary web server's business. */
     public static final String PATH = "/link";
 
-    /** Link protocol version 1. */
-    public static final String SUBPROTOCOL = "culvert.1";
+    /** The newest version of the link protocol; each older one is spoken too. In version 2 flows may outlive their link. */
+    public static final int NEWEST = 2;
+
+    private static final String PREFIX = "culvert.";
 
     /**
      * In a gateway's answer, whatever its value: this token is refused, and only a person's work helps. A proxy's 403 does not
@@ -50,9 +52,38 @@ public final class LinkUpgrade {
                 && validKey(request.headers().get(HttpHeaderNames.SEC_WEBSOCKET_KEY));
     }
 
-    /** True when the request's subprotocols include one that we speak. */
-    public static boolean speaksOurVersion(HttpRequest request) {
-        return request.headers().containsValue(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL, false);
+    /** The WebSocket subprotocol that stands for a version. */
+    public static String subprotocol(int version) {
+        return PREFIX + version;
+    }
+
+    /** What is offered: the best first. */
+    static String offer() {
+        StringBuilder all = new StringBuilder(subprotocol(NEWEST));
+        for (int version = NEWEST - 1; version > 0; version--) {
+            all.append(", ").append(subprotocol(version));
+        }
+        return all.toString();
+    }
+
+    /** The version that an answer has chosen of what we offered; 0 when it is none of them. */
+    static int chosen(@Nullable String subprotocol) {
+        for (int version = NEWEST; version > 0; version--) {
+            if (subprotocol(version).equals(subprotocol)) {
+                return version;
+            }
+        }
+        return 0;
+    }
+
+    /** The newest version that both the request and we know; 0 when there is none. */
+    public static int version(HttpRequest request) {
+        for (int version = NEWEST; version > 0; version--) {
+            if (request.headers().containsValue(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, subprotocol(version), false)) {
+                return version;
+            }
+        }
+        return 0;
     }
 
     private static boolean validKey(@Nullable String key) {
@@ -71,7 +102,7 @@ public final class LinkUpgrade {
         return query < 0 ? uri : uri.substring(0, query);
     }
 
-    /** The 101 response to a request for which {@link #isLinkRequest} holds. */
+    /** The 101 response to a request for which {@link #isLinkRequest} holds, with its {@link #version}. */
     public static FullHttpResponse switchingProtocols(HttpRequest request) {
         FullHttpResponse response =
                 new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.SWITCHING_PROTOCOLS);
@@ -81,7 +112,7 @@ public final class LinkUpgrade {
                 .set(
                         HttpHeaderNames.SEC_WEBSOCKET_ACCEPT,
                         accept(request.headers().get(HttpHeaderNames.SEC_WEBSOCKET_KEY)))
-                .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+                .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, subprotocol(version(request)));
         return response;
     }
 

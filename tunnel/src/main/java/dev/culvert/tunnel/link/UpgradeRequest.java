@@ -29,7 +29,7 @@ import java.security.KeyPair;
 import java.security.SecureRandom;
 import java.security.cert.CertificateEncodingException;
 import java.util.Base64;
-import java.util.function.Supplier;
+import java.util.function.IntFunction;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
@@ -52,7 +52,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
     private final String host;
     private final String token;
     private final @Nullable KeyPair holderKey;
-    private final Supplier<Link> links;
+    private final IntFunction<Link> links;
     private final HttpClientCodec codec = new HttpClientCodec();
     private final Intake intake = new Intake();
     private final String key;
@@ -66,7 +66,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
     /**
      * @param link told what came of it; its failures say what the gateway did, in words for people
      * @param host for the Host header
-     * @param links makes the link that takes over
+     * @param links makes the link that takes over, of the version that was agreed
      */
     public UpgradeRequest(
             Promise<Link> link,
@@ -74,7 +74,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
             String host,
             String token,
             @Nullable KeyPair holderKey,
-            Supplier<Link> links) {
+            IntFunction<Link> links) {
         this.link = link;
         this.path = path;
         this.host = host;
@@ -122,7 +122,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
                 .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE)
                 .set(HttpHeaderNames.SEC_WEBSOCKET_KEY, key)
                 .set(HttpHeaderNames.SEC_WEBSOCKET_VERSION, "13")
-                .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, LinkUpgrade.SUBPROTOCOL)
+                .set(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL, LinkUpgrade.offer())
                 .set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
         if (proof != null) {
             request.headers().set(LinkProof.NAME, proof.header());
@@ -190,14 +190,14 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
 
     private void answered(ChannelHandlerContext ctx, HttpResponse response, String said) {
         if (response.status().code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
+            int version = LinkUpgrade.chosen(response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL));
             if (!LinkUpgrade.accept(key).equals(response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_ACCEPT))
-                    || !LinkUpgrade.SUBPROTOCOL.equals(
-                            response.headers().get(HttpHeaderNames.SEC_WEBSOCKET_PROTOCOL))) {
+                    || version == 0) {
                 fail(ctx, "its answer to the WebSocket upgrade is not a gateway's");
                 return;
             }
             // At once: frames often come in the same read, behind the 101, and the codec's removal passes them on.
-            finish(ctx);
+            finish(ctx, version);
         } else if (!isInterim(response)) {
             String nonce = nonceOf(response);
             if (nonce != null && holderKey != null) {
@@ -229,7 +229,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private void finish(ChannelHandlerContext ctx) {
+    private void finish(ChannelHandlerContext ctx, int version) {
         if (!ctx.channel().isActive()) {
             fail(ctx, "it closed the connection");
             return;
@@ -238,7 +238,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
             ctx.close();
             return;
         }
-        Link made = links.get();
+        Link made = links.apply(version);
         LinkUpgrade.install(ctx.channel(), made, this, codec, intake);
         link.trySuccess(made);
     }

@@ -362,10 +362,23 @@ public final class FairWriter implements FrameWriter {
             if ((frame = late.poll()) != null) {
                 frame.run();
             } else if ((o = queue.nextOwing()) != null) {
-                controlInt(Frame.CREDIT, o.takeOwedFlags(), o.flowId, o.takeOwed());
+                credit(o);
             } else {
                 return;
             }
+        }
+    }
+
+    private void credit(Outlet o) {
+        boolean resumable = o.owedReceived() >= 0;
+        int n = resumable ? 12 : 4;
+        ByteBuf b = begin(Frame.CREDIT, o.takeOwedFlags(), o.flowId, n);
+        if (b != null) {
+            b.writeInt(o.takeOwed());
+            if (resumable) {
+                b.writeLong(o.owedReceived());
+            }
+            end(b, n);
         }
     }
 

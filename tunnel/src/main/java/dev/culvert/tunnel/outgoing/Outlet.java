@@ -54,6 +54,9 @@ public final class Outlet {
     /** What it is to be told beside that: flags of CREDIT, states too. */
     private int owedFlags;
 
+    /** Up to which offset has been received, which it is to be told too; less than 0 of a flow that ends with its link. */
+    private long received = -1;
+
     // The queue's own: places in its lines, and deficit.
     @Nullable
     Outlet prevNew;
@@ -196,6 +199,21 @@ public final class Outlet {
         }
     }
 
+    /**
+     * Tells the peer in the next CREDIT up to which offset has been received: the greatest, however often it is told until one can
+     * be written.
+     *
+     * @param now whether that alone is worth a CREDIT
+     */
+    public void received(long upTo, boolean now) {
+        if (!closed && !queue.isClosed()) {
+            received = Math.max(received, upTo);
+            if (now) {
+                owe();
+            }
+        }
+    }
+
     private void owe() {
         if (!owing) {
             queue.owes(this);
@@ -206,6 +224,10 @@ public final class Outlet {
         int n = owed;
         owed = 0;
         return n;
+    }
+
+    long owedReceived() {
+        return received;
     }
 
     int takeOwedFlags() {

@@ -110,7 +110,7 @@ class LinkConnectorTest {
             assertThat(stub.requests.get(0))
                     .startsWith("GET /link HTTP/1.1\r\n")
                     .containsIgnoringCase("authorization: Bearer the.token\r\n")
-                    .containsIgnoringCase("sec-websocket-protocol: culvert.1\r\n")
+                    .containsIgnoringCase("sec-websocket-protocol: culvert.2, culvert.1\r\n")
                     .containsIgnoringCase("sec-websocket-version: 13\r\n")
                     .containsIgnoringCase("host: 127.0.0.1:" + stub.uri().getPort());
             link.eventLoop().execute(() -> link.close(1001, "enough"));
@@ -511,7 +511,7 @@ class LinkConnectorTest {
                 .set("Upgrade", "WebSocket")
                 .set("Sec-WebSocket-Version", "13")
                 .set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-                .set("Sec-WebSocket-Protocol", "culvert.2, culvert.1");
+                .set("Sec-WebSocket-Protocol", "culvert.3, culvert.2, culvert.1");
         return r;
     }
 
@@ -519,12 +519,12 @@ class LinkConnectorTest {
     void anUpgradeIsRecognisedAndAnswered() {
         HttpRequest r = request();
         assertThat(LinkUpgrade.isLinkRequest(r)).isTrue();
-        assertThat(LinkUpgrade.speaksOurVersion(r)).isTrue();
+        assertThat(LinkUpgrade.version(r)).isEqualTo(2);
         FullHttpResponse answer = LinkUpgrade.switchingProtocols(r);
         assertThat(answer.status().code()).isEqualTo(101);
         assertThat(answer.headers().get("Sec-WebSocket-Accept"))
                 .isEqualTo("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="); // RFC 6455 1.3
-        assertThat(answer.headers().get("Sec-WebSocket-Protocol")).isEqualTo("culvert.1");
+        assertThat(answer.headers().get("Sec-WebSocket-Protocol")).isEqualTo("culvert.2");
         answer.release();
     }
 
@@ -553,7 +553,7 @@ class LinkConnectorTest {
         r.setUri("/linked");
         assertThat(LinkUpgrade.isLinkRequest(r)).isFalse();
         r.headers().set("Sec-WebSocket-Protocol", "culvert.12");
-        assertThat(LinkUpgrade.speaksOurVersion(r)).isFalse();
+        assertThat(LinkUpgrade.version(r)).isZero();
     }
 
     // ---- tokens that are bound to a key ----

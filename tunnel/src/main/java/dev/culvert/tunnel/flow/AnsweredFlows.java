@@ -1,0 +1,164 @@
+package dev.culvert.tunnel.flow;
+
+import dev.culvert.tunnel.frame.FlowPath;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
+import io.netty.channel.EventLoop;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** The flows that an agent has answered, of all sessions and over all its links. Event loop only. */
+public final class AnsweredFlows extends FlowSession {
+    /** Who is asked before a flow goes on. */
+    public interface Judge {
+        /** Whether the flow may go on as it is now asked for: rights may be fewer than they were. */
+        boolean mayGoOn(LinkFlow flow, OpenRequest asked);
+    }
+
+    /** The flows of one session, by the numbers that its client has chosen. */
+    private static final class Session {
+        final TreeMap<Long, Object> flows = new TreeMap<>(); // LinkFlow or IncomingFlow
+        long oldest;
+    }
+
+    private final Judge judge;
+    private final int mostHeld;
+    private final Map<SessionId, Session> sessions = new HashMap<>();
+
+    /** @param mostHeld flows that may be held without a path: each has a socket */
+    public AnsweredFlows(EventLoop loop, int mostHeld, Judge judge) {
+        this(loop, mostHeld, judge, KeptBudget.PROCESS);
+    }
+
+    AnsweredFlows(EventLoop loop, int mostHeld, Judge judge, KeptBudget kept) {
+        super(loop, kept);
+        this.mostHeld = mostHeld;
+        this.judge = judge;
+    }
+
+    /** Flows that could be resumed, pending ones among them. */
+    public int count() {
+        return sessions.values().stream().mapToInt(s -> s.flows.size()).sum();
+    }
+
+    /**
+     * OPEN has come.
+     *
+     * @return whether it asks for a flow that nobody knows, to be answered; else it has been
+     */
+    boolean asked(IncomingFlow asked) {
+        OpenRequest request = asked.request();
+        FlowPath path = request.path();
+        SessionId id = path == null ? null : path.session();
+        if (path == null || id == null) {
+            return true;
+        }
+        Session session = sessions.get(id);
+        Object known = session == null ? null : session.flows.get(path.number());
+        if (session != null) {
+            forgetBelow(session, path.oldest());
+        }
+        if (known instanceof LinkFlow flow) {
+            goOn(flow, asked, path);
+            return false;
+        }
+        if (known instanceof IncomingFlow pending) {
+            FlowPath before = pending.request().path();
+            if (before != null && path.epoch() <= before.epoch()) {
+                asked.refuse(Reason.MOVED, "");
+                return false;
+            }
+            pending.moved();
+        } else if (path.resume() != null && request.destination().isStream()) {
+            asked.refuse(Reason.UNKNOWN, "");
+            return false;
+        }
+        sessions.computeIfAbsent(id, s -> new Session()).flows.put(path.number(), asked);
+        return true;
+    }
+
+    /** What its opener does not have any more nobody comes back for. */
+    private void forgetBelow(Session session, long oldest) {
+        session.oldest = Math.max(session.oldest, oldest);
+        while (!session.flows.isEmpty() && session.flows.firstKey() < session.oldest) {
+            Object first = session.flows.firstEntry().getValue();
+            if (!(first instanceof LinkFlow flow) || !isHeld(flow)) {
+                return; // it is ending
+            }
+            letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
+        }
+    }
+
+    private void goOn(LinkFlow flow, IncomingFlow asked, FlowPath path) {
+        OpenRequest request = asked.request();
+        if (path.epoch() <= flow.epoch()) {
+            asked.refuse(Reason.MOVED, "");
+        } else if (!request.destination().equals(flow.request().destination())) {
+            asked.refuse(Reason.UNKNOWN, "");
+        } else if (!judge.mayGoOn(flow, request)) {
+            asked.refuse(Reason.PROHIBITED, "");
+            flow.giveUp(Reason.PROHIBITED, Reason.PROHIBITED.words());
+        } else if (!flow.goOn(asked.link(), asked.id(), request, path)) {
+            asked.refuse(Reason.PROTOCOL_ERROR, "");
+            flow.giveUp(Reason.PROTOCOL_ERROR, "its opener goes on from where it cannot");
+        } else {
+            asked.link().wentOn(flow);
+        }
+    }
+
+    void accepted(IncomingFlow asked, LinkFlow flow) {
+        FlowPath path = asked.request().path();
+        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
+        if (session != null && session.flows.replace(path.number(), asked, flow)) {
+            flow.belongsTo(this, path.number(), path.epoch());
+        }
+    }
+
+    void refused(IncomingFlow asked) {
+        remove(asked.request().path(), asked);
+    }
+
+    @Override
+    void gone(LinkFlow flow) {
+        remove(flow.request().path(), flow);
+    }
+
+    private void remove(@Nullable FlowPath path, Object flow) {
+        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
+        if (session != null && session.flows.remove(path.number(), flow) && session.flows.isEmpty()) {
+            sessions.remove(path.session());
+        }
+    }
+
+    @Override
+    void waits(LinkFlow flow) {
+        FlowPath path = flow.request().path();
+        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
+        if (session != null && flow.number() < session.oldest) {
+            letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
+        }
+    }
+
+    @Override
+    void linkUp(FlowMultiplexer link) {
+        // Openers come back when they hear of it.
+    }
+
+    @Override
+    void linkDown(FlowMultiplexer link) {
+        // They lose their paths one after another.
+    }
+
+    @Override
+    boolean isTooMany(int held) {
+        return held > mostHeld;
+    }
+
+    @Override
+    boolean holds(LinkFlow flow, Reason refusal) {
+        return false; // an answerer asks for nothing
+    }
+}

@@ -1,0 +1,182 @@
+package dev.culvert.tunnel.flow;
+
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The flows that a client has opened, over all its links: those that lose their path are asked for again over the link that is up, or
+ * the next. Event loop only.
+ */
+public final class OpenedFlows extends FlowSession {
+    /** Told what becomes of flows. Event loop. */
+    public interface Listener {
+        /** Flows that were held have a path again, and none waits for one any more. */
+        void wentOn(int flows);
+    }
+
+    /** Most that wait for an answer at once: a gateway takes so many, and what an agent has to send again comes in parts. */
+    static final int MAX_ASKED = 256;
+
+    /** After a refusal that need not last: at first, and at most. */
+    static final Duration RETRY = Duration.ofMillis(250);
+
+    static final Duration RETRY_MAX = Duration.ofSeconds(15);
+
+    private final SessionId secret = SessionId.random();
+    private final Listener listener;
+    /** All, in the order of their numbers. */
+    private final Set<LinkFlow> flows = new LinkedHashSet<>();
+
+    private final Set<LinkFlow> due = new LinkedHashSet<>();
+    private final Set<LinkFlow> later = new LinkedHashSet<>();
+    private final Set<LinkFlow> asked = new LinkedHashSet<>();
+    private @Nullable FlowMultiplexer link;
+    private @Nullable Future<?> retry;
+    private long retryMillis = RETRY.toMillis();
+    private long lastNumber;
+    private int wentOn;
+    private boolean scheduled;
+
+    public OpenedFlows(EventLoop loop, Listener listener) {
+        this(loop, listener, KeptBudget.PROCESS);
+    }
+
+    OpenedFlows(EventLoop loop, Listener listener, KeptBudget kept) {
+        super(loop, kept);
+        this.listener = listener;
+    }
+
+    /** A new flow: it goes by this session's next number. */
+    void opens(LinkFlow flow) {
+        flow.belongsTo(this, ++lastNumber, 0);
+        flows.add(flow);
+    }
+
+    /** The lowest number of a flow that there still is. */
+    long oldest() {
+        return flows.isEmpty() ? lastNumber + 1 : flows.iterator().next().number();
+    }
+
+    @Override
+    void linkUp(FlowMultiplexer up) {
+        if (up.link().version() < VERSION) {
+            link = null;
+            letAllGo(Reason.LINK_LOST, "the gateway is of an older version, which knows nothing of flows that go on");
+            return;
+        }
+        ByteBuf b = up.link().alloc().directBuffer(SessionId.LENGTH);
+        secret.write(b);
+        up.link().writer().control(Frame.SESSION, 0, 0, b);
+        link = up;
+        tryAgain();
+    }
+
+    @Override
+    void linkDown(FlowMultiplexer down) {
+        if (link == down) {
+            link = null;
+        }
+    }
+
+    /** There may be agents now that there were not: what was refused is asked for again. */
+    public void tryAgain() {
+        due.addAll(later);
+        later.clear();
+        retryMillis = RETRY.toMillis();
+        schedule();
+    }
+
+    @Override
+    void waits(LinkFlow flow) {
+        asked.remove(flow);
+        due.add(flow);
+        schedule();
+    }
+
+    private void schedule() {
+        if (!scheduled && !due.isEmpty()) {
+            scheduled = true;
+            loop.execute(this::ask); // when all of a turn's are known
+        }
+    }
+
+    private void ask() {
+        scheduled = false;
+        FlowMultiplexer over = link;
+        while (over != null && asked.size() < MAX_ASKED && !due.isEmpty() && over.canOpen()) {
+            LinkFlow flow = due.iterator().next();
+            due.remove(flow);
+            asked.add(flow);
+            over.resume(flow);
+        }
+    }
+
+    @Override
+    void attached(LinkFlow flow) {
+        super.attached(flow);
+        if (asked.remove(flow)) {
+            wentOn++;
+            retryMillis = RETRY.toMillis();
+            schedule();
+            tellIfAll();
+        }
+    }
+
+    private void tellIfAll() {
+        if (wentOn > 0 && asked.isEmpty() && due.isEmpty() && later.isEmpty()) {
+            int flows = wentOn;
+            wentOn = 0;
+            listener.wentOn(flows);
+        }
+    }
+
+    @Override
+    boolean holds(LinkFlow flow, Reason refusal) {
+        boolean holds =
+                switch (refusal) {
+                    case NO_AGENT, OVERLOADED, TIMED_OUT, LINK_LOST, SHUTTING_DOWN, UNSPECIFIED -> true;
+                    default -> false;
+                };
+        asked.remove(flow);
+        if (holds) {
+            later.add(flow);
+            if (retry == null) {
+                retry = loop.schedule(
+                        () -> {
+                            retry = null;
+                            long next = Math.min(2 * retryMillis, RETRY_MAX.toMillis());
+                            tryAgain();
+                            retryMillis = next;
+                        },
+                        retryMillis,
+                        TimeUnit.MILLISECONDS);
+            }
+        }
+        schedule();
+        return holds;
+    }
+
+    @Override
+    void gone(LinkFlow flow) {
+        flows.remove(flow);
+        boolean waited = due.remove(flow) | later.remove(flow) | asked.remove(flow);
+        if (waited) {
+            schedule();
+            tellIfAll();
+        }
+    }
+
+    @Override
+    boolean isTooMany(int held) {
+        return false; // as many as there may be flows
+    }
+}
