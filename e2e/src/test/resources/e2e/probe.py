@@ -17,6 +17,9 @@
                                   connects with a keep-alive, prints CONNECTED, after so many quiet seconds QUIET, and when
                                   it ends the errno's name
   probe.py talk HOST PORT         echoes a line each 100 ms; prints the longest wait in ms when stdin ends
+  probe.py copy HOST PORT MIB     sends so much to an echo while it reads it back; says HALF when half is back, SAME at the end
+  probe.py wait HOST PORT         connects to an echo; a line of stdin later sends one, and says what comes back
+  probe.py udpwait HOST PORT      as wait, with datagrams from one socket: asks again each second until an answer comes
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
   probe.py stall HOST PORT N      sends N bytes, reads the answer
   probe.py short HOST PORT N      N connections, 50 at once, each one request and its answer; prints how many failed
@@ -119,7 +122,7 @@ def serve(directory):
     say("READY")
     while True:
         data, peer = u.recvfrom(65535)
-        u.sendto(data, peer)
+        u.sendto(data + str(peer[1]).encode() if data.endswith(b" whoami") else data, peer)
 
 
 def connect(host, port):
@@ -293,6 +296,7 @@ def talk(host, port):
     standstills = Standstills()
     with dial(host, port) as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.settimeout(60)
         say("CONNECTED")
         while not select.select([sys.stdin], [], [], 0.1)[0]:
             start = time.monotonic()
@@ -307,6 +311,63 @@ def talk(host, port):
     time.sleep(0.1)  # a standstill that has just ended is written down too
     longest = max((e - b - standstills.within(b, e) for b, e in exchanges), default=0)
     say("LONGEST", int(longest * 1000), "OF", len(exchanges))
+
+
+def copy(host, port, mib):
+    size = int(mib) << 20
+    block = random.Random(5).randbytes(1 << 20)
+    back = hashlib.sha256()
+    with dial(host, port) as s:
+        s.settimeout(None)
+        say("CONNECTED")
+
+        def send():
+            for _ in range(int(mib)):
+                s.sendall(block)
+            s.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        got = 0
+        while data := s.recv(1 << 18):
+            if got < size // 2 <= got + len(data):
+                say("HALF")
+            got += len(data)
+            back.update(data)
+        sender.join()
+    sent = hashlib.sha256()
+    for _ in range(int(mib)):
+        sent.update(block)
+    say("SAME" if got == size and sent.digest() == back.digest() else f"DIFFERENT {got}")
+
+
+def wait(host, port):
+    with dial(host, port) as s:
+        s.settimeout(None)
+        say("CONNECTED")
+        for line in sys.stdin:
+            s.sendall(line.encode())
+            got = b""
+            while len(got) < len(line):
+                data = s.recv(64)
+                if not data:
+                    raise OSError(errno.EPIPE, "end of file")
+                got += data
+            say("GOT", got.decode().strip())
+
+
+def udpwait(host, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.connect((host, int(port)))
+        for n, line in enumerate(iter(sys.stdin.readline, "")):
+            for _ in range(60):
+                try:
+                    s.send(f"{n} {line.strip()}".encode())
+                    say("GOT", s.recv(100).decode())
+                    break
+                except OSError:
+                    pass
 
 
 def late(host, port, count):

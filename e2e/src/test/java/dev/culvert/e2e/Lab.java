@@ -339,7 +339,14 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     }
 
     Program startAgent(Host host, Path token) throws IOException {
-        Program p = start(host, "agent", script("agent"), "--token-file", token.toString());
+        Program p = start(
+                host,
+                "agent",
+                script("agent"),
+                "--token-file",
+                token.toString(),
+                "--state",
+                directory.resolve("agent-state-" + host.namespace()).toString());
         p.awaitOutput("connected to", START);
         return p;
     }

@@ -22,6 +22,7 @@ import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
@@ -29,6 +30,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +74,12 @@ public final class Uplink {
 
     private static final double NEWS_LINES_PER_SECOND = 0.5;
 
+    /**
+     * Agents come back to a gateway that was restarted within this: until then, and while flows are held, those that were there
+     * before keep their routes.
+     */
+    static final Duration AGENTS_RETURN = Duration.ofSeconds(30);
+
     private final EventLoop loop;
     private final LinkKeeper keeper;
     private final OpenedFlows flows;
@@ -95,6 +103,10 @@ public final class Uplink {
     /** The last there was: its flows end some time after it. */
     private @Nullable FlowMultiplexer last;
 
+    private final LastKnown lastKnown = new LastKnown();
+    private @Nullable Future<?> review;
+    private long upSinceNanos;
+    private boolean returned; // the link is not the first
     private long downSinceNanos;
     private volatile boolean stopped;
 
@@ -129,7 +141,7 @@ public final class Uplink {
         announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
         downSinceNanos = loop.ticker().nanoTime();
         newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
-        flows = new OpenedFlows(loop, n -> voice.say(n == 1 ? "1 flow goes on" : n + " flows go on"));
+        flows = new OpenedFlows(loop, n -> tell(n == 1 ? "1 flow goes on" : n + " flows go on"));
         keeper = new LinkKeeper(loop, connectors, settings, new Events(), flows);
     }
 
@@ -173,7 +185,7 @@ public final class Uplink {
     /** Flows that have not ended, those of a link that has gone among them. */
     public int flowCount() {
         FlowMultiplexer l = last;
-        return flows.heldCount() + (l == null ? 0 : l.flowCount());
+        return flows.waitingCount() + (l == null ? 0 : l.flowCount());
     }
 
     /**
@@ -260,7 +272,18 @@ public final class Uplink {
         };
     }
 
-    private void announced(Announced announced) {
+    private void announced(Announced said) {
+        boolean waiting = !said.barred()
+                && (flows.heldCount() > 0
+                        || returned && loop.ticker().nanoTime() - upSinceNanos < AGENTS_RETURN.toNanos());
+        Announced announced = lastKnown.with(said, waiting);
+        if (review != null) {
+            review.cancel(false);
+            review = null;
+        }
+        if (!announced.agents().equals(said.agents())) {
+            review = loop.schedule(() -> announced(said), AGENTS_RETURN.toMillis(), TimeUnit.MILLISECONDS);
+        }
         news.of(announced).forEach(this::tell);
         RouteTable table = RouteTable.of(announced, grants, wanted);
         news.problems(table.problems()).forEach(this::tell);
@@ -287,7 +310,9 @@ public final class Uplink {
         public void linkUp(FlowMultiplexer up) {
             link = up;
             last = up;
+            returned = everUp;
             everUp = true;
+            upSinceNanos = loop.ticker().nanoTime();
             trouble = "";
             troubles.clear();
             voice.say("connected to the gateway");
@@ -311,6 +336,10 @@ public final class Uplink {
         @Override
         public void linkDown(FlowMultiplexer down, String why) {
             announcements.drop();
+            if (review != null) {
+                review.cancel(false);
+                review = null;
+            }
             link = null;
             downSinceNanos = loop.ticker().nanoTime();
             trouble = why;

@@ -60,6 +60,9 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     /** Flows that may wait to be resumed at once: they take nothing from the rate at which a client may open new ones. */
     static final int MAX_RESUMING = 1_024;
 
+    /** All that a link can have at once, and then so many a second. */
+    private static final int RESUMPTIONS_PER_SECOND = 1_024;
+
     private final LinkSide side;
     private final ClientToken token;
     private final Services services;
@@ -68,9 +71,14 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private final ClientUsages usages;
     private final Sessions sessions;
     private final FlowHalf.Resuming resuming = new FlowHalf.Resuming();
+    private final RateLimit resumptions;
 
     /** Null until the client has said it. */
     private @Nullable SessionId session;
+
+    // The session as the agent that was asked last knows it.
+    private @Nullable String lastAgent;
+    private @Nullable SessionId lastSession;
 
     /** By which flows of datagrams go to the same instance. */
     private int affinity;
@@ -100,6 +108,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         this.policy = policy;
         this.usages = usages;
         this.sessions = sessions;
+        this.resumptions = new RateLimit(MAX_FLOWS, RESUMPTIONS_PER_SECOND, services.nanos());
         this.affinity = (int) side.holder().link();
         this.rights = rights;
         this.announcedNanos = services.nanos() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
@@ -341,7 +350,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         if (path != null && session == null) {
             throw new ProtocolException("OPEN of a session's flow before SESSION");
         }
+        if (path != null && (path.oldest() < 0 || path.oldest() > path.number())) {
+            throw new ProtocolException("OPEN of flow number " + path.number() + ", the oldest being " + path.oldest());
+        }
         FlowPath.Resume resume = path == null ? null : path.resume();
+        AgentRole named = resume == null ? null : presence.named(agentName, resume.answerer());
         services.counters().opens.increment();
         Destination d = request.destination();
         FlowRecord record = new FlowRecord(services, side.holder(), agentName, d, request.source());
@@ -350,11 +363,13 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             side.refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        if (resume != null && resuming.flows >= MAX_RESUMING) {
-            limited(flowId, record, d, agentName, MAX_RESUMING + " flows wait to be resumed");
+        boolean goesOn = named != null && d.isStream();
+        if (resume != null
+                && (resuming.flows >= MAX_RESUMING || goesOn && !resumptions.takes(services.nanos()))) {
+            limited(flowId, record, d, agentName, "too many flows wait to be resumed");
             return;
         }
-        String limit = usage == null || resume != null ? null : usage.asks(rights.limits(), services.nanos());
+        String limit = usage == null || goesOn ? null : usage.asks(rights.limits(), services.nanos());
         if (limit != null) { // before it is judged: who is denied is to be slowed most of all
             limited(flowId, record, d, agentName, limit);
             return;
@@ -374,12 +389,9 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         record.allowed(judgement.rule());
-        AgentRole agent = resume == null || resume.answerer().isEmpty()
-                ? presence.pick(agentName, affinity, d, request.source())
-                : presence.named(agentName, resume.answerer());
-        if (agent == null && resume != null && !d.isStream()) {
-            agent = presence.pick(agentName, affinity, d, request.source());
-        }
+        AgentRole agent = named != null || resume != null && d.isStream()
+                ? named
+                : presence.pick(agentName, affinity, d, request.source());
         if (agent == null) {
             record.refused(Reason.NO_AGENT);
             side.refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
@@ -396,6 +408,12 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
                     flows < allowed
                             ? flows + " flows of this client, and no room for more"
                             : "the policy allows this client " + allowed + " flows at once");
+            return;
+        }
+        if (resume != null && d.isStream() && agent.side().carrier().version() < 2) {
+            services.clientFlows().give(name(), 1);
+            record.refused(Reason.UNKNOWN);
+            side.refuse(flowId, Reason.UNKNOWN, "agent '" + agentName + "' is of an older version now");
             return;
         }
         record.takenBy(agent.side().holder(), agent.instance());
@@ -424,7 +442,16 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
 
     private @Nullable FlowPath forAgent(@Nullable FlowPath path, String agent) {
         SessionId s = session;
-        return path == null || s == null ? null : path.forwarded(s.under(holder(), agent));
+        if (path == null || s == null) {
+            return null;
+        }
+        SessionId of = agent.equals(lastAgent) ? lastSession : null;
+        if (of == null) {
+            of = s.under(holder(), agent);
+            lastAgent = agent;
+            lastSession = of;
+        }
+        return path.forwarded(of);
     }
 
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {

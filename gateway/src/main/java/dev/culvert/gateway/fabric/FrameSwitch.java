@@ -116,7 +116,13 @@ final class FrameSwitch implements FrameReceiver {
                 case Frame.OPEN -> role().opened(flags, flowId, payload);
                 case Frame.ANNOUNCE -> role().announced(payload);
                 case Frame.DRAIN -> role().draining();
-                case Frame.SESSION -> role().session(payload);
+                case Frame.SESSION -> {
+                    if (link.version() < 2) {
+                        counters.unknownFrame.increment();
+                    } else {
+                        role().session(payload);
+                    }
+                }
                 default -> {
                     LinkSide own = side();
                     FlowHalf half = own.half(flowId);

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Flows that go on when their link, or their gateway, does not: in a simulation whose seed says what happens. */
 @NullUnmarked
@@ -20,19 +22,65 @@ final class ResumptionTest {
         }
     }
 
+    @Test
+    void whatOneAbortsTheOtherSeesReset() throws Exception {
+        for (long seed = FIRST; seed < FIRST + SEEDS; seed++) {
+            run(seed, Simulation.Weather.ROUGH_WITH_ABORTS);
+        }
+    }
+
+    /** Its flows end with its link, and both sides see it. */
+    @ParameterizedTest
+    @CsvSource({"1, 2", "2, 1", "1, 1"})
+    void withAPeerOfVersion1AFlowEndsWithItsLink(int client, int agent) throws Exception {
+        for (long seed = FIRST; seed < FIRST + SEEDS / 10; seed++) {
+            try (Simulation s = new Simulation(seed, Simulation.Weather.ROUGH)) {
+                s.clientVersion = client;
+                s.agentVersion = agent;
+                s.run(5);
+                for (Simulation.Application a : s.applications) {
+                    assertThat(a.isRefused()
+                                    || a.caller.isClean() && a.callee.isClean()
+                                    || a.caller.ends() && a.callee.ends())
+                            .as("seed %d: %s", seed, a)
+                            .isTrue();
+                }
+                assertThat(s.opened.heldCount() + s.answered.heldCount() + s.answered.count()).isZero();
+                assertThat(s.flowsAtGateway()).isZero();
+                assertThat(s.leftovers()).isZero();
+            }
+        }
+    }
+
     private static void run(long seed, Simulation.Weather weather) throws Exception {
         try (Simulation s = new Simulation(seed, weather)) {
             s.run(5);
             for (Simulation.Application a : s.applications) {
-                assertThat(a.isRefused() || a.isGivenUp() || a.caller.isClean() && a.callee.isClean()).as("%s, links %s %s", a, s.client.downs, s.agent.downs).isTrue();
+                assertThat(a.isRefused() || a.isGivenUp() || endsAsItShould(a))
+                        .as("%s, links %s %s", a, s.client.downs, s.agent.downs)
+                        .isTrue();
             }
             assertThat(s.opened.heldCount()).isZero();
             assertThat(s.answered.heldCount()).isZero();
             assertThat(s.answered.count()).isZero();
             assertThat(s.flowsAtGateway()).isZero();
+            assertThat(s.opened.heldBytes() + s.answered.heldBytes()).isZero();
+            assertThat(s.opened.keptBytes() + s.answered.keptBytes()).isZero();
             assertThat(s.leftovers()).isZero();
         } catch (Throwable t) {
             throw new AssertionError("seed " + seed, t);
         }
+    }
+
+    /** Both have had all, or one has aborted it, and the other has seen a reset unless it had ended before. */
+    private static boolean endsAsItShould(Simulation.Application a) {
+        if (!a.caller.aborted && !a.callee.aborted) {
+            return a.caller.isClean() && a.callee.isClean();
+        }
+        return (a.caller.aborted || a.caller.isClean() || a.caller.reset != null)
+                && (a.callee.channel == null
+                        || a.callee.aborted
+                        || a.callee.isClean()
+                        || a.callee.reset != null);
     }
 }

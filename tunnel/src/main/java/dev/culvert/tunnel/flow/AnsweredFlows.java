@@ -5,6 +5,7 @@ import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.frame.SessionId;
 import io.netty.channel.EventLoop;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -22,7 +23,14 @@ public final class AnsweredFlows extends FlowSession {
     private static final class Session {
         final TreeMap<Long, Object> flows = new TreeMap<>(); // LinkFlow or IncomingFlow
         long oldest;
+        long seenNanos;
     }
+
+    /**
+     * A session that has been seen so long after one of its flows lost its path has not come back for that flow, and will not: it
+     * asks for all of them at once, and again each 15 s. So a flow whose RESET was lost with a link does not keep its socket.
+     */
+    static final Duration FORSAKEN = Duration.ofMinutes(5);
 
     private final Judge judge;
     private final int mostHeld;
@@ -30,7 +38,7 @@ public final class AnsweredFlows extends FlowSession {
 
     /** @param mostHeld flows that may be held without a path: each has a socket */
     public AnsweredFlows(EventLoop loop, int mostHeld, Judge judge) {
-        this(loop, mostHeld, judge, KeptBudget.PROCESS);
+        this(loop, mostHeld, judge, keptBudgetOfProcess());
     }
 
     AnsweredFlows(EventLoop loop, int mostHeld, Judge judge, KeptBudget kept) {
@@ -57,10 +65,11 @@ public final class AnsweredFlows extends FlowSession {
             return true;
         }
         Session session = sessions.get(id);
-        Object known = session == null ? null : session.flows.get(path.number());
         if (session != null) {
-            forgetBelow(session, path.oldest());
+            session.seenNanos = loop.ticker().nanoTime();
+            forgetBelow(session, Math.min(path.oldest(), path.number()));
         }
+        Object known = session == null ? null : session.flows.get(path.number());
         if (known instanceof LinkFlow flow) {
             goOn(flow, asked, path);
             return false;
@@ -111,8 +120,8 @@ public final class AnsweredFlows extends FlowSession {
 
     void accepted(IncomingFlow asked, LinkFlow flow) {
         FlowPath path = asked.request().path();
-        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
-        if (session != null && session.flows.replace(path.number(), asked, flow)) {
+        Session session = session(path);
+        if (path != null && session != null && session.flows.replace(path.number(), asked, flow)) {
             flow.belongsTo(this, path.number(), path.epoch());
         }
     }
@@ -126,17 +135,21 @@ public final class AnsweredFlows extends FlowSession {
         remove(flow.request().path(), flow);
     }
 
+    private @Nullable Session session(@Nullable FlowPath path) {
+        SessionId id = path == null ? null : path.session();
+        return id == null ? null : sessions.get(id);
+    }
+
     private void remove(@Nullable FlowPath path, Object flow) {
-        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
-        if (session != null && session.flows.remove(path.number(), flow) && session.flows.isEmpty()) {
+        Session session = session(path);
+        if (path != null && session != null && session.flows.remove(path.number(), flow) && session.flows.isEmpty()) {
             sessions.remove(path.session());
         }
     }
 
     @Override
     void waits(LinkFlow flow) {
-        FlowPath path = flow.request().path();
-        Session session = path == null || path.session() == null ? null : sessions.get(path.session());
+        Session session = session(flow.request().path());
         if (session != null && flow.number() < session.oldest) {
             letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
         }
@@ -153,12 +166,18 @@ public final class AnsweredFlows extends FlowSession {
     }
 
     @Override
+    boolean isForsaken(LinkFlow flow, long sinceNanos) {
+        Session session = session(flow.request().path());
+        return session != null && session.seenNanos - sinceNanos >= FORSAKEN.toNanos();
+    }
+
+    @Override
     boolean isTooMany(int held) {
         return held > mostHeld;
     }
 
     @Override
-    boolean holds(LinkFlow flow, Reason refusal) {
+    boolean holds(LinkFlow flow, Reason refusal, boolean answered) {
         return false; // an answerer asks for nothing
     }
 }

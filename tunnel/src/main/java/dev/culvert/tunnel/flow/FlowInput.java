@@ -24,6 +24,7 @@ final class FlowInput {
     private boolean delivered; // since the last channelReadComplete
     private boolean finReceived;
     private boolean finOnPath; // a FIN is said over each
+    private boolean asked; // the sender keeps as much as it may
     private long received;
     private long told = -1; // that OPENED has come is news too
     private volatile boolean shutdown;
@@ -79,14 +80,15 @@ final class FlowInput {
     // ---- from the link ----
 
     /** Takes {@code payload}, except when it throws. */
-    void receiveData(ByteBuf payload, boolean senderBlocked) throws ProtocolException {
+    void receiveData(ByteBuf payload, int flags) throws ProtocolException {
         ReceiveWindow w = window;
         int n = payload.readableBytes();
-        if (w == null || finReceived || !w.received(n, senderBlocked)) {
+        if (w == null || finReceived || !w.received(n, (flags & Frame.FLAG_BLOCKED) != 0)) {
             throw new ProtocolException("DATA for flow " + Integer.toUnsignedString(flow.flowId())
                     + (w == null ? ", which is not a stream" : finReceived ? " after its FIN" : " beyond its credit"));
         }
         received += n;
+        asked |= (flags & Frame.FLAG_ASK) != 0;
         if (n == 0 || shutdown || !flow.isOpen()) {
             payload.release();
             consumed(n);
@@ -142,6 +144,10 @@ final class FlowInput {
 
     /** End of a batch: tell the readers, and the peer's FIN when all before it has been read. */
     void batchComplete() {
+        if (asked) {
+            asked = false;
+            flow.tellReceived();
+        }
         if (received != told) {
             flow.gotSomething();
         }

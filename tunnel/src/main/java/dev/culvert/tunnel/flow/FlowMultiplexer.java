@@ -359,7 +359,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         switch (type) {
             case Frame.DATA -> {
                 touch(f);
-                f.input().receiveData(payload, (flags & Frame.FLAG_BLOCKED) != 0);
+                f.input().receiveData(payload, flags);
                 return true;
             }
             case Frame.DATAGRAM -> {

@@ -37,8 +37,8 @@ final class FlowOutput {
     }
 
     /** From now on what is sent is kept until it has been received; before anything was. */
-    void keep(KeptBudget budget) {
-        kept = new Kept(budget);
+    void keep(KeptBudget budget, String holder) {
+        kept = new Kept(budget, holder);
     }
 
     /** Bytes that the peer still lets us send. */
@@ -68,20 +68,17 @@ final class FlowOutput {
     /**
      * The other end has received all before an offset, at which a FIN counts one.
      *
-     * @throws ProtocolException when that was not sent
+     * @return false when that was not sent
      */
-    void received(long upTo) throws ProtocolException {
+    boolean received(long upTo) {
         Kept k = kept;
         if (k == null) {
-            return;
+            return true;
         }
         boolean fin = upTo == k.end() + 1 && finSent;
-        if (!k.received(fin ? k.end() : upTo)) {
-            throw new ProtocolException("CREDIT for offset " + upTo + " of flow "
-                    + Integer.toUnsignedString(flow.flowId()) + ", of which " + k.end() + " bytes were sent");
-        }
         asked = false;
         finReceived |= fin;
+        return k.received(fin ? k.end() : upTo);
     }
 
     /**
@@ -145,7 +142,7 @@ final class FlowOutput {
     private void send(ByteBuf data, int flags) {
         if (kept != null) {
             kept.add(data.retainedDuplicate());
-            if (!asked && flow.keptBudget().room(kept.bytes()) <= 0) {
+            if (!asked && kept.room() <= 0) {
                 asked = true;
                 flags |= Frame.FLAG_ASK;
             }
@@ -178,7 +175,7 @@ final class FlowOutput {
     }
 
     private long newRoom() {
-        return kept == null ? room() : Math.min(room(), flow.keptBudget().room(kept.bytes()));
+        return kept == null ? room() : Math.min(room(), kept.room());
     }
 
     /** Four frames, so that the writer never starves; of which there is no danger when much waits for the link. */

@@ -2,12 +2,16 @@ package dev.culvert.tunnel.flow;
 
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.EventLoop;
+import io.netty.util.internal.PlatformDependent;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Flows that outlive their links, at one of their ends: those that have no path now are held until there is another, which {@link
@@ -36,13 +40,27 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
     private final KeptBudget kept;
 
-    /** Those without a path, the longest held first, and until when. */
-    private final Map<LinkFlow, Long> held = new LinkedHashMap<>();
+    /** @param bytes that it keeps meanwhile */
+    private record Held(long sinceNanos, long untilNanos, long bytes) {}
+
+    /** Those of one holder without a path, the longest held first. */
+    private static final class Holder {
+        final Map<LinkFlow, Held> flows = new LinkedHashMap<>();
+        long bytes;
+    }
+
+    private final Map<String, Holder> holders = new HashMap<>();
+    private int heldCount;
 
     private final ArrayList<LinkFlow> quiet = new ArrayList<>();
     private boolean quietScheduled;
     private boolean sweepScheduled;
     private long heldBytes;
+
+    /** What may be kept: as much as windows may grow by, for what one end may have to be sent the other may have to keep. */
+    static KeptBudget keptBudgetOfProcess() {
+        return new KeptBudget(PlatformDependent.maxDirectMemory() / 4);
+    }
 
     FlowSession(EventLoop loop, KeptBudget kept) {
         this.loop = loop;
@@ -59,10 +77,15 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     /** Flows that have no path now. */
     public int heldCount() {
-        return held.size();
+        return heldCount;
     }
 
-    /** Bytes that flows of this process have sent and keep until they have been received. */
+    /** Bytes that flows without a path keep meanwhile. */
+    public long heldBytes() {
+        return heldBytes;
+    }
+
+    /** Bytes that flows have sent and keep until they have been received. */
     public long keptBytes() {
         return kept.taken();
     }
@@ -82,27 +105,38 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     /** Too many are held: one of the largest holder's, the longest held. */
     abstract boolean isTooMany(int held);
 
+    /** Whether nobody will come back for a flow that has been held since then. */
+    abstract boolean isForsaken(LinkFlow flow, long sinceNanos);
+
     /**
      * A path was refused.
      *
+     * @param answered whether it had been answered once
      * @return whether the flow is held none the less, because there may be another
      */
-    abstract boolean holds(LinkFlow flow, Reason refusal);
+    abstract boolean holds(LinkFlow flow, Reason refusal, boolean answered);
 
     /** The flow has lost its path. */
     final void held(LinkFlow flow, boolean confirmed) {
         long now = loop.ticker().nanoTime();
-        if (held.put(flow, now + (confirmed ? HOLD : HOLD_UNCONFIRMED).toNanos()) == null) {
-            heldBytes += flow.keptBytes();
+        long until = now + (confirmed ? HOLD : HOLD_UNCONFIRMED).toNanos();
+        Holder holder = holders.computeIfAbsent(flow.request().clientName(), h -> new Holder());
+        Held its = new Held(now, until, flow.keptBytes());
+        if (holder.flows.putIfAbsent(flow, its) == null) {
+            holder.bytes += its.bytes;
+            heldBytes += its.bytes;
+            heldCount++;
         }
         scheduleSweep();
         waits(flow);
-        while (isTooMany(held.size()) || heldBytes > kept.all() / HELD_FRACTION) {
-            LinkFlow first = longestHeldOfLargest();
-            if (first == null) {
-                return;
-            }
-            letGo(first, Reason.OVERLOADED, "too much is held for flows without a link");
+        while (isTooMany(heldCount) || heldBytes > kept.all() / HELD_FRACTION) {
+            boolean tooMany = isTooMany(heldCount);
+            Holder largest = Collections.max(
+                    holders.values(), Comparator.comparingLong(h -> tooMany ? h.flows.size() : h.bytes));
+            letGo(
+                    largest.flows.keySet().iterator().next(),
+                    Reason.OVERLOADED,
+                    "too much is held for flows without a link");
         }
     }
 
@@ -118,33 +152,22 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     }
 
     private void release(LinkFlow flow) {
-        if (held.remove(flow) != null) {
-            heldBytes -= flow.keptBytes();
-        }
-    }
-
-    private @Nullable LinkFlow longestHeldOfLargest() {
-        Map<String, Integer> count = new LinkedHashMap<>();
-        String largest = null;
-        int most = 0;
-        for (LinkFlow flow : held.keySet()) {
-            String holder = flow.request().clientName();
-            int n = count.merge(holder, 1, Integer::sum);
-            if (n > most) {
-                most = n;
-                largest = holder;
+        String name = flow.request().clientName();
+        Holder holder = holders.get(name);
+        Held its = holder == null ? null : holder.flows.remove(flow);
+        if (holder != null && its != null) {
+            holder.bytes -= its.bytes;
+            heldBytes -= its.bytes;
+            heldCount--;
+            if (holder.flows.isEmpty()) {
+                holders.remove(name);
             }
         }
-        for (LinkFlow flow : held.keySet()) {
-            if (flow.request().clientName().equals(largest)) {
-                return flow;
-            }
-        }
-        return null;
     }
 
     final boolean isHeld(LinkFlow flow) {
-        return held.containsKey(flow);
+        Holder holder = holders.get(flow.request().clientName());
+        return holder != null && holder.flows.containsKey(flow);
     }
 
     final void letGo(LinkFlow flow, Reason reason, String why) {
@@ -159,8 +182,8 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     /** Ends all that are held. */
     final void letAllGo(Reason reason, String why) {
-        for (LinkFlow flow : held.keySet().toArray(LinkFlow[]::new)) {
-            letGo(flow, reason, why);
+        for (Map.Entry<LinkFlow, Held> e : allHeld()) {
+            letGo(e.getKey(), reason, why);
         }
     }
 
@@ -174,14 +197,22 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     private void sweep() {
         sweepScheduled = false;
         long now = loop.ticker().nanoTime();
-        for (Map.Entry<LinkFlow, Long> e : new ArrayList<>(held.entrySet())) {
-            if (now - e.getValue() >= 0) {
+        for (Map.Entry<LinkFlow, Held> e : allHeld()) {
+            if (now - e.getValue().untilNanos >= 0) {
                 letGo(e.getKey(), Reason.LINK_LOST, "no link for too long");
+            } else if (isForsaken(e.getKey(), e.getValue().sinceNanos)) {
+                letGo(e.getKey(), Reason.UNKNOWN, "its opener has not come back for it");
             }
         }
-        if (!held.isEmpty()) {
+        if (heldCount > 0) {
             scheduleSweep();
         }
+    }
+
+    private List<Map.Entry<LinkFlow, Held>> allHeld() {
+        return holders.values().stream()
+                .flatMap(h -> h.flows.entrySet().stream())
+                .toList();
     }
 
     /** The flow may soon have something to tell: what it has received. */

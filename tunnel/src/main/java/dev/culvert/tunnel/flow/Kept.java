@@ -14,6 +14,7 @@ final class Kept {
     private static final int FIRST_SLOTS = 8;
 
     private final KeptBudget budget;
+    private final KeptBudget.Share share;
     private @Nullable ByteBuf[] slices = {}; // a ring, whose length is a power of two
     private int head;
     private int count;
@@ -24,9 +25,17 @@ final class Kept {
     private int nextSlice;
     private long nextSliceBegin;
     private long next;
+    private boolean closed;
 
-    Kept(KeptBudget budget) {
+    /** @param holder whose flow it is; empty when all are one's own */
+    Kept(KeptBudget budget, String holder) {
         this.budget = budget;
+        this.share = budget.join(holder);
+    }
+
+    /** What may still be sent, and kept. */
+    long room() {
+        return budget.room(share, bytes());
     }
 
     /** Offset of the first byte that is kept: all before it has been received. */
@@ -61,7 +70,7 @@ final class Kept {
         next = end;
         nextSlice = count;
         nextSliceBegin = end;
-        budget.take(cost(n));
+        budget.take(share, cost(n));
     }
 
     /** What a slice counts for: its bytes, and its object and slot. */
@@ -107,7 +116,7 @@ final class Kept {
             count--;
             nextSlice = Math.max(0, nextSlice - 1);
             first.release();
-            budget.giveBack(cost(n));
+            budget.giveBack(share, cost(n));
         }
         if (next < base) {
             next = base;
@@ -158,6 +167,9 @@ final class Kept {
         }
         if (count > 0) {
             EventLoops.nextTurn(loop, () -> close(loop));
+        } else if (!closed) {
+            closed = true;
+            budget.leave(share);
         }
     }
 }

@@ -1,12 +1,12 @@
 package dev.culvert.tunnel.flow;
 
-import io.netty.util.internal.PlatformDependent;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
- * What streams may keep of what they have sent, in bytes, over all of a process. No stream keeps more than is left for the others
- * (the dynamic threshold of Choudhury and Hahne, as in {@link CreditBudget}): at that bound its end stops sending, it drops
- * nothing. Any thread.
+ * What streams may keep of what they have sent, in bytes, over all of a session. No stream keeps more than is left for the others, and
+ * no holder more than three times that (the dynamic threshold of Choudhury and Hahne, as in {@link CreditBudget}): at that bound an end
+ * stops sending, it drops nothing. One that grants and never says what it has received slows itself down. Event loop only.
  */
 final class KeptBudget {
     /** What a slice costs beside its bytes: an object, a slot, what its buffer is rounded up to. */
@@ -15,27 +15,50 @@ final class KeptBudget {
     /** Less than this a stream may always keep, or one would wait for others for ever; it is what it begins with at least. */
     static final int LEAST = FlowMemory.LEAST;
 
-    /** As much as windows may grow by: what one end may have to be sent the other may have to keep. */
-    static final KeptBudget PROCESS = new KeptBudget(PlatformDependent.maxDirectMemory() / 4);
+    /** So many times what is left for others a holder may keep. */
+    private static final int HOLDER_SHARE = 3;
 
-    private final AtomicLong left;
+    /** What one holder's streams keep. */
+    static final class Share {
+        final String holder;
+        long taken;
+        int streams;
+
+        private Share(String holder) {
+            this.holder = holder;
+        }
+    }
+
     private final long all;
+    private final Map<String, Share> shares = new HashMap<>();
+    private long taken;
 
     KeptBudget(long bytes) {
         all = bytes;
-        left = new AtomicLong(bytes);
     }
 
-    void take(long bytes) {
-        left.addAndGet(-bytes);
+    /** For one more stream of a holder, to be {@linkplain #leave left} again. */
+    Share join(String holder) {
+        Share share = shares.computeIfAbsent(holder, Share::new);
+        share.streams++;
+        return share;
     }
 
-    void giveBack(long bytes) {
-        left.addAndGet(bytes);
+    /** That stream keeps nothing any more. */
+    void leave(Share share) {
+        if (--share.streams == 0) {
+            shares.remove(share.holder, share);
+        }
     }
 
-    long left() {
-        return left.get();
+    void take(Share share, long bytes) {
+        share.taken += bytes;
+        taken += bytes;
+    }
+
+    void giveBack(Share share, long bytes) {
+        share.taken -= bytes;
+        taken -= bytes;
     }
 
     /** What may be kept. */
@@ -45,11 +68,21 @@ final class KeptBudget {
 
     /** What all keep. */
     long taken() {
-        return all - left.get();
+        return taken;
     }
 
-    /** What a stream may still send and keep. */
-    long room(long keeps) {
-        return Math.max(LEAST, left.get()) - keeps;
+    /** Holders with streams. */
+    int holders() {
+        return shares.size();
+    }
+
+    /** What a stream that keeps so much may still send and keep. */
+    long room(Share share, long keeps) {
+        long left = all - taken;
+        long room = left - keeps;
+        if (!share.holder.isEmpty()) {
+            room = Math.min(room, HOLDER_SHARE * left - share.taken);
+        }
+        return Math.max(LEAST - keeps, room);
     }
 }

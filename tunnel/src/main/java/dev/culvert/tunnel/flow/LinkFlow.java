@@ -95,6 +95,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private final FlowOutput output;
     private long otherRttMicros;
     private long grantedWhileAsked;
+    private long attachedNanos;
 
     private volatile boolean outputShutdown;
     private boolean remoteGone; // reset by the peer, refused, or lost for good: nothing more may be sent for it
@@ -146,7 +147,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.number = number;
         this.epoch = epoch;
         if (incoming && window != null) {
-            output.keep(session.keptBudget());
+            output.keep(session.keptBudget(), request.clientName());
             input.newPath(); // OPENED has said it
             outlet.received(input.received(), false);
         }
@@ -250,10 +251,6 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return mux.link().writer();
     }
 
-    KeptBudget keptBudget() {
-        return session().keptBudget();
-    }
-
     void datagramDropped() {
         mux.datagramDropped();
     }
@@ -335,12 +332,22 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         path = Path.OPEN;
         if (!opened.isDone()) {
             begin(credit, (flags & Frame.FLAG_PROBES) != 0);
-        } else if (output.goOn(received, credit, outputShutdown)) {
+        } else if (isOver() || output.goOn(received, credit, outputShutdown)) {
             wentOn();
         } else {
-            mux.link().writer().control(Frame.RESET, flowId, Reason.PROTOCOL_ERROR);
-            receiveReset(Reason.PROTOCOL_ERROR);
+            violated();
         }
+    }
+
+    /** The other end says what cannot be. */
+    private void violated() {
+        mux.link().writer().control(Frame.RESET, flowId, Reason.PROTOCOL_ERROR);
+        receiveReset(Reason.PROTOCOL_ERROR);
+    }
+
+    /** Whether the other end has only to be told that it was closed while it had no path. */
+    private boolean isOver() {
+        return state == State.CLOSED && !isLingering();
     }
 
     /** It is open for the first time. */
@@ -348,11 +355,12 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         FlowSession s = session;
         if (s != null) {
             if (window != null) {
-                output.keep(s.keptBudget());
+                output.keep(s.keptBudget(), request.clientName());
                 outlet.received(input.received(), false); // each CREDIT says it
             }
             s.attached(this);
         }
+        attachedNanos = mux.link().eventLoop().ticker().nanoTime();
         output.begin(credit);
         answersProbes = probes;
         outlet.grant(grantedWhileAsked);
@@ -373,7 +381,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (s != null) {
             s.attached(this);
         }
-        if (state == State.CLOSED && !isLingering()) { // closed while it had no path: now the other end can be told
+        attachedNanos = mux.link().eventLoop().ticker().nanoTime();
+        if (isOver()) {
             mux.link().writer().control(Frame.RESET, flowId, closeReason);
             over();
             return;
@@ -390,7 +399,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     void receiveRefused(Reason reason, String text) {
         FlowSession s = session;
-        if (s != null && epoch > 0 && s.holds(this, reason)) {
+        if (s != null && epoch > 0 && s.holds(this, reason, opened.isSuccess())) {
             mux.forget(this);
             outlet.close();
             path = Path.NONE;
@@ -424,6 +433,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Whoever holds it for its other end gives it up. */
     void giveUp(Reason reason, String why) {
+        if (path != Path.NONE && !remoteGone && mux.isUp()) {
+            mux.link().writer().control(Frame.RESET, flowId, reason);
+        }
         remoteGone = true;
         endWith(new FlowException(reason, why));
     }
@@ -449,7 +461,10 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             probed.run();
         }
         if (received >= 0) {
-            output.received(received);
+            if (!output.received(received)) {
+                violated(); // by the other end, not by the link
+                return;
+            }
             if (endsIfReceived()) {
                 return;
             }
@@ -482,15 +497,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Sends what can be sent. */
     private void goOn() {
-        if (isOpen()) {
-            if (isRegistered()) {
-                ((FlowUnsafe) unsafe()).resumeFlush();
-            }
-            if (outputShutdown) {
-                output.goOn(true);
-            }
-        } else if (isLingering()) {
-            output.goOn(true);
+        if (isOpen() || isLingering()) {
+            output.goOn(outputShutdown); // what is to be sent again may be all that there is
+        }
+        if (isOpen() && isRegistered()) {
+            ((FlowUnsafe) unsafe()).resumeFlush();
         }
     }
 
@@ -504,12 +515,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return epoch;
     }
 
-    private FlowSession session() {
-        FlowSession s = session;
-        if (s == null) {
-            throw new IllegalStateException("flow " + flowId + " ends with its link");
-        }
-        return s;
+    /** Since when its path, or the last that it had, was there. */
+    long attachedNanos() {
+        return attachedNanos;
     }
 
     private void leaveSession() {
@@ -628,6 +636,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
             // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the other
             // end is told of the end when there is a path again.
+            if (!finished) {
+                output.close();
+            }
         } else {
             if (!finished || remoteGone) {
                 outlet.close();

@@ -31,6 +31,9 @@ public final class OpenedFlows extends FlowSession {
 
     static final Duration RETRY_MAX = Duration.ofSeconds(15);
 
+    /** A path that was there for less is not followed by the next at once. */
+    static final Duration SHORT_PATH = Duration.ofSeconds(1);
+
     private final SessionId secret = SessionId.random();
     private final Listener listener;
     /** All, in the order of their numbers. */
@@ -47,7 +50,7 @@ public final class OpenedFlows extends FlowSession {
     private boolean scheduled;
 
     public OpenedFlows(EventLoop loop, Listener listener) {
-        this(loop, listener, KeptBudget.PROCESS);
+        this(loop, listener, keptBudgetOfProcess());
     }
 
     OpenedFlows(EventLoop loop, Listener listener, KeptBudget kept) {
@@ -59,6 +62,11 @@ public final class OpenedFlows extends FlowSession {
     void opens(LinkFlow flow) {
         flow.belongsTo(this, ++lastNumber, 0);
         flows.add(flow);
+    }
+
+    /** Flows that have no path, and have not asked for one. */
+    public int waitingCount() {
+        return due.size() + later.size();
     }
 
     /** The lowest number of a flow that there still is. */
@@ -98,8 +106,26 @@ public final class OpenedFlows extends FlowSession {
     @Override
     void waits(LinkFlow flow) {
         asked.remove(flow);
-        due.add(flow);
-        schedule();
+        if (link != null && loop.ticker().nanoTime() - flow.attachedNanos() < SHORT_PATH.toNanos()) {
+            later(flow); // its path was hardly there: somebody may do that without end
+        } else {
+            due.add(flow);
+            schedule();
+        }
+    }
+
+    private void later(LinkFlow flow) {
+        later.add(flow);
+        if (retry == null) {
+            retry = loop.schedule(this::retry, retryMillis, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void retry() {
+        retry = null;
+        long next = Math.min(2 * retryMillis, RETRY_MAX.toMillis());
+        tryAgain();
+        retryMillis = next;
     }
 
     private void schedule() {
@@ -140,26 +166,16 @@ public final class OpenedFlows extends FlowSession {
     }
 
     @Override
-    boolean holds(LinkFlow flow, Reason refusal) {
+    boolean holds(LinkFlow flow, Reason refusal, boolean answered) {
         boolean holds =
                 switch (refusal) {
-                    case NO_AGENT, OVERLOADED, TIMED_OUT, LINK_LOST, SHUTTING_DOWN, UNSPECIFIED -> true;
+                    case NO_AGENT, OVERLOADED, LINK_LOST, SHUTTING_DOWN, UNSPECIFIED -> true;
+                    case TIMED_OUT -> answered; // else it is what its destination did
                     default -> false;
                 };
         asked.remove(flow);
         if (holds) {
-            later.add(flow);
-            if (retry == null) {
-                retry = loop.schedule(
-                        () -> {
-                            retry = null;
-                            long next = Math.min(2 * retryMillis, RETRY_MAX.toMillis());
-                            tryAgain();
-                            retryMillis = next;
-                        },
-                        retryMillis,
-                        TimeUnit.MILLISECONDS);
-            }
+            later(flow);
         }
         schedule();
         return holds;
@@ -173,6 +189,11 @@ public final class OpenedFlows extends FlowSession {
             schedule();
             tellIfAll();
         }
+    }
+
+    @Override
+    boolean isForsaken(LinkFlow flow, long sinceNanos) {
+        return false; // that is for us to say
     }
 
     @Override
