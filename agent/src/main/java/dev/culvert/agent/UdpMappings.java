@@ -1,6 +1,5 @@
 package dev.culvert.agent;
 
-import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.EndpointKey;
@@ -11,7 +10,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,8 +24,7 @@ final class UdpMappings {
      *
      * @param origin whose source it is: of which session, see {@link IncomingFlow#origin()}
      */
-    record Key(Object origin, String clientName, EndpointKey source, boolean ipv6)
-            implements Comparable<Key> {
+    record Key(Object origin, String clientName, EndpointKey source, boolean ipv6) implements Comparable<Key> {
         /** The client chooses its sources, thousands with one hash if it likes: see {@link EndpointKey}. */
         @Override
         public int compareTo(Key other) {

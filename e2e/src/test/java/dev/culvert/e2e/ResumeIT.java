@@ -40,7 +40,8 @@ final class ResumeIT {
         }
         await().atMost(PATIENCE)
                 .ignoreExceptions()
-                .until(() -> lab.probe(lab.client, "banner", Lab.OFFICE_HOST, "7001").startsWith("220 "));
+                .until(() ->
+                        lab.probe(lab.client, "banner", Lab.OFFICE_HOST, "7001").startsWith("220 "));
     }
 
     private Program begin(String what, String... arguments) throws Exception {
@@ -99,7 +100,9 @@ final class ResumeIT {
         copy.awaitOutput("HALF", PATIENCE);
         lab.must(lab.client, "ip", "link", "set", "gw", "down");
         try {
-            await().pollDelay(Duration.ofSeconds(60)).atMost(Duration.ofSeconds(90)).until(() -> true);
+            await().pollDelay(Duration.ofSeconds(60))
+                    .atMost(Duration.ofSeconds(90))
+                    .until(() -> true);
         } finally {
             lab.shell(
                     lab.client,
@@ -118,7 +121,9 @@ final class ResumeIT {
         copy.awaitOutput("HALF", PATIENCE);
         lab.must(lab.gateway, "ip", "link", "set", "office", "down");
         try {
-            await().pollDelay(Duration.ofSeconds(60)).atMost(Duration.ofSeconds(90)).until(() -> true);
+            await().pollDelay(Duration.ofSeconds(60))
+                    .atMost(Duration.ofSeconds(90))
+                    .until(() -> true);
         } finally {
             lab.must(lab.gateway, "ip", "link", "set", "office", "up");
         }

@@ -364,8 +364,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         boolean goesOn = named != null && d.isStream();
-        if (resume != null
-                && (resuming.flows >= MAX_RESUMING || goesOn && !resumptions.takes(services.nanos()))) {
+        if (resume != null && (resuming.flows >= MAX_RESUMING || goesOn && !resumptions.takes(services.nanos()))) {
             limited(flowId, record, d, agentName, "too many flows wait to be resumed");
             return;
         }

@@ -62,6 +62,7 @@ final class FlowHalf {
     /** Counts those that wait to be resumed, until this is answered. */
     @Nullable
     Resuming resuming;
+
     boolean closed;
 
     FlowHalf(Side owner, Destination destination, FlowRecord record) {

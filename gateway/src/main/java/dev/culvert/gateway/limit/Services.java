@@ -31,7 +31,8 @@ public record Services(
 
     /** Those of this process, with as many flows as its heap has room for. */
     public static Services of(AuditLog audit) {
-        return of(audit, Clock.systemUTC(), System::nanoTime, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
+        return of(
+                audit, Clock.systemUTC(), System::nanoTime, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
     }
 
     /** @param maxFlows over all clients */

@@ -116,9 +116,7 @@ public final class AgentInstances<A extends PresentAgent> {
     A named(String answerer) {
         A found = null;
         for (A a : instances) {
-            if (!a.isSuperseded()
-                    && a.answerer().equals(answerer)
-                    && (found == null || a.number() > found.number())) {
+            if (!a.isSuperseded() && a.answerer().equals(answerer) && (found == null || a.number() > found.number())) {
                 found = a;
             }
         }

@@ -45,7 +45,8 @@ final class ResumptionTest {
                             .as("seed %d: %s", seed, a)
                             .isTrue();
                 }
-                assertThat(s.opened.heldCount() + s.answered.heldCount() + s.answered.count()).isZero();
+                assertThat(s.opened.heldCount() + s.answered.heldCount() + s.answered.count())
+                        .isZero();
                 assertThat(s.flowsAtGateway()).isZero();
                 assertThat(s.leftovers()).isZero();
             }
@@ -78,9 +79,6 @@ final class ResumptionTest {
             return a.caller.isClean() && a.callee.isClean();
         }
         return (a.caller.aborted || a.caller.isClean() || a.caller.reset != null)
-                && (a.callee.channel == null
-                        || a.callee.aborted
-                        || a.callee.isClean()
-                        || a.callee.reset != null);
+                && (a.callee.channel == null || a.callee.aborted || a.callee.isClean() || a.callee.reset != null);
     }
 }

@@ -104,6 +104,7 @@ final class Simulation implements AutoCloseable {
             this.session = session;
         }
 
+        @SuppressWarnings("deprecation") // Netty's own way to register a channel on a loop that is not a group
         void connect() {
             Wire[] pair = Wire.pair();
             wires.add(pair[0]);
@@ -118,7 +119,9 @@ final class Simulation implements AutoCloseable {
             FrameSwitch at = kind.equals("client")
                     ? gateway.client("ann", "office:10.0.0.0/8")
                     : gateway.agent("office", "key", "10.0.0.0/8");
-            gatewaysWire.pipeline().addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, LinkSettings.DEFAULT, at, version()));
+            gatewaysWire
+                    .pipeline()
+                    .addLast(new Link(Link.Role.WEBSOCKET_SERVER, true, LinkSettings.DEFAULT, at, version()));
             wire.pipeline().addLast(new Link(Link.Role.WEBSOCKET_CLIENT, true, LinkSettings.DEFAULT, mux, version()));
             loop.register(gatewaysWire);
             loop.register(wire);
@@ -206,15 +209,16 @@ final class Simulation implements AutoCloseable {
 
         /** Whether it was given up before anything was exchanged: both have seen a reset. */
         boolean isGivenUp() {
-            return caller.received == 0 && callee.received == 0 && caller.reset == Reason.UNKNOWN && callee.reset != null;
+            return caller.received == 0
+                    && callee.received == 0
+                    && caller.reset == Reason.UNKNOWN
+                    && callee.reset != null;
         }
 
         /** Nothing more happens: but one whose caller's reset was lost with a link waits to be found forsaken. */
         boolean isOver() {
             return caller.isOver()
-                    && (callee.channel == null
-                            || callee.isOver()
-                            || caller.aborted && !callee.channel.isAttached());
+                    && (callee.channel == null || callee.isOver() || caller.aborted && !callee.channel.isAttached());
         }
 
         @Override
@@ -231,6 +235,7 @@ final class Simulation implements AutoCloseable {
 
         /** Whether it ends only when it has heard all from the other: nothing of its own comes to carry what was lost along. */
         final boolean hearsOut = random.nextBoolean();
+
         LinkFlow channel;
         long sent;
         long received;
@@ -296,10 +301,7 @@ final class Simulation implements AutoCloseable {
                 }
                 sent += n;
                 c.writeAndFlush(allocator.directBuffer(n).writeBytes(b));
-            } else if (sent == total
-                    && !shut
-                    && (!hearsOut || received == other().total)
-                    && random.nextInt(5) == 0) {
+            } else if (sent == total && !shut && (!hearsOut || received == other().total) && random.nextInt(5) == 0) {
                 shut = true;
                 c.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> {
                     if (f.isSuccess()) {
@@ -550,6 +552,7 @@ final class Simulation implements AutoCloseable {
             }
         }
         loop.runNow();
-        loop.shutdown();
+        loop.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+        loop.runNow();
     }
 }

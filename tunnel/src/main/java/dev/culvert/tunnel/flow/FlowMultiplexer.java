@@ -68,9 +68,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         this.listener = listener;
         this.flowMemory = flowMemory;
         this.session = session;
-        this.budget = session != null
-                ? session.budget()
-                : new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+        this.budget = session != null ? session.budget() : new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
     }
 
     /** The session that the link's flows belong to; null when they end with it. */
@@ -187,7 +185,10 @@ public final class FlowMultiplexer implements FrameReceiver {
     private void sendOpen(LinkFlow flow, boolean probes) {
         ByteBuf b = link().channel().alloc().directBuffer(128);
         flow.request()
-                .over(flow.outstanding(), link().minRttMicros(), session instanceof OpenedFlows own && flow.isResumable() ? flow.nextPath(own.oldest()) : null)
+                .over(
+                        flow.outstanding(),
+                        link().minRttMicros(),
+                        session instanceof OpenedFlows own && flow.isResumable() ? flow.nextPath(own.oldest()) : null)
                 .encode(b);
         link().writer().control(Frame.OPEN, probes ? Frame.FLAG_PROBES : 0, flow.flowId(), b);
     }

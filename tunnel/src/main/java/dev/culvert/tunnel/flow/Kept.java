@@ -21,7 +21,8 @@ final class Kept {
     private long base;
     private long end;
 
-    // Where the next to be sent again lies: a slice of the ring, counted from the head, and the offset that it begins at.
+    // Where the next to be sent again lies: a slice of the ring, counted from the head, and the offset that it begins
+    // at.
     private int nextSlice;
     private long nextSliceBegin;
     private long next;

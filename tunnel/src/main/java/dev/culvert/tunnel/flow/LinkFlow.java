@@ -13,7 +13,6 @@ import dev.culvert.tunnel.outgoing.FrameWriter;
 import dev.culvert.tunnel.outgoing.Outlet;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelFuture;
@@ -121,9 +120,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.budget = mux.budget();
         this.memory = mux.flowMemory();
         boolean stream = request.destination().isStream();
-        this.window = stream
-                ? new ReceiveWindow(budget.join(request.clientName()), memory.take(request.clientName()))
-                : null;
+        this.window =
+                stream ? new ReceiveWindow(budget.join(request.clientName()), memory.take(request.clientName())) : null;
         this.input = new FlowInput(this, window);
         this.output = new FlowOutput(this, stream);
         if (window != null && window.first() < FlowMemory.MOST) {
@@ -443,7 +441,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
     private void endWith(FlowException cause) {
         if (!isOpen()) {
-            over(); // the end of another flow has closed this one, in this very turn, or it was only kept for its other end
+            over(); // the end of another flow has closed this one, in this very turn, or it was only kept for its other
+            // end
             return;
         }
         boolean answered = !opened.tryFailure(cause);
@@ -634,7 +633,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         state = State.CLOSED;
         boolean finished = input.finReceived() && outputShutdown;
         if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
-            // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the other
+            // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the
+            // other
             // end is told of the end when there is a path again.
             if (!finished) {
                 output.close();

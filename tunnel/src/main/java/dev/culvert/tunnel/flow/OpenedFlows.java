@@ -167,12 +167,11 @@ public final class OpenedFlows extends FlowSession {
 
     @Override
     boolean holds(LinkFlow flow, Reason refusal, boolean answered) {
-        boolean holds =
-                switch (refusal) {
-                    case NO_AGENT, OVERLOADED, LINK_LOST, SHUTTING_DOWN, UNSPECIFIED -> true;
-                    case TIMED_OUT -> answered; // else it is what its destination did
-                    default -> false;
-                };
+        boolean holds = switch (refusal) {
+            case NO_AGENT, OVERLOADED, LINK_LOST, SHUTTING_DOWN, UNSPECIFIED -> true;
+            case TIMED_OUT -> answered; // else it is what its destination did
+            default -> false;
+        };
         asked.remove(flow);
         if (holds) {
             later(flow);

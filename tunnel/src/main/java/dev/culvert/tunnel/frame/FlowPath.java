@@ -12,7 +12,11 @@ import org.jspecify.annotations.Nullable;
  * @param resume when the flow has been answered before, or may have been; null when it begins
  */
 public record FlowPath(
-        long number, long oldest, int epoch, @Nullable SessionId session, @Nullable Resume resume) {
+        long number,
+        long oldest,
+        int epoch,
+        @Nullable SessionId session,
+        @Nullable Resume resume) {
 
     /** Longest name of an answerer, in bytes: a gateway's instance and key. */
     public static final int MAX_ANSWERER = 192;

@@ -241,7 +241,8 @@ public record OpenRequest(
                 throw new ProtocolException("OPEN with a credit of " + credit + " bytes, most is 2147483647");
             }
             Restriction restriction = only == null && except.isEmpty() ? null : new Restriction(only, except);
-            FlowPath whole = path == null ? null : new FlowPath(path.number(), path.oldest(), path.epoch(), session, resume);
+            FlowPath whole =
+                    path == null ? null : new FlowPath(path.number(), path.oldest(), path.epoch(), session, resume);
             return new OpenRequest(destination, agent, client, source, credit, rtt, restriction, whole);
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("OPEN is truncated");
