@@ -24,7 +24,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.UUID;
 import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +38,7 @@ public final class Agent implements AutoCloseable {
     private static final int HELD_FRACTION = 4;
 
     private final AgentToken token;
-    private final String instance = UUID.randomUUID().toString();
+    private final Instance instance;
     private final EventLoopGroup loops = EventLoops.create(1, "agent");
     final EventLoop loop = loops.next();
     private final NameResolver resolver;
@@ -51,13 +50,22 @@ public final class Agent implements AutoCloseable {
     private @Nullable FlowMultiplexer current;
     private volatile boolean closing;
 
-    /** @param connectors made from the token's gateways, pin and text */
-    public Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings) {
-        this(token, connectors, settings, InetAddress::getAllByName);
+    /**
+     * @param instance this process; the caller's to close
+     * @param connectors made from the token's gateways, pin and text
+     */
+    Agent(AgentToken token, Instance instance, List<LinkConnector> connectors, LinkSettings settings) {
+        this(token, instance, connectors, settings, InetAddress::getAllByName);
     }
 
     /** @param lookup what is asked for the addresses of names */
-    Agent(AgentToken token, List<LinkConnector> connectors, LinkSettings settings, NameResolver.Lookup lookup) {
+    Agent(
+            AgentToken token,
+            Instance instance,
+            List<LinkConnector> connectors,
+            LinkSettings settings,
+            NameResolver.Lookup lookup) {
+        this.instance = instance;
         this.resolver = new NameResolver(loop, lookup);
         this.token = token;
         this.echo = EchoSessions.isAvailable();
@@ -103,7 +111,7 @@ public final class Agent implements AutoCloseable {
             guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
             List<String> routes = token.routes().stream().map(Object::toString).toList();
             String version = Agent.class.getPackage().getImplementationVersion();
-            link.announce(new Announcement.Agent(instance, version, routes, echo));
+            link.announce(new Announcement.Agent(instance.id(), version, routes, echo, instance.replaces()));
             log.info("connected to {} as '{}', serving {}", keeper.gateway(), token.name(), String.join(", ", routes));
         }
 

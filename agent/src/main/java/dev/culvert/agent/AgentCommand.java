@@ -47,7 +47,8 @@ public final class AgentCommand implements Callable<Integer> {
         List<LinkConnector> connectors =
                 LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (Agent agent = new Agent(token, connectors, LinkSettings.DEFAULT)) {
+        try (Instance instance = Instance.noted(() -> options.directory(token.kind()), token.name());
+                Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
             agent.start();
             stop.await();
             return CommandLine.ExitCode.OK;

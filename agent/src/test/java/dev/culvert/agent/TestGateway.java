@@ -37,6 +37,10 @@ final class TestGateway implements AutoCloseable {
     private final ServerSocket server;
 
     TestGateway() throws Exception {
+        this(Instance.unnoted());
+    }
+
+    TestGateway(Instance instance) throws Exception {
         server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"));
         server.setSoTimeout(1_000 * PATIENCE);
         URI uri = URI.create("ws://127.0.0.1:" + server.getLocalPort());
@@ -44,7 +48,7 @@ final class TestGateway implements AutoCloseable {
         AgentToken token = AgentToken.of(
                 TokenTerms.of("office", List.of(uri), null, now, now.plusSeconds(600)),
                 List.of(IpPrefix.parse("127.0.0.0/8")));
-        agent = new Agent(token, List.of(new LinkConnector(uri, null, "token")), LinkSettings.DEFAULT);
+        agent = new Agent(token, instance, List.of(new LinkConnector(uri, null, "token")), LinkSettings.DEFAULT);
     }
 
     /** A new link of the agent's, with {@code mux} at its end. */

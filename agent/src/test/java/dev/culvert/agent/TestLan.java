@@ -83,6 +83,7 @@ final class TestLan implements AutoCloseable {
                 routes.stream().map(IpPrefix::parse).toList());
         agent = new Agent(
                 agentToken,
+                Instance.unnoted(),
                 List.of(new LinkConnector(uri, pin, state.signer().sign(agentToken))),
                 LinkSettings.DEFAULT,
                 lookup);

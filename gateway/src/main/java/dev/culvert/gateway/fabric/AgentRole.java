@@ -16,6 +16,7 @@ import io.netty.buffer.ByteBuf;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -60,6 +61,10 @@ final class AgentRole implements Role, PresentAgent {
     private volatile boolean draining;
     private volatile boolean superseded;
     private volatile @Nullable String instance;
+
+    /** Answerers whose processes have ended, as it says. */
+    private volatile Set<String> replaced = Set.of();
+
     private int announcements;
     private @Nullable List<IpPrefix> nextRoutes;
     private long changedNanos;
@@ -179,8 +184,18 @@ final class AgentRole implements Role, PresentAgent {
 
     @Override
     public String answerer() {
+        return answerer(instance);
+    }
+
+    /** How a process of this agent and key is named. */
+    private String answerer(@Nullable String process) {
         String key = key();
-        return instance + "/" + (key == null ? "" : key);
+        return process + "/" + (key == null ? "" : key);
+    }
+
+    @Override
+    public boolean replaces(String answerer) {
+        return replaced.contains(answerer);
     }
 
     @Override
@@ -191,6 +206,14 @@ final class AgentRole implements Role, PresentAgent {
         Announcement.Agent said = Announcement.decode(payload, Announcement.Agent.class);
         if (!INSTANCE.matcher(said.instance()).matches()) {
             throw new ProtocolException("ANNOUNCE whose instance is not 1 to 64 letters, digits, '.', '_' or '-'");
+        }
+        if (said.replaces().size() > Announcement.Agent.MAX_REPLACES) {
+            throw new ProtocolException("ANNOUNCE that replaces "
+                    + said.replaces().size() + " instances, most is " + Announcement.Agent.MAX_REPLACES);
+        }
+        if (!said.replaces().stream().allMatch(id -> INSTANCE.matcher(id).matches())) {
+            throw new ProtocolException(
+                    "ANNOUNCE that replaces an instance which is not 1 to 64 letters, digits, '.', '_' or '-'");
         }
         if (said.routes().size() > MAX_ROUTES) {
             throw new ProtocolException("ANNOUNCE with " + said.routes().size() + " routes, most is " + MAX_ROUTES);
@@ -215,6 +238,7 @@ final class AgentRole implements Role, PresentAgent {
         }
         if (announcements == 1) {
             instance = said.instance();
+            replaced = said.replaces().stream().map(this::answerer).collect(Collectors.toUnmodifiableSet());
             serve(List.copyOf(allowed));
             presence.add(this);
             return;

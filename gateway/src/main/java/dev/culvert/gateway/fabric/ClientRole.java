@@ -392,8 +392,15 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
                 ? named
                 : presence.pick(agentName, affinity, d, request.source());
         if (agent == null) {
-            record.refused(Reason.NO_AGENT);
-            side.refuse(flowId, Reason.NO_AGENT, "agent '" + agentName + "' is not connected");
+            boolean ended = resume != null && d.isStream() && presence.isReplaced(agentName, resume.answerer());
+            Reason reason = ended ? Reason.UNKNOWN : Reason.NO_AGENT;
+            record.refused(reason);
+            side.refuse(
+                    flowId,
+                    reason,
+                    ended
+                            ? "agent '" + agentName + "' has started again, and the flow ended with the process before"
+                            : "agent '" + agentName + "' is not connected");
             return;
         }
         int allowed = rights.limits().flows();

@@ -123,6 +123,11 @@ public final class AgentInstances<A extends PresentAgent> {
         return found;
     }
 
+    /** Whether the instance that had the other end of a flow has ended, as one that is connected says. */
+    boolean isReplaced(String answerer) {
+        return instances.stream().anyMatch(a -> a.replaces(answerer));
+    }
+
     /**
      * The instance that shall take a flow: of those that serve the address the one with the fewest flows; for datagrams
      * always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).

@@ -124,6 +124,12 @@ public final class Presence<A extends PresentAgent> {
         return instances == null ? null : instances.named(answerer);
     }
 
+    /** Whether the instance that had the other end of a flow has ended, as one that is connected says. */
+    public boolean isReplaced(String agent, String answerer) {
+        AgentInstances<A> instances = agents.get(agent);
+        return instances != null && instances.isReplaced(answerer);
+    }
+
     /**
      * The instance that shall take a flow.
      *

@@ -27,6 +27,9 @@ public interface PresentAgent {
     /** What whoever has flows with it names it by: its process and its key, whatever link it has. */
     String answerer();
 
+    /** Whether it says that the process which the answerer names has ended: one of its own name and key. */
+    boolean replaces(String answerer);
+
     /** Prefixes that it announced and its token holds. */
     List<IpPrefix> routes();
 

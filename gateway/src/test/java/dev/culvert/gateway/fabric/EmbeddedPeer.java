@@ -26,14 +26,22 @@ class EmbeddedPeer {
     String close;
 
     EmbeddedPeer(FrameSwitch link, ByteBufAllocator allocator) {
+        this(link, allocator, 1);
+    }
+
+    /** @param version of the link protocol */
+    EmbeddedPeer(FrameSwitch link, ByteBufAllocator allocator, int version) {
         this.link = link;
-        peer = new RawPeer(Link.Role.WEBSOCKET_SERVER, true, link, Ticker.newMockTicker(), allocator);
+        peer = new RawPeer(Link.Role.WEBSOCKET_SERVER, true, link, Ticker.newMockTicker(), allocator, version);
         channel = peer.channel;
     }
 
     void announce(String instance, String... routes) {
         String quoted = routes.length == 0 ? "" : "\"" + String.join("\",\"", routes) + "\"";
-        String json = "{\"instance\":\"" + instance + "\",\"routes\":[" + quoted + "]}";
+        say("{\"instance\":\"" + instance + "\",\"routes\":[" + quoted + "]}");
+    }
+
+    final void say(String json) {
         send(Frame.ANNOUNCE, 0, 0, Unpooled.copiedBuffer(json, StandardCharsets.UTF_8));
     }
 

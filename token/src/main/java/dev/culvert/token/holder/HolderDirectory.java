@@ -3,7 +3,10 @@ package dev.culvert.token.holder;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** Where an agent or a client keeps what it has to remember: the keys of its tokens, a client also its undo journal. */
+/**
+ * Where an agent or a client keeps what it has to remember: the keys of its tokens, a client also its undo journal, an agent
+ * which of its processes have ended.
+ */
 public final class HolderDirectory {
     private HolderDirectory() {}
 

@@ -48,11 +48,22 @@ public final class Announcement {
      * @param version the program's version, for people
      * @param routes prefixes in text form; the gateway takes only those that the agent's token holds
      * @param echo whether it can ping
+     * @param replaces instances of the same agent that have ended, and whose flows have ended with them; null reads as none
      */
-    public record Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {
+    public record Agent(
+            String instance, @Nullable String version, List<String> routes, boolean echo, List<String> replaces) {
+        /** Most instances that one can replace. */
+        public static final int MAX_REPLACES = 16;
+
         public Agent {
             require(instance, "instance");
             routes = List.copyOf(require(routes, "routes"));
+            replaces = orNone(replaces);
+        }
+
+        /** One that knows of none before it. */
+        public Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {
+            this(instance, version, routes, echo, List.of());
         }
     }
 
@@ -111,7 +122,7 @@ public final class Announcement {
         }
     }
 
-    /** An older gateway leaves the member out. */
+    /** An older peer leaves the member out. */
     private static <T> List<T> orNone(@Nullable List<T> list) {
         return list == null ? List.of() : List.copyOf(list);
     }

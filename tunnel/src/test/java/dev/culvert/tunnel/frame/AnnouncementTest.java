@@ -9,6 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class AnnouncementTest {
     private static Announcement.Reachable decode(String json) throws ProtocolException {
@@ -49,6 +50,31 @@ final class AnnouncementTest {
     @MethodSource("hostile")
     void whatNoGatewayMeansIsAViolationAndNothingElse(String json) {
         assertThatThrownBy(() -> decode(json))
+                .isInstanceOf(ProtocolException.class)
+                .hasMessageStartingWith("ANNOUNCE");
+    }
+
+    private static Announcement.Agent decodeAgent(String members) throws ProtocolException {
+        String json = "{\"instance\":\"i\",\"routes\":[]" + members + "}";
+        return Announcement.decode(
+                Unpooled.wrappedBuffer(json.getBytes(StandardCharsets.UTF_8)), Announcement.Agent.class);
+    }
+
+    @Test
+    void anAgentSaysWhichInstancesItReplaces() throws ProtocolException {
+        Announcement.Agent said =
+                new Announcement.Agent("i", "1", List.of("10.0.0.0/8"), true, List.of("before", "and-before"));
+        assertThat(Announcement.decode(Unpooled.wrappedBuffer(Announcement.encode(said)), Announcement.Agent.class))
+                .isEqualTo(said);
+        assertThat(decodeAgent(",\"replaces\":[\"x\"]").replaces()).containsExactly("x");
+        assertThat(decodeAgent("").replaces()).as("an older agent's").isEmpty();
+        assertThat(decodeAgent(",\"replaces\":null").replaces()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"[null]", "\"x\"", "[[\"x\"]]", "[{}]", "7"})
+    void whatReplacesNoInstanceIsAViolation(String replaces) {
+        assertThatThrownBy(() -> decodeAgent(",\"replaces\":" + replaces))
                 .isInstanceOf(ProtocolException.class)
                 .hasMessageStartingWith("ANNOUNCE");
     }
