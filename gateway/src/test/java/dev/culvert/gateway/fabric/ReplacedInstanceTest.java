@@ -3,6 +3,7 @@ package dev.culvert.gateway.fabric;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.Frame;
@@ -71,7 +72,7 @@ final class ReplacedInstanceTest {
         ByteBuf b = Unpooled.buffer();
         request.encode(b);
         client.send(Frame.OPEN, 0, 2 * lastFlow, b);
-        for (EmbeddedPeer.Received frame : client.take(Frame.REFUSED)) {
+        for (WebSocketMessage frame : client.take(Frame.REFUSED)) {
             assertThat(frame.flowId()).isEqualTo(2 * lastFlow);
             return Reason.of(frame.payload().readUnsignedByte());
         }
