@@ -349,6 +349,22 @@ final class UplinkTest {
         assertThat(uplink.routes().routes().keySet()).hasToString("[10.1.0.0/16]");
     }
 
+    /** A gateway that was restarted knows of no agent for a moment; the host's routes must not go, for flows go on. */
+    @Test
+    void agentsThatMayComeBackKeepTheirRoutesForAWhile() {
+        RawPeer link = up();
+        announce(link, office());
+        link.channel.close();
+        settle();
+        pass(1_000);
+        link = accept();
+        announce(link);
+        assertThat(uplink.routes().routes().keySet()).hasToString("[10.1.0.0/16]");
+        assertThat(said).contains("agent 'office' is not connected");
+        pass(Uplink.AGENTS_RETURN.toMillis());
+        assertThat(uplink.routes().routes()).isEmpty();
+    }
+
     @Test
     void aGatewayCannotFillTheTerminal() {
         RawPeer link = up();

@@ -2,6 +2,9 @@ package dev.culvert.gateway.fabric;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.flow.AnsweredFlows;
+import io.netty.buffer.Unpooled;
+import java.time.Duration;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,6 +53,65 @@ final class ResumptionTest {
                 assertThat(s.flowsAtGateway()).isZero();
                 assertThat(s.leftovers()).isZero();
             }
+        }
+    }
+
+    /** A path is asked for with what may be sent then; what is granted until the answer comes must not be lost. */
+    @Test
+    void whatIsReadWhileAPathIsAskedForIsGrantedOnIt() throws Exception {
+        try (Simulation s = new Simulation(1, Simulation.Weather.CALM)) {
+            s.meet();
+            Simulation.Application a = s.open();
+            s.carryAll();
+            s.answerAll();
+            a.caller.channel.config().setAutoRead(false);
+            byte[] all = new byte[200_000];
+            a.callee.channel.writeAndFlush(Unpooled.wrappedBuffer(all));
+            s.carryAll();
+            assertThat(a.callee.channel.sendCredit()).isZero();
+            a.caller.checks = false;
+
+            s.client.cut();
+            s.carryAll();
+            s.client.connect();
+            s.loop.runNow(); // the path is asked for, and nothing is carried
+            assertThat(a.caller.channel.isAttached()).isFalse();
+            a.caller.channel.config().setAutoRead(true);
+            s.loop.runNow();
+            s.carryAll();
+            assertThat(a.caller.received).isEqualTo(all.length);
+            a.caller.channel.close();
+            s.carryAll();
+            assertThat(s.leftovers()).isZero();
+        }
+    }
+
+    @Test
+    void aFlowWhoseResetWasLostDoesNotKeepItsSocketWhileItsClientIsThere() throws Exception {
+        try (Simulation s = new Simulation(1, Simulation.Weather.CALM)) {
+            s.meet();
+            Simulation.Application oldest = s.open();
+            Simulation.Application aborted = s.open();
+            s.carryAll();
+            s.answerAll();
+            s.pass(Duration.ofSeconds(1)); // each has said that it has heard
+            s.client.lost = true;
+            aborted.caller.channel.close();
+            s.carryAll();
+            s.client.cut();
+            s.carryAll();
+            s.client.connect();
+            s.carryAll();
+            assertThat(oldest.callee.channel.isAttached()).isTrue();
+            assertThat(s.answered.heldCount()).isOne();
+
+            s.pass(AnsweredFlows.FORSAKEN.plusSeconds(1));
+            assertThat(s.answered.heldCount()).as("its client may have been away").isOne();
+            s.open();
+            s.pass(Duration.ofSeconds(20));
+            assertThat(s.answered.heldCount()).isZero();
+            assertThat(oldest.callee.channel.isOpen()).isTrue();
+            assertThat(s.leftovers()).isZero();
         }
     }
 

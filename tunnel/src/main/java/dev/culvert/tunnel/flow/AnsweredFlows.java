@@ -30,7 +30,7 @@ public final class AnsweredFlows extends FlowSession {
      * A session that has been seen so long after one of its flows lost its path has not come back for that flow, and will not: it
      * asks for all of them at once, and again each 15 s. So a flow whose RESET was lost with a link does not keep its socket.
      */
-    static final Duration FORSAKEN = Duration.ofMinutes(5);
+    public static final Duration FORSAKEN = Duration.ofMinutes(5);
 
     private final Judge judge;
     private final int mostHeld;
