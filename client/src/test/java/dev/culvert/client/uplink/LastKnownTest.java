@@ -29,7 +29,8 @@ final class LastKnownTest {
     void whoIsNotBackYetKeepsItsNetworksWhileItIsWaitedFor() {
         Announced before = announced(agent("office", 1, "10.0.0.0/8"), agent("home", 2, "192.168.0.0/16"));
         assertThat(known.with(before, false)).isEqualTo(before);
-        assertThat(known.with(announced(agent("home", 1, "192.168.0.0/16")), true).agents())
+        assertThat(known.with(announced(agent("home", 1, "192.168.0.0/16")), true)
+                        .agents())
                 .containsEntry("office", agent("office", 0, "10.0.0.0/8"))
                 .containsEntry("home", agent("home", 1, "192.168.0.0/16"));
         assertThat(known.with(announced(agent("office", 0)), true).agents())
@@ -42,6 +43,7 @@ final class LastKnownTest {
     @Test
     void whoIsConnectedSaysWhatThereIs() {
         known.with(announced(agent("office", 1, "10.0.0.0/8")), false);
-        assertThat(known.with(announced(agent("office", 1)), true).agents()).containsEntry("office", agent("office", 1));
+        assertThat(known.with(announced(agent("office", 1)), true).agents())
+                .containsEntry("office", agent("office", 1));
     }
 }

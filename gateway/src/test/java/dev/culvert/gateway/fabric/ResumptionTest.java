@@ -106,7 +106,9 @@ final class ResumptionTest {
             assertThat(s.answered.heldCount()).isOne();
 
             s.pass(AnsweredFlows.FORSAKEN.plusSeconds(1));
-            assertThat(s.answered.heldCount()).as("its client may have been away").isOne();
+            assertThat(s.answered.heldCount())
+                    .as("its client may have been away")
+                    .isOne();
             s.open();
             s.pass(Duration.ofSeconds(20));
             assertThat(s.answered.heldCount()).isZero();

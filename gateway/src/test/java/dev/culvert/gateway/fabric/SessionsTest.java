@@ -48,7 +48,8 @@ final class SessionsTest {
                 TokenTerms.of(name, List.of(URI.create("wss://gateway.example")), null, now, now.plusSeconds(600));
         EmbeddedPeer client = new EmbeddedPeer(
                 fabric.link(
-                        ClientToken.of(terms, List.of(Grant.parse("office:10.0.0.0/8"), Grant.parse("home:10.0.0.0/8"))),
+                        ClientToken.of(
+                                terms, List.of(Grant.parse("office:10.0.0.0/8"), Grant.parse("home:10.0.0.0/8"))),
                         key),
                 allocator,
                 2);

@@ -14,8 +14,8 @@ import dev.culvert.tunnel.frame.SessionId;
 import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
-import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;
@@ -35,7 +35,8 @@ final class AnsweredFlowsTest {
     private static final SessionId SESSION = new SessionId(1, 2);
 
     private final MockTicker ticker = Ticker.newMockTicker();
-    private final EmbeddedChannel clock = EmbeddedChannel.builder().ticker(ticker).build();
+    private final EmbeddedChannel clock =
+            EmbeddedChannel.builder().ticker(ticker).build();
     private boolean mayGoOn = true;
     private final AnsweredFlows flows = new AnsweredFlows(clock.eventLoop(), 2, (flow, asked) -> mayGoOn);
     private final List<IncomingFlow> asked = new ArrayList<>();
@@ -163,7 +164,10 @@ final class AnsweredFlowsTest {
         talk();
         assertThat(flow.keptBytes()).isEqualTo(10);
         gateway.sendFrame(
-                Frame.CREDIT, 0, id(1), ByteBuffer.allocate(12).putInt(0).putLong(10).array());
+                Frame.CREDIT,
+                0,
+                id(1),
+                ByteBuffer.allocate(12).putInt(0).putLong(10).array());
         assertThat(flow.keptBytes()).isZero();
         assertThat(flows.keptBytes()).isZero();
     }
