@@ -25,8 +25,8 @@ final class HttpAnswers {
     private static final String HTML = "text/html";
 
     /**
-     * How long input is read and thrown away behind the last answer to a request that has not come whole: a connection that
-     * is closed with input unread is reset, and the answer with it.
+     * How long input is read and thrown away behind the last answer, when more of it may come: the rest of a request, or
+     * others that were sent behind it. A connection that is closed with input unread is reset, and answers with it.
      */
     private static final long LINGER_MILLIS = 1_000;
 
@@ -113,7 +113,7 @@ final class HttpAnswers {
             reader.discard();
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
             ChannelFuture written = ctx.writeAndFlush(response);
-            if (unread) {
+            if (unread || HttpUtil.isKeepAlive(request)) {
                 ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
             } else {
                 written.addListener(ChannelFutureListener.CLOSE);
