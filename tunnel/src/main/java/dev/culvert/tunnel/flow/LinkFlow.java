@@ -299,7 +299,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Tells the other end what has been received, if it has not been told. */
     void tellReceived() {
-        if (isAttached() && input.hasNews()) {
+        if (session != null && isAttached() && input.hasNews()) {
             outlet.received(input.tellReceived(), true);
         }
     }
