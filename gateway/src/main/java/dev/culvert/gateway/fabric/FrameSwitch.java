@@ -193,7 +193,7 @@ final class FrameSwitch implements FrameReceiver {
                     Reason reason = FrameRules.reason(payload);
                     half.record.endedBy(own.kind(), reason);
                     own.end(half);
-                    own.tell(other, () -> other.takePathLost(peer, reason));
+                    own.pathLostToPeer(half, reason);
                 } else {
                     counters.unknownFrame.increment();
                 }

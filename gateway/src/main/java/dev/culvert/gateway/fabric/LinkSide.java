@@ -258,9 +258,8 @@ final class LinkSide implements Side, PresentLink {
         for (FlowHalf half = flows.removeAny(); half != null; half = flows.removeAny()) {
             half.record.endedBy(kind(), Reason.LINK_LOST);
             end(half);
-            FlowHalf peer = half.peer;
-            if (half.resumable && !carrier.endsFlows() && peer != null) {
-                tell(peer.owner, () -> peer.owner.takePathLost(peer, Reason.LINK_LOST));
+            if (half.resumable && !carrier.endsFlows()) {
+                pathLostToPeer(half, Reason.LINK_LOST);
             } else {
                 toPeer(half, Reason.LINK_LOST);
             }
@@ -322,6 +321,13 @@ final class LinkSide implements Side, PresentLink {
         FlowHalf peer = half.peer;
         if (peer != null) {
             tell(peer.owner, () -> peer.owner.takeReset(peer, reason));
+        }
+    }
+
+    void pathLostToPeer(FlowHalf half, Reason reason) {
+        FlowHalf peer = half.peer;
+        if (peer != null) {
+            tell(peer.owner, () -> peer.owner.takePathLost(peer, reason));
         }
     }
 
@@ -429,23 +435,19 @@ final class LinkSide implements Side, PresentLink {
 
     @Override
     public void takeReset(FlowHalf half, Reason reason) {
-        if (half.closed) {
-            half.dropUpload(); // finished on this side, and still held up
-            return;
-        }
         ended(half, Frame.RESET, reason);
     }
 
     @Override
     public void takePathLost(FlowHalf half, Reason reason) {
-        if (half.closed) {
-            half.dropUpload();
-            return;
-        }
         ended(half, Frame.PATH_LOST, reason);
     }
 
     private void ended(FlowHalf half, int type, Reason reason) {
+        if (half.closed) {
+            half.dropUpload(); // finished on this side, and still held up
+            return;
+        }
         end(half);
         if (isUp() && half.isKnownToOwner()) {
             writer.control(type, half.id, reason);

@@ -33,7 +33,6 @@ public final class AnsweredFlows extends FlowSession {
     public static final Duration FORSAKEN = Duration.ofMinutes(5);
 
     private final Judge judge;
-    private final int mostHeld;
     private final Map<SessionId, Session> sessions = new HashMap<>();
 
     /** @param mostHeld flows that may be held without a path: each has a socket */
@@ -42,8 +41,7 @@ public final class AnsweredFlows extends FlowSession {
     }
 
     AnsweredFlows(EventLoop loop, int mostHeld, Judge judge, KeptBudget kept) {
-        super(loop, kept);
-        this.mostHeld = mostHeld;
+        super(loop, mostHeld, kept);
         this.judge = judge;
     }
 
@@ -169,11 +167,6 @@ public final class AnsweredFlows extends FlowSession {
     boolean isForsaken(LinkFlow flow, long sinceNanos) {
         Session session = session(flow.request().path());
         return session != null && session.seenNanos - sinceNanos >= FORSAKEN.toNanos();
-    }
-
-    @Override
-    boolean isTooMany(int held) {
-        return held > mostHeld;
     }
 
     @Override

@@ -253,9 +253,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         if (flows.get(id) == asked) {
             flows.remove(id);
         }
-        if (session instanceof AnsweredFlows own) {
-            own.refused(asked);
-        }
+        abandoned(asked);
         if (isUp()) {
             link().writer().control(Frame.REFUSED, 0, id, payload);
         } else {
@@ -263,6 +261,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
+    /** It is not going to be a flow. */
     void abandoned(IncomingFlow asked) {
         if (session instanceof AnsweredFlows own) {
             own.refused(asked);

@@ -38,6 +38,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     final EventLoop loop;
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
+    private final int mostHeld;
     private final KeptBudget kept;
 
     /** @param bytes that it keeps meanwhile */
@@ -62,8 +63,10 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
         return new KeptBudget(PlatformDependent.maxDirectMemory() / 4);
     }
 
-    FlowSession(EventLoop loop, KeptBudget kept) {
+    /** @param mostHeld flows that may be without a path; of more the longest held of the largest holder goes */
+    FlowSession(EventLoop loop, int mostHeld, KeptBudget kept) {
         this.loop = loop;
+        this.mostHeld = mostHeld;
         this.kept = kept;
     }
 
@@ -102,9 +105,6 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     /** The flow is over. */
     abstract void gone(LinkFlow flow);
 
-    /** Too many are held: one of the largest holder's, the longest held. */
-    abstract boolean isTooMany(int held);
-
     /** Whether nobody will come back for a flow that has been held since then. */
     abstract boolean isForsaken(LinkFlow flow, long sinceNanos);
 
@@ -129,8 +129,8 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
         }
         scheduleSweep();
         waits(flow);
-        while (isTooMany(heldCount) || heldBytes > kept.all() / HELD_FRACTION) {
-            boolean tooMany = isTooMany(heldCount);
+        while (heldCount > mostHeld || heldBytes > kept.all() / HELD_FRACTION) {
+            boolean tooMany = heldCount > mostHeld;
             Holder largest = Collections.max(
                     holders.values(), Comparator.comparingLong(h -> tooMany ? h.flows.size() : h.bytes));
             letGo(

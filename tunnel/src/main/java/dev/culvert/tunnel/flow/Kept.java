@@ -21,8 +21,7 @@ final class Kept {
     private long base;
     private long end;
 
-    // Where the next to be sent again lies: a slice of the ring, counted from the head, and the offset that it begins
-    // at.
+    // Where the next to be sent again lies: a slice of the ring, counted from the head, and its first offset.
     private int nextSlice;
     private long nextSliceBegin;
     private long next;

@@ -441,8 +441,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
     private void endWith(FlowException cause) {
         if (!isOpen()) {
-            over(); // the end of another flow has closed this one, in this very turn, or it was only kept for its other
-            // end
+            over(); // another flow's end has closed this one in this very turn, or it was kept for its other end alone
             return;
         }
         boolean answered = !opened.tryFailure(cause);
@@ -533,7 +532,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     /** Whether it is over here, and the other end is still to be told when there is a path. */
-    boolean isDoomed() {
+    private boolean isDoomed() {
         return state == State.CLOSED && !remoteGone && session != null && !incoming && opened.isSuccess();
     }
 
@@ -634,8 +633,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         boolean finished = input.finReceived() && outputShutdown;
         if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
             // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the
-            // other
-            // end is told of the end when there is a path again.
+            // other end is told when there is a path again.
             if (!finished) {
                 output.close();
             }

@@ -54,7 +54,7 @@ public final class OpenedFlows extends FlowSession {
     }
 
     OpenedFlows(EventLoop loop, Listener listener, KeptBudget kept) {
-        super(loop, kept);
+        super(loop, Integer.MAX_VALUE, kept); // as many as there may be flows
         this.listener = listener;
     }
 
@@ -193,10 +193,5 @@ public final class OpenedFlows extends FlowSession {
     @Override
     boolean isForsaken(LinkFlow flow, long sinceNanos) {
         return false; // that is for us to say
-    }
-
-    @Override
-    boolean isTooMany(int held) {
-        return false; // as many as there may be flows
     }
 }

@@ -370,15 +370,14 @@ public final class FairWriter implements FrameWriter {
     }
 
     private void credit(Outlet o) {
-        boolean resumable = o.owedReceived() >= 0;
-        int n = resumable ? 12 : 4;
-        ByteBuf b = begin(Frame.CREDIT, o.takeOwedFlags(), o.flowId, n);
+        if (o.owedReceived() < 0) {
+            controlInt(Frame.CREDIT, o.takeOwedFlags(), o.flowId, o.takeOwed());
+            return;
+        }
+        ByteBuf b = begin(Frame.CREDIT, o.takeOwedFlags(), o.flowId, 12);
         if (b != null) {
-            b.writeInt(o.takeOwed());
-            if (resumable) {
-                b.writeLong(o.owedReceived());
-            }
-            end(b, n);
+            b.writeInt(o.takeOwed()).writeLong(o.owedReceived());
+            end(b, 12);
         }
     }
 
