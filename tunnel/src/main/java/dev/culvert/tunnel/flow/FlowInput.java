@@ -18,7 +18,7 @@ final class FlowInput {
 
     /**
      * So much that has come is told, at the end of a read: what its sender keeps goes back to be used again while the processor's
-     * cache still has it. With credit's steps of 256 KiB alone a transfer is slower by a tenth (docs/decisions/0018).
+     * cache still has it. With credit's steps of 256 KiB alone an upload is slower by a tenth (docs/decisions/0018).
      */
     private static final int TOLD_EACH = 64 << 10;
 
