@@ -112,7 +112,13 @@ public final class Agent implements AutoCloseable {
             List<String> routes = token.routes().stream().map(Object::toString).toList();
             String version = Agent.class.getPackage().getImplementationVersion();
             link.announce(new Announcement.Agent(instance.id(), version, routes, echo, instance.replaces()));
-            log.info("connected to {} as '{}', serving {}", keeper.gateway(), token.name(), String.join(", ", routes));
+            String group = link.link().keyExchange();
+            log.info(
+                    "connected to {} as '{}', serving {}{}",
+                    keeper.gateway(),
+                    token.name(),
+                    String.join(", ", routes),
+                    group.isEmpty() ? "" : "; keys by " + group);
         }
 
         @Override

@@ -315,7 +315,8 @@ public final class Uplink {
             upSinceNanos = loop.ticker().nanoTime();
             trouble = "";
             troubles.clear();
-            voice.say("connected to the gateway");
+            String group = up.link().keyExchange();
+            voice.say("connected to the gateway" + (group.isEmpty() ? "" : ", keys by " + group));
         }
 
         @Override

@@ -56,8 +56,12 @@ public sealed interface AuditRecord {
         }
     }
 
-    /** A link is up. */
-    record LinkUp(Instant time, Holder holder) implements AuditRecord {
+    /**
+     * A link is up.
+     *
+     * @param group of TLS that its keys were agreed by; empty when that is not known
+     */
+    record LinkUp(Instant time, Holder holder, String group) implements AuditRecord {
         @Override
         public String event() {
             return "link-up";
@@ -67,6 +71,7 @@ public sealed interface AuditRecord {
         public Map<String, @Nullable Object> fields() {
             Map<String, @Nullable Object> out = new LinkedHashMap<>();
             holder.addTo(out);
+            out.put("group", group.isEmpty() ? null : group);
             return out;
         }
     }

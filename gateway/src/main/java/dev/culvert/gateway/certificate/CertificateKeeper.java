@@ -2,7 +2,7 @@ package dev.culvert.gateway.certificate;
 
 import dev.culvert.token.state.ServerCertificate;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.tunnel.link.GatewayTrust;
+import dev.culvert.tunnel.link.KeyExchange;
 import dev.culvert.tunnel.link.LinkProof;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.util.concurrent.DefaultThreadFactory;
@@ -146,10 +146,7 @@ public final class CertificateKeeper implements AutoCloseable {
     private static ServedTls serve(ServerCertificate certificate) throws IOException {
         try {
             return new ServedTls(
-                    SslContextBuilder.forServer(certificate.key(), certificate.chain())
-                            .sslProvider(GatewayTrust.provider())
-                            .protocols("TLSv1.3", "TLSv1.2")
-                            .build(),
+                    KeyExchange.context(SslContextBuilder.forServer(certificate.key(), certificate.chain())),
                     LinkProof.sha256(certificate.chain()[0].getEncoded()));
         } catch (CertificateEncodingException e) {
             throw new IOException("the gateway's certificate cannot be encoded: " + e.getMessage(), e);

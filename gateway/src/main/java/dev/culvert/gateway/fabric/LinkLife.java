@@ -57,10 +57,11 @@ public final class LinkLife {
     void begins(LinkSide link) {
         upNanos = services.nanos();
         watchExpiry(link);
+        String group = link.carrier().keyExchange();
         if (services.lines().takes(link.holderKey(), PeerLines.Kind.LINKS)) {
-            log.info("{} connected", link);
+            log.info("{} connected{}", link, group.isEmpty() ? "" : ", keys by " + group);
         }
-        services.audit().add(new AuditRecord.LinkUp(services.audit().clock().instant(), holder));
+        services.audit().add(new AuditRecord.LinkUp(services.audit().clock().instant(), holder, group));
     }
 
     /** To be asked after the link can be found: whatever is revoked from then on finds it. */

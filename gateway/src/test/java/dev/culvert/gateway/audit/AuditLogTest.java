@@ -44,7 +44,7 @@ final class AuditLogTest {
         Path file = dir.resolve("audit.jsonl");
         try (AuditLog log = AuditLog.to(file)) {
             log.add(new AuditRecord.Gateway(NOW, true, null));
-            log.add(new AuditRecord.LinkUp(NOW, holder));
+            log.add(new AuditRecord.LinkUp(NOW, holder, "X25519MLKEM768"));
             log.add(new AuditRecord.LinkDown(NOW, holder, "bye", 7, Duration.ofMillis(1500)));
             log.add(new AuditRecord.Flow(
                     NOW,
@@ -238,10 +238,10 @@ final class AuditLogTest {
         AuditRecord.Holder holder = new AuditRecord.Holder(3, "client", "evil", "id", null, "192.0.2.1:5");
         try (AuditLog log = AuditLog.to(file)) {
             for (int i = 0; i < 10_000; i++) {
-                log.add(new AuditRecord.LinkUp(NOW, holder));
+                log.add(new AuditRecord.LinkUp(NOW, holder, "X25519MLKEM768"));
             }
             log.add(new AuditRecord.LinkUp(
-                    NOW, new AuditRecord.Holder(4, "client", "laptop", "id", null, "192.0.2.2:5")));
+                    NOW, new AuditRecord.Holder(4, "client", "laptop", "id", null, "192.0.2.2:5"), ""));
         }
         List<Map<String, Object>> lines = lines(file);
         assertThat(lines).hasSizeLessThan(5_000).anyMatch(l -> "laptop".equals(l.get("name")));

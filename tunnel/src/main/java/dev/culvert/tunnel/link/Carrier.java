@@ -32,6 +32,9 @@ public interface Carrier {
     /** Where the peer is, for people. From any thread. */
     SocketAddress remoteAddress();
 
+    /** See {@link KeyExchange#of}. */
+    String keyExchange();
+
     /** The least measured round trip in µs, 0 before the first. From any thread. */
     long minRttMicros();
 

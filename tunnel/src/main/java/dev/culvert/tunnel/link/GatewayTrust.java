@@ -54,12 +54,11 @@ public final class GatewayTrust {
      * @throws SSLException when TLS cannot be set up
      */
     public static SslContext clientContext(byte @Nullable [] pin) throws SSLException {
-        SslContextBuilder builder =
-                SslContextBuilder.forClient().sslProvider(provider()).protocols("TLSv1.3", "TLSv1.2");
+        SslContextBuilder builder = SslContextBuilder.forClient();
         if (pin != null) {
             builder.trustManager(new PinnedCa(pin)).endpointIdentificationAlgorithm(null);
         }
-        return builder.build();
+        return KeyExchange.context(builder);
     }
 
     /** What came of a TLS handshake that failed; the message says what the gateway did, in words for people. */

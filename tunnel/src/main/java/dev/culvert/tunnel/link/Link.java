@@ -154,6 +154,11 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         return channel().remoteAddress();
     }
 
+    @Override
+    public String keyExchange() {
+        return KeyExchange.of(channel());
+    }
+
     /** The last measured round trip in µs, 0 before the first. From any thread. */
     public long rttMicros() {
         return rttNanos / 1_000;
