@@ -10,6 +10,7 @@ import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.frame.Reason;
@@ -84,7 +85,7 @@ public final class Agent implements AutoCloseable {
         resolver.close();
         loop.execute(() -> {
             if (current != null && current.isUp()) {
-                current.link().drain("the agent is stopping"); // no new flows, while the Close is on its way
+                current.link().drain(new Drain("the agent is stopping")); // no new flows, while the Close is on its way
             }
         });
         keeper.stop("the agent was stopped");

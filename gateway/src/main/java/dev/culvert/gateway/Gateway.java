@@ -21,12 +21,16 @@ import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.state.TrustFiles;
+import dev.culvert.tunnel.frame.Drain;
+import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -43,13 +47,27 @@ public final class Gateway implements AutoCloseable {
     /** What peers are told in DRAIN and Close. */
     private static final String GOING = "the gateway is shutting down";
 
-    /** How long flows may end in peace after DRAIN: a request that is under way. */
-    private static final Duration DRAIN = Duration.ofSeconds(1);
+    // How long each step of the end may take; on an idle machine a second together, and mostly a tenth of that.
 
-    private static final Duration DRAIN_POLL = Duration.ofMillis(20);
+    /** Flows that end with their links may end in peace after DRAIN: a request that is under way. The others go on without us. */
+    private static final Duration MORTAL_FLOWS = Duration.ofMillis(400);
 
-    /** How long connections may take to close; with DRAIN and the loops' end less than five seconds. */
-    private static final Duration CLOSE = Duration.ofMillis(1_200);
+    /** What has been received is written. Datagrams would be lost else; of streams it would be sent again. */
+    private static final Duration FLUSH = Duration.ofMillis(200);
+
+    /** Peers answer the Close, so that none misses it: some round trips. */
+    private static final Duration CLOSE = Duration.ofMillis(300);
+
+    /** For the closing of what is left, and for flows to be written down: a hundred thousand take a while. */
+    private static final Duration LAST = Duration.ofMillis(1_200);
+
+    private static final Duration POLL = Duration.ofMillis(10);
+
+    /** Links that come back in a second, when they are told to spread: half of what one thread lets in (see {@link Door}). */
+    static final int RETURNS_PER_SECOND = 500;
+
+    /** However many there are: clients take agents for gone that are not back after so long. */
+    static final Duration MAX_SPREAD = Duration.ofSeconds(30);
 
     private final Services services;
     private final Links links = new Links();
@@ -168,21 +186,30 @@ public final class Gateway implements AutoCloseable {
         return door;
     }
 
+    /** Over what time so many links come back. */
+    static Duration spread(int links) {
+        Duration spread = Duration.ofMillis(1_000L * links / RETURNS_PER_SECOND);
+        return spread.compareTo(MAX_SPREAD) < 0 ? spread : MAX_SPREAD;
+    }
+
     /**
-     * Closes the port, tells every peer to go elsewhere, lets flows end for a moment, then closes every connection. Takes
-     * less than five seconds. From any thread but a loop's.
+     * Closes the port, tells every peer that it goes, writes what it has received, then closes every connection. Flows go on
+     * when their ends have found the next gateway: nothing here is waited for on their behalf. From any thread but a loop's.
      */
     @Override
     public void close() {
         door.shut();
         List<PresentLink> all = links.all();
-        all.forEach(link -> link.drain(GOING));
-        await(DRAIN, () -> all.stream().allMatch(link -> link.flowCount() == 0));
-        all.forEach(link -> link.close(1001, GOING));
-        // A peer answers the Close and the connection ends; Link closes it after a second when not.
+        Drain drain = new Drain(GOING, spread(all.size()), List.of());
+        all.forEach(link -> link.drain(drain));
+        await(MORTAL_FLOWS, () -> all.stream().allMatch(link -> link.mortalFlowCount() == 0));
+        List<Future<?>> flushes = new ArrayList<>();
+        all.forEach(link -> flushes.add(link.flush()));
+        await(FLUSH, () -> flushes.stream().allMatch(Future::isDone));
+        all.forEach(link -> link.close(Link.CLOSE_GOING, GOING));
         await(CLOSE, () -> all.stream().allMatch(link -> link.closeFuture().isDone()));
-        door.closeConnections(CLOSE.toMillis());
-        await(CLOSE, () -> links.count() == 0); // their flows still end, and are written down
+        door.closeConnections(LAST.toMillis());
+        await(LAST, () -> links.count() == 0); // their flows still end, and are written down
         log.info("closed; {}", services.counters());
         tell(false);
         closeParts();
@@ -191,7 +218,7 @@ public final class Gateway implements AutoCloseable {
     private static void await(Duration most, BooleanSupplier done) {
         long end = System.nanoTime() + most.toNanos();
         while (System.nanoTime() - end < 0 && !done.getAsBoolean()) {
-            LockSupport.parkNanos(DRAIN_POLL.toNanos());
+            LockSupport.parkNanos(POLL.toNanos());
         }
     }
 

@@ -9,6 +9,7 @@ import dev.culvert.gateway.presence.Presence;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import java.net.InetAddress;
@@ -249,7 +250,7 @@ final class GatewayTest {
             Peer fresh = net.agent("office", TestFlow::echo, "10.0.0.0/24");
             Peer client = net.client("laptop", 1, "*:10.0.0.0/16");
             old.call(() -> {
-                old.mux.link().drain("going");
+                old.mux.link().drain(new Drain("going"));
                 return null;
             });
             Presence<?> presence = net.presence();
@@ -277,7 +278,7 @@ final class GatewayTest {
             net.gateway.close(); // does not wait for the flow
             for (Peer peer : List.of(agent, client)) {
                 assertThat(peer.drained.get(TestNetwork.PATIENCE, TimeUnit.SECONDS))
-                        .contains("shutting down");
+                        .isEqualTo(new Drain("the gateway is shutting down", Gateway.spread(2), List.of()));
                 assertThat(peer.down.get(TestNetwork.PATIENCE, TimeUnit.SECONDS))
                         .contains("shutting down");
             }

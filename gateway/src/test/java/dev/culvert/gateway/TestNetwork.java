@@ -23,6 +23,7 @@ import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.link.FrameReceiver;
@@ -275,7 +276,7 @@ public final class TestNetwork implements AutoCloseable {
         public final EventLoop loop;
         public final FlowMultiplexer mux = new FlowMultiplexer(this);
         public final CompletableFuture<String> down = new CompletableFuture<>();
-        public final CompletableFuture<String> drained = new CompletableFuture<>();
+        public final CompletableFuture<Drain> drained = new CompletableFuture<>();
         public final BlockingQueue<Announcement.Reachable> announcements = new LinkedBlockingQueue<>();
         public final BlockingQueue<OpenRequest> opens = new LinkedBlockingQueue<>();
         private final Consumer<IncomingFlow> onOpen;
@@ -320,8 +321,8 @@ public final class TestNetwork implements AutoCloseable {
         }
 
         @Override
-        public void onDrain(FlowMultiplexer link, String text) {
-            drained.complete(text);
+        public void onDrain(FlowMultiplexer link, Drain drain) {
+            drained.complete(drain);
         }
 
         @Override

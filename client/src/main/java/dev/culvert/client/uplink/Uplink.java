@@ -13,6 +13,7 @@ import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.OpenedFlows;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
@@ -330,8 +331,8 @@ public final class Uplink {
         }
 
         @Override
-        public void onDrain(FlowMultiplexer from, String text) {
-            voice.say("the gateway is about to stop: " + text);
+        public void onDrain(FlowMultiplexer from, Drain drain) {
+            voice.say("the gateway is about to stop: " + drain.text());
         }
 
         @Override

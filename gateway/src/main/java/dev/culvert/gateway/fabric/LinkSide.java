@@ -6,6 +6,7 @@ import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.Token;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.IdTable;
@@ -18,7 +19,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 final class LinkSide implements Side, PresentLink {
     /** How long flows of a link that is down are ended in one turn of the loop, which has others' frames to switch. */
     private static final long END_SLICE_NANOS = 1_000_000;
+
+    /** How often it is looked whether all has been written. */
+    private static final long FLUSH_POLL_MILLIS = 5;
 
     /** What a link costs that does nothing, in bytes, with its TLS. */
     private static final long LINK_COST = 64 << 10;
@@ -50,6 +56,7 @@ final class LinkSide implements Side, PresentLink {
     private final Crossings crossings;
     private @Nullable HeldUploads heldUploads;
     private long flowsEver;
+    private boolean unread;
     private volatile int flowCount;
 
     /**
@@ -124,13 +131,38 @@ final class LinkSide implements Side, PresentLink {
     }
 
     @Override
-    public void drain(String text) {
-        run(() -> carrier.drain(text));
+    public void drain(Drain drain) {
+        run(() -> carrier.drain(drain));
+    }
+
+    @Override
+    public Future<?> flush() {
+        Promise<?> flushed = loop.newPromise();
+        run(() -> {
+            unread = true;
+            carrier.setReading(false);
+            awaitFlushed(flushed);
+        });
+        return flushed;
+    }
+
+    private void awaitFlushed(Promise<?> flushed) {
+        if (!isUp() || writer.heldBytes() == 0) {
+            flushed.trySuccess(null);
+        } else {
+            loop.schedule(() -> awaitFlushed(flushed), FLUSH_POLL_MILLIS, TimeUnit.MILLISECONDS);
+        }
     }
 
     @Override
     public void close(int code, String why) {
-        run(() -> carrier.close(code, why));
+        run(() -> {
+            carrier.close(code, why);
+            if (unread) {
+                carrier.setReading(
+                        true); // and dropped; what is left unread resets the connection, and with it our last words
+            }
+        });
     }
 
     @Override
@@ -141,6 +173,11 @@ final class LinkSide implements Side, PresentLink {
     @Override
     public int flowCount() {
         return flowCount;
+    }
+
+    @Override
+    public int mortalFlowCount() {
+        return carrier.version() < 2 ? flowCount : 0;
     }
 
     @Override

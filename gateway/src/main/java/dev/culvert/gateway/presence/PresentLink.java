@@ -1,6 +1,7 @@
 package dev.culvert.gateway.presence;
 
 import dev.culvert.token.Token;
+import dev.culvert.tunnel.frame.Drain;
 import io.netty.util.concurrent.Future;
 
 /** A link as all see it who have to do with every link. From any thread, but for what says otherwise. */
@@ -26,8 +27,14 @@ public interface PresentLink {
     /** What it keeps, about, in bytes; on its event loop. */
     long memory();
 
+    /** Of these, those that end with it: no peer of version 1 has flows that go on over another link. */
+    int mortalFlowCount();
+
     /** Says DRAIN: its peer shall open no new flows. */
-    void drain(String text);
+    void drain(Drain drain);
+
+    /** Has no more read of it. Done when what waits for its peer has been written, or it is down. */
+    Future<?> flush();
 
     /**
      * Ends it.

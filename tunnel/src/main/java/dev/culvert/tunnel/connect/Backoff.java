@@ -1,6 +1,7 @@
 package dev.culvert.tunnel.connect;
 
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 
 /**
@@ -41,10 +42,17 @@ final class Backoff {
     /** And then in turns of this: back 0.9 s after the gateway in the mean, at most as much as this. */
     private static final Duration RESTART_GAP = Duration.ofMillis(2_500);
 
+    /** Where a gateway has few peers, as the spread that it named shows, none of them need be so slow; nor be faster than this. */
+    private static final Duration RESTART_GAP_LEAST = Duration.ofMillis(500);
+
+    /** A gateway may name what it likes; it is looked for as often as where only a person's work helps. */
+    static final Duration MAX_SPREAD = MAX_SLOW;
+
     private final RandomGenerator random;
     private int failures;
     private boolean restarting;
     private long restartEndsNanos;
+    private long gapMillis = RESTART_GAP.toMillis();
 
     Backoff(RandomGenerator random) {
         this.random = random;
@@ -65,6 +73,7 @@ final class Backoff {
             failures = 0;
             restarting = byGateway;
             restartEndsNanos = nowNanos + RESTART.toNanos();
+            gapMillis = RESTART_GAP.toMillis();
             if (byGateway) {
                 return between(RESTART_FIRST.toMillis() / 8, RESTART_FIRST.toMillis());
             }
@@ -72,12 +81,31 @@ final class Backoff {
         return grown(MAX);
     }
 
+    /**
+     * A gateway has ended a link in order. Each of its peers comes back at a moment of its own within the time that it named; not at
+     * once to one that ends link after link.
+     */
+    long sentAway(long livedNanos, Duration named, long nowNanos) {
+        long spread = Math.min(named.toMillis(), MAX_SPREAD.toMillis());
+        long least = 0;
+        if (livedNanos >= GOOD_AFTER.toNanos()) {
+            failures = 0;
+        } else {
+            least = grown(MAX);
+        }
+        long wait = Math.max(least, between(0, spread));
+        restarting = true;
+        restartEndsNanos = nowNanos + TimeUnit.MILLISECONDS.toNanos(wait) + RESTART.toNanos();
+        gapMillis = Math.max(RESTART_GAP_LEAST.toMillis(), Math.min(RESTART_GAP.toMillis(), spread));
+        return wait;
+    }
+
     /** An attempt has failed. */
     long failed(Outcome outcome, long nowNanos) {
         return switch (outcome) {
             case UNREACHED -> {
                 if (restarting && restartEndsNanos - nowNanos > 0) {
-                    yield between(RESTART_GAP.toMillis() / 5, RESTART_GAP.toMillis());
+                    yield between(gapMillis / 5, gapMillis);
                 }
                 if (restarting) {
                     restarting = false;

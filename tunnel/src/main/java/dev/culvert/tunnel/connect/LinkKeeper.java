@@ -5,6 +5,7 @@ import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.FlowSession;
 import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.Link;
@@ -263,6 +264,9 @@ public final class LinkKeeper {
     private final class Watch implements FlowListener {
         private final int mine;
 
+        /** Over what time those shall come back whose links its gateway is about to end, as it says; null while it does not. */
+        private @Nullable Duration spread;
+
         Watch(int mine) {
             this.mine = mine;
         }
@@ -292,8 +296,9 @@ public final class LinkKeeper {
         }
 
         @Override
-        public void onDrain(FlowMultiplexer mux, String text) {
-            listener.onDrain(mux, text);
+        public void onDrain(FlowMultiplexer mux, Drain drain) {
+            spread = drain.spread();
+            listener.onDrain(mux, drain);
         }
 
         @Override
@@ -305,15 +310,19 @@ public final class LinkKeeper {
             untried = connectors.size() - 1;
             listener.linkDown(mux, why);
             long now = loop.ticker().nanoTime();
-            boolean tokenEnded = mux.link().peerCloseCode() == Link.CLOSE_TOKEN_ENDED;
-            retry(
-                    new FlowException(Reason.LINK_LOST, why),
-                    tokenEnded
-                            ? backoff.refused()
-                            : probed && probeEndsNanos - now > 0
-                                    ? jitter(NEXT_GATEWAY)
-                                    : backoff.linkEnded(
-                                            now - upSinceNanos, mux.link().isEndedByPeer(), now));
+            retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), now));
+        }
+
+        private long pauseAfter(Link link, long now) {
+            if (link.peerCloseCode() == Link.CLOSE_TOKEN_ENDED) {
+                return backoff.refused();
+            }
+            if (spread != null) {
+                return backoff.sentAway(now - upSinceNanos, spread, now);
+            }
+            return probed && probeEndsNanos - now > 0
+                    ? jitter(NEXT_GATEWAY)
+                    : backoff.linkEnded(now - upSinceNanos, link.isEndedByPeer(), now);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel.flow;
 
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.ProtocolException;
 import io.netty.buffer.ByteBuf;
 
@@ -15,7 +16,7 @@ public interface FlowListener {
     default void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {}
 
     /** The other side is about to go and wants no new flows. */
-    default void onDrain(FlowMultiplexer link, String text) {}
+    default void onDrain(FlowMultiplexer link, Drain drain) {}
 
     /** The link is gone; its flows have been closed. */
     default void linkDown(FlowMultiplexer link, String why) {}

@@ -1,6 +1,7 @@
 package dev.culvert.tunnel.flow;
 
 import dev.culvert.tunnel.frame.Announcement;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
@@ -298,7 +299,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                 case Frame.DRAIN -> {
                     if (!draining) { // once is enough, and whoever says it without end fills somebody's terminal
                         draining = true;
-                        listener.onDrain(this, Link.text(payload));
+                        listener.onDrain(this, Drain.read(flags, link.version(), payload));
                     }
                 }
                 default -> {

@@ -13,7 +13,10 @@ import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Payloads of ANNOUNCE frames: JSON, so that later versions can add members (members not known are skipped). */
+/**
+ * Payloads of ANNOUNCE frames: JSON, so that later versions can add members (members not known are skipped). So is that of
+ * {@link Drain}.
+ */
 public final class Announcement {
     /** The JSON of ours is three deep; what a later version adds may be deeper, but not so deep as to cost a stack. */
     private static final int MAX_DEPTH = 32;
@@ -147,15 +150,20 @@ public final class Announcement {
 
     /** @throws ProtocolException when it is not the JSON of {@code type}. Does not release {@code in}. */
     public static <T> T decode(ByteBuf in, Class<T> type) throws ProtocolException {
+        return decode(in, type, "ANNOUNCE");
+    }
+
+    /** @param frame whose payload it is, for the message */
+    static <T> T decode(ByteBuf in, Class<T> type, String frame) throws ProtocolException {
         try {
             T value = JSON.readValue((InputStream) new ByteBufInputStream(in), type);
             if (value == null) {
-                throw new ProtocolException("ANNOUNCE is empty");
+                throw new ProtocolException(frame + " is empty");
             }
             return value;
         } catch (JacksonException e) {
             throw new ProtocolException(
-                    "ANNOUNCE is not the JSON of a " + type.getSimpleName() + ": " + e.getOriginalMessage());
+                    frame + " is not the JSON of a " + type.getSimpleName() + ": " + e.getOriginalMessage());
         }
     }
 }

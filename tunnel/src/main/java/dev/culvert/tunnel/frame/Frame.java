@@ -40,7 +40,7 @@ public final class Frame {
     public static final int PONG = 10;
     /** What an agent serves, or what a client may reach; payload: JSON, see {@link Announcement}. */
     public static final int ANNOUNCE = 11;
-    /** The sender is about to go: open no new flows here; payload: UTF-8 text for people. */
+    /** The sender is about to go: open no new flows here; payload: a {@link Drain}. */
     public static final int DRAIN = 12;
     /** A client says which session the flows are of that it opens on this link; payload: 16 secret bytes. */
     public static final int SESSION = 13;

@@ -1,5 +1,6 @@
 package dev.culvert.tunnel.link;
 
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.outgoing.FrameWriter;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
@@ -45,7 +46,7 @@ public interface Carrier {
     void setReading(boolean reading);
 
     /** Says DRAIN: the peer shall open no new flows here. */
-    void drain(String text);
+    void drain(Drain drain);
 
     /**
      * Ends it.

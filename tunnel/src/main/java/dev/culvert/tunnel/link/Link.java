@@ -3,6 +3,7 @@ package dev.culvert.tunnel.link;
 import dev.culvert.address.AddressText;
 import dev.culvert.text.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.outgoing.FairWriter;
@@ -10,7 +11,6 @@ import dev.culvert.tunnel.websocket.WebSocketDecoder;
 import dev.culvert.tunnel.websocket.WebSocketEncoder;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
@@ -220,8 +220,8 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     }
 
     @Override
-    public void drain(String text) {
-        writer().control(Frame.DRAIN, 0, 0, Unpooled.copiedBuffer(text, StandardCharsets.UTF_8));
+    public void drain(Drain drain) {
+        writer().control(Frame.DRAIN, drain.flags(version), 0, drain.payload(version));
     }
 
     /**

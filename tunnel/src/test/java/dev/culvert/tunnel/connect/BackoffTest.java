@@ -2,6 +2,7 @@ package dev.culvert.tunnel.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -73,6 +74,55 @@ class BackoffTest {
         assertThat(backoff.failed(Backoff.Outcome.UNREACHED, 0)).isBetween(250L, 1_000L);
     }
 
+    @Test
+    void whoIsSentAwayComesBackAnywhereWithinTheTimeThatWasNamed() {
+        List<Long> waits = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            waits.add(new Backoff(new Random(i)).sentAway(HOUR, Duration.ofSeconds(20), 0));
+        }
+        assertThat(waits).allMatch(ms -> ms >= 0 && ms <= 20_000);
+        for (int second = 0; second < 20; second++) {
+            long from = 1_000L * second;
+            assertThat(waits)
+                    .as("in second %d", second)
+                    .filteredOn(ms -> ms >= from && ms < from + 1_000)
+                    .hasSizeBetween(25, 85);
+        }
+    }
+
+    @Test
+    void theOnlyOneIsBackAtOnceAndThenLooksOften() {
+        Backoff backoff = new Backoff(new Random(1));
+        long now = nanos(backoff.sentAway(HOUR, Duration.ofMillis(2), 0));
+        assertThat(now).isLessThanOrEqualTo(nanos(2));
+        while (now < Backoff.RESTART.toNanos()) {
+            long wait = backoff.failed(Backoff.Outcome.UNREACHED, now);
+            assertThat(wait).isBetween(100L, 500L);
+            now += nanos(wait);
+        }
+        now += nanos(2); // the time that it looks begins when it first does
+        assertThat(backoff.failed(Backoff.Outcome.UNREACHED, now)).isBetween(1_000L, 4_000L);
+        assertThat(backoff.linkEnded(HOUR, true, now)).isBetween(125L, 1_000L);
+        assertThat(backoff.failed(Backoff.Outcome.UNREACHED, now)).as("as ever").isBetween(500L, 2_500L);
+    }
+
+    @Test
+    void aGatewayThatSendsAwayWhomItHasJustLetInIsNotAskedWithoutEnd() {
+        Backoff backoff = new Backoff(new Random(1));
+        for (int i = 0; i < 8; i++) {
+            long cap = Math.min(500L << i, 15_000);
+            assertThat(backoff.sentAway(nanos(9_999), Duration.ZERO, 0)).isBetween(cap / 4, cap);
+        }
+    }
+
+    @Test
+    void whateverAGatewayNamesItIsLookedForOnceAMinute() {
+        for (int i = 0; i < 100; i++) {
+            assertThat(new Backoff(new Random(i)).sentAway(HOUR, Duration.ofDays(9_999), 0))
+                    .isLessThanOrEqualTo(60_000);
+        }
+    }
+
     /** When each of many is back, and how many came to the gateway in each tenth of a second after it was there again. */
     private record Herd(List<Long> backMillis, int[] perTenth) {}
 
@@ -81,11 +131,17 @@ class BackoffTest {
      * @param perSecond links that it can make; it turns the others away
      */
     private static Herd model(int peers, long awayMillis, int perSecond) {
+        return model(peers, awayMillis, perSecond, null);
+    }
+
+    /** @param spread that the gateway named when it went; null when it said nothing */
+    private static Herd model(int peers, long awayMillis, int perSecond, Duration spread) {
         record Peer(long atMillis, Backoff backoff) {}
         PriorityQueue<Peer> queue = new PriorityQueue<>(Comparator.comparingLong(Peer::atMillis));
         for (int i = 0; i < peers; i++) {
             Backoff backoff = new Backoff(new Random(i));
-            queue.add(new Peer(backoff.linkEnded(HOUR, true, 0), backoff));
+            queue.add(new Peer(
+                    spread == null ? backoff.linkEnded(HOUR, true, 0) : backoff.sentAway(HOUR, spread, 0), backoff));
         }
         Herd herd = new Herd(new ArrayList<>(), new int[6_000]);
         double credit = 0;
@@ -127,6 +183,16 @@ class BackoffTest {
     void aGatewayThatMakesFiveHundredLinksASecondHasThemAllInHalfAMinute() {
         Herd herd = model(10_000, 2_000, 500);
         assertThat(herd.backMillis).hasSize(10_000).allMatch(ms -> ms <= 30_000);
+    }
+
+    /** A restart in order: the gateway is away for as long as a JVM needs to start. */
+    @Test
+    void tenThousandThatWereSentAwayAreBackWithinHalfAMinuteAndNoneIsTurnedAway() {
+        Herd herd = model(10_000, 2_000, 1_000, Duration.ofSeconds(20));
+        assertThat(herd.backMillis).hasSize(10_000).allMatch(ms -> ms <= 28_000);
+        for (int tenth : herd.perTenth) {
+            assertThat(tenth).as("in any tenth of a second").isLessThan(150);
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.Link;
@@ -66,8 +67,8 @@ class LinkConnectorTest {
         }
 
         @Override
-        public void onDrain(FlowMultiplexer link, String text) {
-            drained.complete(text);
+        public void onDrain(FlowMultiplexer link, Drain drain) {
+            drained.complete(drain.text());
         }
 
         @Override

@@ -10,6 +10,7 @@ import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
@@ -200,11 +201,11 @@ class FlowMultiplexerTest {
     @Test
     void drainAndAnnounceReachTheListener() {
         try (LinkPair pair = new LinkPair()) {
-            pair.server.link.drain("restart\u0007 soon");
-            pair.server.link.drain("and again");
+            pair.server.link.drain(new Drain("restart\u0007 soon"));
+            pair.server.link.drain(new Drain("and again"));
             pair.client.mux.announce(new Announcement.Agent("i-1", "0.1", List.of("10.0.0.0/8"), true));
             pair.pump();
-            assertThat(pair.client.drains).containsExactly("restart\\u0007 soon");
+            assertThat(pair.client.drains).containsExactly(new Drain("restart\\u0007 soon"));
             assertThat(pair.client.mux.isDraining()).isTrue();
             assertThat(pair.server.announced).singleElement().asString().contains("\"10.0.0.0/8\"");
             assertThat(pair.client.ups).isEqualTo(1);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.flow.LinkFlowTest;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
@@ -60,8 +61,8 @@ class WebSocketTest {
         });
         peer.close();
         RawPeer plain = client(false);
-        plain.link.drain("a");
-        plain.link.drain("b");
+        plain.link.drain(new Drain("a"));
+        plain.link.drain(new Drain("b"));
         assertThat(plain.take())
                 .hasSize(3)
                 .allMatch(WebSocketMessage::masked)
