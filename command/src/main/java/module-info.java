@@ -3,7 +3,7 @@ module dev.culvert.command {
     requires dev.culvert.address;
     requires dev.culvert.text;
     requires transitive info.picocli;
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
 
     exports dev.culvert.command;
 }

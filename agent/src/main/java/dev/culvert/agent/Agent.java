@@ -10,13 +10,14 @@ import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
-import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
+import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.lang.ref.WeakReference;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.WeakHashMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,6 +50,7 @@ public final class Agent implements AutoCloseable {
     private final Repetition troubles = new Repetition();
     private final boolean echo;
     private final AnsweredFlows flows;
+    private final Draining draining;
     private @Nullable FlowMultiplexer current;
     private volatile boolean closing;
 
@@ -71,6 +74,7 @@ public final class Agent implements AutoCloseable {
         this.token = token;
         this.echo = EchoSessions.isAvailable();
         Flows listener = new Flows();
+        this.draining = new Draining(loop, listener.budget::connections, log::info);
         this.flows = new AnsweredFlows(loop, Descriptors.forFlows() / HELD_FRACTION, listener);
         this.keeper = new LinkKeeper(loop, connectors, settings, listener, flows);
     }
@@ -79,13 +83,30 @@ public final class Agent implements AutoCloseable {
         keeper.start();
     }
 
+    /**
+     * Has the gateway send nothing new, and lets connections end where that helps anybody; see {@link Draining}. From any thread.
+     *
+     * @return done when the agent may be closed
+     */
+    CompletableFuture<?> drain() {
+        loop.execute(() -> {
+            if (current != null && current.isUp()) {
+                draining.begin(current);
+            } else {
+                draining.begin();
+            }
+        });
+        return draining.over();
+    }
+
+    /** Ends it, and all flows with it. */
     @Override
     public void close() {
         closing = true;
         resolver.close();
         loop.execute(() -> {
             if (current != null && current.isUp()) {
-                current.link().drain(new Drain("the agent is stopping")); // no new flows, while the Close is on its way
+                draining.tell(current); // no new flows, while the Close is on its way
             }
         });
         keeper.stop("the agent was stopped");
@@ -111,6 +132,9 @@ public final class Agent implements AutoCloseable {
             current = link;
             guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
             List<String> routes = token.routes().stream().map(Object::toString).toList();
+            if (draining.hasBegun()) {
+                draining.tell(link); // first: from its announcement on flows might come
+            }
             String version = Agent.class.getPackage().getImplementationVersion();
             link.announce(new Announcement.Agent(instance.id(), version, routes, echo, instance.replaces()));
             String group = link.link().keyExchange();
@@ -133,6 +157,12 @@ public final class Agent implements AutoCloseable {
             } else {
                 flow.refuse(Reason.PROHIBITED, "agent '" + token.name() + "' does not serve " + d);
             }
+        }
+
+        @Override
+        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
+            draining.others(
+                    Announcement.decode(payload, Announcement.Instances.class).others());
         }
 
         private void openName(IncomingFlow flow, String name) {

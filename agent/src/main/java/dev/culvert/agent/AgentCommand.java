@@ -11,6 +11,7 @@ import dev.culvert.tunnel.link.LinkSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,8 +27,9 @@ import picocli.CommandLine.Mixin;
                 "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
         footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
 public final class AgentCommand implements Callable<Integer> {
-    /** Closing the links takes less than this. */
-    private static final Duration SHUTDOWN = Duration.ofSeconds(4);
+    /** Draining and closing the links takes less than this. */
+    private static final Duration SHUTDOWN =
+            Draining.GRACE.plus(Draining.ANSWER).plusSeconds(4);
 
     @Mixin
     HolderOptions options = new HolderOptions();
@@ -51,6 +53,7 @@ public final class AgentCommand implements Callable<Integer> {
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
             agent.start();
             stop.await();
+            CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
             return CommandLine.ExitCode.OK;
         } finally {
             stop.done();

@@ -147,6 +147,11 @@ final class SocketBudget {
         return quota(kind).total();
     }
 
+    /** TCP connections, and those that are being made. */
+    int connections() {
+        return (int) (descriptors.total() - count(Kind.UDP) - count(Kind.PING));
+    }
+
     private Quota<String> quota(Kind kind) {
         Quota<String> quota = kinds.get(kind);
         if (quota == null) {
@@ -251,7 +256,7 @@ final class SocketBudget {
                     "flows are held up, the agent cannot open more sockets: {}; {} TCP, {} UDP and {} ping sockets are open{};"
                             + " the limit of open files is {}, raise it (LimitNOFILE= in the unit, ulimit -n)",
                     why,
-                    descriptors.total() - count(Kind.UDP) - count(Kind.PING),
+                    connections(),
                     count(Kind.UDP),
                     count(Kind.PING),
                     before == 0 ? "" : ", " + before + " times more since the last such line",

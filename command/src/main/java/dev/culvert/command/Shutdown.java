@@ -1,6 +1,7 @@
 package dev.culvert.command;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +53,18 @@ public final class Shutdown {
     /** Completes with the signal. */
     public CompletableFuture<Void> asked() {
         return asked;
+    }
+
+    /**
+     * Completes with the next signal: whoever sends it does not want to wait. To be asked for after the first, whose handlers of the
+     * JVM's this takes the place of.
+     */
+    public CompletableFuture<Void> askedAgain() {
+        CompletableFuture<Void> again = new CompletableFuture<>();
+        for (String signal : List.of("TERM", "INT", "HUP")) {
+            Signals.handle(signal, () -> again.complete(null));
+        }
+        return again;
     }
 
     /** Whether the process was told to end: what fails from then on is of no interest to anybody. */

@@ -83,6 +83,11 @@ final class Program implements AutoCloseable {
         process.getOutputStream().flush();
     }
 
+    /** It reads no more than it has. */
+    void endInput() throws IOException {
+        process.getOutputStream().close();
+    }
+
     /** The exit code, or a failure when it does not end in time. */
     int exitWithin(Duration deadline) throws InterruptedException {
         if (!process.waitFor(deadline.toMillis(), TimeUnit.MILLISECONDS)) {
@@ -107,7 +112,8 @@ final class Program implements AutoCloseable {
         }
     }
 
-    private void signal(String name) throws IOException, InterruptedException {
+    /** Sends a signal, and does not wait for what comes of it. */
+    void signal(String name) throws IOException, InterruptedException {
         new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
     }
 

@@ -17,6 +17,7 @@ import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.memory.MemoryGuard;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.token.state.StateDirectory;
@@ -110,7 +111,13 @@ public final class Gateway implements AutoCloseable {
             services.audit().close();
             throw e;
         }
-        fabric = new Fabric(services, links, policyInForce, revocations::isRevoked);
+        fabric = new Fabric(
+                services,
+                links,
+                policyInForce,
+                revocations::isRevoked,
+                token -> trust.current().key(token.keyId()) == null
+                        || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
         loops = EventLoops.create(settings.threads(), "gateway");
         door = new Door(
                 services,

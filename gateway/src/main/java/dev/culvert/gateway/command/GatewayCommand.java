@@ -4,6 +4,7 @@ import dev.culvert.address.AddressText;
 import dev.culvert.command.GatewayUrl;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
+import dev.culvert.command.Signals;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
 import dev.culvert.gateway.access.GatewayAddresses;
@@ -28,6 +29,8 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -42,6 +45,8 @@ import picocli.CommandLine.ParameterException;
         footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer> {
+    private static final Logger log = LoggerFactory.getLogger(GatewayCommand.class);
+
     /** Closing the port and the links takes less than this. */
     private static final Duration SHUTDOWN = Duration.ofSeconds(5);
 
@@ -151,7 +156,11 @@ public final class GatewayCommand implements Callable<Integer> {
                 .audit(auditLog(directory))
                 .policy(policy);
         try (Gateway gateway = new Gateway(settings)) {
-            HangupSignal.handle(gateway::reloadPolicy);
+            String unheard =
+                    Signals.handle("HUP", gateway::reloadPolicy); // as daemons are told to read their settings again
+            if (unheard != null) {
+                log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+            }
             if (!stop.asked().isDone()) { // else there is no next
                 sayWhatNext(gateway, directory, gatewayUrl, guessed);
             }

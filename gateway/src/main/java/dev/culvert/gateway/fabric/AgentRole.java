@@ -2,17 +2,21 @@ package dev.culvert.gateway.fabric;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixTable;
+import dev.culvert.gateway.access.HeldRights;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,6 +49,11 @@ final class AgentRole implements Role, PresentAgent {
 
     static final int MAX_OPENS_WAITING_PER_CLIENT = 16_384;
 
+    /** Questions about flows that it holds: as many as it asks at once, and each ten seconds. */
+    static final int QUESTIONS = 1_024;
+
+    private static final double QUESTIONS_PER_SECOND = QUESTIONS / 8.0;
+
     /** Prefixes that are listed when it says what it serves. */
     private static final int MAX_LOGGED = 20;
 
@@ -56,6 +65,8 @@ final class AgentRole implements Role, PresentAgent {
     private final Presence<AgentRole> presence;
     private final PrefixTable<Boolean> granted;
     private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
+    private final HeldRights heldRights;
+    private final RateLimit questions;
     private volatile List<IpPrefix> routes = List.of();
     private volatile PrefixTable<Boolean> served = new PrefixTable<>();
     private volatile boolean draining;
@@ -71,11 +82,18 @@ final class AgentRole implements Role, PresentAgent {
     private int nextId;
 
     /** @param granted what its token holds */
-    AgentRole(LinkSide side, PrefixTable<Boolean> granted, Services services, Presence<AgentRole> presence) {
+    AgentRole(
+            LinkSide side,
+            PrefixTable<Boolean> granted,
+            Services services,
+            Presence<AgentRole> presence,
+            HeldRights heldRights) {
         this.side = side;
         this.services = services;
         this.presence = presence;
         this.granted = granted;
+        this.heldRights = heldRights;
+        this.questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND, services.nanos());
     }
 
     /** Whose the halves of its flows are. From any thread. */
@@ -174,12 +192,28 @@ final class AgentRole implements Role, PresentAgent {
                 log.info("{} is draining", side);
             }
             presence.changed(name());
+            if (side.carrier().version() >= 2) {
+                byte[] answer = Announcement.encode(new Announcement.Instances(presence.others(this)));
+                side.writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(answer));
+            }
         }
     }
 
     @Override
     public void session(ByteBuf payload) throws ProtocolException {
         throw new ProtocolException("SESSION from an agent: clients have sessions, agents answer them");
+    }
+
+    /** Only what is over is told; what was asked too often is asked again. */
+    @Override
+    public void held(ByteBuf payload) throws ProtocolException {
+        HeldFlow flow = HeldFlow.decode(payload);
+        if (questions.takes() && !heldRights.allow(name(), flow)) {
+            services.counters().denied.increment();
+            ByteBuf b = side.carrier().alloc().directBuffer(HeldFlow.NAME_LENGTH + 1);
+            flow.over(Reason.PROHIBITED, b);
+            side.writer().control(Frame.OVER, 0, 0, b);
+        }
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.culvert.gateway.access.ClientUsages;
 import dev.culvert.gateway.access.Judgement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.access.Restrictions;
+import dev.culvert.gateway.access.TokenMark;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
@@ -70,6 +71,10 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private final PolicyInForce policy;
     private final ClientUsages usages;
     private final Sessions sessions;
+
+    /** Of its token, for agents to ask with. */
+    private final @Nullable String mark;
+
     private final FlowHalf.Resuming resuming = new FlowHalf.Resuming();
     private final RateLimit resumptions;
 
@@ -108,6 +113,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         this.policy = policy;
         this.usages = usages;
         this.sessions = sessions;
+        this.mark = TokenMark.of(token).text();
         this.resumptions = new RateLimit(MAX_FLOWS, RESUMPTIONS_PER_SECOND, services.nanos());
         this.affinity = (int) side.holder().link();
         this.rights = rights;
@@ -290,6 +296,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         sessions.has(holder(), said, side);
     }
 
+    @Override
+    public void held(ByteBuf payload) throws ProtocolException {
+        throw new ProtocolException("HELD from a client: agents ask about what they hold, clients about paths for it");
+    }
+
     /** Whose sessions its sessions are: a renewed token of one key goes on with what the one before has. */
     private String holder() {
         AuditRecord.Holder h = side.holder();
@@ -438,7 +449,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
                 name() + '#' + side.holder().link(),
                 side.carrier().minRttMicros(),
                 judgement.restriction(),
-                half.resumable ? forAgent(path, agentName) : null);
+                half.resumable ? forAgent(path, agentName) : null,
+                half.resumable ? mark : null);
         AgentRole to = agent;
         if (!side.tell(to.side(), () -> to.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended

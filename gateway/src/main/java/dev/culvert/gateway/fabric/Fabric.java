@@ -3,7 +3,9 @@ package dev.culvert.gateway.fabric;
 import dev.culvert.address.PrefixTable;
 import dev.culvert.gateway.access.ClientRights;
 import dev.culvert.gateway.access.ClientUsages;
+import dev.culvert.gateway.access.HeldRights;
 import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.access.TokenMark;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
@@ -27,6 +29,7 @@ public final class Fabric {
     private final Links links;
     private final PolicyInForce policy;
     private final Predicate<Token> revoked;
+    private final HeldRights heldRights;
     private final Presence<AgentRole> presence;
     private final ClientUsages usages;
     private final Sessions sessions = new Sessions();
@@ -36,12 +39,19 @@ public final class Fabric {
      * @param links where every link is to be found
      * @param policy by which clients are judged beside their tokens
      * @param revoked which tokens are revoked, as known now; asked from every loop
+     * @param ended which clients' tokens are revoked, or of a key that was retired, likewise
      */
-    public Fabric(Services services, Links links, PolicyInForce policy, Predicate<Token> revoked) {
+    public Fabric(
+            Services services,
+            Links links,
+            PolicyInForce policy,
+            Predicate<Token> revoked,
+            Predicate<TokenMark> ended) {
         this.services = services;
         this.links = links;
         this.policy = policy;
         this.revoked = revoked;
+        this.heldRights = new HeldRights(policy, ended);
         this.presence = new Presence<>(services.lines());
         this.usages = new ClientUsages(services.counters().bandwidthWaits, services.nanoTime());
     }
@@ -58,7 +68,11 @@ public final class Fabric {
                     side -> new ClientRole(side, client, rights, services, presence, policy, usages, sessions));
         }
         PrefixTable<Boolean> granted = AgentRole.table(((AgentToken) token).routes());
-        return frameSwitch(life, true, services.agentFlows(), side -> new AgentRole(side, granted, services, presence));
+        return frameSwitch(
+                life,
+                true,
+                services.agentFlows(),
+                side -> new AgentRole(side, granted, services, presence, heldRights));
     }
 
     private FrameSwitch frameSwitch(

@@ -116,11 +116,13 @@ final class FrameSwitch implements FrameReceiver {
                 case Frame.OPEN -> role().opened(flags, flowId, payload);
                 case Frame.ANNOUNCE -> role().announced(payload);
                 case Frame.DRAIN -> role().draining();
-                case Frame.SESSION -> {
+                case Frame.SESSION, Frame.HELD -> {
                     if (link.version() < 2) {
                         counters.unknownFrame.increment();
-                    } else {
+                    } else if (type == Frame.SESSION) {
                         role().session(payload);
+                    } else {
+                        role().held(payload);
                     }
                 }
                 default -> {

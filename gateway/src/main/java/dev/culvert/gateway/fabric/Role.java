@@ -29,6 +29,9 @@ interface Role {
     /** SESSION. {@code payload} is released by the caller. */
     void session(ByteBuf payload) throws ProtocolException;
 
+    /** HELD. {@code payload} is released by the caller. */
+    void held(ByteBuf payload) throws ProtocolException;
+
     /** What an opener names it by when it resumes a flow; empty for who answers none. */
     String answerer();
 

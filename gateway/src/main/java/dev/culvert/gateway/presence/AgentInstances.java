@@ -90,6 +90,12 @@ public final class AgentInstances<A extends PresentAgent> {
         return instances.size();
     }
 
+    /** Of the others, those that take new flows. */
+    int others(A agent) {
+        return (int)
+                instances.stream().filter(a -> a != agent && a.takesFlows()).count();
+    }
+
     /** Its instances or their routes have changed. */
     synchronized void gatherRoutes() {
         Set<IpPrefix> routes = new LinkedHashSet<>();

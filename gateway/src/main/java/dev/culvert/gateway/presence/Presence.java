@@ -118,6 +118,12 @@ public final class Presence<A extends PresentAgent> {
                 agent, instances, routes, client.rights().services(agent));
     }
 
+    /** Of an agent's other instances, those that take new flows. */
+    public int others(A agent) {
+        AgentInstances<A> instances = agents.get(agent.name());
+        return instances == null ? 0 : instances.others(agent);
+    }
+
     /** The instance that has the other end of a flow; null when it is not connected. */
     public @Nullable A named(String agent, String answerer) {
         AgentInstances<A> instances = agents.get(agent);

@@ -15,7 +15,9 @@ import dev.culvert.token.TokenTerms;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +27,10 @@ public final class TestFabric {
     public final Links links = new Links();
     public final PolicyInForce policy = new PolicyInForce(SensitiveAddresses.standard());
     public final Fabric fabric;
+
+    /** Tokens that have been revoked, by their ids, as far as agents ask about what they hold. */
+    final Set<String> ended = new HashSet<>();
+
     private final Clock clock;
 
     public TestFabric() {
@@ -40,7 +46,7 @@ public final class TestFabric {
     public TestFabric(AuditLog audit, Clock clock, LongSupplier nanoTime, long flows) {
         this.clock = clock;
         services = Services.of(audit, clock, nanoTime, flows);
-        fabric = new Fabric(services, links, policy, token -> false);
+        fabric = new Fabric(services, links, policy, token -> false, token -> ended.contains(token.id()));
     }
 
     /** A client's, whose token ends in ten minutes. */

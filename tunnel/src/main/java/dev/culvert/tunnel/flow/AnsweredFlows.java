@@ -1,12 +1,17 @@
 package dev.culvert.tunnel.flow;
 
 import dev.culvert.tunnel.frame.FlowPath;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.frame.SessionId;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +29,10 @@ public final class AnsweredFlows extends FlowSession {
         final TreeMap<Long, Object> flows = new TreeMap<>(); // LinkFlow or IncomingFlow
         long oldest;
         long seenNanos;
+
+        /** Whose it is, in the gateway's words; null when it has not said so. */
+        @Nullable
+        String holder;
     }
 
     /**
@@ -32,7 +41,12 @@ public final class AnsweredFlows extends FlowSession {
      */
     public static final Duration FORSAKEN = Duration.ofMinutes(5);
 
+    /** Of those that it holds, it asks about so many each time: they are spread over all that it holds. */
+    static final int MAX_QUESTIONS = 1_024;
+
     private final Judge judge;
+    private @Nullable FlowMultiplexer link;
+    private int asked;
     private final Map<SessionId, Session> sessions = new HashMap<>();
 
     /** @param mostHeld flows that may be held without a path: each has a socket */
@@ -65,6 +79,7 @@ public final class AnsweredFlows extends FlowSession {
         Session session = sessions.get(id);
         if (session != null) {
             session.seenNanos = loop.ticker().nanoTime();
+            note(session, request);
             forgetBelow(session, Math.min(path.oldest(), path.number()));
         }
         Object known = session == null ? null : session.flows.get(path.number());
@@ -83,8 +98,18 @@ public final class AnsweredFlows extends FlowSession {
             asked.refuse(Reason.UNKNOWN, "");
             return false;
         }
-        sessions.computeIfAbsent(id, s -> new Session()).flows.put(path.number(), asked);
+        Session its = sessions.computeIfAbsent(id, s -> new Session());
+        note(its, request);
+        its.flows.put(path.number(), asked);
         return true;
+    }
+
+    /** A renewed token takes the place of the one before, for all flows of its session. */
+    private static void note(Session session, OpenRequest request) {
+        String holder = request.holder();
+        if (holder != null && !holder.equals(session.holder)) {
+            session.holder = holder;
+        }
     }
 
     /** What its opener does not have any more nobody comes back for. */
@@ -153,14 +178,56 @@ public final class AnsweredFlows extends FlowSession {
         }
     }
 
+    /** Openers come back when they hear of it. */
     @Override
-    void linkUp(FlowMultiplexer link) {
-        // Openers come back when they hear of it.
+    void linkUp(FlowMultiplexer up) {
+        link = up.link().version() < VERSION ? null : up;
     }
 
+    /** They lose their paths one after another. */
     @Override
-    void linkDown(FlowMultiplexer link) {
-        // They lose their paths one after another.
+    void linkDown(FlowMultiplexer down) {
+        if (link == down) {
+            link = null;
+        }
+    }
+
+    /**
+     * Asks the gateway whether they may still be: it tells nobody of its own accord what has become of rights, for it may be another
+     * than the one that they were opened through, and knows nothing of them.
+     */
+    @Override
+    void stillHeld(List<LinkFlow> held) {
+        FlowMultiplexer over = link;
+        for (int i = Math.min(held.size(), MAX_QUESTIONS); i > 0 && over != null && over.canOpen(); i--) {
+            ask(over, held.get(asked++ % held.size()));
+        }
+        asked %= held.size();
+    }
+
+    private void ask(FlowMultiplexer over, LinkFlow flow) {
+        FlowPath path = flow.request().path();
+        Session session = session(path);
+        InetAddress address = flow.leadsTo();
+        if (path != null && path.session() != null && session != null && session.holder != null && address != null) {
+            ByteBuf b = over.link().alloc().directBuffer(128);
+            new HeldFlow(
+                            path.session(),
+                            path.number(),
+                            session.holder,
+                            address,
+                            flow.request().destination())
+                    .encode(b);
+            over.link().writer().control(Frame.HELD, 0, 0, b);
+        }
+    }
+
+    /** A flow that was asked about may not be any more; one that has a path again meanwhile was judged when it got it. */
+    void over(SessionId id, long number, Reason reason) {
+        Session session = sessions.get(id);
+        if (session != null && session.flows.get(number) instanceof LinkFlow flow && isHeld(flow)) {
+            letGo(flow, reason, "it is not allowed any more");
+        }
     }
 
     @Override

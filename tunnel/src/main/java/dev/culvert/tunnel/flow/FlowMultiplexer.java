@@ -3,9 +3,11 @@ package dev.culvert.tunnel.flow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
 import dev.culvert.tunnel.limit.IdTable;
 import dev.culvert.tunnel.link.FrameReceiver;
 import dev.culvert.tunnel.link.Link;
@@ -302,6 +304,13 @@ public final class FlowMultiplexer implements FrameReceiver {
                         listener.onDrain(this, Drain.read(flags, link.version(), payload));
                     }
                 }
+                case Frame.OVER -> {
+                    if (session() instanceof AnsweredFlows own) {
+                        over(own, payload);
+                    } else {
+                        unknownFrames++;
+                    }
+                }
                 default -> {
                     if (flow instanceof LinkFlow f) {
                         passedOn = dispatch(f, type, flags, payload);
@@ -317,6 +326,13 @@ public final class FlowMultiplexer implements FrameReceiver {
                 payload.release();
             }
         }
+    }
+
+    private static void over(AnsweredFlows own, ByteBuf payload) throws ProtocolException {
+        if (payload.readableBytes() < HeldFlow.NAME_LENGTH) {
+            throw new ProtocolException("OVER whose payload is shorter than " + HeldFlow.NAME_LENGTH + " bytes");
+        }
+        own.over(SessionId.read(payload), payload.readLong(), reason(payload));
     }
 
     private void open(Link link, int flags, int flowId, ByteBuf payload) throws ProtocolException {

@@ -30,7 +30,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     /** A flow on which nothing more comes tells so soon what it has received: what its sender keeps of it is freed. */
     static final Duration QUIET = Duration.ofMillis(250);
 
-    /** How often it is looked which flows were held for long enough. */
+    /** How often it is looked which flows were held for long enough, and asked whether they may still be. */
     static final Duration SWEEP = Duration.ofSeconds(10);
 
     /** Of what may be kept, what flows may have that are held: the rest is for those that move. */
@@ -107,6 +107,9 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     /** Whether nobody will come back for a flow that has been held since then. */
     abstract boolean isForsaken(LinkFlow flow, long sinceNanos);
+
+    /** So often those are shown that are still held, the longest held of each holder first. */
+    abstract void stillHeld(List<LinkFlow> held);
 
     /**
      * A path was refused.
@@ -205,6 +208,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
             }
         }
         if (heldCount > 0) {
+            stillHeld(allHeld().stream().map(Map.Entry::getKey).toList());
             scheduleSweep();
         }
     }

@@ -8,6 +8,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.time.Duration;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -188,6 +189,11 @@ public final class OpenedFlows extends FlowSession {
             schedule();
             tellIfAll();
         }
+    }
+
+    @Override
+    void stillHeld(List<LinkFlow> held) {
+        // It asks for paths for them, and hears so whether they may be.
     }
 
     @Override

@@ -71,6 +71,19 @@ public final class Announcement {
     }
 
     /**
+     * Gateway to agent, in answer to its DRAIN.
+     *
+     * @param others how many other instances of it take new flows now
+     */
+    public record Instances(int others) {
+        public Instances {
+            if (others < 0) {
+                throw new IllegalArgumentException("member \"others\" is negative");
+            }
+        }
+    }
+
+    /**
      * Gateway to client: the agents that its grants mention, connected or not.
      *
      * @param barred whether the gateway's policy allows this client nothing of what its token grants

@@ -46,6 +46,10 @@ public final class Frame {
     public static final int SESSION = 13;
     /** This path of a flow has ended, and the flow has not: it may be resumed over another; payload: u8 {@link Reason}. */
     public static final int PATH_LOST = 14;
+    /** An agent asks whether a flow that it holds without a path may still be; payload: a {@link HeldFlow}. */
+    public static final int HELD = 15;
+    /** It may not: it has ended; payload: 16 bytes of session, u64 number, u8 {@link Reason}. */
+    public static final int OVER = 16;
 
     /** Flag of OPEN and OPENED: the sender knows {@link #FLAG_PROBE} and {@link #FLAG_ALIVE}, and acts by them. */
     public static final int FLAG_PROBES = 0x01;

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param restriction when the destination is a name: what it must be resolved to, as far as the gateway restricts it; null
  *     means that any address will do that the agent serves, or that there is no name
  * @param path of a flow that can be resumed: which flow of which session it is, and whether it goes on; else null
+ * @param holder whose flow it is, in the gateway's words, for the agent to ask with while it is {@linkplain HeldFlow held}; or null
  */
 public record OpenRequest(
         Destination destination,
@@ -36,7 +37,11 @@ public record OpenRequest(
         long credit,
         long rttMicros,
         @Nullable Restriction restriction,
-        @Nullable FlowPath path) {
+        @Nullable FlowPath path,
+        @Nullable String holder) {
+
+    /** Longest {@link #holder}, in bytes. */
+    public static final int MAX_HOLDER = 255;
 
     /** Of a flow that ends with its link. */
     public OpenRequest(
@@ -47,7 +52,7 @@ public record OpenRequest(
             long credit,
             long rttMicros,
             @Nullable Restriction restriction) {
-        this(destination, agent, client, source, credit, rttMicros, restriction, null);
+        this(destination, agent, client, source, credit, rttMicros, restriction, null, null);
     }
 
     /** Addresses: the first of them and a prefix length. */
@@ -84,6 +89,7 @@ public record OpenRequest(
     private static final int ATTR_FLOW = 8;
     private static final int ATTR_SESSION = 9;
     private static final int ATTR_RESUME = 10;
+    private static final int ATTR_HOLDER = 11;
 
     /** What an application at the client asks of an agent, before a link adds what it knows. */
     public static OpenRequest ofClient(Destination destination, String agent, InetSocketAddress source) {
@@ -99,20 +105,32 @@ public record OpenRequest(
      */
     public OpenRequest over(long credit, long rttMicros, @Nullable FlowPath path) {
         return new OpenRequest(
-                destination, agent, client, source, destination.isStream() ? credit : 0, rttMicros, restriction, path);
+                destination,
+                agent,
+                client,
+                source,
+                destination.isStream() ? credit : 0,
+                rttMicros,
+                restriction,
+                path,
+                holder);
     }
 
     /** The same as a gateway passes it on to the agent that it has chosen. */
     public OpenRequest forwarded(
-            String client, long rttMicros, @Nullable Restriction restriction, @Nullable FlowPath path) {
-        return new OpenRequest(destination, null, client, source, credit, rttMicros, restriction, path);
+            String client,
+            long rttMicros,
+            @Nullable Restriction restriction,
+            @Nullable FlowPath path,
+            @Nullable String holder) {
+        return new OpenRequest(destination, null, client, source, credit, rttMicros, restriction, path, holder);
     }
 
-    /** The same without its restriction: for what is kept when that has been applied. */
+    /** The same without its restriction and its holder: for what is kept when those have been noted. */
     public OpenRequest unrestricted() {
-        return restriction == null
+        return restriction == null && holder == null
                 ? this
-                : new OpenRequest(destination, agent, client, source, credit, rttMicros, null, path);
+                : new OpenRequest(destination, agent, client, source, credit, rttMicros, null, path, null);
     }
 
     /** The client's name without the number of its link; empty when unknown. */
@@ -124,7 +142,7 @@ public record OpenRequest(
         return number < 0 ? client : client.substring(0, number);
     }
 
-    public void encode(ByteBuf out) {
+    static void encode(Destination destination, ByteBuf out) {
         out.writeByte(destination.protocol());
         String name = destination.name();
         if (name != null) {
@@ -135,6 +153,10 @@ public record OpenRequest(
             out.writeByte(b.length == 4 ? HOST_V4 : HOST_V6).writeBytes(b);
         }
         out.writeShort(destination.port());
+    }
+
+    public void encode(ByteBuf out) {
+        encode(destination, out);
         if (agent != null) {
             attribute(out, ATTR_AGENT, agent.getBytes(StandardCharsets.UTF_8));
         }
@@ -161,6 +183,9 @@ public record OpenRequest(
         }
         if (path != null) {
             encode(path, out);
+        }
+        if (holder != null) {
+            attribute(out, ATTR_HOLDER, holder.getBytes(StandardCharsets.UTF_8));
         }
     }
 
@@ -196,17 +221,7 @@ public record OpenRequest(
      */
     public static OpenRequest decode(ByteBuf in) throws ProtocolException {
         try {
-            int protocol = in.readUnsignedByte();
-            int kind = in.readUnsignedByte();
-            InetAddress address = null;
-            String name = null;
-            switch (kind) {
-                case HOST_V4 -> address = address(in, 4);
-                case HOST_V6 -> address = address(in, 16);
-                case HOST_NAME -> name = text(in, in.readUnsignedByte());
-                default -> throw new ProtocolException("OPEN with host kind=" + kind + ", expected 1, 4 or 6");
-            }
-            Destination destination = new Destination(protocol, address, name, in.readUnsignedShort());
+            Destination destination = destination(in);
             String agent = null;
             String client = null;
             InetSocketAddress source = null;
@@ -217,6 +232,7 @@ public record OpenRequest(
             FlowPath path = null;
             SessionId session = null;
             FlowPath.Resume resume = null;
+            String holder = null;
             while (in.isReadable()) {
                 int type = in.readUnsignedByte();
                 int length = in.readUnsignedShort();
@@ -234,6 +250,7 @@ public record OpenRequest(
                         path = new FlowPath(value.readLong(), value.readLong(), value.readInt(), null, null);
                     case ATTR_SESSION -> session = SessionId.read(value);
                     case ATTR_RESUME -> resume = new FlowPath.Resume(value.readLong(), text(value, length - 8));
+                    case ATTR_HOLDER -> holder = length > MAX_HOLDER ? null : text(value, length);
                     default -> {} // of a later version
                 }
             }
@@ -243,7 +260,7 @@ public record OpenRequest(
             Restriction restriction = only == null && except.isEmpty() ? null : new Restriction(only, except);
             FlowPath whole =
                     path == null ? null : new FlowPath(path.number(), path.oldest(), path.epoch(), session, resume);
-            return new OpenRequest(destination, agent, client, source, credit, rtt, restriction, whole);
+            return new OpenRequest(destination, agent, client, source, credit, rtt, restriction, whole, holder);
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("OPEN is truncated");
         } catch (IllegalArgumentException e) {
@@ -251,7 +268,21 @@ public record OpenRequest(
         }
     }
 
-    private static InetAddress address(ByteBuf in, int length) throws ProtocolException {
+    static Destination destination(ByteBuf in) throws ProtocolException {
+        int protocol = in.readUnsignedByte();
+        int kind = in.readUnsignedByte();
+        InetAddress address = null;
+        String name = null;
+        switch (kind) {
+            case HOST_V4 -> address = address(in, 4);
+            case HOST_V6 -> address = address(in, 16);
+            case HOST_NAME -> name = text(in, in.readUnsignedByte());
+            default -> throw new ProtocolException("OPEN with host kind=" + kind + ", expected 1, 4 or 6");
+        }
+        return new Destination(protocol, address, name, in.readUnsignedShort());
+    }
+
+    static InetAddress address(ByteBuf in, int length) throws ProtocolException {
         if (length != 4 && length != 16) {
             throw new ProtocolException("OPEN with an address of " + length + " bytes");
         }
@@ -264,7 +295,7 @@ public record OpenRequest(
         }
     }
 
-    private static String text(ByteBuf in, int length) {
+    static String text(ByteBuf in, int length) {
         String s = in.toString(in.readerIndex(), length, StandardCharsets.UTF_8);
         in.skipBytes(length);
         return s;
