@@ -139,7 +139,7 @@ public final class Announcement {
     }
 
     /** An older peer leaves the member out. */
-    private static <T> List<T> orNone(@Nullable List<T> list) {
+    static <T> List<T> orNone(@Nullable List<T> list) {
         return list == null ? List.of() : List.copyOf(list);
     }
 

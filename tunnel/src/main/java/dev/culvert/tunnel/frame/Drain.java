@@ -32,12 +32,9 @@ public record Drain(String text, @Nullable Duration spread, List<String> gateway
     }
 
     /** The JSON: a later version may add members. */
-    private record Plan(
-            @Nullable String text,
-            long spreadMillis,
-            @Nullable List<String> gateways) {
+    private record Plan(@Nullable String text, long spreadMillis, List<String> gateways) {
         private Plan {
-            gateways = gateways == null ? List.of() : List.copyOf(gateways);
+            gateways = Announcement.orNone(gateways);
         }
     }
 
