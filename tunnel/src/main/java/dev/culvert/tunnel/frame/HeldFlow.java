@@ -45,8 +45,8 @@ public record HeldFlow(SessionId session, long number, String holder, InetAddres
             SessionId session = SessionId.read(in);
             long number = in.readLong();
             String holder = OpenRequest.text(in, in.readUnsignedByte());
-            InetAddress address = OpenRequest.address(in, in.readUnsignedByte());
-            return new HeldFlow(session, number, holder, address, OpenRequest.destination(in));
+            InetAddress address = OpenRequest.address(in, in.readUnsignedByte(), "HELD");
+            return new HeldFlow(session, number, holder, address, OpenRequest.destination(in, "HELD"));
         } catch (IndexOutOfBoundsException e) {
             throw new ProtocolException("HELD is truncated");
         } catch (IllegalArgumentException e) {

@@ -221,7 +221,7 @@ public record OpenRequest(
      */
     public static OpenRequest decode(ByteBuf in) throws ProtocolException {
         try {
-            Destination destination = destination(in);
+            Destination destination = destination(in, "OPEN");
             String agent = null;
             String client = null;
             InetSocketAddress source = null;
@@ -241,7 +241,7 @@ public record OpenRequest(
                     case ATTR_AGENT -> agent = text(value, length);
                     case ATTR_CLIENT -> client = text(value, length);
                     case ATTR_SOURCE ->
-                        source = new InetSocketAddress(address(value, length - 2), value.readUnsignedShort());
+                        source = new InetSocketAddress(address(value, length - 2, "OPEN"), value.readUnsignedShort());
                     case ATTR_CREDIT -> credit = value.readUnsignedInt();
                     case ATTR_RTT -> rtt = value.readUnsignedInt();
                     case ATTR_ALLOWED -> only = AddressRanges.read(value);
@@ -268,30 +268,31 @@ public record OpenRequest(
         }
     }
 
-    static Destination destination(ByteBuf in) throws ProtocolException {
+    /** @param frame whose part it is, for the message */
+    static Destination destination(ByteBuf in, String frame) throws ProtocolException {
         int protocol = in.readUnsignedByte();
         int kind = in.readUnsignedByte();
         InetAddress address = null;
         String name = null;
         switch (kind) {
-            case HOST_V4 -> address = address(in, 4);
-            case HOST_V6 -> address = address(in, 16);
+            case HOST_V4 -> address = address(in, 4, frame);
+            case HOST_V6 -> address = address(in, 16, frame);
             case HOST_NAME -> name = text(in, in.readUnsignedByte());
-            default -> throw new ProtocolException("OPEN with host kind=" + kind + ", expected 1, 4 or 6");
+            default -> throw new ProtocolException(frame + " with host kind=" + kind + ", expected 1, 4 or 6");
         }
         return new Destination(protocol, address, name, in.readUnsignedShort());
     }
 
-    static InetAddress address(ByteBuf in, int length) throws ProtocolException {
+    static InetAddress address(ByteBuf in, int length, String frame) throws ProtocolException {
         if (length != 4 && length != 16) {
-            throw new ProtocolException("OPEN with an address of " + length + " bytes");
+            throw new ProtocolException(frame + " with an address of " + length + " bytes");
         }
         byte[] b = new byte[length];
         in.readBytes(b);
         try {
             return InetAddress.getByAddress(b);
         } catch (UnknownHostException e) {
-            throw new ProtocolException("OPEN with an address of " + length + " bytes");
+            throw new ProtocolException(frame + " with an address of " + length + " bytes");
         }
     }
 
