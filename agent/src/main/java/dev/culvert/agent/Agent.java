@@ -22,6 +22,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import java.lang.ref.WeakReference;
 import java.net.InetAddress;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -39,6 +40,9 @@ public final class Agent implements AutoCloseable {
 
     /** Of all sockets, what flows may have that have no link: the others are for those that move. */
     private static final int HELD_FRACTION = 4;
+
+    /** The gateway answers the Close, so that it is sure to hear of it; and a link that gets no answer is closed after a second. */
+    private static final Duration LINK_ENDS = Duration.ofMillis(1_500);
 
     private final AgentToken token;
     private final Instance instance;
@@ -109,7 +113,7 @@ public final class Agent implements AutoCloseable {
                 draining.tell(current); // no new flows, while the Close is on its way
             }
         });
-        keeper.stop("the agent was stopped");
+        keeper.stop("the agent was stopped").awaitUninterruptibly(LINK_ENDS.toMillis());
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
         own.close();
     }

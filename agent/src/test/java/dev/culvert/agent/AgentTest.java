@@ -1,12 +1,14 @@
 package dev.culvert.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.PortedDatagram;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;
+import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
@@ -88,6 +90,21 @@ final class AgentTest {
                 accepted.setSoLinger(true, 0);
             }
             assertThat(flow.ended()).isEqualTo(Reason.RESET);
+        }
+    }
+
+    /** It is the only one, so its flows end with it at once, and both sides see it. */
+    @Test
+    void anAgentThatIsStoppedResetsItsFlows() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            server.setSoTimeout(1_000 * TestLan.PATIENCE);
+            TestFlow flow = lan.open(TCP, "127.0.0.1", server.getLocalPort());
+            try (Socket accepted = server.accept()) {
+                accepted.setSoTimeout(1_000 * TestLan.PATIENCE);
+                lan.stopAgent();
+                assertThat(flow.ended()).isEqualTo(Reason.LINK_LOST);
+                assertThatThrownBy(() -> accepted.getInputStream().read()).isInstanceOf(IOException.class);
+            }
         }
     }
 

@@ -45,6 +45,7 @@ final class TestLan implements AutoCloseable {
     private final StateDirectory state;
     private final Gateway gateway;
     private final Agent agent;
+    private boolean stopped;
     private final EventLoopGroup loops = EventLoops.create(1, "client");
     private final EventLoop loop = loops.next();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
@@ -114,9 +115,18 @@ final class TestLan implements AutoCloseable {
         return flow;
     }
 
+    /** As a signal does. */
+    void stopAgent() throws Exception {
+        agent.drain().get(PATIENCE, TimeUnit.SECONDS);
+        agent.close();
+        stopped = true;
+    }
+
     @Override
     public void close() {
-        agent.close();
+        if (!stopped) {
+            agent.close();
+        }
         gateway.close();
         loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
     }

@@ -16,6 +16,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -116,17 +117,26 @@ public final class LinkKeeper {
         loop.execute(this::connect);
     }
 
-    /** Closes the link and stays down. */
-    public void stop(String why) {
+    /**
+     * Closes the link and stays down.
+     *
+     * @return done when nothing is left of the link: a loop that ends before that ends it without a word, and its flows are held
+     */
+    public Future<?> stop(String why) {
+        Promise<Void> over = loop.newPromise();
         loop.execute(() -> {
             stopped = true;
             if (current != null) {
+                current.closeFuture().addListener(f -> over.trySuccess(null));
                 current.close(Link.CLOSE_GOING, why);
+            } else {
+                over.trySuccess(null);
             }
             if (session != null) {
                 session.close(why);
             }
         });
+        return over;
     }
 
     /**
