@@ -101,6 +101,7 @@ final class AgentTest {
             TestFlow flow = lan.open(TCP, "127.0.0.1", server.getLocalPort());
             try (Socket accepted = server.accept()) {
                 accepted.setSoTimeout(1_000 * TestLan.PATIENCE);
+                assertThat(flow.refused()).isNull(); // it is open at both ends
                 lan.stopAgent();
                 assertThat(flow.ended()).isEqualTo(Reason.LINK_LOST);
                 assertThatThrownBy(() -> accepted.getInputStream().read()).isInstanceOf(IOException.class);
