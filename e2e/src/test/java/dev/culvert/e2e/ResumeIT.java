@@ -115,6 +115,30 @@ final class ResumeIT {
         answers(idle, "still-there");
     }
 
+    /** As when a router on the way has forgotten the connection: nothing is reset, and a new one works. */
+    @ParameterizedTest
+    @ValueSource(strings = {"client", "agent"})
+    void aConnectionGoesSilentAndAnotherTakesItsPlace(String whose) throws Exception {
+        Host host = whose.equals("client") ? lab.client : lab.office;
+        Program copy = begin("copy", Lab.OFFICE_HOST, "7003", MIB);
+        copy.awaitOutput("HALF", PATIENCE);
+        lab.shell(
+                host,
+                Lab.COMMAND,
+                "port=$(ss -Htn state established dport = :8443 | awk '{print $3}' | sed 's/.*://')"
+                        + " && test -n \"$port\" && nft add table inet hole"
+                        + " && nft 'add chain inet hole out { type filter hook output priority 0; }'"
+                        + " && nft 'add chain inet hole in { type filter hook input priority 0; }'"
+                        + " && nft add rule inet hole out tcp sport $port drop"
+                        + " && nft add rule inet hole in tcp dport $port drop");
+        try {
+            assertThat(copy.exitWithin(PATIENCE)).isZero();
+            assertThat(copy.output()).contains("SAME");
+        } finally {
+            lab.shell(host, Lab.COMMAND, "nft delete table inet hole");
+        }
+    }
+
     @Test
     void theAgentsWayIsCutForAMinute() throws Exception {
         Program copy = begin("copy", Lab.OFFICE_HOST, "7003", MIB);

@@ -20,13 +20,14 @@ import io.netty.util.concurrent.Promise;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps a link to the gateway up: connects, and connects again with jittered exponential back-off whenever it is gone.
- * All on one event loop; {@link #start} and {@link #stop} from any thread.
+ * Keeps a link to the gateway up: connects, and connects again with jittered exponential back-off whenever it is gone. Beside one
+ * that has gone silent another is tried, which takes its place unless the first has spoken meanwhile. All on one event loop; {@link #start} and {@link #stop} from any thread.
  */
 public final class LinkKeeper {
     /** What becomes of the link, beside the flows. Event loop. */
@@ -50,11 +51,6 @@ public final class LinkKeeper {
      * has answered each has all of its time.
      */
     static final Duration PATIENCE = Duration.ofSeconds(5);
-
-    /** A link that works answers within four of its round trips, at least and at most within these. */
-    static final Duration PROBE_MIN = Duration.ofMillis(500);
-
-    static final Duration PROBE_MAX = Duration.ofMillis(1_500);
 
     /** Between attempts because of a changed network: one that flaps is no reason to storm the gateway. */
     private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
@@ -81,11 +77,16 @@ public final class LinkKeeper {
     private boolean probed;
 
     private long probeEndsNanos;
-    private @Nullable Link current;
-    private @Nullable Future<Link> dial;
+
+    /** Whose link is up. */
+    private @Nullable Attempt up;
+
+    /** The one that is under way; beside a link that is up when that is silent. */
+    private @Nullable Attempt trying;
+
     private @Nullable Future<?> waiting;
+    private long silentSinceNanos;
     private long dialledNanos;
-    private int attempt;
     private long upSinceNanos;
 
     /** For one gateway; see the other constructor. */
@@ -126,9 +127,9 @@ public final class LinkKeeper {
         Promise<Void> over = loop.newPromise();
         loop.execute(() -> {
             stopped = true;
-            if (current != null) {
-                current.closeFuture().addListener(f -> over.trySuccess(null));
-                current.close(Link.CLOSE_GOING, why);
+            if (up != null) {
+                up.link().closeFuture().addListener(f -> over.trySuccess(null));
+                up.link().close(Link.CLOSE_GOING, why);
             } else {
                 over.trySuccess(null);
             }
@@ -145,16 +146,16 @@ public final class LinkKeeper {
      */
     public void networkChanged() {
         loop.execute(() -> {
-            Link link = current;
             if (stopped || !started) {
                 return;
             }
-            if (link != null) {
+            if (up != null) {
                 probed = true;
-                probeEndsNanos = loop.ticker().nanoTime() + 2 * PROBE_MAX.toNanos();
-                link.probe(Duration.ofNanos(
-                        Math.max(PROBE_MIN.toNanos(), Math.min(PROBE_MAX.toNanos(), 4_000 * link.rttMicros()))));
-                return;
+                probeEndsNanos = loop.ticker().nanoTime() + 2 * Link.PATIENCE_MAX.toNanos();
+                up.link().probe();
+                if (trying == null && waiting == null) {
+                    return;
+                }
             }
             give(waiting);
             giveUpAttempt();
@@ -169,9 +170,9 @@ public final class LinkKeeper {
     }
 
     private void giveUpAttempt() {
-        attempt++; // first: whatever it comes to, its cancellation not least, is no failure
-        give(dial);
-        dial = null;
+        Attempt given = trying;
+        trying = null; // first: whatever it comes to, its cancellation not least, is no failure
+        give(given == null ? null : given.dial);
     }
 
     private static void give(@Nullable Future<?> up) {
@@ -180,9 +181,9 @@ public final class LinkKeeper {
         }
     }
 
-    /** The gateway of the link that is up, or that is being tried. Event loop. */
+    /** The gateway of the link that is up, else that is being tried. Event loop. */
     public URI gateway() {
-        return connectors.get(at).gateway();
+        return connectors.get(up == null ? at : up.gateway).gateway();
     }
 
     /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
@@ -194,40 +195,43 @@ public final class LinkKeeper {
     }
 
     private void connect() {
-        if (stopped) {
+        waiting = null;
+        if (stopped || up != null && hasSpokenAgain(up)) {
             return;
         }
         started = true;
-        int mine = ++attempt;
+        Attempt mine = new Attempt();
+        trying = mine;
         dialledNanos = loop.ticker().nanoTime();
-        Future<Link> made = connectors.get(at).connect(loop, settings, multiplexer(new Watch(mine)), listener);
-        dial = made;
+        Future<Link> made = connectors.get(at).connect(loop, settings, multiplexer(mine), listener);
+        mine.dial = made;
         if (untried > 0 && !noneAnswered) {
-            Future<?> patience = loop.schedule(() -> leave(mine, made), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            Future<?> patience = loop.schedule(() -> leave(mine), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
             made.addListener(f -> patience.cancel(false));
         }
         made.addListener(f -> {
-            if (mine != attempt) {
-                return; // given up, for another
-            }
-            dial = null;
-            if (f.isSuccess()) {
-                Link link = (Link) f.getNow();
-                if (stopped) {
-                    link.close(1001, "stopped");
-                }
-            } else {
+            if (mine == trying && !f.isSuccess()) { // else it is up, or was given up for another
+                trying = null;
                 failed(f.cause());
             }
         });
     }
 
-    private FlowMultiplexer multiplexer(Watch watch) {
-        return session == null ? new FlowMultiplexer(watch) : new FlowMultiplexer(watch, session);
+    /** Then nothing is to be tried beside it any more. */
+    private boolean hasSpokenAgain(Attempt silent) {
+        boolean spoken = silent.link().hasSpokenSince(silentSinceNanos);
+        if (spoken) {
+            at = silent.gateway;
+        }
+        return spoken;
     }
 
-    private void leave(int mine, Future<Link> made) {
-        if (mine == attempt && !stopped && !made.isDone()) {
+    private FlowMultiplexer multiplexer(Attempt attempt) {
+        return session == null ? new FlowMultiplexer(attempt) : new FlowMultiplexer(attempt, session);
+    }
+
+    private void leave(Attempt mine) {
+        if (mine == trying && !stopped) {
             giveUpAttempt();
             failed(new ConnectTimeoutException("no answer within " + PATIENCE.toSeconds() + " s"));
         }
@@ -243,7 +247,7 @@ public final class LinkKeeper {
         noneAnswered = true;
         Backoff.Outcome best = outcome;
         outcome = Backoff.Outcome.REFUSED;
-        if (best == Backoff.Outcome.REFUSED && !listener.refused((LinkRefusedException) why)) {
+        if (best == Backoff.Outcome.REFUSED && up == null && !listener.refused((LinkRefusedException) why)) {
             started = false; // until somebody starts it again
             return;
         }
@@ -265,31 +269,49 @@ public final class LinkKeeper {
 
     private void retry(Throwable why, long millis) {
         if (!stopped) {
-            listener.waiting(why, millis);
+            if (up == null) {
+                listener.waiting(why, millis);
+            }
             waiting = loop.schedule(this::connect, millis, TimeUnit.MILLISECONDS);
         }
     }
 
-    /** Passes a link's events on and notes its end. */
-    private final class Watch implements FlowListener {
-        private final int mine;
+    /** One attempt, and the link that it comes to: passes that's events on and notes its end. */
+    private final class Attempt implements FlowListener {
+        private final int gateway = at;
+        private @Nullable Future<Link> dial;
+        private @Nullable FlowMultiplexer mux;
 
         /** Over what time those shall come back whose links its gateway is about to end, as it says; null while it does not. */
         private @Nullable Duration spread;
 
-        Watch(int mine) {
-            this.mine = mine;
+        Link link() {
+            return Objects.requireNonNull(mux).link();
+        }
+
+        @Override
+        public boolean linkComes(FlowMultiplexer mux) {
+            if (stopped || trying != this) {
+                return false;
+            }
+            Attempt silent = up;
+            if (silent != null && hasSpokenAgain(silent)) {
+                trying = null;
+                return false;
+            }
+            if (silent != null) {
+                silent.link().abandon("nothing heard any more, and the gateway answers on another connection");
+            }
+            this.mux = mux;
+            return true;
         }
 
         @Override
         public void linkUp(FlowMultiplexer mux) {
-            if (mine != attempt) {
-                mux.link().close(1001, "another attempt took its place");
-                return;
-            }
+            trying = null;
+            up = this;
             probed = false;
             noneAnswered = false;
-            current = mux.link();
             outcome = Backoff.Outcome.REFUSED;
             upSinceNanos = loop.ticker().nanoTime();
             listener.linkUp(mux);
@@ -311,14 +333,31 @@ public final class LinkKeeper {
             listener.onDrain(mux, drain);
         }
 
+        /** To a gateway of an older version flows would end with the first link: that has all of its deadline. */
+        @Override
+        public void linkSilent(FlowMultiplexer mux) {
+            if (up == this
+                    && trying == null
+                    && waiting == null
+                    && session != null
+                    && mux.link().version() >= 2) {
+                silentSinceNanos = loop.ticker().nanoTime();
+                untried = connectors.size() - 1;
+                connect();
+            }
+        }
+
         @Override
         public void linkDown(FlowMultiplexer mux, String why) {
-            if (mine != attempt) {
+            if (up != this) {
                 return;
             }
-            current = null;
-            untried = connectors.size() - 1;
             listener.linkDown(mux, why);
+            up = null;
+            if (trying != null || waiting != null) {
+                return; // what was begun beside it goes on in its place
+            }
+            untried = connectors.size() - 1;
             long now = loop.ticker().nanoTime();
             retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), now));
         }

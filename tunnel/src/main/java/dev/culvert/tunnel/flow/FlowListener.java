@@ -6,6 +6,15 @@ import io.netty.buffer.ByteBuf;
 
 /** What a client or an agent makes of its link. Called on the link's event loop. */
 public interface FlowListener {
+    /**
+     * A link is there.
+     *
+     * @return whether it is taken; else it is closed, and nobody has said or heard anything on it
+     */
+    default boolean linkComes(FlowMultiplexer link) {
+        return true;
+    }
+
     /** The link is ready. */
     default void linkUp(FlowMultiplexer link) {}
 
@@ -17,6 +26,9 @@ public interface FlowListener {
 
     /** The other side is about to go and wants no new flows. */
     default void onDrain(FlowMultiplexer link, Drain drain) {}
+
+    /** Nothing has come over the link for a while, and a PING was not answered. It may be said again. */
+    default void linkSilent(FlowMultiplexer link) {}
 
     /** The link is gone; its flows have been closed. */
     default void linkDown(FlowMultiplexer link, String why) {}

@@ -74,7 +74,10 @@ final class FlowMemory {
      * @param data ownership passes, and comes back
      */
     static ByteBuf sized(ByteBuf data, int fraction) {
-        ByteBuf whole = data.unwrap() == null ? data : data.unwrap();
+        ByteBuf whole = data;
+        for (ByteBuf around = whole.unwrap(); around != null; around = whole.unwrap()) {
+            whole = around;
+        }
         if (whole.capacity() <= SMALL_BUFFER || data.readableBytes() >= whole.capacity() / fraction) {
             return data;
         }

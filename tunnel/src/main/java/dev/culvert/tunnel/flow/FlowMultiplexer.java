@@ -283,6 +283,10 @@ public final class FlowMultiplexer implements FrameReceiver {
     @Override
     public void linkUp(Link link) {
         this.link = link;
+        if (!listener.linkComes(this)) {
+            link.close(Link.CLOSE_GOING, "another link took its place");
+            return;
+        }
         FlowSession s = session;
         if (s != null) {
             s.linkUp(this);
@@ -432,6 +436,11 @@ public final class FlowMultiplexer implements FrameReceiver {
             f.touched = true;
             touched.add(f);
         }
+    }
+
+    @Override
+    public void linkSilent(Link link) {
+        listener.linkSilent(this);
     }
 
     @Override

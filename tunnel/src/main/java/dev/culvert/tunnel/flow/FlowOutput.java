@@ -141,7 +141,7 @@ final class FlowOutput {
 
     private void send(ByteBuf data, int flags) {
         if (kept != null) {
-            kept.add(data.retainedDuplicate());
+            kept.add(FlowMemory.sized(data.retainedDuplicate(), FlowMemory.PINNED_FRACTION));
             if (!asked && kept.room() <= 0) {
                 asked = true;
                 flags |= Frame.FLAG_ASK;

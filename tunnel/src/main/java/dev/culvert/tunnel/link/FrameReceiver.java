@@ -25,6 +25,9 @@ public interface FrameReceiver {
         return true;
     }
 
+    /** A link that this end has made is silent: a PING was not answered. It may be said again, until the deadline ends the link. */
+    default void linkSilent(Link link) {}
+
     /** The link is gone, once; {@code why} is one line for people. */
     void linkDown(Link link, String why);
 }

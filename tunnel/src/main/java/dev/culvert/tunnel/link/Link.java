@@ -62,6 +62,11 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
      */
     public static final Duration MESSAGE_DEADLINE = Duration.ofMinutes(2);
 
+    /** A link that works answers within four of its round trips, at least and at most within these. */
+    static final Duration PATIENCE_MIN = Duration.ofMillis(500);
+
+    public static final Duration PATIENCE_MAX = Duration.ofMillis(1_500);
+
     /**
      * The least round trip decides how far windows grow. The first one is a young process's, too long by far, and once
      * traffic flows all are; so it is looked for early.
@@ -301,17 +306,42 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         }
         long silent = now(c) - lastHeardNanos;
         if (silent >= settings.deadline().toNanos()) {
-            fail("nothing heard for " + TimeUnit.NANOSECONDS.toSeconds(silent) + " s");
-            c.close();
+            abandon("nothing heard for " + TimeUnit.NANOSECONDS.toSeconds(silent) + " s");
         } else if (decoder != null && decoder.isIncomplete() && now(c) - lastWholeNanos >= MESSAGE_DEADLINE.toNanos()) {
             close(1008, "a message has not come whole for " + MESSAGE_DEADLINE.toSeconds() + " s");
         } else {
             ping();
+            if (role == Role.WEBSOCKET_CLIENT) { // who has made a link makes another
+                long asked = now(c);
+                c.executor().schedule(() -> suspect(c, asked), patienceNanos(), TimeUnit.NANOSECONDS);
+            }
         }
     }
 
-    /** Asks the peer for a sign of life, and is down when none has come after this time. Event loop. */
-    public void probe(Duration patience) {
+    /** A PING has gone unanswered: the link is silent when it has been so for as long as lies between two. */
+    private void suspect(ChannelHandlerContext c, long asked) {
+        if (down || hasSpokenSince(asked)) {
+            return;
+        }
+        long left = lastHeardNanos + settings.pingInterval().toNanos() - now(c);
+        if (left > 0) {
+            c.executor().schedule(() -> suspect(c, asked), left, TimeUnit.NANOSECONDS);
+        } else {
+            receiver.linkSilent(this);
+        }
+    }
+
+    /** Whether anything has come since then, by the clock of the loop. */
+    public boolean hasSpokenSince(long nanos) {
+        return lastHeardNanos - nanos >= 0;
+    }
+
+    private long patienceNanos() {
+        return Math.max(PATIENCE_MIN.toNanos(), Math.min(PATIENCE_MAX.toNanos(), 4 * rttNanos));
+    }
+
+    /** Asks the peer for a sign of life, and is down when none has come after {@link #PATIENCE_MAX} at most. Event loop. */
+    public void probe() {
         ChannelHandlerContext c = ctx;
         if (c == null || down) {
             return;
@@ -321,13 +351,25 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
         c.executor()
                 .schedule(
                         () -> {
-                            if (!down && lastHeardNanos - asked < 0) {
-                                fail("nothing heard since this machine's network changed");
-                                c.close();
+                            if (!hasSpokenSince(asked)) {
+                                abandon("nothing heard since this machine's network changed");
                             }
                         },
-                        patience.toNanos(),
+                        patienceNanos(),
                         TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * Is down, without a word to the peer: its flows may go on over another link.
+     *
+     * @param why one line for people here
+     */
+    public void abandon(String why) {
+        ChannelHandlerContext c = ctx;
+        if (c != null && !down) {
+            fail(why);
+            c.close();
+        }
     }
 
     private void earlyPing() {

@@ -2,111 +2,24 @@ package dev.culvert.tunnel.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.fixture.FakeGateway;
-import dev.culvert.tunnel.fixture.RawPeer;
-import dev.culvert.tunnel.flow.FlowMultiplexer;
-import dev.culvert.tunnel.flow.IncomingFlow;
-import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.link.LinkRefusedException;
-import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
-import io.netty.util.concurrent.MockTicker;
-import io.netty.util.concurrent.Ticker;
-import java.net.ConnectException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a keeper does when the machine's network changes, in frozen time. */
 @NullUnmarked
-class NetworkChangeTest {
-    private final MockTicker ticker = Ticker.newMockTicker();
-    private final EmbeddedChannel clock =
-            EmbeddedChannel.builder().ticker(ticker).build();
-    private final FakeGateway gateway = new FakeGateway(ticker);
-    private final FakeGateway other = new FakeGateway(ticker);
-    private final Events events = new Events();
-    private final LinkKeeper keeper = new LinkKeeper(clock.eventLoop(), List.of(gateway), LinkSettings.DEFAULT, events);
-
-    private static final class Events implements LinkKeeper.Listener {
-        final List<Long> waits = new ArrayList<>();
-        final List<String> downs = new ArrayList<>();
-        int ups;
-
-        @Override
-        public void waiting(Throwable why, long retryMillis) {
-            waits.add(retryMillis);
-        }
-
-        @Override
-        public boolean refused(LinkRefusedException why) {
-            return true;
-        }
-
-        @Override
-        public void onOpen(IncomingFlow flow) {
-            flow.refuse(Reason.UNSUPPORTED, "");
-        }
-
-        @Override
-        public void linkUp(FlowMultiplexer link) {
-            ups++;
-        }
-
-        @Override
-        public void linkDown(FlowMultiplexer link, String why) {
-            downs.add(why);
-        }
-
-        long lastWait() {
-            return waits.get(waits.size() - 1);
-        }
-    }
-
-    private void settle() {
-        clock.runPendingTasks();
-        gateway.settle();
-        other.settle();
-    }
-
-    private void pass(long millis) {
-        ticker.advance(millis, TimeUnit.MILLISECONDS);
-        gateway.settle();
-        other.settle();
-        clock.runScheduledPendingTasks();
-        settle();
-    }
-
-    private void fail(FakeGateway which) {
-        which.fail(new ConnectException("no way"));
-        settle();
-    }
-
-    private EmbeddedChannel accept(FakeGateway which, int attempt) {
-        RawPeer peer = which.accept(attempt);
-        settle();
-        return peer.channel;
-    }
+class NetworkChangeTest extends FrozenKeeper {
+    private final LinkKeeper keeper = keeper(null, gateway);
 
     private void start() {
-        keeper.start();
-        settle();
+        start(keeper);
     }
 
     private void networkChanged() {
         keeper.networkChanged();
         settle();
-    }
-
-    @AfterEach
-    void close() {
-        gateway.close();
-        other.close();
-        clock.finishAndReleaseAll();
     }
 
     private void failUntilThePauseIsLong() {
@@ -166,7 +79,7 @@ class NetworkChangeTest {
         assertThat(events.ups).isEqualTo(1);
         pass(1_000);
         networkChanged();
-        pass(LinkKeeper.PROBE_MAX.toMillis());
+        pass(Link.PATIENCE_MAX.toMillis());
         assertThat(events.downs).hasSize(1);
         assertThat(events.lastWait()).as("no back-off").isLessThanOrEqualTo(200);
         pass(events.lastWait());
@@ -207,9 +120,7 @@ class NetworkChangeTest {
     /** A gateway that is switched off says nothing, and the other one works. */
     @Test
     void aSilentGatewayIsLeftForTheNextSoon() {
-        LinkKeeper two = new LinkKeeper(clock.eventLoop(), List.of(gateway, other), LinkSettings.DEFAULT, events);
-        two.start();
-        settle();
+        start(keeper(null, gateway, other));
         pass(LinkKeeper.PATIENCE.toMillis() - 1);
         assertThat(gateway.dials.get(0).isDone()).isFalse();
         pass(1);

@@ -92,6 +92,27 @@ final class AnsweredFlowsTest {
         return Reason.of(only(Frame.REFUSED).payload().readUnsignedByte());
     }
 
+    /** A thousand flows that say a word each would hold a thousand read buffers for a quarter of a second. */
+    @Test
+    void aWordThatIsKeptDoesNotHoldTheBufferThatItWasReadInto() {
+        talk();
+        ByteBuf read = Unpooled.directBuffer(64 << 10).writeZero(64 << 10);
+        flow.writeAndFlush(read.readRetainedSlice(100));
+        gateway.takeFrames();
+        assertThat(flow.keptBytes()).isEqualTo(110);
+        assertThat(read.refCnt()).isOne();
+        flow.writeAndFlush(read.readRetainedSlice(800));
+        gateway.takeFrames();
+        assertThat(flow.keptBytes()).isEqualTo(910);
+        assertThat(read.refCnt()).isOne();
+        read.release();
+        open(2, DB, 5_000, 1, 1, new FlowPath.Resume(10, ""));
+        assertThat(gateway.takeFrames().stream()
+                        .filter(f -> f.type() == Frame.DATA)
+                        .map(f -> f.payload().readableBytes()))
+                .containsExactly(100, 800);
+    }
+
     @Test
     void itGoesOnFromWhereTheOpenerHasReceived() {
         talk();

@@ -11,13 +11,13 @@ import org.junit.jupiter.api.Test;
 /** A link that is asked for a sign of life, in frozen time. */
 @NullUnmarked
 class LinkProbeTest {
-    private static final Duration PATIENCE = Duration.ofMillis(500);
+    private static final Duration PATIENCE = Link.PATIENCE_MIN;
 
     @Test
     void aLinkThatAnswersStays() {
         try (LinkPair pair = new LinkPair()) {
             pair.advance(1);
-            pair.client.link.probe(PATIENCE);
+            pair.client.link.probe();
             pair.pump();
             pair.advance(PATIENCE.toMillis());
             assertThat(pair.client.downs).isEmpty();
@@ -29,7 +29,7 @@ class LinkProbeTest {
     void aLinkWithoutAnAnswerIsGivenUpThenAndNoSooner() {
         try (LinkPair pair = new LinkPair()) {
             pair.advance(1);
-            pair.client.link.probe(PATIENCE); // and nothing is carried from here on
+            pair.client.link.probe(); // and nothing is carried from here on
             pair.advance(PATIENCE.toMillis() - 1);
             assertThat(pair.client.downs).isEmpty();
             pair.advance(1);
@@ -45,7 +45,7 @@ class LinkProbeTest {
             pair.server.mux.announce(new Announcement.Reachable("c", java.util.List.of(), false));
             pair.pump();
             pair.advance(1);
-            pair.client.link.probe(PATIENCE);
+            pair.client.link.probe();
             pair.advance(PATIENCE.toMillis());
             assertThat(pair.client.downs).hasSize(1);
         }
@@ -57,7 +57,7 @@ class LinkProbeTest {
             pair.client.channel.close();
             pair.client.channel.runPendingTasks();
             assertThat(pair.client.downs).hasSize(1);
-            pair.client.link.probe(PATIENCE);
+            pair.client.link.probe();
             pair.advance(PATIENCE.toMillis());
             assertThat(pair.client.downs).hasSize(1);
         }
