@@ -2,7 +2,6 @@
 module dev.culvert.agent {
     requires dev.culvert.address;
     requires dev.culvert.command;
-    requires dev.culvert.store;
     requires dev.culvert.token;
     requires dev.culvert.tun;
     requires dev.culvert.tunnel;

@@ -2,6 +2,7 @@ package dev.culvert.client.up;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.uplink.NotedSession;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.command.Shutdown;
@@ -18,6 +19,7 @@ import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoopGroup;
@@ -170,12 +172,16 @@ public final class UpCommand implements Callable<Integer> {
                 out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns, System::nanoTime);
         try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
             repair(journal, status);
-            return run(
-                    config,
-                    holder,
-                    new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
-                    journal,
-                    status);
+            try (NotedSession session =
+                    NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), status::say)) {
+                return run(
+                        config,
+                        holder,
+                        new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
+                        session.session(),
+                        journal,
+                        status);
+            }
         } finally {
             if (stop != null) {
                 stop.done();
@@ -225,6 +231,7 @@ public final class UpCommand implements Callable<Integer> {
             TunConfig config,
             HolderOptions.Holder holder,
             RouteTable.Wanted wanted,
+            ClientSession clientSession,
             UndoJournal journal,
             StatusLine status)
             throws Exception {
@@ -246,7 +253,13 @@ public final class UpCommand implements Callable<Integer> {
             List<LinkConnector> connectors =
                     LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
             Uplink uplink = new Uplink(
-                    loops.next(), connectors, LinkSettings.DEFAULT, TokenGrants.of(token), wanted, status::say);
+                    loops.next(),
+                    connectors,
+                    LinkSettings.DEFAULT,
+                    TokenGrants.of(token),
+                    wanted,
+                    clientSession,
+                    status::say);
             tunChannel = device.newChannel();
             session = new TunSession(device, tunChannel, uplink, host, router, full, allowLeak, status::say);
             if (host != null) {

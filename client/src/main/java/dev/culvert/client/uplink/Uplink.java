@@ -6,6 +6,7 @@ import dev.culvert.tunnel.connect.Connector;
 import dev.culvert.tunnel.connect.Dialling;
 import dev.culvert.tunnel.connect.LinkKeeper;
 import dev.culvert.tunnel.connect.Repetition;
+import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
@@ -115,6 +116,7 @@ public final class Uplink {
      * @param loop on which all of it lives, flows too
      * @param connectors to the gateways, best first
      * @param grants of the client's own token
+     * @param session this process's own
      */
     public Uplink(
             EventLoop loop,
@@ -122,8 +124,9 @@ public final class Uplink {
             LinkSettings settings,
             TokenGrants grants,
             RouteTable.Wanted wanted,
+            ClientSession session,
             Voice voice) {
-        this(loop, connectors, settings, grants, wanted, voice, MAX_FLOWS);
+        this(loop, connectors, settings, grants, wanted, session, voice, MAX_FLOWS);
     }
 
     Uplink(
@@ -132,6 +135,7 @@ public final class Uplink {
             LinkSettings settings,
             TokenGrants grants,
             RouteTable.Wanted wanted,
+            ClientSession session,
             Voice voice,
             int maxFlows) {
         this.loop = loop;
@@ -142,7 +146,7 @@ public final class Uplink {
         announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
         downSinceNanos = loop.ticker().nanoTime();
         newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
-        flows = new OpenedFlows(loop, n -> tell(n == 1 ? "1 flow goes on" : n + " flows go on"));
+        flows = new OpenedFlows(loop, session, n -> tell(n == 1 ? "1 flow goes on" : n + " flows go on"));
         keeper = new LinkKeeper(loop, connectors, settings, new Events(), flows);
     }
 

@@ -11,6 +11,7 @@ import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.link.LinkSettings;
@@ -52,7 +53,13 @@ final class ClientBench implements AutoCloseable {
     ClientBench(String... routes) {
         tun.config().setOption(ChannelOption.ALLOCATOR, allocator);
         uplink = new Uplink(
-                tun.eventLoop(), List.of(gateway), LinkSettings.DEFAULT, ANYWHERE, RouteTable.Wanted.ALL, said::add);
+                tun.eventLoop(),
+                List.of(gateway),
+                LinkSettings.DEFAULT,
+                ANYWHERE,
+                RouteTable.Wanted.ALL,
+                ClientSession.first(),
+                said::add);
         stack = new IpStack(StackConfig.builder().secret(1, 2).build(), new Splices(uplink, counts));
         tun.pipeline().addLast(stack);
         uplink.start(table -> {});

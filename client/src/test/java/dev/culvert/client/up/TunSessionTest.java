@@ -15,6 +15,7 @@ import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.link.LinkRefusedException;
@@ -105,6 +106,7 @@ final class TunSessionTest {
                 LinkSettings.DEFAULT,
                 ClientBench.ANYWHERE,
                 new RouteTable.Wanted(List.of(), false, full),
+                ClientSession.first(),
                 said::add);
         RouterAddresses router =
                 RouterAddresses.of(InetAddress.getByName("100.127.255.1"), InetAddress.getByName("fd63::1"));

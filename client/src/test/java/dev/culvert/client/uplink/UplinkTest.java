@@ -10,6 +10,7 @@ import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.FlowRecorder;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Announcement;
@@ -66,6 +67,7 @@ final class UplinkTest {
                             Grant.parse("attic:*.home.example:443/tcp")),
                     SensitiveAddresses.standard()),
             RouteTable.Wanted.ALL,
+            ClientSession.first(),
             said::add,
             FEW);
 

@@ -13,6 +13,7 @@ import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.frame.SessionId;
 import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
@@ -53,6 +54,12 @@ final class AgentRole implements Role, PresentAgent {
     static final int QUESTIONS = 1_024;
 
     private static final double QUESTIONS_PER_SECOND = QUESTIONS / 8.0;
+
+    /**
+     * Sessions that have ended of which it is told when it comes: each costs an HMAC. Only clients that started within two hours
+     * name any.
+     */
+    private static final int MAX_ENDED = 1_024;
 
     /** Prefixes that are listed when it says what it serves. */
     private static final int MAX_LOGGED = 20;
@@ -217,6 +224,25 @@ final class AgentRole implements Role, PresentAgent {
     }
 
     @Override
+    public void sessionsEnded(ByteBuf payload) throws ProtocolException {
+        throw new ProtocolException("SESSION_ENDED from an agent: clients have sessions, agents answer them");
+    }
+
+    /** Tells it of sessions that have ended, as it knows them: what it holds for them is of no use. On its link's loop. */
+    void tellEnded(List<SessionId> sessions) {
+        // One that does not read hears of it by time alone.
+        if (side.carrier().version() < 2
+                || sessions.isEmpty()
+                || !side.isUp()
+                || !side.writer().takesControl()) {
+            return;
+        }
+        ByteBuf b = side.carrier().alloc().directBuffer(sessions.size() * SessionId.LENGTH);
+        sessions.forEach(s -> s.write(b));
+        side.writer().control(Frame.SESSION_ENDED, 0, 0, b);
+    }
+
+    @Override
     public String answerer() {
         return answerer(instance);
     }
@@ -275,6 +301,7 @@ final class AgentRole implements Role, PresentAgent {
             replaced = said.replaces().stream().map(this::answerer).collect(Collectors.toUnmodifiableSet());
             serve(List.copyOf(allowed));
             presence.add(this);
+            tellEnded(presence.ended(name(), MAX_ENDED));
             return;
         }
         boolean waits = nextRoutes != null;

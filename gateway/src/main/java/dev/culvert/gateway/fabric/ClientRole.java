@@ -7,7 +7,6 @@ import dev.culvert.gateway.access.Judgement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.access.Restrictions;
 import dev.culvert.gateway.access.TokenMark;
-import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
@@ -30,6 +29,7 @@ import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -70,20 +70,13 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private final Presence<AgentRole> presence;
     private final PolicyInForce policy;
     private final ClientUsages usages;
-    private final Sessions sessions;
+    private final LinkSession session;
 
     /** Of its token, for agents to ask with. */
     private final @Nullable String mark;
 
     private final FlowHalf.Resuming resuming = new FlowHalf.Resuming();
     private final RateLimit resumptions;
-
-    /** Null until the client has said it. */
-    private @Nullable SessionId session;
-
-    // The session as the agent that was asked last knows it.
-    private @Nullable String lastAgent;
-    private @Nullable SessionId lastSession;
 
     /** By which flows of datagrams go to the same instance. */
     private int affinity;
@@ -112,7 +105,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         this.presence = presence;
         this.policy = policy;
         this.usages = usages;
-        this.sessions = sessions;
+        this.session = new LinkSession(side, sessions, presence);
         this.mark = TokenMark.of(token).text();
         this.resumptions = new RateLimit(MAX_FLOWS, RESUMPTIONS_PER_SECOND, services.nanos());
         this.affinity = (int) side.holder().link();
@@ -154,9 +147,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         presence.remove(this);
         policy.remove(this);
         rejudging = null;
-        if (session != null) {
-            sessions.left(holder(), session, side);
-        }
+        session.left();
     }
 
     @Override
@@ -286,14 +277,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
 
     @Override
     public void session(ByteBuf payload) throws ProtocolException {
-        if (payload.readableBytes() < SessionId.LENGTH || session != null) {
-            throw new ProtocolException(
-                    session != null ? "SESSION twice" : "SESSION whose payload is shorter than 16 bytes");
-        }
-        SessionId said = SessionId.read(payload);
-        session = said;
-        affinity = said.under(holder(), "").hashCode();
-        sessions.has(holder(), said, side);
+        affinity = session.said(payload);
     }
 
     @Override
@@ -301,10 +285,14 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         throw new ProtocolException("HELD from a client: agents ask about what they hold, clients about paths for it");
     }
 
-    /** Whose sessions its sessions are: a renewed token of one key goes on with what the one before has. */
-    private String holder() {
-        AuditRecord.Holder h = side.holder();
-        return h.name() + (h.key() != null ? "\0key " + h.key() : "\0token " + h.token());
+    @Override
+    public void sessionsEnded(ByteBuf payload) throws ProtocolException {
+        session.saidEnded(this, payload);
+    }
+
+    @Override
+    public List<SessionId> ended(String agent) {
+        return session.ended(agent);
     }
 
     @Override
@@ -358,7 +346,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             throw new ProtocolException("OPEN that names no agent");
         }
         FlowPath path = side.carrier().version() < 2 ? null : request.path();
-        if (path != null && session == null) {
+        if (path != null && !session.isSaid()) {
             throw new ProtocolException("OPEN of a session's flow before SESSION");
         }
         if (path != null && (path.oldest() < 0 || path.oldest() > path.number())) {
@@ -449,27 +437,13 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
                 name() + '#' + side.holder().link(),
                 side.carrier().minRttMicros(),
                 judgement.restriction(),
-                half.resumable ? forAgent(path, agentName) : null,
+                half.resumable ? session.forwarded(path, agentName) : null,
                 half.resumable ? mark : null);
         AgentRole to = agent;
         if (!side.tell(to.side(), () -> to.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended
             side.takeFailure(half, agentHalf, Reason.NO_AGENT);
         }
-    }
-
-    private @Nullable FlowPath forAgent(@Nullable FlowPath path, String agent) {
-        SessionId s = session;
-        if (path == null || s == null) {
-            return null;
-        }
-        SessionId of = agent.equals(lastAgent) ? lastSession : null;
-        if (of == null) {
-            of = s.under(holder(), agent);
-            lastAgent = agent;
-            lastSession = of;
-        }
-        return path.forwarded(of);
     }
 
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {

@@ -32,6 +32,9 @@ interface Role {
     /** HELD. {@code payload} is released by the caller. */
     void held(ByteBuf payload) throws ProtocolException;
 
+    /** SESSION_ENDED. {@code payload} is released by the caller. */
+    void sessionsEnded(ByteBuf payload) throws ProtocolException;
+
     /** What an opener names it by when it resumes a flow; empty for who answers none. */
     String answerer();
 

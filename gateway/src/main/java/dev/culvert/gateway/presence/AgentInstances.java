@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,6 +95,10 @@ public final class AgentInstances<A extends PresentAgent> {
     int others(A agent) {
         return (int)
                 instances.stream().filter(a -> a != agent && a.takesFlows()).count();
+    }
+
+    void forEach(Consumer<A> action) {
+        instances.forEach(action);
     }
 
     /** Its instances or their routes have changed. */

@@ -5,6 +5,7 @@ import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.frame.SessionId;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -122,6 +124,24 @@ public final class Presence<A extends PresentAgent> {
     public int others(A agent) {
         AgentInstances<A> instances = agents.get(agent.name());
         return instances == null ? 0 : instances.others(agent);
+    }
+
+    /** Sessions that have ended of clients that may use an agent, as it knows them: so many at most. */
+    public List<SessionId> ended(String agent, int most) {
+        return clients.stream()
+                .filter(client -> client.rights().mentions(agent))
+                .flatMap(client -> client.ended(agent).stream())
+                .limit(most)
+                .toList();
+    }
+
+    /** All instances of all agents that a client may use. */
+    public void forEachOf(PresentClient client, Consumer<A> action) {
+        agents.forEach((agent, instances) -> {
+            if (client.rights().mentions(agent)) {
+                instances.forEach(action);
+            }
+        });
     }
 
     /** The instance that has the other end of a flow; null when it is not connected. */

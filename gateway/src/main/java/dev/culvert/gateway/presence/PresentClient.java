@@ -1,6 +1,8 @@
 package dev.culvert.gateway.presence;
 
 import dev.culvert.gateway.access.ClientRights;
+import dev.culvert.tunnel.frame.SessionId;
+import java.util.List;
 
 /** A link of a client. From any thread, but for what says otherwise. */
 public interface PresentClient {
@@ -15,4 +17,7 @@ public interface PresentClient {
 
     /** What it may reach has changed: it is told soon. */
     void announceSoon();
+
+    /** Sessions of the client that have ended with processes before this one, as the agent knows them. */
+    List<SessionId> ended(String agent);
 }

@@ -10,8 +10,8 @@ public final class HolderStateOption {
             names = "--state",
             paramLabel = "DIR",
             description = {
-                "Directory where this program keeps the keys of its tokens and, in a client, the undo journal, in an"
-                        + " agent, which of its processes have ended.",
+                "Directory where this program keeps the keys of its tokens, which of its processes have ended and, in a"
+                        + " client, the undo journal.",
                 "Default: $$STATE_DIRECTORY, else /var/lib/culvert/${ROOT-COMMAND-NAME} as root, else"
                         + " ~/.local/state/culvert/${ROOT-COMMAND-NAME}."
             })

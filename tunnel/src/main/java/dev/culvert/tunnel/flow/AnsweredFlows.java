@@ -6,6 +6,7 @@ import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.frame.SessionId;
+import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.net.InetAddress;
@@ -43,6 +44,9 @@ public final class AnsweredFlows extends FlowSession {
 
     /** Of those that it holds, it asks about so many each time: they are spread over all that it holds. */
     static final int MAX_QUESTIONS = 1_024;
+
+    /** How long flows of a session that has ended are ended in one turn of the loop. */
+    private static final long END_SLICE_NANOS = 1_000_000;
 
     private final Judge judge;
     private @Nullable FlowMultiplexer link;
@@ -93,7 +97,7 @@ public final class AnsweredFlows extends FlowSession {
                 asked.refuse(Reason.MOVED, "");
                 return false;
             }
-            pending.moved();
+            pending.giveUp(Reason.MOVED);
         } else if (path.resume() != null && request.destination().isStream()) {
             asked.refuse(Reason.UNKNOWN, "");
             return false;
@@ -122,6 +126,33 @@ public final class AnsweredFlows extends FlowSession {
             }
             letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
         }
+    }
+
+    /** A session has ended with its client: so do its flows, though the path of some may look alive. */
+    void ended(SessionId id) {
+        Session session = sessions.get(id);
+        if (session != null) {
+            end(id, session);
+        }
+    }
+
+    /** For a slice of time: each has a socket. */
+    private void end(SessionId id, Session session) {
+        long start = loop.ticker().nanoTime();
+        for (Map.Entry<Long, Object> e = session.flows.pollFirstEntry();
+                e != null;
+                e = session.flows.pollFirstEntry()) {
+            if (e.getValue() instanceof LinkFlow flow) {
+                letGo(flow, Reason.UNKNOWN, "its client has started again");
+            } else {
+                ((IncomingFlow) e.getValue()).giveUp(Reason.UNKNOWN);
+            }
+            if (loop.ticker().nanoTime() - start > END_SLICE_NANOS) {
+                EventLoops.nextTurn(loop, () -> end(id, session));
+                return;
+            }
+        }
+        sessions.remove(id, session);
     }
 
     private void goOn(LinkFlow flow, IncomingFlow asked, FlowPath path) {

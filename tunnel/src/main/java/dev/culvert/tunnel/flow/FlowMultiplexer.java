@@ -315,6 +315,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                         unknownFrames++;
                     }
                 }
+                case Frame.SESSION_ENDED -> sessionsEnded(payload);
                 default -> {
                     if (flow instanceof LinkFlow f) {
                         passedOn = dispatch(f, type, flags, payload);
@@ -337,6 +338,16 @@ public final class FlowMultiplexer implements FrameReceiver {
             throw new ProtocolException("OVER whose payload is shorter than " + HeldFlow.NAME_LENGTH + " bytes");
         }
         own.over(SessionId.read(payload), payload.readLong(), reason(payload));
+    }
+
+    private void sessionsEnded(ByteBuf payload) {
+        if (session() instanceof AnsweredFlows own) {
+            while (payload.readableBytes() >= SessionId.LENGTH) {
+                own.ended(SessionId.read(payload));
+            }
+        } else {
+            unknownFrames++;
+        }
     }
 
     private void open(Link link, int flags, int flowId, ByteBuf payload) throws ProtocolException {

@@ -117,9 +117,9 @@ public final class IncomingFlow {
                 Unpooled.buffer(1 + MAX_TEXT).writeByte(reason.code()).writeBytes(b, 0, Math.min(b.length, MAX_TEXT)));
     }
 
-    /** Another path has been asked for: over this one nothing will come. */
-    void moved() {
-        refuse(Reason.MOVED, "");
+    /** It is of no use any more, or another path has been asked for. */
+    void giveUp(Reason reason) {
+        refuse(reason, "");
         Runnable action = abandoned;
         if (action != null) {
             action.run();

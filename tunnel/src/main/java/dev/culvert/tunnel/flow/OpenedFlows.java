@@ -35,7 +35,8 @@ public final class OpenedFlows extends FlowSession {
     /** A path that was there for less is not followed by the next at once. */
     static final Duration SHORT_PATH = Duration.ofSeconds(1);
 
-    private final SessionId secret = SessionId.random();
+    private final ClientSession session;
+    private final long startNanos;
     private final Listener listener;
     /** All, in the order of their numbers. */
     private final Set<LinkFlow> flows = new LinkedHashSet<>();
@@ -50,13 +51,20 @@ public final class OpenedFlows extends FlowSession {
     private int wentOn;
     private boolean scheduled;
 
+    /** Of a client that nothing is known of before. */
     public OpenedFlows(EventLoop loop, Listener listener) {
-        this(loop, listener, keptBudgetOfProcess());
+        this(loop, ClientSession.first(), listener);
     }
 
-    OpenedFlows(EventLoop loop, Listener listener, KeptBudget kept) {
+    public OpenedFlows(EventLoop loop, ClientSession session, Listener listener) {
+        this(loop, session, listener, keptBudgetOfProcess());
+    }
+
+    OpenedFlows(EventLoop loop, ClientSession session, Listener listener, KeptBudget kept) {
         super(loop, Integer.MAX_VALUE, kept); // as many as there may be flows
+        this.session = session;
         this.listener = listener;
+        this.startNanos = loop.ticker().nanoTime();
     }
 
     /** A new flow: it goes by this session's next number. */
@@ -82,11 +90,20 @@ public final class OpenedFlows extends FlowSession {
             letAllGo(Reason.LINK_LOST, "the gateway is of an older version, which knows nothing of flows that go on");
             return;
         }
-        ByteBuf b = up.link().alloc().directBuffer(SessionId.LENGTH);
-        secret.write(b);
-        up.link().writer().control(Frame.SESSION, 0, 0, b);
+        say(up, Frame.SESSION, List.of(session.secret()));
+        // On each link, for it may be another gateway's; when nobody can hold anything for them any more it is of no
+        // use.
+        if (!session.ended().isEmpty() && loop.ticker().nanoTime() - startNanos < HOLD.toNanos()) {
+            say(up, Frame.SESSION_ENDED, session.ended());
+        }
         link = up;
         tryAgain();
+    }
+
+    private static void say(FlowMultiplexer up, int type, List<SessionId> sessions) {
+        ByteBuf b = up.link().alloc().directBuffer(sessions.size() * SessionId.LENGTH);
+        sessions.forEach(s -> s.write(b));
+        up.link().writer().control(type, 0, 0, b);
     }
 
     @Override

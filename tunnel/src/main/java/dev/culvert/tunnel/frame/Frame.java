@@ -50,6 +50,11 @@ public final class Frame {
     public static final int HELD = 15;
     /** It may not: it has ended; payload: 16 bytes of session, u64 number, u8 {@link Reason}. */
     public static final int OVER = 16;
+    /**
+     * Sessions that have ended, and their flows with them; payload: 16 bytes each, of a client's their {@linkplain SessionId#digest
+     * digests}, to an agent what it knows them by.
+     */
+    public static final int SESSION_ENDED = 17;
 
     /** Flag of OPEN and OPENED: the sender knows {@link #FLAG_PROBE} and {@link #FLAG_ALIVE}, and acts by them. */
     public static final int FLAG_PROBES = 0x01;

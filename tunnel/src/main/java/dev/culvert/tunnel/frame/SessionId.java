@@ -4,14 +4,15 @@ import io.netty.buffer.ByteBuf;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.InvalidKeyException;
+import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * 128 bits that name a client's session: the secret that it says on its links, or what an agent is told instead. Whoever knows the
- * secret could take the session's flows if its token let it, so it has no text.
+ * 128 bits that name a client's session: the secret that it says on its links, the secret's {@linkplain #digest digest}, or what an
+ * agent is told instead. Whoever knows the secret could take the session's flows if its token let it, so it has no text.
  */
 public record SessionId(long high, long low) implements Comparable<SessionId> {
     /** In bytes. */
@@ -33,8 +34,26 @@ public record SessionId(long high, long low) implements Comparable<SessionId> {
         out.writeLong(high).writeLong(low);
     }
 
+    /** Of a secret: by which one can say that the session has ended, and not go on with it. */
+    public SessionId digest() {
+        try {
+            return of(MessageDigest.getInstance("SHA-256").digest(bytes()));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    private static SessionId of(byte[] bytes) {
+        ByteBuffer b = ByteBuffer.wrap(bytes);
+        return new SessionId(b.getLong(), b.getLong());
+    }
+
+    private byte[] bytes() {
+        return ByteBuffer.allocate(LENGTH).putLong(high).putLong(low).array();
+    }
+
     /**
-     * The session as an agent knows it: by which it can neither tell the secret nor what other agents know it by.
+     * Of a digest: the session as an agent knows it, by which it can neither tell the secret nor what other agents know it by.
      *
      * @param holder whose session it is, as the gateway has authenticated it: another holder's is another session, whatever it says
      * @param agent the agent's name
@@ -42,12 +61,10 @@ public record SessionId(long high, long low) implements Comparable<SessionId> {
     public SessionId under(String holder, String agent) {
         try {
             Mac mac = Mac.getInstance(HMAC);
-            byte[] key = ByteBuffer.allocate(LENGTH).putLong(high).putLong(low).array();
-            mac.init(new SecretKeySpec(key, HMAC));
+            mac.init(new SecretKeySpec(bytes(), HMAC));
             mac.update(holder.getBytes(StandardCharsets.UTF_8));
             mac.update((byte) 0);
-            ByteBuffer code = ByteBuffer.wrap(mac.doFinal(agent.getBytes(StandardCharsets.UTF_8)));
-            return new SessionId(code.getLong(), code.getLong());
+            return of(mac.doFinal(agent.getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException | InvalidKeyException e) {
             throw new IllegalStateException("every JDK has " + HMAC, e);
         }
