@@ -91,8 +91,7 @@ public final class OpenedFlows extends FlowSession {
             return;
         }
         say(up, Frame.SESSION, List.of(session.secret()));
-        // On each link, for it may be another gateway's; when nobody can hold anything for them any more it is of no
-        // use.
+        // On each link, for it may be another gateway's, until nobody can hold anything for them any more.
         if (!session.ended().isEmpty() && loop.ticker().nanoTime() - startNanos < HOLD.toNanos()) {
             say(up, Frame.SESSION_ENDED, session.ended());
         }
