@@ -19,9 +19,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
-import io.netty.util.concurrent.Promise;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,9 +29,6 @@ import org.jspecify.annotations.Nullable;
 final class LinkSide implements Side, PresentLink {
     /** How long flows of a link that is down are ended in one turn of the loop, which has others' frames to switch. */
     private static final long END_SLICE_NANOS = 1_000_000;
-
-    /** How often it is looked whether all has been written. */
-    private static final long FLUSH_POLL_MILLIS = 5;
 
     /** What a link costs that does nothing, in bytes, with its TLS. */
     private static final long LINK_COST = 64 << 10;
@@ -54,9 +49,9 @@ final class LinkSide implements Side, PresentLink {
     private final IdTable<FlowHalf> flows = new IdTable<>();
     private final BacklogShare backlog;
     private final Crossings crossings;
+    private final LastWords lastWords;
     private @Nullable HeldUploads heldUploads;
     private long flowsEver;
-    private boolean unread;
     private volatile int flowCount;
 
     /**
@@ -77,6 +72,7 @@ final class LinkSide implements Side, PresentLink {
         this.inbox = inbox;
         this.backlog = new BacklogShare(this, services.backlog());
         this.crossings = new Crossings(carrier);
+        this.lastWords = new LastWords(carrier);
     }
 
     // ---- who it is; from any thread ----
@@ -137,31 +133,14 @@ final class LinkSide implements Side, PresentLink {
 
     @Override
     public Future<?> flush() {
-        Promise<?> flushed = loop.newPromise();
-        run(() -> {
-            unread = true;
-            carrier.setReading(false);
-            awaitFlushed(flushed);
-        });
-        return flushed;
-    }
-
-    private void awaitFlushed(Promise<?> flushed) {
-        if (!isUp() || writer.heldBytes() == 0) {
-            flushed.trySuccess(null);
-        } else {
-            loop.schedule(() -> awaitFlushed(flushed), FLUSH_POLL_MILLIS, TimeUnit.MILLISECONDS);
-        }
+        return lastWords.begin();
     }
 
     @Override
     public void close(int code, String why) {
         run(() -> {
             carrier.close(code, why);
-            if (unread) {
-                carrier.setReading(
-                        true); // and dropped; what is left unread resets the connection, and with it our last words
-            }
+            lastWords.said();
         });
     }
 

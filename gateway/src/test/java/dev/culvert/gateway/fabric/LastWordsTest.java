@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 
 /** What a gateway that stops still has for its peers. */
 @NullUnmarked
-final class FlushTest {
+final class LastWordsTest {
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
     private final TestFabric fabric = new TestFabric(AuditLog.none(), Clock.systemUTC(), 1_000);
     private final EmbeddedPeer agent = new EmbeddedPeer(fabric.agent("office", null, "10.0.0.0/8"), allocator, 2);
@@ -73,6 +73,7 @@ final class FlushTest {
     void nothingMoreIsReadMeanwhileAndAgainOnceItIsClosed() throws Exception {
         queue();
         client.link.side().flush();
+        client.advance(0);
         assertThat(client.channel.config().isAutoRead()).isFalse();
         client.link.side().close(Link.CLOSE_GOING, "going");
         assertThat(client.channel.config().isAutoRead())
