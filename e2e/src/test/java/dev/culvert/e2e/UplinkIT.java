@@ -20,6 +20,8 @@ final class UplinkIT {
     /** Generous; it is a second on an idle machine. */
     private static final Duration SOON = Duration.ofSeconds(30);
 
+    private static final Duration TRANSFER = Duration.ofSeconds(120);
+
     private static String before;
     private Program client;
 
@@ -98,13 +100,17 @@ final class UplinkIT {
     }
 
     @Test
-    void anotherUplinkIsTaken() throws Exception {
+    void anotherUplinkIsTakenAndATransferGoesOnOverIt() throws Exception {
+        Program copy = lab.startProbe(lab.client, "copy", Lab.BEYOND, "7003", "256");
+        copy.awaitOutput("HALF", TRANSFER);
         int mark = client.mark();
         lab.shell(lab.client, SOON, "ip link set gw down; ip route add default via 10.71.9.1 dev w2");
         try {
             awaitWorks("over w2");
             assertThat(lab.must(lab.client, "ip", "route", "get", Lab.GATEWAY)).contains("dev w2");
             assertThat(client.output().substring(mark)).doesNotContain("null");
+            assertThat(copy.exitWithin(TRANSFER)).as(copy.output()).isZero();
+            assertThat(copy.output()).contains("SAME");
         } finally {
             lab.shell(
                     lab.client,
