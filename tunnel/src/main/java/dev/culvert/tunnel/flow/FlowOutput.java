@@ -56,6 +56,11 @@ final class FlowOutput {
         return kept == null || finReceived;
     }
 
+    /** Whether all has been sent, FIN included: the other end may have received it. */
+    boolean isSaid() {
+        return finReceived || finSent;
+    }
+
     /** @throws ProtocolException when it adds up to more than there is */
     void granted(long bytes) throws ProtocolException {
         credit += bytes;

@@ -440,8 +440,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Whoever waits for {@link #opened()} hears the cause there; an active channel's handlers hear it too. */
     private void endWith(FlowException cause) {
-        if (!isOpen()) {
-            over(); // another flow's end has closed this one in this very turn, or it was kept for its other end alone
+        if (!isOpen() || cause.reason() == Reason.UNKNOWN && hasEnded() && output.isSaid()) {
+            over(); // the other end was done first, and has forgotten it; or another flow's end has closed this one in
+            // this very turn, or it was kept for its other end alone
             return;
         }
         boolean answered = !opened.tryFailure(cause);
@@ -475,9 +476,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         }
     }
 
-    /** Forgets a flow of which both ends know that both directions have ended. */
+    /** Forgets a flow of which both ends know that both directions have ended; who uses it may still have to read what has come. */
     private boolean endsIfReceived() {
-        boolean ends = isLingering() && isReceived();
+        boolean ends = !remoteGone && session != null && hasEnded() && isReceived();
         if (ends) {
             over();
         }
@@ -526,9 +527,14 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         }
     }
 
-    /** Whether both directions have ended here, and the other end may not have heard of it. */
+    /** Whether both directions have ended here. */
+    private boolean hasEnded() {
+        return input.finReceived() && outputShutdown;
+    }
+
+    /** Whether it is closed in order, and the other end may not have heard of it. */
     private boolean isLingering() {
-        return state == State.CLOSED && !remoteGone && session != null && input.finReceived() && outputShutdown;
+        return state == State.CLOSED && !remoteGone && session != null && hasEnded();
     }
 
     /** Whether it is over here, and the other end is still to be told when there is a path. */
@@ -630,7 +636,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             return;
         }
         state = State.CLOSED;
-        boolean finished = input.finReceived() && outputShutdown;
+        boolean finished = hasEnded();
         if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
             // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the
             // other end is told when there is a path again.
