@@ -2,6 +2,7 @@ package dev.culvert.tunnel.limit;
 
 import java.security.SecureRandom;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,9 +16,12 @@ public final class IdTable<V> {
     private static final int LEAST = 16;
     private static final SecureRandom RANDOM = new SecureRandom();
 
-    private final long add = RANDOM.nextLong();
-    private final long multiply = RANDOM.nextLong() | 1;
-    private final long again = RANDOM.nextLong() | 1;
+    /** Where secrets come from; a simulation, which must happen again as it did, has its own. */
+    static volatile LongSupplier secrets = RANDOM::nextLong;
+
+    private final long add = secrets.getAsLong();
+    private final long multiply = secrets.getAsLong() | 1;
+    private final long again = secrets.getAsLong() | 1;
 
     private int[] ids = new int[LEAST];
     private @Nullable Object[] values = new @Nullable Object[LEAST];

@@ -1,0 +1,102 @@
+package dev.culvert.gateway.fabric;
+
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.policy.PolicyException;
+import dev.culvert.policy.PolicyParser;
+import dev.culvert.policy.PolicySnapshot;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+
+/** A gateway in a simulation: one process after another at one address. */
+@NullUnmarked
+final class SimulatedGateway {
+    static final Clock CLOCK = Clock.fixed(Instant.parse("2026-01-01T00:00:00Z"), ZoneOffset.UTC);
+
+    /** Policies by their text: to compile one takes longer than a simulation. */
+    private static final Map<String, PolicySnapshot> POLICIES = new ConcurrentHashMap<>();
+
+    private static final String GRANTS = "grants: [{who: \"*\", agents: office, to: 10.0.0.0/8}]\n";
+
+    private final Simulation world;
+
+    /** All there have been. */
+    final List<TestFabric> processes = new ArrayList<>();
+
+    TestFabric fabric;
+    private String policy = "";
+    private long upNanos;
+
+    SimulatedGateway(Simulation world) {
+        this.world = world;
+        begin();
+    }
+
+    private void begin() {
+        fabric = new TestFabric(AuditLog.none(), CLOCK, world.ticker::nanoTime, 10_000);
+        processes.add(fabric);
+        if (!policy.isEmpty()) {
+            policy(policy);
+        }
+    }
+
+    boolean isUp() {
+        return world.ticker.nanoTime() - upNanos >= 0;
+    }
+
+    /** It is killed, and another one has its place. */
+    void restart(long awayMillis) {
+        world.links.stream().filter(l -> l.gateway == this).forEach(SimulatedLink::cut);
+        world.loop.runNow();
+        begin();
+        upNanos = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(awayMillis);
+    }
+
+    /** It stops in order: says so on all its links, and what is on its way may come yet. */
+    void stop(long awayMillis) {
+        fabric.links.all().stream()
+                .sorted(Comparator.comparingLong(l -> ((LinkSide) l).holder().link()))
+                .forEach(l -> l.close(1001, "the gateway is going away"));
+        world.loop.runNow();
+        begin();
+        upNanos = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(awayMillis);
+    }
+
+    void comesBack() {
+        upNanos = world.ticker.nanoTime();
+    }
+
+    /** @param rules what there is beside a grant of all for all */
+    void policy(String rules) {
+        policy = rules;
+        world.tell(() -> this + ": policy " + rules);
+        fabric.policy.policy(POLICIES.computeIfAbsent(rules, SimulatedGateway::compiled));
+    }
+
+    private static PolicySnapshot compiled(String rules) {
+        try {
+            return PolicyParser.parse(GRANTS + rules).at(CLOCK.instant(), SensitiveAddresses.standard());
+        } catch (PolicyException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "gateway " + world.gateways.indexOf(this);
+    }
+
+    /** Flows that it knows of. */
+    int flowCount() {
+        return fabric.links.all().stream().mapToInt(PresentLink::flowCount).sum();
+    }
+}

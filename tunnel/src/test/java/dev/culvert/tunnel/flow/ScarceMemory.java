@@ -1,0 +1,23 @@
+package dev.culvert.tunnel.flow;
+
+import io.netty.channel.EventLoop;
+
+/** Ends that may keep little of what they have sent, for simulations: with what a process has they would never come to its bound. */
+public final class ScarceMemory {
+    private ScarceMemory() {}
+
+    /** @param bytes that may be kept */
+    public static OpenedFlows opened(EventLoop loop, ClientSession session, OpenedFlows.Listener listener, long bytes) {
+        return new OpenedFlows(loop, session, listener, new KeptBudget(bytes));
+    }
+
+    /** @param bytes that may be kept */
+    public static AnsweredFlows answered(EventLoop loop, int mostHeld, AnsweredFlows.Judge judge, long bytes) {
+        return new AnsweredFlows(loop, mostHeld, judge, new KeptBudget(bytes));
+    }
+
+    /** What all flows of this process have of its memory. */
+    public static long taken() {
+        return FlowMemory.PROCESS.taken();
+    }
+}
