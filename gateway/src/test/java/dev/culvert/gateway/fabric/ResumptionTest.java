@@ -90,6 +90,38 @@ final class ResumptionTest {
         }
     }
 
+    /** Of a path that was asked for in vain: the next is asked for with it. */
+    @Test
+    void whatIsReadWhileAPathIsAskedForIsGrantedOnce() throws Exception {
+        try (Simulation s = new Simulation(1, Scenario.CALM)) {
+            s.meet();
+            Application a = s.open();
+            s.carryAll();
+            s.answerAll();
+            ((StreamProgram) a.caller).checks = false;
+            long window = a.callee.channel.sendCredit();
+            a.caller.channel.config().setAutoRead(false);
+            a.callee.channel.writeAndFlush(Unpooled.wrappedBuffer(new byte[60_000]));
+            s.carryAll();
+            s.client().cut();
+            s.carryAll();
+            s.client().connect();
+            s.loop.runNow(); // the path is asked for, and nothing is carried
+            a.caller.channel.config().setAutoRead(true);
+            s.loop.runNow();
+            assertThat(a.caller.received).isEqualTo(60_000);
+            s.client().cut();
+            s.carryAll();
+            s.client().connect();
+            s.carryAll();
+            assertThat(a.caller.channel.isAttached()).isTrue();
+            assertThat(a.callee.channel.sendCredit()).isEqualTo(window);
+            a.caller.channel.close();
+            s.carryAll();
+            assertThat(s.leftovers()).isZero();
+        }
+    }
+
     @Test
     void aFlowWhoseResetWasLostDoesNotKeepItsSocketWhileItsClientIsThere() throws Exception {
         try (Simulation s = new Simulation(1, Scenario.CALM)) {

@@ -143,6 +143,50 @@ final class AnsweredFlowsTest {
     }
 
     @Test
+    void anOlderPathCannotTakeOneThatIsPending() {
+        open(1, DB, 500, 1, 5, null);
+        IncomingFlow pending = asked.remove(0);
+        for (int epoch : new int[] {5, 4, 0}) {
+            open(2, DB, 500, 1, epoch, null);
+            assertThat(refusal()).isEqualTo(Reason.MOVED);
+        }
+        assertThat(asked).isEmpty();
+        assertThat(pending.isPending()).isTrue();
+        pending.refuse(Reason.TIMED_OUT, "");
+    }
+
+    @Test
+    void anEndThatWasNotSaidCannotHaveBeenReceived() {
+        talk();
+        byte[] credit = ByteBuffer.allocate(12).putInt(0).putLong(11).array();
+        gateway.sendFrame(Frame.CREDIT, 0, id(1), credit);
+        assertThat(only(Frame.RESET).payload().readUnsignedByte()).isEqualTo((short) Reason.PROTOCOL_ERROR.code());
+        assertThat(flow.isOpen()).isFalse();
+    }
+
+    /** It is in what the next path begins with. */
+    @Test
+    void whatIsReadWhileThereIsNoPathIsGrantedOnce() {
+        talk();
+        flow.config().setAutoRead(false);
+        for (int i = 0; i < 4; i++) {
+            gateway.sendFrame(Frame.DATA, 0, id(1), new byte[15_000]);
+        }
+        gateway.sendFrame(Frame.PATH_LOST, 0, id(1), (byte) Reason.LINK_LOST.code());
+        flow.config().setAutoRead(true);
+        gateway.takeFrames();
+        open(2, DB, 500, 1, 1, new FlowPath.Resume(10, ""));
+        long granted = 0;
+        for (WebSocketMessage f : gateway.takeFrames()) {
+            granted += f.type() == Frame.OPENED || f.type() == Frame.CREDIT
+                    ? f.payload().readUnsignedInt()
+                    : 0;
+        }
+        assertThat(flow.input().unreadBytes()).isZero();
+        assertThat(granted).isEqualTo(FlowMemory.MOST);
+    }
+
+    @Test
     void whatIsNotThereIsUnknown() {
         talk();
         open(2, DB, 500, 2, 1, new FlowPath.Resume(0, ""));
