@@ -246,6 +246,42 @@ final class AnsweredFlowsTest {
         assertThat(credit.readLong()).isEqualTo(12);
     }
 
+    @Test
+    void whoMayKeepNoMoreAsksWhatWasReceived() {
+        AnsweredFlows scarce = new AnsweredFlows(clock.eventLoop(), 2, (f, a) -> true, new KeptBudget(8_000));
+        RawPeer peer = new RawPeer(
+                Link.Role.WEBSOCKET_CLIENT,
+                true,
+                new FlowMultiplexer(asked::add, scarce),
+                ticker,
+                UnpooledByteBufAllocator.DEFAULT,
+                2);
+        ByteBuf open = Unpooled.buffer();
+        OpenRequest.ofClient(DB, "office", null)
+                .over(1 << 20, 0, new FlowPath(1, 1, 0, SESSION, null))
+                .encode(open);
+        peer.sendFrame(Frame.OPEN, 0, id(1), ByteBufUtil.getBytes(open));
+        LinkFlow its = asked.remove(0).accept(new FlowRecorder());
+        its.writeAndFlush(Unpooled.wrappedBuffer(new byte[30_000]));
+        long sent = 0;
+        for (int round = 0; round < 3; round++) {
+            List<WebSocketMessage> data = peer.takeFrames().stream()
+                    .filter(f -> f.type() == Frame.DATA)
+                    .toList();
+            assertThat(data).isNotEmpty();
+            for (WebSocketMessage f : data) {
+                sent += f.payload().readableBytes();
+                assertThat((f.flags() & Frame.FLAG_ASK) != 0).isEqualTo(f == data.get(data.size() - 1));
+            }
+            assertThat(sent).isLessThan(30_000);
+            byte[] received = ByteBuffer.allocate(12).putInt(0).putLong(sent).array();
+            peer.sendFrame(Frame.CREDIT, 0, id(1), received);
+        }
+        peer.close();
+        scarce.close("the end");
+        assertThat(scarce.keptBytes()).isZero();
+    }
+
     /** Else its sender keeps what it sent last for as long as the flow lives. */
     @Test
     void whatCameIsToldWhenItHasGoneQuiet() {
