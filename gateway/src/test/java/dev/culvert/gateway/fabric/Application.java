@@ -73,7 +73,8 @@ final class Application {
     /** The agent answers. */
     void answer(IncomingFlow asked, SimulatedAgent agent) {
         if (callee.channel != null) {
-            boolean here = callee.at == agent && !callee.closed;
+            // One of version 1 knows no flow again; that the path before has ended may still be on its way to it.
+            boolean here = agent.version >= 2 && callee.at == agent && !callee.closed;
             if (stream && (callee.received > 0 || caller.received > 0) || here) {
                 world.fails(new AssertionError("answered twice: " + this));
             }
