@@ -199,10 +199,15 @@ final class AgentRole implements Role, PresentAgent {
                 log.info("{} is draining", side);
             }
             presence.changed(name());
-            if (side.carrier().version() >= 2) {
-                byte[] answer = Announcement.encode(new Announcement.Instances(presence.others(this)));
-                side.writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(answer));
-            }
+            tellOthers();
+        }
+    }
+
+    /** Tells one that is about to go how many others there are. Before it has said who it is, its own older link could be one. */
+    private void tellOthers() {
+        if (draining && announcements > 0 && side.carrier().version() >= 2) {
+            byte[] answer = Announcement.encode(new Announcement.Instances(presence.others(this)));
+            side.writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(answer));
         }
     }
 
@@ -301,6 +306,7 @@ final class AgentRole implements Role, PresentAgent {
             replaced = said.replaces().stream().map(this::answerer).collect(Collectors.toUnmodifiableSet());
             serve(List.copyOf(allowed));
             presence.add(this);
+            tellOthers();
             tellEnded(presence.ended(name(), MAX_ENDED));
             return;
         }

@@ -9,7 +9,9 @@ import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.SessionId;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,14 +76,13 @@ final class LinkSession {
             all.add(SessionId.read(payload));
         }
         ended = List.copyOf(all);
-        sessions.end(
-                holder,
-                all.iterator(),
-                side,
-                () -> presence.forEachOf(client, agent -> {
-                    List<SessionId> known = ended(agent.name());
-                    side.tell(agent.side(), () -> agent.tellEnded(known));
-                }));
+        sessions.end(holder, all.iterator(), side, () -> {
+            Map<String, List<SessionId>> known = new HashMap<>(); // instances of one name know them alike
+            presence.forEachOf(client, agent -> {
+                List<SessionId> its = known.computeIfAbsent(agent.name(), this::ended);
+                side.tell(agent.side(), () -> agent.tellEnded(its));
+            });
+        });
     }
 
     /** See {@link PresentClient#ended}. From any thread. */

@@ -54,6 +54,10 @@ final class DrainingAgentTest {
 
     private static List<Integer> drain(EmbeddedPeer agent) throws Exception {
         agent.send(Frame.DRAIN, 0, 0, Unpooled.buffer());
+        return answers(agent);
+    }
+
+    private static List<Integer> answers(EmbeddedPeer agent) throws Exception {
         List<Integer> answers = new ArrayList<>();
         for (WebSocketMessage frame : agent.take(Frame.ANNOUNCE)) {
             answers.add(Announcement.decode(frame.payload(), Announcement.Instances.class)
@@ -108,12 +112,23 @@ final class DrainingAgentTest {
         assertThat(second.take(Frame.OPEN)).isEmpty();
     }
 
+    /** An instance whose link has gone silent, and that is stopped while it makes the next, would wait for itself. */
+    @Test
+    void itsOwnOlderLinkIsNoOther() throws Exception {
+        agent("office", "first", 2);
+        EmbeddedPeer again = peer(fabric.agent("office", null, ROUTE), 2);
+        assertThat(drain(again)).isEmpty();
+        again.announce("first", ROUTE);
+        assertThat(answers(again)).containsExactly(0);
+    }
+
     /** It is not brought back to life by what comes after. */
     @Test
     void whoDrainsBeforeItAnnouncesItselfGetsNothing() throws Exception {
         EmbeddedPeer agent = peer(fabric.agent("office", null, ROUTE), 2);
-        assertThat(drain(agent)).containsExactly(0);
+        assertThat(drain(agent)).as("nobody knows yet who it is").isEmpty();
         agent.announce("first", ROUTE);
+        assertThat(answers(agent)).containsExactly(0);
         open(new FlowPath(++lastFlow, 1, 0, null, null));
         assertThat(agent.take(Frame.OPEN)).isEmpty();
         WebSocketMessage refused = client.take(Frame.REFUSED).get(0);

@@ -52,6 +52,9 @@ public final class LinkKeeper {
      */
     static final Duration PATIENCE = Duration.ofSeconds(5);
 
+    /** How often it is looked whether a silent link has spoken while another is being made beside it. */
+    private static final Duration WATCH = Duration.ofMillis(100);
+
     /** Between attempts because of a changed network: one that flaps is no reason to storm the gateway. */
     private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
 
@@ -205,6 +208,7 @@ public final class LinkKeeper {
         dialledNanos = loop.ticker().nanoTime();
         Future<Link> made = connectors.get(at).connect(loop, settings, multiplexer(mine), listener);
         mine.dial = made;
+        watch(mine);
         if (untried > 0 && !noneAnswered) {
             Future<?> patience = loop.schedule(() -> leave(mine), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
             made.addListener(f -> patience.cancel(false));
@@ -217,13 +221,31 @@ public final class LinkKeeper {
         });
     }
 
-    /** Then nothing is to be tried beside it any more. */
+    /** Then nothing is to be tried beside it any more, and what was has taught nothing. */
     private boolean hasSpokenAgain(Attempt silent) {
         boolean spoken = silent.link().hasSpokenSince(silentSinceNanos);
         if (spoken) {
-            at = silent.gateway;
+            stay(silent);
         }
         return spoken;
+    }
+
+    private void stay(Attempt with) {
+        at = with.gateway;
+        noneAnswered = false;
+        outcome = Backoff.Outcome.REFUSED;
+        backoff.reset();
+    }
+
+    /** A gateway that stood still for some seconds has thousands of these: who hears of the first again needs no second. */
+    private void watch(Attempt beside) {
+        if (trying == beside && up != null) {
+            if (hasSpokenAgain(up)) {
+                giveUpAttempt();
+            } else {
+                loop.schedule(() -> watch(beside), WATCH.toNanos(), TimeUnit.NANOSECONDS);
+            }
+        }
     }
 
     private FlowMultiplexer multiplexer(Attempt attempt) {
@@ -299,6 +321,11 @@ public final class LinkKeeper {
                 trying = null;
                 return false;
             }
+            if (silent != null && mux.link().version() < 2) { // flows would end, and the silent one may yet speak
+                trying = null;
+                stay(silent);
+                return false;
+            }
             if (silent != null) {
                 silent.link().abandon("nothing heard any more, and the gateway answers on another connection");
             }
@@ -354,9 +381,10 @@ public final class LinkKeeper {
             }
             listener.linkDown(mux, why);
             up = null;
-            if (trying != null || waiting != null) {
+            if (trying != null) {
                 return; // what was begun beside it goes on in its place
             }
+            give(waiting);
             untried = connectors.size() - 1;
             long now = loop.ticker().nanoTime();
             retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), now));

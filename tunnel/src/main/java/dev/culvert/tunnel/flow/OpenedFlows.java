@@ -27,6 +27,8 @@ public final class OpenedFlows extends FlowSession {
     /** Most that wait for an answer at once: a gateway takes so many, and what an agent has to send again comes in parts. */
     static final int MAX_ASKED = 256;
 
+    private static final String OLDER = "the gateway is of an older version, which knows nothing of flows that go on";
+
     /** After a refusal that need not last: at first, and at most. */
     static final Duration RETRY = Duration.ofMillis(250);
 
@@ -45,6 +47,7 @@ public final class OpenedFlows extends FlowSession {
     private final Set<LinkFlow> later = new LinkedHashSet<>();
     private final Set<LinkFlow> asked = new LinkedHashSet<>();
     private @Nullable FlowMultiplexer link;
+    private boolean older; // the last link that came up knows nothing of flows that go on
     private @Nullable Future<?> retry;
     private long retryMillis = RETRY.toMillis();
     private long lastNumber;
@@ -87,9 +90,11 @@ public final class OpenedFlows extends FlowSession {
     void linkUp(FlowMultiplexer up) {
         if (up.link().version() < VERSION) {
             link = null;
-            letAllGo(Reason.LINK_LOST, "the gateway is of an older version, which knows nothing of flows that go on");
+            older = true;
+            letAllGo(Reason.LINK_LOST, OLDER);
             return;
         }
+        older = false;
         say(up, Frame.SESSION, List.of(session.secret()));
         // On each link, for it may be another gateway's, until nobody can hold anything for them any more.
         if (!session.ended().isEmpty() && loop.ticker().nanoTime() - startNanos < HOLD.toNanos()) {
@@ -123,7 +128,9 @@ public final class OpenedFlows extends FlowSession {
     @Override
     void waits(LinkFlow flow) {
         asked.remove(flow);
-        if (link != null && loop.ticker().nanoTime() - flow.attachedNanos() < SHORT_PATH.toNanos()) {
+        if (older) { // of a link that had many, which lose their paths one after another
+            letGo(flow, Reason.LINK_LOST, OLDER);
+        } else if (link != null && loop.ticker().nanoTime() - flow.attachedNanos() < SHORT_PATH.toNanos()) {
             later(flow); // its path was hardly there: somebody may do that without end
         } else {
             due.add(flow);

@@ -20,7 +20,9 @@ public record HeldFlow(SessionId session, long number, String holder, InetAddres
     public static final int NAME_LENGTH = SessionId.LENGTH + 8;
 
     public void encode(ByteBuf out) {
-        byte[] whose = holder.getBytes(StandardCharsets.UTF_8);
+        byte[] said = holder.getBytes(StandardCharsets.UTF_8);
+        // What was no UTF-8 when it came has grown: whoever said it has no answer to it.
+        byte[] whose = said.length > OpenRequest.MAX_HOLDER ? new byte[0] : said;
         byte[] where = address.getAddress();
         name(out);
         out.writeByte(whose.length).writeBytes(whose);

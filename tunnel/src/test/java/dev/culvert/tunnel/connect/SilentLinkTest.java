@@ -184,4 +184,56 @@ class SilentLinkTest extends FrozenKeeper {
         assertThat(said(gateway.peers.get(1))).doesNotContain(Frame.SESSION);
         assertThat(events.ups).isEqualTo(1);
     }
+
+    @Test
+    void aSecondOfVersionOneIsNotTaken() {
+        EmbeddedChannel first = silent();
+        passSlowly(SUSPECTED);
+        version = 1;
+        EmbeddedChannel second = accept(gateway, 1);
+        pass(1_500);
+        assertThat(second.isOpen()).isFalse();
+        assertThat(events.downs).isEmpty();
+        assertThat(first.isOpen()).isTrue();
+    }
+
+    @Test
+    void whenTheFirstSpeaksTheSecondIsNotEvenFinished() {
+        EmbeddedChannel first = silent();
+        passSlowly(SUSPECTED);
+        assertThat(gateway.dials.get(1).isDone()).isFalse();
+        speak(first);
+        passSlowly(STEP);
+        assertThat(gateway.dials.get(1).isCancelled()).isTrue();
+        assertThat(events.downs).isEmpty();
+    }
+
+    /** Or a link that was good would be made again after the pause of one that never was. */
+    @Test
+    void whatFailedBesideItIsForgottenWhenItsEndComes() {
+        EmbeddedChannel first = silent();
+        for (int bout = 0; bout < 3; bout++) {
+            passSlowly(SUSPECTED);
+            fail(gateway);
+            passSlowly(250);
+            fail(other);
+            speak(first);
+        }
+        for (int second = 0; second < 20; second++) {
+            passSlowly(1_000);
+            speak(first);
+        }
+        first.close();
+        settle();
+        assertThat(events.lastWait())
+                .as("as for one that its gateway has ended")
+                .isLessThanOrEqualTo(1_000);
+        pass(events.lastWait());
+        int dialled = gateway.dials.size();
+        passSlowly(LinkKeeper.PATIENCE.toMillis());
+        assertThat(gateway.dials).hasSize(dialled);
+        assertThat(gateway.dials.get(dialled - 1).isCancelled())
+                .as("one that says nothing is left for the next")
+                .isTrue();
+    }
 }

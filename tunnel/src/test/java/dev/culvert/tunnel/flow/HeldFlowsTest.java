@@ -211,4 +211,14 @@ final class HeldFlowsTest {
         }
         assertThat(numbers).hasSize(all);
     }
+
+    /** Which is longer when it is said again: a gateway would take that for a broken protocol, and end all flows. */
+    @Test
+    void aHolderThatIsNoTextIsNotSaidAgain() throws Exception {
+        ByteBuf b = Unpooled.buffer();
+        new HeldFlow(SESSION, 1, "\ufffd".repeat(OpenRequest.MAX_HOLDER), ADDRESS, DB).encode(b);
+        HeldFlow read = HeldFlow.decode(b);
+        assertThat(read.holder()).isEmpty();
+        assertThat(read.destination()).isEqualTo(DB);
+    }
 }
