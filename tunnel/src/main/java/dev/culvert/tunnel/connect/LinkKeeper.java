@@ -321,7 +321,7 @@ public final class LinkKeeper {
                 trying = null;
                 return false;
             }
-            if (silent != null && mux.link().version() < 2) { // flows would end, and the silent one may yet speak
+            if (silent != null && !mux.isOutlived()) { // flows would end, and the silent one may yet speak
                 trying = null;
                 stay(silent);
                 return false;
@@ -363,11 +363,7 @@ public final class LinkKeeper {
         /** To a gateway of an older version flows would end with the first link: that has all of its deadline. */
         @Override
         public void linkSilent(FlowMultiplexer mux) {
-            if (up == this
-                    && trying == null
-                    && waiting == null
-                    && session != null
-                    && mux.link().version() >= 2) {
+            if (up == this && trying == null && waiting == null && mux.isOutlived()) {
                 silentSinceNanos = loop.ticker().nanoTime();
                 untried = connectors.size() - 1;
                 connect();

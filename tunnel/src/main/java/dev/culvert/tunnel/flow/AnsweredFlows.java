@@ -45,11 +45,7 @@ public final class AnsweredFlows extends FlowSession {
     /** Of those that it holds, it asks about so many each time: they are spread over all that it holds. */
     static final int MAX_QUESTIONS = 1_024;
 
-    /** How long flows of a session that has ended are ended in one turn of the loop. */
-    private static final long END_SLICE_NANOS = 1_000_000;
-
     private final Judge judge;
-    private @Nullable FlowMultiplexer link;
     private int asked;
     private final Map<SessionId, Session> sessions = new HashMap<>();
 
@@ -147,7 +143,7 @@ public final class AnsweredFlows extends FlowSession {
             } else {
                 ((IncomingFlow) e.getValue()).giveUp(Reason.UNKNOWN);
             }
-            if (loop.ticker().nanoTime() - start > END_SLICE_NANOS) {
+            if (loop.ticker().nanoTime() - start > FlowMultiplexer.END_SLICE_NANOS) {
                 EventLoops.nextTurn(loop, () -> end(id, session));
                 return;
             }
@@ -206,20 +202,6 @@ public final class AnsweredFlows extends FlowSession {
         Session session = session(flow.request().path());
         if (session != null && flow.number() < session.oldest) {
             letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
-        }
-    }
-
-    /** Openers come back when they hear of it. */
-    @Override
-    void linkUp(FlowMultiplexer up) {
-        link = up.link().version() < VERSION ? null : up;
-    }
-
-    /** They lose their paths one after another. */
-    @Override
-    void linkDown(FlowMultiplexer down) {
-        if (link == down) {
-            link = null;
         }
     }
 

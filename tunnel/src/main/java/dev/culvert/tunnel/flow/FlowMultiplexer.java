@@ -37,8 +37,8 @@ public final class FlowMultiplexer implements FrameReceiver {
     /** No flows are opened while more waits for a link: what streams may have waiting in common, and datagrams as much. */
     private static final long MAX_HELD = 4 * FairQueue.MAX_DATAGRAM_BYTES;
 
-    /** How long flows of a link that is down are ended in one turn of the loop. */
-    private static final long END_SLICE_NANOS = 1_000_000;
+    /** How long flows of a link that is down, or of a session that has ended, are ended in one turn of the loop. */
+    static final long END_SLICE_NANOS = 1_000_000;
 
     private final FlowListener listener;
     private final @Nullable FlowSession session;
@@ -78,6 +78,11 @@ public final class FlowMultiplexer implements FrameReceiver {
     @Nullable
     FlowSession session() {
         return link().version() >= FlowSession.VERSION ? session : null;
+    }
+
+    /** Whether the link's flows may go on over another. */
+    public boolean isOutlived() {
+        return session() != null;
     }
 
     /** @throws IllegalStateException before the link is up */

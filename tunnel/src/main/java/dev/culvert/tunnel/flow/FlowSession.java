@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Flows that outlive their links, at one of their ends: those that have no path now are held until there is another, which {@link
@@ -52,6 +53,10 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     private final Map<String, Holder> holders = new HashMap<>();
     private int heldCount;
+
+    /** The link that is up, if its peer knows how flows go on over it. */
+    @Nullable
+    FlowMultiplexer link;
 
     private final ArrayList<LinkFlow> quiet = new ArrayList<>();
     private boolean quietScheduled;
@@ -97,10 +102,16 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     abstract void waits(LinkFlow flow);
 
     /** A link is up. */
-    abstract void linkUp(FlowMultiplexer link);
+    void linkUp(FlowMultiplexer up) {
+        link = up.isOutlived() ? up : null;
+    }
 
     /** It is down, and its flows are about to lose their paths. */
-    abstract void linkDown(FlowMultiplexer link);
+    final void linkDown(FlowMultiplexer down) {
+        if (link == down) {
+            link = null;
+        }
+    }
 
     /** The flow is over. */
     abstract void gone(LinkFlow flow);

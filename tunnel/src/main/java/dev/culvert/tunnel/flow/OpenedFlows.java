@@ -46,7 +46,6 @@ public final class OpenedFlows extends FlowSession {
     private final Set<LinkFlow> due = new LinkedHashSet<>();
     private final Set<LinkFlow> later = new LinkedHashSet<>();
     private final Set<LinkFlow> asked = new LinkedHashSet<>();
-    private @Nullable FlowMultiplexer link;
     private boolean older; // the last link that came up knows nothing of flows that go on
     private @Nullable Future<?> retry;
     private long retryMillis = RETRY.toMillis();
@@ -88,19 +87,17 @@ public final class OpenedFlows extends FlowSession {
 
     @Override
     void linkUp(FlowMultiplexer up) {
-        if (up.link().version() < VERSION) {
-            link = null;
-            older = true;
+        super.linkUp(up);
+        older = link == null;
+        if (older) {
             letAllGo(Reason.LINK_LOST, OLDER);
             return;
         }
-        older = false;
         say(up, Frame.SESSION, List.of(session.secret()));
         // On each link, for it may be another gateway's, until nobody can hold anything for them any more.
         if (!session.ended().isEmpty() && loop.ticker().nanoTime() - startNanos < HOLD.toNanos()) {
             say(up, Frame.SESSION_ENDED, session.ended());
         }
-        link = up;
         tryAgain();
     }
 
@@ -108,13 +105,6 @@ public final class OpenedFlows extends FlowSession {
         ByteBuf b = up.link().alloc().directBuffer(sessions.size() * SessionId.LENGTH);
         sessions.forEach(s -> s.write(b));
         up.link().writer().control(type, 0, 0, b);
-    }
-
-    @Override
-    void linkDown(FlowMultiplexer down) {
-        if (link == down) {
-            link = null;
-        }
     }
 
     /** There may be agents now that there were not: what was refused is asked for again. */

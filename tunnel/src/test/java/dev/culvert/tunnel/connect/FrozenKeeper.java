@@ -5,6 +5,7 @@ import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.FlowSession;
 import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
@@ -25,6 +26,7 @@ abstract class FrozenKeeper {
     final EmbeddedChannel clock = EmbeddedChannel.builder().ticker(ticker).build();
     final FakeGateway gateway = new FakeGateway(ticker);
     final FakeGateway other = new FakeGateway(ticker);
+
     /** Of the link protocol, as the next link's upgrade agrees it. */
     int version = 1;
 
@@ -38,6 +40,7 @@ abstract class FrozenKeeper {
     static final class Events implements LinkKeeper.Listener {
         final List<Long> waits = new ArrayList<>();
         final List<String> downs = new ArrayList<>();
+        final List<Drain> drains = new ArrayList<>();
         int ups;
 
         @Override
@@ -53,6 +56,11 @@ abstract class FrozenKeeper {
         @Override
         public void onOpen(IncomingFlow flow) {
             flow.refuse(Reason.UNSUPPORTED, "");
+        }
+
+        @Override
+        public void onDrain(FlowMultiplexer link, Drain drain) {
+            drains.add(drain);
         }
 
         @Override

@@ -2,83 +2,28 @@ package dev.culvert.tunnel.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.RawPeer;
-import dev.culvert.tunnel.flow.FlowMultiplexer;
-import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
-import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.Link;
-import dev.culvert.tunnel.link.LinkRefusedException;
-import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
-import io.netty.channel.embedded.EmbeddedChannel;
-import io.netty.util.concurrent.MockTicker;
-import io.netty.util.concurrent.Ticker;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** When a keeper comes back to a gateway that was stopped in order, in frozen time. */
 @NullUnmarked
-class SentAwayTest {
-    private final MockTicker ticker = Ticker.newMockTicker();
-    private final EmbeddedChannel clock =
-            EmbeddedChannel.builder().ticker(ticker).build();
-    private final FakeGateway gateway = new FakeGateway(ticker);
-    private final Events events = new Events();
-    private final LinkKeeper keeper = new LinkKeeper(clock.eventLoop(), List.of(gateway), LinkSettings.DEFAULT, events);
-
-    private static final class Events implements LinkKeeper.Listener {
-        final List<Long> waits = new ArrayList<>();
-        final List<Drain> drains = new ArrayList<>();
-
-        @Override
-        public void waiting(Throwable why, long retryMillis) {
-            waits.add(retryMillis);
-        }
-
-        @Override
-        public boolean refused(LinkRefusedException why) {
-            return true;
-        }
-
-        @Override
-        public void onOpen(IncomingFlow flow) {
-            flow.refuse(Reason.UNSUPPORTED, "");
-        }
-
-        @Override
-        public void onDrain(FlowMultiplexer link, Drain drain) {
-            drains.add(drain);
-        }
-    }
-
-    private void settle() {
-        clock.runPendingTasks();
-        gateway.settle();
-    }
-
-    private void pass(long millis) {
-        ticker.advance(millis, TimeUnit.MILLISECONDS);
-        gateway.settle();
-        clock.runScheduledPendingTasks();
-        settle();
-    }
+class SentAwayTest extends FrozenKeeper {
+    private final LinkKeeper keeper = keeper(null, gateway);
 
     /** A link that has lived for long enough to be a good one. */
     private RawPeer link(int version) {
-        keeper.start();
-        settle();
+        start(keeper);
         RawPeer peer = gateway.accept(gateway.dials.size() - 1, version);
         settle();
         pass(6_000);
@@ -98,12 +43,6 @@ class SentAwayTest {
         peer.send(
                 peer.message(0x88, ByteBuffer.allocate(2).putShort((short) code).array()));
         settle();
-    }
-
-    @AfterEach
-    void end() {
-        gateway.close();
-        clock.finishAndReleaseAll();
     }
 
     @Test
