@@ -7,4 +7,5 @@ module dev.culvert.policy {
     requires org.snakeyaml.engine;
 
     exports dev.culvert.policy;
+    exports dev.culvert.policy.publication;
 }

@@ -66,6 +66,11 @@ public final class HostPattern implements Target {
                 : normal.equals(name);
     }
 
+    /** True if every name that the other stands for is one of this one's. */
+    public boolean covers(HostPattern other) {
+        return wildcard ? other.name.endsWith("." + name) || other.wildcard && other.name.equals(name) : equals(other);
+    }
+
     /**
      * The form in which names are compared.
      *

@@ -1,5 +1,6 @@
 package dev.culvert.policy;
 
+import dev.culvert.address.HostPattern;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Target;
 import java.time.Instant;
@@ -115,6 +116,13 @@ public record Policy(
         return publish.stream()
                 .anyMatch(r -> selecting(r.agents(), agent) != null
                         && r.hosts().stream().anyMatch(h -> h.matches(host)));
+    }
+
+    /** The same for a name, or all names of a pattern. */
+    public boolean permitsPublishing(String agent, HostPattern name) {
+        return publish.stream()
+                .anyMatch(r -> selecting(r.agents(), agent) != null
+                        && r.hosts().stream().anyMatch(h -> h.covers(name)));
     }
 
     /** Whether an agent may publish on a port of the gateway. Its token must hold the right too. */

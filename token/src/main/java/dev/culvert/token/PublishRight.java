@@ -75,6 +75,11 @@ public record PublishRight(
         return host != null && host.matches(name);
     }
 
+    /** True if a service may be published under this name, or all names of this pattern. */
+    public boolean permits(HostPattern name) {
+        return host != null && host.covers(name);
+    }
+
     /** True if a service may be published on this port. */
     public boolean permits(Transport transport, int port) {
         return ports != null && transports.contains(transport) && ports.contains(port);

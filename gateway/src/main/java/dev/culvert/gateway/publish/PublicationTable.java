@@ -1,0 +1,148 @@
+package dev.culvert.gateway.publish;
+
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.Transport;
+import dev.culvert.policy.publication.PublicSide;
+import dev.culvert.policy.publication.PublicSide.Ports;
+import dev.culvert.policy.publication.PublicSide.WebName;
+import dev.culvert.token.Grant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that is published at one moment, to be asked by name and port. Immutable: {@link Publications} swaps one for the next.
+ * No two entries are in each other's way; who is let in is decided there.
+ */
+public final class PublicationTable {
+    /** Nothing is published. */
+    public static final PublicationTable EMPTY = new PublicationTable(List.of(), Set.of());
+
+    /** What becomes of connections for a name. */
+    public enum NameUse {
+        /** Nothing is published under it. */
+        UNKNOWN,
+        /** TLS ends at the gateway, which reads HTTP. */
+        WEB,
+        /** TLS goes to the target, unread. */
+        PASSED_THROUGH
+    }
+
+    private final List<Published> all;
+
+    /** By name, and by the domain of a wildcard, what is there: the longest path first. */
+    private final Map<String, List<Published>> names = new HashMap<>();
+
+    private final Map<String, List<Published>> wildcards = new HashMap<>();
+    private final NavigableMap<PublicPort, Published> ports = new TreeMap<>();
+    private final Set<HostPattern> certificateNames;
+
+    /**
+     * @param all none in another's way
+     * @param unproven what no token's right has been seen for yet: no certificate is obtained for it
+     */
+    PublicationTable(Collection<Published> all, Set<Published> unproven) {
+        this.all = List.copyOf(all);
+        for (Published one : all) {
+            PublicSide at = one.publication().at();
+            if (at instanceof WebName name) {
+                (name.host().isWildcard() ? wildcards : names)
+                        .computeIfAbsent(name.host().name(), h -> new ArrayList<>())
+                        .add(one);
+            } else {
+                Ports range = (Ports) at;
+                for (int port = range.first(); port <= range.last(); port++) {
+                    ports.put(new PublicPort(range.transport(), port), one);
+                }
+            }
+        }
+        Comparator<Published> longestFirst = Comparator.comparingInt(
+                p -> -((WebName) p.publication().at()).path().length());
+        names.values().forEach(list -> list.sort(longestFirst));
+        wildcards.values().forEach(list -> list.sort(longestFirst));
+        certificateNames = all.stream()
+                .filter(p -> p.publication().to().scheme().isHttp() && !unproven.contains(p))
+                .map(p -> ((WebName) p.publication().at()).host())
+                .collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** In the order in which it came into force. */
+    public List<Published> all() {
+        return all;
+    }
+
+    /** What flows to all of their targets need, each once. */
+    public List<Grant> targets() {
+        return all.stream().map(Published::grant).distinct().toList();
+    }
+
+    /** What becomes of connections for a name, of SNI or Host without its port, in any case. */
+    public NameUse use(String host) {
+        List<Published> there = at(host);
+        return there.isEmpty()
+                ? NameUse.UNKNOWN
+                : there.get(0).publication().isPassedThrough() ? NameUse.PASSED_THROUGH : NameUse.WEB;
+    }
+
+    /**
+     * Who answers a request.
+     *
+     * @param host of SNI or Host without its port, in any case
+     * @param path as the request has it, with or without its query
+     * @return null when nothing of HTTP is published there
+     */
+    public @Nullable Published web(String host, String path) {
+        for (Published one : at(host)) {
+            if (one.publication().to().scheme().isHttp()
+                    && ((WebName) one.publication().at()).holds(path)) {
+                return one;
+            }
+        }
+        return null;
+    }
+
+    /** Where TLS for a name is passed through to; null when it is not. */
+    public @Nullable Published passedThrough(String sni) {
+        List<Published> there = at(sni);
+        return there.isEmpty() || !there.get(0).publication().isPassedThrough() ? null : there.get(0);
+    }
+
+    /** Where connections, or datagrams, to a port go; null when nothing is published there. */
+    public @Nullable Published port(Transport transport, int port) {
+        return ports.get(new PublicPort(transport, port));
+    }
+
+    /** Ports that are to be open. */
+    public SortedSet<PublicPort> ports() {
+        return Collections.unmodifiableSortedSet(ports.navigableKeySet());
+    }
+
+    /** Names for which the gateway ends TLS, so wants a certificate: each a valid token has a right to. */
+    public Set<HostPattern> certificateNames() {
+        return certificateNames;
+    }
+
+    /** What is published under a name itself, or else under the wildcard of its domain; a wildcard is one label. */
+    private List<Published> at(String host) {
+        String name = HostPattern.normalize(host);
+        if (name == null) {
+            return List.of();
+        }
+        List<Published> there = names.get(name);
+        int dot = name.indexOf('.');
+        if (there == null && dot > 0) {
+            there = wildcards.get(name.substring(dot + 1));
+        }
+        return there == null ? List.of() : there;
+    }
+}
