@@ -1,0 +1,48 @@
+package dev.culvert.gateway.web;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpResponse;
+
+/** The browser's side of an exchange: a turn of an HTTP/1.1 connection, or a stream of HTTP/2. On its event loop. */
+interface Front {
+    EventLoop loop();
+
+    boolean isWritable();
+
+    /** Reads more of the request. */
+    void wantRequest();
+
+    /** An answer of 1xx but 101: not the last. */
+    void inform(HttpResponse head);
+
+    /**
+     * The head of the answer, without fields of the connection but {@code Connection: close}, behind which nothing is to be
+     * read any more.
+     *
+     * @param mayHaveBody whether anything may follow but the end
+     */
+    void answer(HttpResponse head, boolean mayHaveBody);
+
+    /** Content of the answer; the last ends it. Takes it. */
+    void content(HttpContent content);
+
+    /** The protocol is another one from here on. */
+    void upgrade(HttpResponse head);
+
+    /** Bytes of that protocol. Takes them. */
+    void bytes(ByteBuf bytes);
+
+    void flush();
+
+    /**
+     * The exchange has ended, and all of the answer has been written.
+     *
+     * @param requestRead whether all of the request has been read
+     */
+    void ended(boolean requestRead);
+
+    /** The answer cannot be completed: the browser must not take it for whole. */
+    void abort();
+}

@@ -1,0 +1,203 @@
+package dev.culvert.gateway.web;
+
+import dev.culvert.address.AddressText;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpVersion;
+import java.net.Inet6Address;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Which header fields go on, and which are ours. */
+final class HeaderFields {
+    /** They are of one connection (RFC 9110 7.6.1), or frame a message, which each side does by itself. */
+    private static final Set<String> OF_CONNECTION = Set.of(
+            "connection",
+            "keep-alive",
+            "proxy-connection",
+            "proxy-authorization",
+            "proxy-authenticate",
+            "te",
+            "transfer-encoding",
+            "upgrade",
+            "http2-settings");
+
+    /** What only we may say of a browser; also in the spelling that a CGI program cannot tell from it. */
+    private static final Set<String> OURS = Set.of("forwarded", "x-real-ip");
+
+    private static final String FORWARDED_PREFIX = "x-forwarded-";
+
+    /** They say what a message means: none of them may come behind it (RFC 9110 6.5.1). */
+    private static final Set<String> NOT_IN_TRAILERS = Set.of(
+            "host",
+            "content-length",
+            "content-encoding",
+            "content-type",
+            "content-range",
+            "trailer",
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "expect",
+            "cache-control",
+            "max-forwards",
+            "range",
+            "age",
+            "date",
+            "expires",
+            "location",
+            "retry-after",
+            "vary");
+
+    private HeaderFields() {}
+
+    /** The request as the target is sent it. */
+    static HttpRequest toTarget(HttpRequest from, Asked asked, SiteOptions options, Browser browser) {
+        HttpHeaders in = from.headers();
+        HttpHeaders out = new DefaultHttpHeaders();
+        Set<String> named = named(in);
+        String host = options.host();
+        out.add(HttpHeaderNames.HOST, host == null ? asked.authority() : host);
+        for (Map.Entry<String, String> field : in) {
+            String name = field.getKey().toLowerCase(Locale.ROOT);
+            if (!name.equals("host")
+                    && !name.equals("content-length")
+                    && !name.equals("expect")
+                    && !named.contains(name)
+                    && passes(name, browser.trustedProxy())) {
+                out.add(field.getKey(), field.getValue());
+            }
+        }
+        if (asked.length() < 0) {
+            out.set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+        } else if (in.contains(HttpHeaderNames.CONTENT_LENGTH)) {
+            out.set(HttpHeaderNames.CONTENT_LENGTH, asked.length());
+        }
+        if (asked.continues() && asked.hasBody()) {
+            out.set(HttpHeaderNames.EXPECT, HttpHeaderValues.CONTINUE);
+        }
+        if (!asked.upgrade().isEmpty()) {
+            out.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE);
+            out.set(HttpHeaderNames.UPGRADE, asked.upgrade());
+        } else if (in.containsValue(HttpHeaderNames.TE, HttpHeaderValues.TRAILERS, true)) {
+            out.set(HttpHeaderNames.CONNECTION, HttpHeaderNames.TE);
+            out.set(HttpHeaderNames.TE, HttpHeaderValues.TRAILERS);
+        }
+        forwarded(in, out, asked, options, browser);
+        return new DefaultHttpRequest(HttpVersion.HTTP_1_1, from.method(), rewritten(asked, options), out);
+    }
+
+    private static boolean passes(String name, boolean trusted) {
+        if (OF_CONNECTION.contains(name)) {
+            return false;
+        }
+        String plain = name.replace('_', '-');
+        if (OF_CONNECTION.contains(plain) || plain.equals("content-length") || plain.equals("host")) {
+            return false; // only ever sent to be mistaken for those
+        }
+        boolean ours = OURS.contains(plain) || plain.startsWith(FORWARDED_PREFIX);
+        return !ours || trusted && plain.equals(name);
+    }
+
+    /** Fields that the sender calls fields of the connection. */
+    private static Set<String> named(HttpHeaders headers) {
+        List<String> values = headers.getAll(HttpHeaderNames.CONNECTION);
+        if (values.isEmpty()) {
+            return Set.of();
+        }
+        Set<String> named = new HashSet<>();
+        for (String value : values) {
+            for (String token : value.split(",", -1)) {
+                named.add(token.strip().toLowerCase(Locale.ROOT));
+            }
+        }
+        return named;
+    }
+
+    private static void forwarded(HttpHeaders in, HttpHeaders out, Asked asked, SiteOptions options, Browser browser) {
+        String address = AddressText.of(browser.address());
+        String scheme = browser.secure() ? "https" : "http";
+        boolean trusted = browser.trustedProxy();
+        append(out, "X-Forwarded-For", address, trusted);
+        if (!trusted || !in.contains("X-Forwarded-Proto")) {
+            out.set("X-Forwarded-Proto", scheme);
+        }
+        if (!asked.authority().isEmpty() && (!trusted || !in.contains("X-Forwarded-Host"))) {
+            out.set("X-Forwarded-Host", asked.authority());
+        }
+        if (!options.publicPath().isEmpty()) {
+            out.set("X-Forwarded-Prefix", options.publicPath());
+        }
+        if (!trusted || !in.contains("X-Real-IP")) {
+            out.set("X-Real-IP", address);
+        }
+        // RFC 7239: an IPv6 address is in brackets, and what has a colon in quotes.
+        String node = browser.address() instanceof Inet6Address && address.indexOf(':') >= 0
+                ? "\"[" + address + "]\""
+                : address;
+        String host = asked.authority().isEmpty() ? "" : ";host=\"" + asked.authority() + "\"";
+        append(out, "Forwarded", "for=" + node + host + ";proto=" + scheme, trusted);
+    }
+
+    private static void append(HttpHeaders out, String name, String value, boolean toWhatIsThere) {
+        List<String> before = toWhatIsThere ? out.getAll(name) : List.of();
+        out.set(name, before.isEmpty() ? value : String.join(", ", before) + ", " + value);
+    }
+
+    private static String rewritten(Asked asked, SiteOptions options) {
+        String target = asked.target();
+        String published = options.publicPath();
+        if (target.equals("*")
+                || published.isEmpty() && options.targetPath().isEmpty()
+                || !target.startsWith(published)) {
+            return target;
+        }
+        String rest = target.substring(published.length());
+        if (!rest.isEmpty() && rest.charAt(0) != '/' && rest.charAt(0) != '?') {
+            return target; // of another path that begins with the same letters
+        }
+        return options.targetPath() + (rest.startsWith("/") ? rest : "/" + rest);
+    }
+
+    /** The head of an answer as the browser is sent it; framing is left to its side. */
+    static HttpResponse toBrowser(HttpResponse from, SiteOptions options, boolean secure) {
+        HttpHeaders in = from.headers();
+        HttpHeaders out = new DefaultHttpHeaders();
+        Set<String> named = named(in);
+        for (Map.Entry<String, String> field : in) {
+            String name = field.getKey().toLowerCase(Locale.ROOT);
+            // Alt-Svc leads browsers to ports of the target's machine.
+            if (!OF_CONNECTION.contains(name) && !named.contains(name) && !name.equals("alt-svc")) {
+                out.add(field.getKey(), field.getValue());
+            }
+        }
+        if (secure && options.hstsSeconds() > 0) {
+            out.set("Strict-Transport-Security", "max-age=" + options.hstsSeconds());
+        }
+        return new DefaultHttpResponse(HttpVersion.HTTP_1_1, from.status(), out);
+    }
+
+    /** Takes out of trailers what must not be there. */
+    static void cleanTrailers(HttpHeaders trailers) {
+        if (!trailers.isEmpty()) {
+            for (String name : Set.copyOf(trailers.names())) {
+                String plain = name.toLowerCase(Locale.ROOT).replace('_', '-');
+                if (NOT_IN_TRAILERS.contains(plain)
+                        || OURS.contains(plain)
+                        || plain.startsWith(FORWARDED_PREFIX)
+                        || OF_CONNECTION.contains(plain)) {
+                    trailers.remove(name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+package dev.culvert.gateway.web;
+
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+
+/**
+ * One target of requests. Idle connections to it are kept and used again for every request whose site {@code equals} it: who
+ * makes one anew for each request has none.
+ */
+public interface Site {
+    /** For messages and logs: the published name. */
+    String name();
+
+    SiteOptions options();
+
+    /**
+     * Opens a byte stream to the target. Called on {@code loop}.
+     *
+     * @return succeeds with an active channel that is registered on {@code loop}, allows half-closure or closes when its input
+     *     ends, and of which nothing has been read; it belongs to the caller, who closes it. Fails with a {@code FlowException} when there
+     *     is a {@code Reason}. It may be cancelled.
+     */
+    Future<? extends Channel> connect(EventLoop loop);
+}

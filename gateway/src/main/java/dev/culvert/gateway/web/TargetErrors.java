@@ -1,0 +1,64 @@
+package dev.culvert.gateway.web;
+
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
+import io.netty.channel.ConnectTimeoutException;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import java.net.ConnectException;
+import org.jspecify.annotations.Nullable;
+
+/** What a browser is told when a target is not there. */
+final class TargetErrors {
+    private TargetErrors() {}
+
+    /** There is no connection to it. */
+    static Refusal connecting(@Nullable Throwable cause, Site site) {
+        if (cause instanceof FlowException flow) {
+            return of(flow.reason(), site);
+        }
+        return cause instanceof ConnectTimeoutException
+                ? of(Reason.TIMED_OUT, site)
+                : cause instanceof ConnectException
+                        ? of(Reason.CONNECTION_REFUSED, site)
+                        : bad("The server behind " + site.name() + " cannot be reached.");
+    }
+
+    /** It has closed or reset the connection before it answered. */
+    static Refusal ended(@Nullable Throwable cause, Site site) {
+        if (cause instanceof FlowException flow
+                && flow.reason() != Reason.RESET
+                && flow.reason() != Reason.UNSPECIFIED) {
+            return of(flow.reason(), site);
+        }
+        return bad("The server behind " + site.name() + " has closed the connection without an answer.");
+    }
+
+    private static Refusal of(Reason reason, Site site) {
+        String name = site.name();
+        return switch (reason) {
+            case NO_AGENT -> away("The agent that " + name + " is behind is not connected.");
+            case LINK_LOST, SHUTTING_DOWN, UNKNOWN, MOVED ->
+                away("The connection to the agent that " + name + " is behind was lost.");
+            case OVERLOADED -> away("The way to " + name + " has too many connections.");
+            case CONNECTION_REFUSED ->
+                bad("The server behind " + name + " refuses connections: it is not running, or listens elsewhere.");
+            case TIMED_OUT, IDLE ->
+                new Refusal(
+                        HttpResponseStatus.GATEWAY_TIMEOUT, "The server behind " + name + " has not answered in time.");
+            case HOST_UNREACHABLE, NETWORK_UNREACHABLE ->
+                bad("The agent that " + name + " is behind has no way to the server: " + reason.words() + ".");
+            case NAME_NOT_FOUND -> bad("The agent that " + name + " is behind does not know the server's name.");
+            case PROHIBITED -> bad("The agent that " + name + " is behind may not connect to the server.");
+            case UNSPECIFIED, UNSUPPORTED, RESET, PROTOCOL_ERROR, CANCELLED ->
+                bad("The server behind " + name + " cannot be reached: " + reason.words() + ".");
+        };
+    }
+
+    private static Refusal away(String text) {
+        return new Refusal(HttpResponseStatus.SERVICE_UNAVAILABLE, text);
+    }
+
+    private static Refusal bad(String text) {
+        return new Refusal(HttpResponseStatus.BAD_GATEWAY, text);
+    }
+}

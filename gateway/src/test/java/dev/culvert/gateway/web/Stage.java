@@ -1,0 +1,171 @@
+package dev.culvert.gateway.web;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** A browser and targets of one site as channels on one loop, in frozen time: what is said by one is heard by the other at once. */
+final class Stage implements AutoCloseable {
+    static final String NAME = "app.example.com";
+
+    final TestSite site = new TestSite();
+    final List<End> targets = new ArrayList<>();
+    final End browser;
+    private final InetAddress address;
+    SiteOptions options = SiteOptions.PLAIN;
+
+    @Nullable
+    Throwable refusal;
+
+    @Nullable
+    Promise<Channel> pending;
+
+    boolean holdsConnects;
+
+    Stage() {
+        this(true, false);
+    }
+
+    Stage(boolean secure, boolean trustedProxy) {
+        try {
+            address = InetAddress.getByName("203.0.113.9");
+        } catch (UnknownHostException e) {
+            throw new AssertionError(e);
+        }
+        browser = new End();
+        browser.freezeTime();
+        HttpFront.install(
+                browser.pipeline(),
+                (host, path) -> host.equals(NAME) ? site : null,
+                new Browser(address, secure, trustedProxy),
+                "http/1.1");
+    }
+
+    /** What the browser has been sent since it was last asked. */
+    String answered() {
+        return browser.sent();
+    }
+
+    /** What the n-th connection to the target has been sent since it was last asked. */
+    String asked(int n) {
+        return targets.get(n).sent();
+    }
+
+    void say(String request) {
+        browser.receive(request);
+    }
+
+    void answer(int n, String answer) {
+        targets.get(n).receive(answer);
+    }
+
+    void pass(long seconds) {
+        browser.advanceTimeBy(seconds, TimeUnit.SECONDS);
+        browser.runPendingTasks();
+    }
+
+    @Override
+    public void close() {
+        browser.end();
+        targets.forEach(End::end);
+        browser.sent();
+        targets.forEach(End::sent);
+        browser.checkException();
+    }
+
+    final class TestSite implements Site {
+        @Override
+        public String name() {
+            return NAME;
+        }
+
+        @Override
+        public SiteOptions options() {
+            return options;
+        }
+
+        @Override
+        public Future<? extends Channel> connect(EventLoop loop) {
+            Throwable cause = refusal;
+            if (cause != null) {
+                return loop.newFailedFuture(cause);
+            }
+            if (holdsConnects) {
+                Promise<Channel> promise = loop.newPromise();
+                pending = promise;
+                return promise;
+            }
+            return loop.newSucceededFuture(target(loop));
+        }
+
+        End target(EventLoop loop) {
+            End end = new End(loop);
+            targets.add(end);
+            return end;
+        }
+    }
+
+    /** A channel whose other end is the test. */
+    static final class End extends EmbeddedChannel {
+        int reads;
+
+        End() {
+            count();
+        }
+
+        End(EventLoop loop) {
+            super(false, false);
+            loop.register(this).syncUninterruptibly();
+            count();
+        }
+
+        private void count() {
+            pipeline().addFirst(new ChannelOutboundHandlerAdapter() {
+                @Override
+                public void read(ChannelHandlerContext ctx) {
+                    reads++;
+                    ctx.read();
+                }
+            });
+        }
+
+        /** Not {@link #close()}, which cancels what others have scheduled on the loop. */
+        void end() {
+            pipeline().close();
+            runPendingTasks();
+        }
+
+        void receive(String text) {
+            writeInbound(Unpooled.copiedBuffer(text, StandardCharsets.ISO_8859_1));
+        }
+
+        /** Whether it is written to, as if its other end did (not) read. */
+        void takes(boolean takes) {
+            unsafe().outboundBuffer().setUserDefinedWritability(1, takes);
+            runPendingTasks();
+        }
+
+        String sent() {
+            StringBuilder text = new StringBuilder();
+            for (Object o = readOutbound(); o != null; o = readOutbound()) {
+                ByteBuf bytes = (ByteBuf) o;
+                text.append(bytes.toString(StandardCharsets.ISO_8859_1));
+                bytes.release();
+            }
+            return text.toString();
+        }
+    }
+}
