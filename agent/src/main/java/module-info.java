@@ -2,6 +2,8 @@
 module dev.culvert.agent {
     requires dev.culvert.address;
     requires dev.culvert.command;
+    requires dev.culvert.policy;
+    requires dev.culvert.text;
     requires dev.culvert.token;
     requires dev.culvert.tun;
     requires dev.culvert.tunnel;

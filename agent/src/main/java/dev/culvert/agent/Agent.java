@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.connect.LinkKeeper;
@@ -30,6 +31,7 @@ import java.util.Objects;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +57,7 @@ public final class Agent implements AutoCloseable {
     private final boolean echo;
     private final AnsweredFlows flows;
     private final Draining draining;
+    private final Publishing publishing = new Publishing(log::warn);
     private @Nullable FlowMultiplexer current;
     private volatile boolean closing;
 
@@ -85,6 +88,25 @@ public final class Agent implements AutoCloseable {
 
     public void start() {
         keeper.start();
+    }
+
+    /** Asks the gateway to publish these from now on, and nothing else of it. From any thread. */
+    void publish(List<Publication> publications) {
+        loop.execute(() -> {
+            publishing.set(publications);
+            if (current != null && current.isUp()) {
+                announce(current);
+            }
+        });
+    }
+
+    private void announce(FlowMultiplexer link) {
+        link.announce(publishing.in(new Announcement.Agent(
+                instance.id(),
+                Agent.class.getPackage().getImplementationVersion(),
+                token.routes().stream().map(Object::toString).toList(),
+                echo,
+                instance.replaces())));
     }
 
     /**
@@ -135,18 +157,17 @@ public final class Agent implements AutoCloseable {
             troubles.clear();
             current = link;
             guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
-            List<String> routes = token.routes().stream().map(Object::toString).toList();
+            publishing.linkUp();
             if (draining.hasBegun()) {
                 draining.tell(link); // first: from its announcement on flows might come
             }
-            String version = Agent.class.getPackage().getImplementationVersion();
-            link.announce(new Announcement.Agent(instance.id(), version, routes, echo, instance.replaces()));
+            announce(link);
             String group = link.link().keyExchange();
             log.info(
                     "connected to {} as '{}', serving {}{}",
                     keeper.gateway(),
                     token.name(),
-                    String.join(", ", routes),
+                    token.routes().stream().map(Object::toString).collect(Collectors.joining(", ")),
                     group.isEmpty() ? "" : "; keys by " + group);
         }
 
@@ -165,8 +186,13 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
-            draining.others(
-                    Announcement.decode(payload, Announcement.Instances.class).others());
+            Announcement.Answer answer = Announcement.decode(payload, Announcement.Answer.class);
+            if (answer.others() != null) {
+                draining.others(answer.others());
+            }
+            if (answer.refused() != null) {
+                publishing.refused(answer.refused());
+            }
         }
 
         private void openName(IncomingFlow flow, String name) {

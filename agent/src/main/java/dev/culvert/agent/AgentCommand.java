@@ -2,19 +2,30 @@ package dev.culvert.agent;
 
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
+import dev.culvert.command.Signals;
+import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.link.LinkSettings;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** The {@code agent} command. */
 @Command(
@@ -24,15 +35,36 @@ import picocli.CommandLine.Mixin;
         mixinStandardHelpOptions = true,
         subcommands = HolderKeyCommand.class,
         footerHeading =
-                "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
+                "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP (without --publications), SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
         footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
 public final class AgentCommand implements Callable<Integer> {
+    private static final Logger log = LoggerFactory.getLogger(AgentCommand.class);
+
     /** Draining and closing the links takes less than this. */
     private static final Duration SHUTDOWN =
             Draining.GRACE.plus(Draining.ANSWER).plusSeconds(4);
 
     @Mixin
     HolderOptions options = new HolderOptions();
+
+    @Option(
+            names = "--publish",
+            paramLabel = "PUBLIC=TARGET",
+            description = {
+                "Have the gateway publish a service: app.example.com=http://192.168.77.10:8080 or",
+                "tcp:2222=192.168.77.10:22; repeatable. The token must hold the right, and the gateway's policy allow it."
+            })
+    List<String> publish = new ArrayList<>();
+
+    @Option(
+            names = "--publications",
+            paramLabel = "FILE",
+            description = "The same by a YAML file, read again when it changes and on SIGHUP.")
+    @Nullable
+    Path publications;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
 
     /** Used by picocli. */
     public AgentCommand() {}
@@ -42,16 +74,37 @@ public final class AgentCommand implements Callable<Integer> {
         Program.main(new AgentCommand(), args);
     }
 
+    private List<Publication> parsed() {
+        try {
+            return PublicationsFile.joined(
+                    publish.stream().map(Publication::parse).toList(), List.of());
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--publish: " + e.getMessage());
+        }
+    }
+
     @Override
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
         AgentToken token = (AgentToken) holder.token();
         List<LinkConnector> connectors =
                 LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
+        List<Publication> byOptions = parsed();
+        PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);
+        List<Publication> first = file == null ? byOptions : file.load();
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (Instance instance = Instance.noted(() -> options.directory(token.kind()), token.name());
+        try (PublicationsFile watched = file;
+                Instance instance = Instance.noted(() -> options.directory(token.kind()), token.name());
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
+            agent.publish(first);
             agent.start();
+            if (watched != null) {
+                watched.watch(agent::publish);
+                String unheard = Signals.handle("HUP", () -> watched.lookSoon(agent::publish));
+                if (unheard != null) {
+                    log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+                }
+            }
             stop.await();
             CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
             return CommandLine.ExitCode.OK;

@@ -52,7 +52,7 @@ final class ArchitectureTest {
             entry("policy", List.of("text", "address", "token")),
             entry("tunnel", List.of("text", "address")),
             entry("gateway", List.of("text", "address", "command", "store", "token", "policy", "tunnel")),
-            entry("agent", List.of("text", "address", "command", "token", "tunnel", "tun")),
+            entry("agent", List.of("text", "address", "command", "token", "policy", "tunnel", "tun")),
             entry("client", List.of("text", "address", "command", "token", "tunnel", "tun", "stack")));
 
     @Test

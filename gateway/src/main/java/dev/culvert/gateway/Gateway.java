@@ -1,6 +1,8 @@
 package dev.culvert.gateway;
 
+import dev.culvert.address.HostPattern;
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.address.Transport;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.access.PolicyFile;
@@ -17,6 +19,8 @@ import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.memory.MemoryGuard;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.gateway.publish.PublicPort;
+import dev.culvert.gateway.publish.Publications;
 import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.state.Revocations;
@@ -32,11 +36,14 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,6 +81,7 @@ public final class Gateway implements AutoCloseable {
     private final Links links = new Links();
     private final PolicyInForce policyInForce;
     private final PolicyKeeper policy;
+    private final Publications publications;
     private final Fabric fabric;
     private final @Nullable CertificateKeeper certificate;
     private final EventLoopGroup loops;
@@ -111,10 +119,16 @@ public final class Gateway implements AutoCloseable {
             services.audit().close();
             throw e;
         }
+        publications = new Publications(
+                policyInForce,
+                token -> trust.current().key(token.keyId()) == null || revocations.isRevoked(token),
+                services.lines(),
+                services.clock());
         fabric = new Fabric(
                 services,
                 links,
                 policyInForce,
+                publications,
                 revocations::isRevoked,
                 token -> trust.current().key(token.keyId()) == null
                         || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
@@ -131,6 +145,9 @@ public final class Gateway implements AutoCloseable {
         memory = new MemoryGuard(door.strangers(), links, services.counters());
         try {
             door.open(settings.listen());
+            publications.reserve(
+                    ownNames(settings.names()),
+                    Set.of(new PublicPort(Transport.TCP, door.address().getPort())));
         } catch (IOException | RuntimeException e) {
             closeParts();
             throw e;
@@ -146,15 +163,29 @@ public final class Gateway implements AutoCloseable {
 
     private void watch(Revocations revocations, TrustFiles trust, GatewayAddresses addresses) {
         LinkCutter cutter = new LinkCutter(revocations, links, services.audit());
-        files.add(revocations::refresh, cutter::cutRevoked);
-        files.add(trust::refresh, () -> cutter.cutRetired(trust.current()));
+        files.add(revocations::refresh, () -> {
+            cutter.cutRevoked();
+            publications.changed();
+        });
+        files.add(trust::refresh, () -> {
+            cutter.cutRetired(trust.current());
+            publications.changed();
+        });
         files.add(
                 () -> {
                     services.lines().tell();
+                    publications.lookAtClock();
                     return false;
                 },
                 () -> {});
         files.add(addresses, () -> policy.ownAddresses(SensitiveAddresses.with(addresses.known())));
+    }
+
+    private static Set<String> ownNames(Collection<String> names) {
+        return names.stream()
+                .map(HostPattern::normalize)
+                .filter(Objects::nonNull)
+                .collect(Collectors.toSet());
     }
 
     private void tell(boolean started) {
@@ -187,6 +218,10 @@ public final class Gateway implements AutoCloseable {
 
     PolicyInForce policyInForce() {
         return policyInForce;
+    }
+
+    Publications publications() {
+        return publications;
     }
 
     Door door() {
@@ -231,6 +266,7 @@ public final class Gateway implements AutoCloseable {
 
     private void closeParts() {
         policy.close();
+        publications.close();
         memory.close();
         if (certificate != null) {
             certificate.close();

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param hosts by name, addresses and host names
  * @param denies guards, which run first
  * @param grants what is allowed; all else is denied
- * @param publish what agents may publish
+ * @param publish what agents may publish of their own accord
+ * @param publications what is published through agents
  * @param limits of clients; the first that names a client counts
  * @param tests what must hold
  */
@@ -31,6 +32,7 @@ public record Policy(
         List<Rule> denies,
         List<Rule> grants,
         List<PublishRule> publish,
+        List<PolicyPublication> publications,
         List<ClientLimits> limits,
         List<PolicyTest> tests) {
     /** Freezes the collections. */
@@ -41,6 +43,7 @@ public record Policy(
         denies = List.copyOf(denies);
         grants = List.copyOf(grants);
         publish = List.copyOf(publish);
+        publications = List.copyOf(publications);
         limits = List.copyOf(limits);
         tests = List.copyOf(tests);
     }

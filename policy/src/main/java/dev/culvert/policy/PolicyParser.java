@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * {@code docs/policy.md}.
  */
 public final class PolicyParser {
-    private static final List<String> SECTIONS =
-            List.of("grants", "deny", "groups", "tags", "hosts", "services", "publish", "limits", "tests");
+    private static final List<String> SECTIONS = List.of(
+            "grants", "deny", "groups", "tags", "hosts", "services", "publish", "publications", "limits", "tests");
 
     private static final List<String> RULE = List.of("who", "agents", "to", "ports", "name", "when", "until");
     private static final List<String> PUBLISH = List.of("agents", "hosts", "ports");
@@ -73,13 +73,23 @@ public final class PolicyParser {
         }
         List<PublishRule> publish =
                 items(sections, "publish").stream().map(this::publish).toList();
+        List<PolicyPublication> publications =
+                new PublicationReader(problems).ofPolicy(items(sections, "publications"));
         List<ClientLimits> limits =
                 items(sections, "limits").stream().map(this::limits).toList();
         List<PolicyTest> tests =
                 items(sections, "tests").stream().map(this::test).toList();
         problems.throwIfAny();
         return new Policy(
-                definitions.groups, definitions.tags, definitions.hosts, denies, grants, publish, limits, tests);
+                definitions.groups,
+                definitions.tags,
+                definitions.hosts,
+                denies,
+                grants,
+                publish,
+                publications,
+                limits,
+                tests);
     }
 
     private static void section(Fields sections, String name, java.util.function.Consumer<YamlNode> reader) {

@@ -7,6 +7,9 @@ import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
+import dev.culvert.gateway.presence.PublicationListener;
+import dev.culvert.policy.publication.Publication;
+import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.HeldFlow;
@@ -73,6 +76,7 @@ final class AgentRole implements Role, PresentAgent {
     private final PrefixTable<Boolean> granted;
     private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
     private final HeldRights heldRights;
+    private final Publisher publisher;
     private final RateLimit questions;
     private volatile List<IpPrefix> routes = List.of();
     private volatile PrefixTable<Boolean> served = new PrefixTable<>();
@@ -85,21 +89,28 @@ final class AgentRole implements Role, PresentAgent {
 
     private int announcements;
     private @Nullable List<IpPrefix> nextRoutes;
+    private List<String> nextPublish = List.of();
     private long changedNanos;
     private int nextId;
 
-    /** @param granted what its token holds */
+    /**
+     * @param granted the routes that its token holds
+     * @param published hears what it publishes
+     */
     AgentRole(
             LinkSide side,
+            AgentToken token,
             PrefixTable<Boolean> granted,
             Services services,
             Presence<AgentRole> presence,
-            HeldRights heldRights) {
+            HeldRights heldRights,
+            PublicationListener published) {
         this.side = side;
         this.services = services;
         this.presence = presence;
         this.granted = granted;
         this.heldRights = heldRights;
+        this.publisher = new Publisher(side, token, services, published);
         this.questions = new RateLimit(QUESTIONS, QUESTIONS_PER_SECOND, services.nanos());
     }
 
@@ -178,6 +189,7 @@ final class AgentRole implements Role, PresentAgent {
     public void down() {
         if (announcements > 0) {
             presence.remove(this);
+            publisher.down();
         }
     }
 
@@ -206,7 +218,7 @@ final class AgentRole implements Role, PresentAgent {
     /** Tells one that is about to go how many others there are. Before it has said who it is, its own older link could be one. */
     private void tellOthers() {
         if (draining && announcements > 0 && side.carrier().version() >= 2) {
-            byte[] answer = Announcement.encode(new Announcement.Instances(presence.others(this)));
+            byte[] answer = Announcement.encode(Announcement.Answer.others(presence.others(this)));
             side.writer().control(Frame.ANNOUNCE, 0, 0, Unpooled.wrappedBuffer(answer));
         }
     }
@@ -283,6 +295,10 @@ final class AgentRole implements Role, PresentAgent {
         if (said.routes().size() > MAX_ROUTES) {
             throw new ProtocolException("ANNOUNCE with " + said.routes().size() + " routes, most is " + MAX_ROUTES);
         }
+        if (said.publish().size() > Publication.MAX_OF_AGENT) {
+            throw new ProtocolException(
+                    "ANNOUNCE with " + said.publish().size() + " publications, most is " + Publication.MAX_OF_AGENT);
+        }
         List<IpPrefix> allowed = new ArrayList<>();
         int ignored = 0;
         for (String text : said.routes()) {
@@ -306,12 +322,14 @@ final class AgentRole implements Role, PresentAgent {
             replaced = said.replaces().stream().map(this::answerer).collect(Collectors.toUnmodifiableSet());
             serve(List.copyOf(allowed));
             presence.add(this);
+            publisher.announced(said.publish());
             tellOthers();
             tellEnded(presence.ended(name(), MAX_ENDED));
             return;
         }
         boolean waits = nextRoutes != null;
         nextRoutes = List.copyOf(allowed);
+        nextPublish = said.publish();
         if (!waits) {
             long wait = changedNanos + TimeUnit.MILLISECONDS.toNanos(CHANGE_MILLIS) - services.nanos();
             side.loop().schedule(this::change, Math.max(0, wait), TimeUnit.NANOSECONDS);
@@ -321,10 +339,15 @@ final class AgentRole implements Role, PresentAgent {
     private void change() {
         List<IpPrefix> next = nextRoutes;
         nextRoutes = null;
-        if (next != null && side.isUp() && !next.equals(routes)) {
+        if (next == null || !side.isUp()) {
+            return;
+        }
+        if (!next.equals(routes)) {
             serve(next);
             presence.changed(name());
         }
+        publisher.announced(nextPublish);
+        changedNanos = services.nanos();
     }
 
     /** To be asked whether it holds an address or covers a prefix. */

@@ -10,6 +10,7 @@ import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.Presence;
+import dev.culvert.gateway.presence.PublicationListener;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
@@ -28,6 +29,7 @@ public final class Fabric {
     private final Services services;
     private final Links links;
     private final PolicyInForce policy;
+    private final PublicationListener published;
     private final Predicate<Token> revoked;
     private final HeldRights heldRights;
     private final Presence<AgentRole> presence;
@@ -38,6 +40,7 @@ public final class Fabric {
     /**
      * @param links where every link is to be found
      * @param policy by which clients are judged beside their tokens
+     * @param published hears what agents publish
      * @param revoked which tokens are revoked, as known now; asked from every loop
      * @param ended which clients' tokens are revoked, or of a key that was retired, likewise
      */
@@ -45,11 +48,13 @@ public final class Fabric {
             Services services,
             Links links,
             PolicyInForce policy,
+            PublicationListener published,
             Predicate<Token> revoked,
             Predicate<TokenMark> ended) {
         this.services = services;
         this.links = links;
         this.policy = policy;
+        this.published = published;
         this.revoked = revoked;
         this.heldRights = new HeldRights(policy, ended);
         this.presence = new Presence<>(services.lines());
@@ -67,12 +72,13 @@ public final class Fabric {
                     services.clientFlows(),
                     side -> new ClientRole(side, client, rights, services, presence, policy, usages, sessions));
         }
-        PrefixTable<Boolean> granted = AgentRole.table(((AgentToken) token).routes());
+        AgentToken agent = (AgentToken) token;
+        PrefixTable<Boolean> granted = AgentRole.table(agent.routes());
         return frameSwitch(
                 life,
                 true,
                 services.agentFlows(),
-                side -> new AgentRole(side, granted, services, presence, heldRights));
+                side -> new AgentRole(side, agent, granted, services, presence, heldRights, published));
     }
 
     private FrameSwitch frameSwitch(

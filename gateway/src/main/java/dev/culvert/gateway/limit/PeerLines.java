@@ -30,6 +30,9 @@ public final class PeerLines {
         /** What an agent announces, and what a client is not told of. */
         ROUTES("announced routes", 8, 0.1),
 
+        /** What agents publish, and what of it is not in force: a line for each, when it changes. */
+        PUBLICATIONS("publications", 64, 0.2),
+
         /** Instances that keep coming back, each link of which pairs with each other. */
         COPIES("instances that keep coming back", 2, 1 / 60.0),
 

@@ -60,7 +60,7 @@ final class DrainingAgentTest {
     private static List<Integer> answers(EmbeddedPeer agent) throws Exception {
         List<Integer> answers = new ArrayList<>();
         for (WebSocketMessage frame : agent.take(Frame.ANNOUNCE)) {
-            answers.add(Announcement.decode(frame.payload(), Announcement.Instances.class)
+            answers.add(Announcement.decode(frame.payload(), Announcement.Answer.class)
                     .others());
         }
         return answers;

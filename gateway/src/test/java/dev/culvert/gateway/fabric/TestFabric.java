@@ -7,6 +7,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.presence.PublicationListener;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -46,7 +47,8 @@ public final class TestFabric {
     public TestFabric(AuditLog audit, Clock clock, LongSupplier nanoTime, long flows) {
         this.clock = clock;
         services = Services.of(audit, clock, nanoTime, flows);
-        fabric = new Fabric(services, links, policy, token -> false, token -> ended.contains(token.id()));
+        fabric = new Fabric(
+                services, links, policy, PublicationListener.NONE, token -> false, token -> ended.contains(token.id()));
     }
 
     /** A client's, whose token ends in ten minutes. */

@@ -52,9 +52,15 @@ public final class Announcement {
      * @param routes prefixes in text form; the gateway takes only those that the agent's token holds
      * @param echo whether it can ping
      * @param replaces instances of the same agent that have ended, and whose flows have ended with them; null reads as none
+     * @param publish what it publishes, in text form; null reads as none
      */
     public record Agent(
-            String instance, @Nullable String version, List<String> routes, boolean echo, List<String> replaces) {
+            String instance,
+            @Nullable String version,
+            List<String> routes,
+            boolean echo,
+            List<String> replaces,
+            List<String> publish) {
         /** Most instances that one can replace. */
         public static final int MAX_REPLACES = 16;
 
@@ -62,24 +68,57 @@ public final class Announcement {
             require(instance, "instance");
             routes = List.copyOf(require(routes, "routes"));
             replaces = orNone(replaces);
+            publish = orNone(publish);
         }
 
-        /** One that knows of none before it. */
+        /** One that publishes nothing. */
+        public Agent(
+                String instance, @Nullable String version, List<String> routes, boolean echo, List<String> replaces) {
+            this(instance, version, routes, echo, replaces, List.of());
+        }
+
+        /** One that knows of none before it, likewise. */
         public Agent(String instance, @Nullable String version, List<String> routes, boolean echo) {
             this(instance, version, routes, echo, List.of());
         }
     }
 
     /**
-     * Gateway to agent, in answer to its DRAIN.
+     * Gateway to agent: in answer to its DRAIN, or to what it publishes.
      *
-     * @param others how many other instances of it take new flows now
+     * @param others how many other instances of it take new flows now; null in an answer to something else
+     * @param refused what of its publications is not in force now, all of it; null likewise
      */
-    public record Instances(int others) {
-        public Instances {
-            if (others < 0) {
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Answer(@Nullable Integer others, @Nullable List<Refused> refused) {
+        public Answer {
+            if (others != null && others < 0) {
                 throw new IllegalArgumentException("member \"others\" is negative");
             }
+            refused = refused == null ? null : List.copyOf(refused);
+        }
+
+        /** To its DRAIN. */
+        public static Answer others(int count) {
+            return new Answer(count, null);
+        }
+
+        /** To what it publishes. */
+        public static Answer refused(List<Refused> publications) {
+            return new Answer(null, publications);
+        }
+    }
+
+    /**
+     * A publication that is not in force.
+     *
+     * @param publication what the agent calls it, for people
+     * @param why cause and cure, for people
+     */
+    public record Refused(String publication, String why) {
+        public Refused {
+            require(publication, "publication");
+            require(why, "why");
         }
     }
 
