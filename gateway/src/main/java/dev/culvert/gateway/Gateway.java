@@ -220,7 +220,8 @@ public final class Gateway implements AutoCloseable {
         return policyInForce;
     }
 
-    Publications publications() {
+    /** What is published, and what is not and why. */
+    public Publications publications() {
         return publications;
     }
 

@@ -176,6 +176,81 @@ class PolicyParserTest {
     }
 
     @Test
+    void publicationsAreReadAndCompared() throws Exception {
+        Policy policy = PolicyParser.parse("""
+                grants: []
+                publications:
+                  - agent: office
+                    public: a.example/api
+                    target: https://10.0.0.1:8443
+                    strip-prefix: true
+                    hsts: 600
+                    tls-name: api.lan
+                  - {agent: branch, public: tcp:22, target: "10.0.0.1:22"}
+                """);
+        assertThat(policy.publications())
+                .extracting(p -> p.line() + " " + p.agent() + " " + p.publication())
+                .containsExactly(
+                        "3 office a.example/api=https://10.0.0.1:8443,strip-prefix,hsts=600,tls-name=api.lan",
+                        "8 branch tcp:22=10.0.0.1:22");
+        PolicyDiff diff = PolicyDiff.of(
+                policy,
+                PolicyParser.parse(
+                        "{grants: [], publications: [{agent: branch, public: tcp:22, target: \"10.0.0.2:22\"}]}"));
+        assertThat(diff.removed())
+                .containsExactly(
+                        "publication of a.example/api through office to"
+                                + " https://10.0.0.1:8443,strip-prefix,hsts=600,tls-name=api.lan",
+                        "publication of tcp:22 through branch to 10.0.0.1:22");
+        assertThat(diff.added()).containsExactly("publication of tcp:22 through branch to 10.0.0.2:22");
+    }
+
+    @Test
+    void whatIsWrongWithPublicationsIsToldByItsPlace() {
+        assertThat(errors("""
+                grants: []
+                publications:
+                  - agent: office
+                    public: a.example
+                  - {agent: "tag:offices", public: 10.0.0.1, target: "http://b", colour: red}
+                  - {agent: office, public: b.example, target: "b:1"}
+                  - {agent: office, public: c.example, target: "http://b:1", hsts: soon}
+                  - {agent: office, public: tcp:20-30, target: "b:1"}
+                  - {agent: branch, public: tcp:22, target: "b:1"}
+                  - a.example=http://b
+                """))
+                .satisfiesExactly(
+                        e -> assertThat(e).startsWith("line 3, column 5: a publication lacks 'target'; write http://"),
+                        e -> assertThat(e).startsWith("line 5, column 13: a publication is reached through one agent"),
+                        e -> assertThat(e).startsWith("line 5, column 36: public side '10.0.0.1' is no host name"),
+                        e -> assertThat(e).startsWith("line 5, column 66: a publication has no 'colour'"),
+                        e -> assertThat(e).startsWith("line 6, column 5: a name needs to know what the target speaks"),
+                        e -> assertThat(e).startsWith("line 7, column 68: option 'hsts' is 'soon'"),
+                        e -> assertThat(e)
+                                .isEqualTo("line 9, column 5: 'tcp:22' is published on line 8 already; leave one out"),
+                        e -> assertThat(e).startsWith("line 10, column 5: a publication is text"));
+    }
+
+    @Test
+    void anAgentsOwnFileSaysTheSameWithoutTheAgent() throws Exception {
+        assertThat(AgentPublications.parse("""
+                publications:
+                  - a.example=http://10.0.0.1
+                  - {public: tcp:22, target: "10.0.0.1:22"}
+                """))
+                .extracting(Object::toString)
+                .containsExactly("a.example=http://10.0.0.1:80", "tcp:22=10.0.0.1:22");
+        for (String wrong : List.of(
+                "grants: []",
+                "publications: {}",
+                "publications: [{agent: a, public: tcp:22, target: \"b:22\"}]",
+                "publications: [[x]]",
+                "publications: [\"tcp:22=b:22\", \"tcp:22=c:22\"]")) {
+            assertThatThrownBy(() -> AgentPublications.parse(wrong)).as(wrong).isInstanceOf(PolicyException.class);
+        }
+    }
+
+    @Test
     void theFirstLimitThatNamesAClientCounts() throws Exception {
         PolicySnapshot snapshot = PolicyParser.parse("""
                 groups: {g: [a]}

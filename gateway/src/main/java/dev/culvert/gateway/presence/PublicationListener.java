@@ -4,19 +4,6 @@ import java.util.List;
 
 /** Hears what agents publish. From any thread. */
 public interface PublicationListener {
-    /** Nobody listens. */
-    PublicationListener NONE = new PublicationListener() {
-        @Override
-        public void announced(PublishingAgent agent, List<String> publications) {
-            // Nothing is published.
-        }
-
-        @Override
-        public void gone(PublishingAgent agent) {
-            // Nothing was published.
-        }
-    };
-
     /**
      * An agent has said what it publishes, for the first time on its link or anew.
      *

@@ -68,22 +68,22 @@ final class ClaimJudge {
                     + claim.rival().publication() + "; start both with the same publications";
         }
         if (isReserved(publication.at())) {
-            return "it is the gateway's own; publish under another";
+            return "it is the gateway's own; publish under another name or port";
         }
         if (!claim.tokens().isEmpty() && claim.tokens().stream().noneMatch(t -> !ended.test(t))) {
             return "the token of agent '" + published.agent() + "' has ended; start it with a new one";
         }
         if (!claim.tokens().isEmpty()
                 && claim.tokens().stream().noneMatch(t -> !ended.test(t) && holds(t, publication.at()))) {
-            return "the token of agent '" + published.agent() + "' does not hold it; mint one with --publish "
-                    + right(publication.at());
+            return "the token of agent '" + published.agent()
+                    + "' does not hold it; make one with token agent --publish " + right(publication.at());
         }
         InetAddress target = publication.to().address();
         if (target != null
                 && !claim.tokens().isEmpty()
                 && claim.tokens().stream().noneMatch(t -> t.routes().stream().anyMatch(r -> r.contains(target)))) {
             return "its target " + publication.to().host() + " lies in no network of agent '" + published.agent()
-                    + "'; mint its token with --routes that hold it";
+                    + "'; make its token with --routes that hold it";
         }
         if (policy != null && !published.byPolicy() && !permits(policy, published.agent(), publication.at())) {
             return "the gateway's policy does not let agent '" + published.agent()
@@ -102,7 +102,7 @@ final class ClaimJudge {
                             + (other.publication().isPassedThrough() ? ", which takes the whole name," : "");
             return (other.byPolicy() ? "the gateway's policy publishes " : "agent '" + other.agent() + "' publishes ")
                     + what + " already" + (other.byPolicy() ? ", through agent '" + other.agent() + "'" : "")
-                    + "; publish under another, or take that one back";
+                    + "; publish it under another name or port, or take that one back";
         }
         if (inForce >= MAX_IN_FORCE) {
             return "the gateway publishes " + MAX_IN_FORCE + " already; use wildcards, or another gateway";

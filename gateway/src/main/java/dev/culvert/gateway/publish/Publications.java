@@ -76,8 +76,12 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         }
     }
 
-    /** Whose place it is, whatever it leads to. */
-    private record Place(String agent, PublicSide side) {}
+    /** Whose place it is, whatever it leads to; one that becomes a whole name's is another. */
+    private record Place(String agent, PublicSide side, boolean whole) {
+        Place(String agent, Publication publication) {
+            this(agent, publication.at(), publication.isPassedThrough());
+        }
+    }
 
     /** What there is to be judged. */
     private record Claims(List<Claim> all, Map<PublishingAgent, Said> links) {}
@@ -165,7 +169,7 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
                 return; // as most do
             }
             away.remove(agent.name());
-            said.publications.forEach(p -> since.computeIfAbsent(new Place(agent.name(), p.at()), k -> ++claims));
+            said.publications.forEach(p -> since.computeIfAbsent(new Place(agent.name(), p), k -> ++claims));
         }
         changed();
     }
@@ -366,7 +370,7 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
     }
 
     private static Place place(Published published) {
-        return new Place(published.agent(), published.publication().at());
+        return new Place(published.agent(), published.publication());
     }
 
     private List<AgentToken> tokens(List<PublishingAgent> links, String agent) {

@@ -8,6 +8,7 @@ import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PublicationListener;
+import dev.culvert.gateway.presence.PublishingAgent;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -18,7 +19,9 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +34,9 @@ public final class TestFabric {
 
     /** Tokens that have been revoked, by their ids, as far as agents ask about what they hold. */
     final Set<String> ended = new HashSet<>();
+
+    /** What present agents publish, as they say it. */
+    final Map<PublishingAgent, List<String>> published = new ConcurrentHashMap<>();
 
     private final Clock clock;
 
@@ -47,8 +53,21 @@ public final class TestFabric {
     public TestFabric(AuditLog audit, Clock clock, LongSupplier nanoTime, long flows) {
         this.clock = clock;
         services = Services.of(audit, clock, nanoTime, flows);
-        fabric = new Fabric(
-                services, links, policy, PublicationListener.NONE, token -> false, token -> ended.contains(token.id()));
+        fabric = new Fabric(services, links, policy, listener(), token -> false, token -> ended.contains(token.id()));
+    }
+
+    private PublicationListener listener() {
+        return new PublicationListener() {
+            @Override
+            public void announced(PublishingAgent agent, List<String> publications) {
+                published.put(agent, publications);
+            }
+
+            @Override
+            public void gone(PublishingAgent agent) {
+                published.remove(agent);
+            }
+        };
     }
 
     /** A client's, whose token ends in ten minutes. */

@@ -80,6 +80,37 @@ final class AnnouncementTest {
     }
 
     @Test
+    void anAgentSaysWhatItPublishes() throws ProtocolException {
+        Announcement.Agent said = new Announcement.Agent(
+                "i", "1", List.of("10.0.0.0/8"), true, List.of(), List.of("a.example=http://10.0.0.1:80"));
+        assertThat(Announcement.decode(Unpooled.wrappedBuffer(Announcement.encode(said)), Announcement.Agent.class))
+                .isEqualTo(said);
+        assertThat(decodeAgent("").publish()).as("an older agent's").isEmpty();
+        assertThat(decodeAgent(",\"publish\":null").publish()).isEmpty();
+        assertThatThrownBy(() -> decodeAgent(",\"publish\":[null]")).isInstanceOf(ProtocolException.class);
+    }
+
+    /** What agents before this one read has not changed, and what such gateways said is read. */
+    @Test
+    void anAnswerHasOnlyWhatItIsTo() throws ProtocolException {
+        assertThat(new String(Announcement.encode(Announcement.Answer.others(3)), StandardCharsets.UTF_8))
+                .isEqualTo("{\"others\":3}");
+        assertThat(new String(Announcement.encode(Announcement.Answer.refused(List.of())), StandardCharsets.UTF_8))
+                .isEqualTo("{\"refused\":[]}");
+        assertThat(answer("{\"others\":3}")).isEqualTo(Announcement.Answer.others(3));
+        assertThat(answer("{\"refused\":[{\"publication\":\"a\",\"why\":\"b\",\"later\":1}]}"))
+                .isEqualTo(Announcement.Answer.refused(List.of(new Announcement.Refused("a", "b"))));
+        assertThat(answer("{}").others()).isNull();
+        assertThatThrownBy(() -> answer("{\"refused\":[{\"why\":\"b\"}]}")).isInstanceOf(ProtocolException.class);
+        assertThatThrownBy(() -> answer("{\"others\":-1}")).isInstanceOf(ProtocolException.class);
+    }
+
+    private static Announcement.Answer answer(String json) throws ProtocolException {
+        return Announcement.decode(
+                Unpooled.wrappedBuffer(json.getBytes(StandardCharsets.UTF_8)), Announcement.Answer.class);
+    }
+
+    @Test
     void whatALaterVersionAddsIsSkipped() throws ProtocolException {
         Announcement.Reachable said =
                 decode(agent(",\"instances\":2,\"later\":{\"deep\":[[{\"x\":" + "1".repeat(32) + "}]]}"));
