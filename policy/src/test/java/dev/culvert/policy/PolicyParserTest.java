@@ -192,7 +192,7 @@ class PolicyParserTest {
                 .extracting(p -> p.line() + " " + p.agent() + " " + p.publication())
                 .containsExactly(
                         "3 office a.example/api=https://10.0.0.1:8443,strip-prefix,hsts=600,tls-name=api.lan",
-                        "8 branch tcp:22=10.0.0.1:22");
+                        "9 branch tcp:22=10.0.0.1:22");
         PolicyDiff diff = PolicyDiff.of(
                 policy,
                 PolicyParser.parse(
