@@ -327,17 +327,17 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
                 .min(Comparator.naturalOrder())
                 .orElse(Instant.MAX);
         Map<String, List<PublishingAgent>> links = new LinkedHashMap<>();
-        present.keySet()
-                .forEach(a ->
-                        links.computeIfAbsent(a.name(), n -> new ArrayList<>()).add(a));
-        links.values()
-                .forEach(list -> list.sort(
-                        Comparator.comparingLong(PublishingAgent::number).reversed()));
         Map<Published, List<PublishingAgent>> sayers = new LinkedHashMap<>();
-        links.forEach((agent, list) -> list.forEach(link -> present.get(link)
-                .publications
-                .forEach(p -> sayers.computeIfAbsent(new Published(agent, p, false), k -> new ArrayList<>())
-                        .add(link))));
+        List<Map.Entry<PublishingAgent, Said>> newestFirst = new ArrayList<>(present.entrySet());
+        newestFirst.sort(Comparator.comparing(e -> -e.getKey().number()));
+        newestFirst.forEach(e -> {
+            PublishingAgent link = e.getKey();
+            links.computeIfAbsent(link.name(), n -> new ArrayList<>()).add(link);
+            e.getValue()
+                    .publications
+                    .forEach(p -> sayers.computeIfAbsent(new Published(link.name(), p, false), k -> new ArrayList<>())
+                            .add(link));
+        });
         List<Claim> out = new ArrayList<>();
         if (policyNow != null) {
             for (PolicyPublication said : policyNow.publications()) {
