@@ -150,7 +150,7 @@ final class ExchangeTest {
         int before = stage.browser.reads;
         stage.say("56789"); // what one read had taken, at most
         assertThat(stage.browser.reads).isEqualTo(before);
-        stage.pending.setSuccess(stage.site.target(stage.browser.eventLoop()));
+        stage.pending().setSuccess(stage.site.target(stage.browser.eventLoop()));
         stage.browser.runPendingTasks();
         assertThat(stage.asked(0)).endsWith("\r\n\r\n0123456789");
     }
@@ -349,7 +349,7 @@ final class ExchangeTest {
         stage.say(GET);
         stage.pass(Exchange.CONNECT_SECONDS);
         assertThat(stage.answered()).contains("504 Gateway");
-        assertThat(stage.pending.isCancelled()).isTrue();
+        assertThat(stage.pending().isCancelled()).isTrue();
     }
 
     @Test
@@ -386,7 +386,7 @@ final class ExchangeTest {
         stage.holdsConnects = true;
         stage.say(GET);
         stage.browser.end();
-        assertThat(stage.pending.isCancelled()).isTrue();
+        assertThat(stage.pending().isCancelled()).isTrue();
     }
 
     @Test

@@ -31,7 +31,7 @@ final class Stage implements AutoCloseable {
     Throwable refusal;
 
     @Nullable
-    Promise<Channel> pending;
+    private Promise<Channel> pending;
 
     boolean holdsConnects;
 
@@ -52,6 +52,15 @@ final class Stage implements AutoCloseable {
                 (host, path) -> host.equals(NAME) ? site : null,
                 new Browser(address, secure, trustedProxy),
                 "http/1.1");
+    }
+
+    /** The connection to the target that is being waited for. */
+    Promise<Channel> pending() {
+        Promise<Channel> p = pending;
+        if (p == null) {
+            throw new AssertionError("nobody connects");
+        }
+        return p;
     }
 
     /** What the browser has been sent since it was last asked. */
