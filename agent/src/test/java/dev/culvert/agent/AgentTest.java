@@ -18,6 +18,9 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -261,5 +264,22 @@ final class AgentTest {
         flow.send(new PortedDatagram(5, Unpooled.copiedBuffer("an echo has no port", StandardCharsets.US_ASCII)));
         flow.send("\0\10more");
         assertThat(flow.next()).isEqualTo("\0\10more");
+    }
+
+    private static ConditionFactory patiently() {
+        return Awaitility.await().atMost(TestLan.PATIENCE, TimeUnit.SECONDS);
+    }
+
+    /** From the agent's options to what the gateway looks things up in, and back when it is taken back. */
+    @Test
+    void theGatewayPublishesWhatTheAgentSaysAndItsTokenHolds() {
+        lan.publish("a.office.example=http://127.0.0.1:80", "a.elsewhere.example=http://127.0.0.1:80");
+        patiently().until(() -> lan.published().equals(List.of("office a.office.example=http://127.0.0.1:80")));
+        lan.publish("b.office.example=h2c://localhost:81,hsts");
+        patiently()
+                .until(() ->
+                        lan.published().equals(List.of("office b.office.example=h2c://localhost:81,hsts=31536000")));
+        lan.publish();
+        patiently().until(() -> lan.published().isEmpty());
     }
 }

@@ -3,9 +3,11 @@ package dev.culvert.agent;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
+import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
+import dev.culvert.token.PublishRight;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.connect.LinkConnector;
@@ -78,10 +80,11 @@ final class TestLan implements AutoCloseable {
         URI uri = URI.create("wss://127.0.0.1:" + gateway.address().getPort());
         Instant now = Instant.now();
         byte[] pin = Base64.getUrlDecoder().decode(state.caPin());
-        AgentToken agentToken = AgentToken.of(
+        AgentToken agentToken = new AgentToken(
                 TokenTerms.of("office", List.of(uri), state.caPin(), now, now.plusSeconds(600))
                         .withAudience(name),
-                routes.stream().map(IpPrefix::parse).toList());
+                routes.stream().map(IpPrefix::parse).toList(),
+                List.of(PublishRight.parse("*.office.example")));
         agent = new Agent(
                 agentToken,
                 Instance.unnoted(),
@@ -113,6 +116,18 @@ final class TestLan implements AutoCloseable {
                 new OpenRequest(d, "office", null, new InetSocketAddress("10.9.9.9", sourcePort), 0, 0, null);
         loop.submit(() -> flow.start(mux.open(request, flow))).get(PATIENCE, TimeUnit.SECONDS);
         return flow;
+    }
+
+    /** Has the agent publish these, and nothing else. */
+    void publish(String... publications) {
+        agent.publish(Arrays.stream(publications).map(Publication::parse).toList());
+    }
+
+    /** What the gateway publishes, as texts. */
+    List<String> published() {
+        return gateway.publications().table().all().stream()
+                .map(p -> p.agent() + " " + p.publication())
+                .toList();
     }
 
     /** As a signal does. */
