@@ -64,6 +64,11 @@ public final class AnsweredFlows extends FlowSession {
         return sessions.values().stream().mapToInt(s -> s.flows.size()).sum();
     }
 
+    /** Sessions that have such. */
+    int sessionCount() {
+        return sessions.size();
+    }
+
     /**
      * OPEN has come.
      *

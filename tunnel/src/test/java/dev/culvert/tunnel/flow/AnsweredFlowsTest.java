@@ -27,6 +27,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** An agent's flows, and a gateway that says what it likes. */
 @NullUnmarked
@@ -56,6 +58,7 @@ final class AnsweredFlowsTest {
         flows.close("the end");
         clock.finishAndReleaseAll();
         assertThat(flows.count()).isZero();
+        assertThat(flows.sessionCount()).isZero();
         assertThat(flows.keptBytes()).isZero();
         assertThat(flows.heldBytes()).isZero();
     }
@@ -320,6 +323,75 @@ final class AnsweredFlowsTest {
         pass(120_000);
         assertThat(flow.isOpen()).isFalse();
         assertThat(application.error).isInstanceOf(FlowException.class);
+    }
+
+    /** It may have given up long ago, and never have heard that there is something to be told. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void oneOfWhichItsOpenerPerhapsNeverHeardIsHeldForAShortOutage(boolean heard) {
+        open(1, DB, 1_000, 1, 0, null);
+        flow = asked.remove(0).accept(application);
+        if (heard) {
+            gateway.sendFrame(Frame.CREDIT, 0, id(1), new byte[12]);
+        }
+        gateway.sendFrame(Frame.PATH_LOST, 0, id(1), (byte) Reason.LINK_LOST.code());
+        pass(FlowSession.HOLD_UNCONFIRMED.toMillis() - 1);
+        assertThat(flow.isOpen()).isTrue();
+        pass(1 + FlowSession.SWEEP.toMillis());
+        assertThat(flow.isOpen()).isEqualTo(heard);
+    }
+
+    /** Its opener says nothing to it but what it sends. */
+    @Test
+    void oneOfDatagramsIsHeldForLongAllTheSame() {
+        open(1, Destination.ofName(Destination.UDP, "dns.example", 53), 0, 1, 0, null);
+        flow = asked.remove(0).accept(application);
+        gateway.sendFrame(Frame.PATH_LOST, 0, id(1), (byte) Reason.LINK_LOST.code());
+        pass(FlowSession.HOLD_UNCONFIRMED.plus(FlowSession.SWEEP).toMillis());
+        assertThat(flow.isOpen()).isTrue();
+    }
+
+    /** It would be sent twice, and count for a flow that has no link. */
+    @Test
+    void whatWaitsForALostPathIsDropped() {
+        talk();
+        gateway.gate.shut();
+        flow.writeAndFlush(Unpooled.copiedBuffer("lost", StandardCharsets.US_ASCII));
+        gateway.takeFrames();
+        assertThat(gateway.link.writer().queuedBytes()).isEqualTo(4);
+        gateway.sendFrame(Frame.PATH_LOST, 0, id(1), (byte) Reason.LINK_LOST.code());
+        assertThat(gateway.link.writer().queuedBytes()).isZero();
+        gateway.gate.open();
+        assertThat(gateway.takeFrames()).isEmpty();
+        open(2, DB, 500, 1, 1, new FlowPath.Resume(10, ""));
+        assertThat(only(Frame.DATA).payload().toString(StandardCharsets.US_ASCII))
+                .isEqualTo("lost");
+    }
+
+    /** Whether it is read or not, and before any credit is granted: its sender's memory is free again. */
+    @Test
+    void muchThatHasComeIsToldAtOnce() {
+        open(1, DB, 1_000, 1, 0, null);
+        flow = asked.remove(0).accept(application);
+        flow.config().setAutoRead(false);
+        for (int i = 0; i < 3; i++) {
+            gateway.sendFrame(Frame.DATA, 0, id(1), new byte[16 << 10]);
+            assertThat(gateway.takeFrames()).filteredOn(f -> f.type() == Frame.CREDIT).isEmpty();
+        }
+        gateway.sendFrame(Frame.DATA, 0, id(1), new byte[16 << 10]);
+        ByteBuf credit = only(Frame.CREDIT).payload();
+        assertThat(credit.readUnsignedInt()).isZero();
+        assertThat(credit.readLong()).isEqualTo(64 << 10);
+    }
+
+    @Test
+    void anotherPathChangesNothingOfWhatWasReceived() {
+        talk();
+        open(2, DB, 500, 1, 1, new FlowPath.Resume(10, ""));
+        gateway.sendFrame(Frame.DATA, Frame.FLAG_ASK, id(2), new byte[3]);
+        ByteBuf credit = only(Frame.CREDIT).payload();
+        credit.skipBytes(4);
+        assertThat(credit.readLong()).isEqualTo(8);
     }
 
     private void pass(long millis) {

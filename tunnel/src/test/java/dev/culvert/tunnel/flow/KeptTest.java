@@ -98,4 +98,18 @@ final class KeptTest {
         assertThat(budget.taken()).isZero();
         assertThat(budget.holders()).isEqualTo(1); // that of the test's own
     }
+
+    /** A name that is never forgotten would be one for each client that there ever was. */
+    @Test
+    void aHolderWithoutStreamsIsForgotten() {
+        Kept one = new Kept(budget, "bob");
+        Kept other = new Kept(budget, "bob");
+        one.add(bytes(0, 10));
+        assertThat(budget.holders()).isEqualTo(2);
+        one.close(ImmediateEventExecutor.INSTANCE);
+        one.close(ImmediateEventExecutor.INSTANCE);
+        assertThat(budget.holders()).as("it still has a stream").isEqualTo(2);
+        other.close(ImmediateEventExecutor.INSTANCE);
+        assertThat(budget.holders()).isEqualTo(1);
+    }
 }
