@@ -85,6 +85,21 @@ class EmbeddedPeer {
         return take().stream().filter(f -> f.type() == type).toList();
     }
 
+    /**
+     * The peer ends the link.
+     *
+     * @param code of its Close; 0 when it says nothing
+     */
+    final void ends(int code) {
+        if (code == 0) {
+            channel.close();
+        } else {
+            peer.send(peer.message(
+                    0x88, new byte[] {(byte) (code >> 8), (byte) code}));
+        }
+        advance(1);
+    }
+
     /** Ends the link, as the network does, and waits until all its flows have ended. */
     final void end() {
         if (isUp()) {

@@ -67,8 +67,10 @@ final class UnreadEndTest {
         a.callee.channel.close();
         s.pass(Duration.ofSeconds(1));
         assertThat(s.agent().flows.count()).isZero();
-        loseLink();
+        s.client().cut();
+        s.carryAll();
         assertThat(s.client().flows.heldCount()).isZero();
+        loseLink();
         readsAll(a.caller);
     }
 
