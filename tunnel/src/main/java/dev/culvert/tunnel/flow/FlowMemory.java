@@ -69,7 +69,8 @@ final class FlowMemory {
 
     /**
      * Has {@code data}, which may wait, hold not much more memory than it counts: it or a copy of it. A byte of a link's record
-     * would hold the whole of it for as long as the other side does not take that byte.
+     * would hold the whole of it for as long as the other side does not take that byte. Where there is no memory for a copy it stays
+     * as it is: it would be lost else, and its flow with it.
      *
      * @param data ownership passes, and comes back
      */
@@ -81,11 +82,15 @@ final class FlowMemory {
         if (whole.capacity() <= SMALL_BUFFER || data.readableBytes() >= whole.capacity() / fraction) {
             return data;
         }
+        ByteBuf copy;
         try {
-            return data.alloc().directBuffer(data.readableBytes()).writeBytes(data);
-        } finally {
-            data.release();
+            copy = data.alloc().directBuffer(data.readableBytes());
+        } catch (OutOfMemoryError e) {
+            return data;
         }
+        copy.writeBytes(data);
+        data.release();
+        return copy;
     }
 
     /** What all flows have together. */

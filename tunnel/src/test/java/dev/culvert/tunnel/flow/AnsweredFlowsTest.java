@@ -116,6 +116,23 @@ final class AnsweredFlowsTest {
                 .containsExactly(100, 800);
     }
 
+    /** It is sent and kept as it is then, and not lost, with a flow that looks as if it had ended in order. */
+    @Test
+    void whatCannotBeCopiedForLackOfMemoryIsSentAllTheSame() {
+        talk();
+        ScarceMemory.Allocator scarce = new ScarceMemory.Allocator();
+        ByteBuf read = scarce.directBuffer(64 << 10).writeZero(64 << 10);
+        scarce.isSpent = true;
+        flow.writeAndFlush(read.readRetainedSlice(100));
+        assertThat(only(Frame.DATA).payload().readableBytes()).isEqualTo(100);
+        assertThat(flow.keptBytes()).isEqualTo(110);
+        assertThat(flow.isOutputShutdown()).isFalse();
+        byte[] credit = ByteBuffer.allocate(12).putInt(0).putLong(110).array();
+        gateway.sendFrame(Frame.CREDIT, 0, id(1), credit);
+        assertThat(read.refCnt()).as("nothing else holds it").isOne();
+        read.release();
+    }
+
     @Test
     void itGoesOnFromWhereTheOpenerHasReceived() {
         talk();
@@ -376,7 +393,9 @@ final class AnsweredFlowsTest {
         flow.config().setAutoRead(false);
         for (int i = 0; i < 3; i++) {
             gateway.sendFrame(Frame.DATA, 0, id(1), new byte[16 << 10]);
-            assertThat(gateway.takeFrames()).filteredOn(f -> f.type() == Frame.CREDIT).isEmpty();
+            assertThat(gateway.takeFrames())
+                    .filteredOn(f -> f.type() == Frame.CREDIT)
+                    .isEmpty();
         }
         gateway.sendFrame(Frame.DATA, 0, id(1), new byte[16 << 10]);
         ByteBuf credit = only(Frame.CREDIT).payload();

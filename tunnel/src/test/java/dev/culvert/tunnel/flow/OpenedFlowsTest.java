@@ -74,8 +74,7 @@ final class OpenedFlowsTest {
                     throw new AssertionError("a client was asked for a flow");
                 },
                 flows);
-        gateway = new RawPeer(
-                Link.Role.WEBSOCKET_CLIENT, true, link, ticker, UnpooledByteBufAllocator.DEFAULT, 2);
+        gateway = new RawPeer(Link.Role.WEBSOCKET_CLIENT, true, link, ticker, UnpooledByteBufAllocator.DEFAULT, 2);
         clock.runPendingTasks();
     }
 

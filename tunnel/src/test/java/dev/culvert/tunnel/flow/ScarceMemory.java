@@ -1,10 +1,36 @@
 package dev.culvert.tunnel.flow;
 
+import io.netty.buffer.AbstractByteBufAllocator;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.UnpooledDirectByteBuf;
 import io.netty.channel.EventLoop;
 
 /** Ends that may keep little of what they have sent, for simulations: with what a process has they would never come to its bound. */
 public final class ScarceMemory {
     private ScarceMemory() {}
+
+    /** Has no more to give once it is spent. */
+    static final class Allocator extends AbstractByteBufAllocator {
+        boolean isSpent;
+
+        @Override
+        protected ByteBuf newHeapBuffer(int capacity, int max) {
+            return newDirectBuffer(capacity, max);
+        }
+
+        @Override
+        protected ByteBuf newDirectBuffer(int capacity, int max) {
+            if (isSpent) {
+                throw new OutOfMemoryError("no memory for buffers");
+            }
+            return new UnpooledDirectByteBuf(this, capacity, max);
+        }
+
+        @Override
+        public boolean isDirectBufferPooled() {
+            return false;
+        }
+    }
 
     /** @param bytes that may be kept */
     public static OpenedFlows opened(EventLoop loop, ClientSession session, OpenedFlows.Listener listener, long bytes) {
