@@ -57,7 +57,7 @@ public final class Fabric {
         this.published = published;
         this.revoked = revoked;
         this.heldRights = new HeldRights(policy, ended);
-        this.presence = new Presence<>(services.lines());
+        this.presence = new Presence<>(services.lines(), services.nanoTime());
         this.usages = new ClientUsages(services.counters().bandwidthWaits, services.nanoTime());
     }
 

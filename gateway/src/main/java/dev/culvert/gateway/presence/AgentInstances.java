@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,13 +28,15 @@ public final class AgentInstances<A extends PresentAgent> {
 
     /**
      * An instance that comes back takes over from its older link. But two processes with one instance's id would cut each
-     * other off for ever: after so many in a row, and then one in so long, both stay.
+     * other off for ever: after so many in a row both stay. On a bad line an honest one comes back twice a minute, beside a link that
+     * has gone silent, and never uses them up.
      */
     public static final int TAKEOVERS = 8;
 
-    private static final double TAKEOVERS_PER_SECOND = 1 / 60.0;
+    private static final double TAKEOVERS_PER_SECOND = 4 / 60.0;
 
     private final PeerLines lines;
+    private final LongSupplier nanoTime;
     private final CopyOnWriteArrayList<A> instances = new CopyOnWriteArrayList<>();
 
     /** How often an instance came on another link; of those that did. Guarded by this. */
@@ -41,8 +44,9 @@ public final class AgentInstances<A extends PresentAgent> {
 
     private volatile List<IpPrefix> lastRoutes = List.of();
 
-    AgentInstances(PeerLines lines) {
+    AgentInstances(PeerLines lines, LongSupplier nanoTime) {
         this.lines = lines;
+        this.nanoTime = nanoTime;
     }
 
     /** An instance has announced itself. Is it here already on an older link, that is given up. */
@@ -69,9 +73,10 @@ public final class AgentInstances<A extends PresentAgent> {
 
     private void takeOver(A newer, A older) {
         RateLimit before = takeovers.get(older);
-        RateLimit limit = before == null ? new RateLimit(TAKEOVERS, TAKEOVERS_PER_SECOND) : before;
+        long now = nanoTime.getAsLong();
+        RateLimit limit = before == null ? new RateLimit(TAKEOVERS, TAKEOVERS_PER_SECOND, now) : before;
         takeovers.put(newer, limit);
-        if (limit.takes()) {
+        if (limit.takes(now)) {
             older.supersede();
         } else if (lines.takes(newer.holderKey(), PeerLines.Kind.COPIES)) {
             log.warn(

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,11 +28,14 @@ public final class Presence<A extends PresentAgent> {
     private static final Logger log = LoggerFactory.getLogger(Presence.class);
 
     private final PeerLines lines;
+    private final LongSupplier nanoTime;
     private final Map<String, AgentInstances<A>> agents = new ConcurrentHashMap<>();
     private final Set<PresentClient> clients = ConcurrentHashMap.newKeySet();
 
-    public Presence(PeerLines lines) {
+    /** @param nanoTime what the time is that passes */
+    public Presence(PeerLines lines, LongSupplier nanoTime) {
         this.lines = lines;
+        this.nanoTime = nanoTime;
     }
 
     public void add(PresentClient client) {
@@ -44,7 +48,8 @@ public final class Presence<A extends PresentAgent> {
 
     /** An instance has announced itself. Is it here already on an older link, that is given up. */
     public void add(A agent) {
-        agents.computeIfAbsent(agent.name(), n -> new AgentInstances<>(lines)).add(agent);
+        agents.computeIfAbsent(agent.name(), n -> new AgentInstances<>(lines, nanoTime))
+                .add(agent);
         changed(agent.name());
     }
 

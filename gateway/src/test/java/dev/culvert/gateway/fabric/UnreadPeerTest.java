@@ -2,12 +2,8 @@ package dev.culvert.gateway.fabric;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.audit.AuditLog;
-import dev.culvert.gateway.presence.AgentInstances;
 import dev.culvert.policy.PolicyParser;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.frame.Announcement;
@@ -32,7 +28,6 @@ import java.util.Set;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.slf4j.LoggerFactory;
 
 /** What peers that do not read, and those who send to them, can make the gateway keep. */
 @NullUnmarked
@@ -103,30 +98,6 @@ final class UnreadPeerTest {
             peer.channel.runPendingTasks();
         }
         return sent;
-    }
-
-    /** Processes that share an instance's id pair with each other, so each that comes would be told of with each that is there. */
-    @Test
-    void copiesOfAnAgentAreToldOfAFewTimesHoweverManyThereAre() {
-        Logger log = (Logger) LoggerFactory.getLogger(AgentInstances.class);
-        ListAppender<ILoggingEvent> lines = new ListAppender<>();
-        lines.start();
-        log.addAppender(lines);
-        try {
-            for (int i = 0; i < AgentInstances.TAKEOVERS + 20; i++) {
-                agent("copied", null);
-            }
-        } finally {
-            log.detachAppender(lines);
-        }
-        long told = lines.list.stream()
-                .filter(e -> e.getFormattedMessage().contains("call themselves one instance, 'copied'"))
-                .count();
-        // A minute may pass where the machine has other work.
-        assertThat(told).isBetween(2L, 4L);
-        assertThat(fabric.fabric.presence().agentCount())
-                .as("beyond the rate they stay")
-                .isGreaterThanOrEqualTo(15);
     }
 
     @Test
