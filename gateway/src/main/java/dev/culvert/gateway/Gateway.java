@@ -43,6 +43,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,8 +61,11 @@ public final class Gateway implements AutoCloseable {
     /** Flows that end with their links may end in peace after DRAIN: a request that is under way. The others go on without us. */
     private static final Duration MORTAL_FLOWS = Duration.ofMillis(400);
 
+    /** All links stop being read: a turn of each loop. */
+    private static final Duration STOP_READING = Duration.ofMillis(50);
+
     /** What has been received is written. Datagrams would be lost else; of streams it would be sent again. */
-    private static final Duration FLUSH = Duration.ofMillis(200);
+    private static final Duration FLUSH = Duration.ofMillis(150);
 
     /** Peers answer the Close, so that none misses it: some round trips. */
     private static final Duration CLOSE = Duration.ofMillis(300);
@@ -246,9 +250,7 @@ public final class Gateway implements AutoCloseable {
         Drain drain = new Drain(GOING, spread(all.size()), List.of());
         all.forEach(link -> link.drain(drain));
         await(MORTAL_FLOWS, () -> all.stream().allMatch(link -> link.mortalFlowCount() == 0));
-        List<Future<?>> flushes = new ArrayList<>();
-        all.forEach(link -> flushes.add(link.flush()));
-        await(FLUSH, () -> flushes.stream().allMatch(Future::isDone));
+        flush(all);
         all.forEach(link -> link.close(Link.CLOSE_GOING, GOING));
         await(CLOSE, () -> all.stream().allMatch(link -> link.closeFuture().isDone()));
         door.closeConnections(LAST.toMillis());
@@ -256,6 +258,18 @@ public final class Gateway implements AutoCloseable {
         log.info("closed; {}", services.counters());
         tell(false);
         closeParts();
+    }
+
+    /** None is looked at before all have stopped reading: what another has read last may still be for it. */
+    static void flush(List<PresentLink> all) {
+        await(STOP_READING, all, PresentLink::stopReading);
+        await(FLUSH, all, PresentLink::flush);
+    }
+
+    private static void await(Duration most, List<PresentLink> all, Function<PresentLink, Future<?>> step) {
+        List<Future<?>> done = new ArrayList<>();
+        all.forEach(link -> done.add(step.apply(link)));
+        await(most, () -> done.stream().allMatch(Future::isDone));
     }
 
     private static void await(Duration most, BooleanSupplier done) {

@@ -21,6 +21,7 @@ final class Crossings {
     private final Carrier link;
     private final AtomicLong bytes = new AtomicLong();
     private final AtomicBoolean paused = new AtomicBoolean();
+    private boolean stopped; // on the link's loop
 
     Crossings(Carrier link) {
         this.link = link;
@@ -47,6 +48,12 @@ final class Crossings {
         return true;
     }
 
+    /** Has no more read of the link, though all has been taken. On its loop. */
+    void stop() {
+        stopped = true;
+        link.setReading(false);
+    }
+
     /** What is under way. From any thread. */
     long bytes() {
         return bytes.get();
@@ -65,7 +72,11 @@ final class Crossings {
     private void resume(long left) {
         if (left <= MAX_BYTES / 2 && paused.get() && paused.compareAndSet(true, false)) {
             try {
-                link.eventLoop().execute(() -> link.setReading(true));
+                link.eventLoop().execute(() -> {
+                    if (!stopped) {
+                        link.setReading(true);
+                    }
+                });
             } catch (RejectedExecutionException e) {
                 // The gateway closes: nobody reads the link any more.
             }

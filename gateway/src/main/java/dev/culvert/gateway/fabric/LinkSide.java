@@ -72,7 +72,7 @@ final class LinkSide implements Side, PresentLink {
         this.inbox = inbox;
         this.backlog = new BacklogShare(this, services.backlog());
         this.crossings = new Crossings(carrier);
-        this.lastWords = new LastWords(carrier);
+        this.lastWords = new LastWords(carrier, crossings, inbox);
     }
 
     // ---- who it is; from any thread ----
@@ -132,8 +132,13 @@ final class LinkSide implements Side, PresentLink {
     }
 
     @Override
+    public Future<?> stopReading() {
+        return lastWords.stopReading();
+    }
+
+    @Override
     public Future<?> flush() {
-        return lastWords.begin();
+        return lastWords.flush();
     }
 
     @Override

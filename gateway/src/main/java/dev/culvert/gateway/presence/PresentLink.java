@@ -33,7 +33,10 @@ public interface PresentLink {
     /** Says DRAIN: its peer shall open no new flows. */
     void drain(Drain drain);
 
-    /** Has no more read of it. Done when what waits for its peer has been written, or it is down. */
+    /** Has no more read of it. Done when all that was read is on its way to others. */
+    Future<?> stopReading();
+
+    /** Done when what waits for its peer has been written, or it is down. */
     Future<?> flush();
 
     /**

@@ -45,6 +45,13 @@ final class LastWordsTest {
         client.send(Frame.DATAGRAM, 0, 2, Unpooled.copiedBuffer(new byte[] {1, 2, 3}));
     }
 
+    private static Future<?> flush(EmbeddedPeer peer) {
+        Future<?> stopped = peer.link.side().stopReading();
+        peer.advance(0);
+        assertThat(stopped.isDone()).isTrue();
+        return peer.link.side().flush();
+    }
+
     @AfterEach
     void nothingIsLeft() {
         agent.end();
@@ -55,7 +62,7 @@ final class LastWordsTest {
     @Test
     void isWrittenBeforeTheClose() throws Exception {
         queue();
-        Future<?> flushed = agent.link.side().flush();
+        Future<?> flushed = flush(agent);
         agent.advance(1_000);
         assertThat(flushed.isDone()).isFalse();
         agent.reads(true);
@@ -72,7 +79,7 @@ final class LastWordsTest {
     @Test
     void nothingMoreIsReadMeanwhileAndAgainOnceItIsClosed() throws Exception {
         queue();
-        client.link.side().flush();
+        assertThat(client.link.side().stopReading().isDone()).isFalse();
         client.advance(0);
         assertThat(client.channel.config().isAutoRead()).isFalse();
         client.link.side().close(Link.CLOSE_GOING, "going");
@@ -84,9 +91,47 @@ final class LastWordsTest {
     @Test
     void isNotWaitedForOnALinkThatIsDown() throws Exception {
         queue();
-        Future<?> flushed = agent.link.side().flush();
+        Future<?> flushed = flush(agent);
         agent.link.side().close(Link.CLOSE_GOING, "going");
         agent.advance(10);
         assertThat(flushed.isDone()).isTrue();
+    }
+
+    /** What was handed to another loop too fast stops a link from being read, and has it read again as soon as it is taken. */
+    @Test
+    void norIsAnyReadBecauseAnotherLoopHasTakenWhatItWasBehindWith() throws Exception {
+        queue();
+        Crossings crossings = client.link.side().crossings();
+        Side other = agent.link.side();
+        ByteBuf much = allocator.directBuffer((int) Crossings.MAX_BYTES).writeZero((int) Crossings.MAX_BYTES);
+        assertThat(crossings.hand(other, much::release, much)).isTrue();
+        assertThat(client.channel.config().isAutoRead()).isFalse();
+        client.link.side().stopReading();
+        client.advance(0);
+        agent.advance(0);
+        client.advance(0);
+        assertThat(crossings.bytes()).isZero();
+        assertThat(client.channel.config().isAutoRead()).isFalse();
+    }
+
+    /** One that was read last may be handed to the other's loop, which has not come to it. */
+    @Test
+    void whatOthersHaveReadBeforeTheyStoppedIsWrittenToo() throws Exception {
+        queue();
+        agent.reads(true);
+        agent.take();
+        LinkSide side = agent.link.side();
+        FlowHalf half = side.flows()[0];
+        side.hand(new Inbox.Item(
+                null, 0, () -> side.take(half, Frame.DATAGRAM, 0, Unpooled.copiedBuffer(new byte[] {4})), null));
+        Future<?> flushed = side.flush();
+        agent.reads(false);
+        agent.advance(10);
+        assertThat(flushed.isDone()).isFalse();
+        agent.reads(true);
+        agent.advance(10);
+        agent.advance(10);
+        assertThat(flushed.isDone()).isTrue();
+        assertThat(agent.take(Frame.DATAGRAM)).hasSize(1);
     }
 }
