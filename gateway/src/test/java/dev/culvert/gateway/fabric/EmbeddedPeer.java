@@ -94,8 +94,7 @@ class EmbeddedPeer {
         if (code == 0) {
             channel.close();
         } else {
-            peer.send(peer.message(
-                    0x88, new byte[] {(byte) (code >> 8), (byte) code}));
+            peer.send(peer.message(0x88, new byte[] {(byte) (code >> 8), (byte) code}));
         }
         advance(1);
     }

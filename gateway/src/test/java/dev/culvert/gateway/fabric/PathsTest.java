@@ -77,7 +77,8 @@ final class PathsTest {
     }
 
     private void answer(int id) {
-        agent.send(Frame.OPENED, 0, id, Unpooled.buffer().writeInt(100).writeInt(7).writeLong(0));
+        agent.send(
+                Frame.OPENED, 0, id, Unpooled.buffer().writeInt(100).writeInt(7).writeLong(0));
     }
 
     private static void say(EmbeddedPeer peer, int type, int id, Reason reason) {
