@@ -14,6 +14,10 @@ public final class HttpFront {
      * @param protocol what TLS has agreed on: {@code h2}, or anything else for HTTP/1.1
      */
     public static void install(ChannelPipeline pipeline, Sites sites, Browser browser, String protocol) {
+        if (protocol.equals("h2")) {
+            Http2Connection.install(pipeline, sites, browser);
+            return;
+        }
         Http1Front front = new Http1Front(sites, browser);
         pipeline.addLast(front.decoder(), front.encoder(), front);
     }

@@ -3,7 +3,8 @@
  * dev.culvert.gateway.web.Site} gives it byte streams to targets.
  *
  * <p>In the order of the path: {@link dev.culvert.gateway.web.HttpFront} puts a {@link dev.culvert.gateway.web.Http1Front}
- * behind a {@link dev.culvert.gateway.web.RequestDecoder}. Each request is an {@link dev.culvert.gateway.web.Exchange}: {@link
+ * behind a {@link dev.culvert.gateway.web.RequestDecoder}, or a {@link dev.culvert.gateway.web.Http2Connection} whose streams are
+ * each a {@link dev.culvert.gateway.web.Http2Front} ({@link dev.culvert.gateway.web.Http2Requests}). Each request is an {@link dev.culvert.gateway.web.Exchange}: {@link
  * dev.culvert.gateway.web.Asked} reads it with a strict eye, the {@link dev.culvert.gateway.web.Sites} say who serves it, {@link
  * dev.culvert.gateway.web.HeaderFields} make the target's request of it, and a {@link
  * dev.culvert.gateway.web.TargetConnection}, new or from the {@link dev.culvert.gateway.web.IdleTargets}, takes it there and

@@ -66,7 +66,7 @@ final class ExchangeTest {
     @Test
     void aTrustedProxyIsBelieved() {
         stage.close();
-        stage = new Stage(false, true);
+        stage = new Stage("http/1.1", false, true);
         stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
                 + "Forwarded: for=10.0.0.1\r\n\r\n");
         assertThat(stage.asked(0))
@@ -434,7 +434,7 @@ final class ExchangeTest {
         stage.answer(0, OK);
         assertThat(stage.answered()).contains("Strict-Transport-Security: max-age=3600\r\n");
         stage.close();
-        stage = new Stage(false, false);
+        stage = new Stage("http/1.1", false, false);
         stage.options = SiteOptions.PLAIN.withHttps(8443, 3600);
         stage.say("GET /a?b HTTP/1.1\r\nHost: app.example.com:80\r\n\r\n");
         assertThat(stage.answered())

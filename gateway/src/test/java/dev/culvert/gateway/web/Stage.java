@@ -36,10 +36,14 @@ final class Stage implements AutoCloseable {
     boolean holdsConnects;
 
     Stage() {
-        this(true, false);
+        this("http/1.1");
     }
 
-    Stage(boolean secure, boolean trustedProxy) {
+    Stage(String protocol) {
+        this(protocol, true, false);
+    }
+
+    Stage(String protocol, boolean secure, boolean trustedProxy) {
         try {
             address = InetAddress.getByName("203.0.113.9");
         } catch (UnknownHostException e) {
@@ -51,7 +55,7 @@ final class Stage implements AutoCloseable {
                 browser.pipeline(),
                 (host, path) -> host.equals(NAME) ? site : null,
                 new Browser(address, secure, trustedProxy),
-                "http/1.1");
+                protocol);
     }
 
     /** The connection to the target that is being waited for. */

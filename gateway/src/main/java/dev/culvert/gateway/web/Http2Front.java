@@ -1,0 +1,294 @@
+package dev.culvert.gateway.web;
+
+import dev.culvert.address.AddressText;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
+import io.netty.handler.codec.http2.DefaultHttp2Headers;
+import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2DataFrame;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Headers;
+import io.netty.handler.codec.http2.Http2HeadersFrame;
+import io.netty.handler.codec.http2.Http2ResetFrame;
+import io.netty.util.ReferenceCountUtil;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A stream of HTTP/2: one exchange. Its channel is read by hand, a frame at a time: what is not read is not granted again, so that
+ * its window is the bound. Only ever on its event loop (netty#17600: a stream whose autoRead is changed elsewhere may stall).
+ */
+final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
+    private static final Logger log = LoggerFactory.getLogger(Http2Front.class);
+
+    private final Sites sites;
+    private final Browser browser;
+    private @Nullable ChannelHandlerContext context;
+    private @Nullable Deadline lastWrite;
+    private @Nullable Exchange exchange;
+    private @Nullable ChannelFuture written;
+    private boolean begun;
+    private boolean connect; // RFC 8441
+    private boolean upgraded;
+
+    Http2Front(Sites sites, Browser browser) {
+        this.sites = sites;
+        this.browser = browser;
+    }
+
+    private ChannelHandlerContext ctx() {
+        ChannelHandlerContext c = context;
+        if (c == null) {
+            throw new IllegalStateException("not in a pipeline");
+        }
+        return c;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
+        ctx.channel().config().setAutoRead(false);
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        ctx.read();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        if (msg instanceof Http2HeadersFrame head) {
+            if (!begun) {
+                begin(head);
+            } else {
+                trailers(head);
+            }
+        } else if (msg instanceof Http2DataFrame data) {
+            data(data.content(), data.isEndStream());
+        } else {
+            ReferenceCountUtil.release(msg);
+        }
+    }
+
+    private void begin(Http2HeadersFrame head) {
+        begun = true;
+        connect = Http2Requests.isExtendedConnect(head.headers());
+        Exchange e =
+                new Exchange(this, sites, browser, Http2Requests.of(head.headers(), head.isEndStream() && !connect));
+        exchange = e;
+        e.begin();
+        if (head.isEndStream() && exchange == e) {
+            e.requestContent(LastHttpContent.EMPTY_LAST_CONTENT);
+        }
+    }
+
+    private void trailers(Http2HeadersFrame frame) {
+        Exchange e = exchange;
+        if (e == null) {
+            return;
+        }
+        if (!frame.isEndStream() || upgraded) {
+            reset(Http2Error.PROTOCOL_ERROR);
+            return;
+        }
+        LastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
+        for (Map.Entry<CharSequence, CharSequence> field : frame.headers()) {
+            last.trailingHeaders().add(field.getKey(), field.getValue());
+        }
+        e.requestContent(last);
+    }
+
+    private void data(ByteBuf bytes, boolean ends) {
+        Exchange e = exchange;
+        if (e == null) {
+            bytes.release();
+        } else if (!upgraded) {
+            e.requestContent(ends ? new DefaultLastHttpContent(bytes) : new DefaultHttpContent(bytes));
+        } else {
+            e.bytesFromBrowser(bytes);
+            if (ends) {
+                exchange = null;
+                e.browserEnded();
+                ended(true);
+            }
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        Exchange e = exchange;
+        if (e != null) {
+            e.browserReadComplete();
+        }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        Exchange e = exchange;
+        if (e != null) {
+            e.browserWritable();
+        }
+    }
+
+    // ---- of the exchange ----
+
+    @Override
+    public EventLoop loop() {
+        return ctx().channel().eventLoop();
+    }
+
+    @Override
+    public boolean isWritable() {
+        return ctx().channel().isWritable();
+    }
+
+    @Override
+    public void wantRequest() {
+        ctx().read();
+    }
+
+    @Override
+    public void inform(HttpResponse head) {
+        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(fields(head.status(), head.headers()), false));
+    }
+
+    @Override
+    public void answer(HttpResponse head, boolean mayHaveBody) {
+        HttpResponseStatus status = head.status();
+        // To CONNECT a success would mean that the target has switched.
+        boolean lies = connect && status.code() / 100 == 2;
+        written = ctx().write(new DefaultHttp2HeadersFrame(
+                fields(lies ? HttpResponseStatus.BAD_GATEWAY : status, head.headers()), false));
+    }
+
+    private static Http2Headers fields(HttpResponseStatus status, HttpHeaders headers) {
+        Http2Headers fields = new DefaultHttp2Headers();
+        fields.status(status.codeAsText());
+        add(headers, fields);
+        return fields;
+    }
+
+    private static void add(HttpHeaders from, Http2Headers to) {
+        for (Map.Entry<String, String> field : from) {
+            String name = field.getKey().toLowerCase(Locale.ROOT);
+            if (!name.equals("connection") && !name.equals("upgrade")) {
+                to.add(name, field.getValue());
+            }
+        }
+    }
+
+    @Override
+    public void content(HttpContent content) {
+        boolean last = content instanceof LastHttpContent;
+        HttpHeaders trailers = content instanceof LastHttpContent l ? l.trailingHeaders() : null;
+        boolean trailed = trailers != null && !trailers.isEmpty();
+        if (last || content.content().isReadable()) {
+            written = ctx().write(new DefaultHttp2DataFrame(content.content(), last && !trailed));
+        } else {
+            content.release();
+        }
+        if (trailers != null && trailed) {
+            Http2Headers fields = new DefaultHttp2Headers();
+            add(trailers, fields);
+            written = ctx().write(new DefaultHttp2HeadersFrame(fields, true));
+        }
+    }
+
+    @Override
+    public void upgrade(HttpResponse head) {
+        upgraded = true;
+        head.headers().remove("Sec-WebSocket-Accept");
+        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(fields(HttpResponseStatus.OK, head.headers()), false));
+    }
+
+    @Override
+    public void bytes(ByteBuf bytes) {
+        ctx().write(new DefaultHttp2DataFrame(bytes));
+    }
+
+    @Override
+    public void flush() {
+        ctx().flush();
+    }
+
+    @Override
+    public void ended(boolean requestRead) {
+        exchange = null;
+        ChannelHandlerContext ctx = ctx();
+        if (!ctx.channel().isActive()) {
+            return;
+        }
+        ChannelFuture last = upgraded ? ctx.write(new DefaultHttp2DataFrame(true)) : written;
+        Deadline deadline = new Deadline(loop(), ctx::close);
+        lastWrite = deadline;
+        deadline.set(Exchange.WRITE_SECONDS);
+        ctx.flush();
+        if (last != null) {
+            last.addListener(f -> {
+                deadline.end();
+                if (!requestRead) {
+                    reset(Http2Error.NO_ERROR); // RFC 9113 8.1: the rest of the request is not wanted
+                } else {
+                    ctx.close();
+                }
+            });
+        }
+    }
+
+    @Override
+    public void abort() {
+        exchange = null;
+        reset(Http2Error.INTERNAL_ERROR);
+    }
+
+    private void reset(Http2Error error) {
+        if (ctx().channel().isActive()) {
+            ctx().writeAndFlush(new DefaultHttp2ResetFrame(error));
+            ctx().close();
+        }
+    }
+
+    // ---- ends ----
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof Http2ResetFrame) {
+            ctx.close();
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        Deadline d = lastWrite;
+        if (d != null) {
+            d.end();
+        }
+        Exchange e = exchange;
+        exchange = null;
+        if (e != null) {
+            e.browserEnded();
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        log.debug("closing a stream of {}: {}", AddressText.of(browser.address()), cause.toString());
+        ctx.close();
+    }
+}
