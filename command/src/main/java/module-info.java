@@ -4,6 +4,8 @@ module dev.culvert.command {
     requires dev.culvert.text;
     requires transitive info.picocli;
     requires static transitive org.jspecify;
+    requires transitive tools.jackson.databind;
 
     exports dev.culvert.command;
+    exports dev.culvert.command.control;
 }

@@ -3,6 +3,7 @@ package dev.culvert.gateway;
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Transport;
+import dev.culvert.command.control.Questions;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.access.PolicyFile;
@@ -21,6 +22,7 @@ import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.Publications;
+import dev.culvert.gateway.status.StatusQuestion;
 import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.state.Revocations;
@@ -92,6 +94,7 @@ public final class Gateway implements AutoCloseable {
     private final Door door;
     private final MemoryGuard memory;
     private final FileWatch files = new FileWatch();
+    private final Questions questions = new Questions("gateway", version());
 
     /**
      * Starts listening.
@@ -162,7 +165,25 @@ public final class Gateway implements AutoCloseable {
         if (certificate != null) {
             certificate.start();
         }
+        questions.add(
+                "status",
+                "who is connected, what is in force, what was counted",
+                new StatusQuestion(
+                        version(),
+                        services.clock().instant(),
+                        door.address(),
+                        state,
+                        services,
+                        links,
+                        fabric.presence(),
+                        policy,
+                        certificate,
+                        door.strangers()::count));
         tell(true);
+    }
+
+    private static String version() {
+        return Objects.requireNonNullElse(Gateway.class.getPackage().getImplementationVersion(), "(development build)");
     }
 
     private void watch(Revocations revocations, TrustFiles trust, GatewayAddresses addresses) {
@@ -201,6 +222,11 @@ public final class Gateway implements AutoCloseable {
     /** Where it listens. */
     public InetSocketAddress address() {
         return door.address();
+    }
+
+    /** What it answers on a control socket, while it runs. */
+    public Questions questions() {
+        return questions;
     }
 
     /** Reads the policy file again, whether it has changed or not. From any thread. */

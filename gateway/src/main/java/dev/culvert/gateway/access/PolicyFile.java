@@ -13,6 +13,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /** Reads policy files, with errors of one line that begin with file, line and column. Blocks: not on an event loop. */
@@ -35,33 +38,50 @@ public final class PolicyFile {
     }
 
     /**
+     * A policy, and which file it was.
+     *
+     * @param sha256 of its bytes, in hexadecimal digits: what sha256sum(1) says of it
+     */
+    record Loaded(Policy policy, String sha256) {}
+
+    /**
      * Reads a file and checks it, without its tests.
      *
      * @throws IOException when it cannot be read
      * @throws PolicyException when it is wrong
      */
     public static Policy parse(Path path) throws IOException, PolicyException {
+        return parse(path, read(path));
+    }
+
+    private static byte[] read(Path path) throws IOException {
         try {
             long size = Files.size(path);
             if (size > MAX_BYTES) {
                 throw new WrongException(
                         path + ": it has " + size + " bytes, at most " + MAX_BYTES + " are read", null);
             }
-            return PolicyParser.parse(StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(Files.readAllBytes(path)))
-                    .toString());
+            return Files.readAllBytes(path);
         } catch (WrongException e) {
             throw e;
         } catch (NoSuchFileException e) {
             throw new IOException(path + ": there is no such file; write one as docs/policy.md shows, or name it", e);
-        } catch (CharacterCodingException e) {
-            throw new WrongException(path + ": it is not UTF-8; save it as such", e);
         } catch (IOException e) {
             throw new IOException(
                     path + ": cannot be read (" + FileError.reason(e) + "); "
                             + FileError.cure(e, "let whom the gateway runs as read it"),
                     e);
+        }
+    }
+
+    private static Policy parse(Path path, byte[] bytes) throws WrongException, PolicyException {
+        try {
+            return PolicyParser.parse(StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString());
+        } catch (CharacterCodingException e) {
+            throw new WrongException(path + ": it is not UTF-8; save it as such", e);
         }
     }
 
@@ -71,21 +91,30 @@ public final class PolicyFile {
      * @throws WrongException when it is wrong, with one line for people
      * @throws IOException when it cannot be read, likewise
      */
-    static Policy load(Path path, SensitiveAddresses sensitive) throws IOException {
+    static Loaded load(Path path, SensitiveAddresses sensitive) throws IOException {
         if (Files.exists(path) && !Files.isRegularFile(path)) {
             // To open a pipe waits for somebody who writes.
             throw new WrongException(path + ": it is no regular file; put one there", null);
         }
         try {
-            Policy policy = parse(path);
+            byte[] bytes = read(path);
+            Policy policy = parse(path, bytes);
             PolicyTests.require(policy, sensitive);
-            return policy;
+            return new Loaded(policy, sha256(bytes));
         } catch (PolicyException e) {
             int more = e.errors().size() - 1;
             throw new WrongException(
                     e.errors().get(0).in(path.toString())
                             + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
                     e);
+        }
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // every JDK has it
         }
     }
 }

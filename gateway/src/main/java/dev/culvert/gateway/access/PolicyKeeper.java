@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -56,10 +57,13 @@ public final class PolicyKeeper implements AutoCloseable {
     private @Nullable PolicySnapshot snapshot;
     private Instant compiledAt = Instant.MIN;
     private String complaint = "";
+    private @Nullable Instant complainedAt;
+    private @Nullable String sha256;
+    private @Nullable Instant since;
 
     /** Reads the file. */
     interface Loader {
-        Policy load() throws IOException;
+        PolicyFile.Loaded load() throws IOException;
     }
 
     public PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock) {
@@ -192,7 +196,7 @@ public final class PolicyKeeper implements AutoCloseable {
      */
     private void reload(@Nullable FileStamp now, boolean told) throws IOException {
         Instant at = Instant.now();
-        Policy next;
+        PolicyFile.Loaded next;
         try {
             next = loader.load();
         } catch (PolicyFile.WrongException e) {
@@ -236,6 +240,7 @@ public final class PolicyKeeper implements AutoCloseable {
         String text = String.valueOf(e.getMessage());
         if (!text.equals(complaint)) {
             complaint = text;
+            complainedAt = clock.instant().truncatedTo(ChronoUnit.SECONDS);
             log.warn(
                     "policy not loaded, {}: {}",
                     policy == null ? "there is none, the tokens' grants alone decide" : "the old one stays",
@@ -244,12 +249,29 @@ public final class PolicyKeeper implements AutoCloseable {
         }
     }
 
+    /** What is in force, and what was wrong with the file since. From any thread. */
+    public synchronized PolicyStatus status() {
+        Policy current = policy;
+        return new PolicyStatus(
+                file.toString(),
+                sha256,
+                since,
+                current == null ? null : current.grants().size(),
+                current == null ? null : current.denies().size(),
+                complaint.isEmpty() ? null : complaint,
+                complaint.isEmpty() ? null : complainedAt);
+    }
+
     /** @return false if it is in force already */
-    private synchronized boolean putInForce(Policy next) {
+    private synchronized boolean putInForce(PolicyFile.Loaded loaded) {
+        Policy next = loaded.policy();
         if (next.equals(policy)) {
+            sha256 = loaded.sha256(); // other words for the same
             return false;
         }
         use(next);
+        sha256 = loaded.sha256();
+        since = clock.instant().truncatedTo(ChronoUnit.SECONDS);
         over();
         log.info(
                 "policy {}: {} grants, {} denies in force",

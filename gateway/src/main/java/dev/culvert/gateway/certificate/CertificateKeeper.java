@@ -52,7 +52,7 @@ public final class CertificateKeeper implements AutoCloseable {
             Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-certificate", true));
 
     private volatile ServedTls served;
-    private X509Certificate leaf;
+    private volatile X509Certificate leaf;
     private Instant lookedAt;
     private long lookedNanos;
     private String complaint = "";
@@ -86,8 +86,8 @@ public final class CertificateKeeper implements AutoCloseable {
         return served;
     }
 
-    /** The certificate that is shown. Of the thread that calls {@link #tick}. */
-    X509Certificate leaf() {
+    /** The certificate that is shown. From any thread. */
+    public X509Certificate leaf() {
         return leaf;
     }
 

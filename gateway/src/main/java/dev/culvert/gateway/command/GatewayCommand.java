@@ -5,6 +5,7 @@ import dev.culvert.command.GatewayUrl;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
+import dev.culvert.command.control.ControlOptions;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
 import dev.culvert.gateway.access.GatewayAddresses;
@@ -33,6 +34,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -41,7 +43,7 @@ import picocli.CommandLine.ParameterException;
         name = "gateway",
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
-        subcommands = PolicyCommand.class,
+        subcommands = {StatusCommand.class, PolicyCommand.class},
         footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer> {
@@ -104,6 +106,9 @@ public final class GatewayCommand implements Callable<Integer> {
             description = "Event loops. Default: one less than there are processors, at least one.")
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
 
+    @Mixin
+    ControlOptions control = new ControlOptions();
+
     /** Used by picocli. */
     public GatewayCommand() {}
 
@@ -155,7 +160,9 @@ public final class GatewayCommand implements Callable<Integer> {
                 .threads(threads)
                 .audit(auditLog(directory))
                 .policy(policy);
-        try (Gateway gateway = new Gateway(settings)) {
+        try (Gateway gateway = new Gateway(settings);
+                Closeable answering =
+                        control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn)) {
             String unheard =
                     Signals.handle("HUP", gateway::reloadPolicy); // as daemons are told to read their settings again
             if (unheard != null) {

@@ -3,6 +3,7 @@ package dev.culvert.gateway.fabric;
 import dev.culvert.address.AddressText;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.LinkFacts;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.Token;
@@ -51,6 +52,7 @@ final class LinkSide implements Side, PresentLink {
     private final Crossings crossings;
     private final LastWords lastWords;
     private @Nullable HeldUploads heldUploads;
+    private final LinkMeter meter;
     private long flowsEver;
     private volatile int flowCount;
 
@@ -73,6 +75,7 @@ final class LinkSide implements Side, PresentLink {
         this.backlog = new BacklogShare(this, services.backlog());
         this.crossings = new Crossings(carrier);
         this.lastWords = new LastWords(carrier, crossings, inbox);
+        this.meter = new LinkMeter(services.clock().instant());
     }
 
     // ---- who it is; from any thread ----
@@ -157,6 +160,11 @@ final class LinkSide implements Side, PresentLink {
     @Override
     public int flowCount() {
         return flowCount;
+    }
+
+    @Override
+    public LinkFacts facts() {
+        return meter.facts(holder, carrier);
     }
 
     @Override
@@ -317,6 +325,7 @@ final class LinkSide implements Side, PresentLink {
      */
     boolean pass(FlowHalf half, FlowHalf peer, int type, int flags, ByteBuf payload) {
         HeldUploads held = heldUploads;
+        meter.received(payload.readableBytes());
         if (held == null) {
             return passOn(peer, type, flags, payload);
         }
@@ -379,6 +388,7 @@ final class LinkSide implements Side, PresentLink {
             return;
         }
         services.counters().bytes.add(payload.readableBytes());
+        meter.sent(payload.readableBytes());
         queue(half, half.outlet(), type, flags, payload);
         if (type == Frame.FIN && !half.closed) {
             half.finToOwner = true;

@@ -1,5 +1,7 @@
 package dev.culvert.gateway.limit;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What the gateway counts, over all links. From any thread. */
@@ -30,6 +32,25 @@ public final class Counters {
     public final LongAdder shedConnections = new LongAdder();
     /** Links cut because memory was short and their holder had the most. */
     public final LongAdder shedLinks = new LongAdder();
+
+    /** All of them, by name, as they are now. */
+    public Map<String, Long> values() {
+        Map<String, Long> values = new LinkedHashMap<>();
+        values.put("bytes", bytes.sum());
+        values.put("opens", opens.sum());
+        values.put("denied", denied.sum());
+        values.put("limited", limited.sum());
+        values.put("bandwidthWaits", bandwidthWaits.sum());
+        values.put("overloaded", overloaded.sum());
+        values.put("droppedDatagrams", droppedDatagrams.sum());
+        values.put("unknownFlow", unknownFlow.sum());
+        values.put("unknownFrame", unknownFrame.sum());
+        values.put("refusedTokens", refusedTokens.sum());
+        values.put("refusedConnections", refusedConnections.sum());
+        values.put("shedConnections", shedConnections.sum());
+        values.put("shedLinks", shedLinks.sum());
+        return values;
+    }
 
     @Override
     public String toString() {

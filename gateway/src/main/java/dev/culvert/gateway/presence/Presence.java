@@ -140,6 +140,11 @@ public final class Presence<A extends PresentAgent> {
                 .toList();
     }
 
+    /** All instances of all agents. */
+    public void forEachAgent(Consumer<? super A> action) {
+        agents.values().forEach(instances -> instances.forEach(action::accept));
+    }
+
     /** All instances of all agents that a client may use. */
     public void forEachOf(PresentClient client, Consumer<A> action) {
         agents.forEach((agent, instances) -> {

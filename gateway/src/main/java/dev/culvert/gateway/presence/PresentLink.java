@@ -18,6 +18,9 @@ public interface PresentLink {
     /** Flows on it. */
     int flowCount();
 
+    /** What there is to say of it. */
+    LinkFacts facts();
+
     /** Has something done on its event loop: now, when that is the caller's. */
     void run(Runnable task);
 

@@ -1,0 +1,63 @@
+package dev.culvert.command.control;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Where a program that runs answers questions, and whom; as a picocli {@link Mixin}. */
+public final class ControlOptions {
+    private static final String NONE = "none";
+
+    @Option(
+            names = "--control-socket",
+            paramLabel = "FILE",
+            description = {
+                "Unix socket on which it tells its status, 'none' for none.",
+                "Default: in the state directory, named like the program."
+            })
+    @Nullable
+    String socket;
+
+    @Option(
+            names = "--control-group",
+            paramLabel = "GROUP",
+            description = "Group whose members may ask there, beside root and whom the program runs as.")
+    @Nullable
+    String group;
+
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec spec = CommandSpec.create();
+
+    /**
+     * Answers from now on, until it is closed.
+     *
+     * @param place where, when no option says it: if that cannot be, it is told and the program goes on without
+     * @param log is told in one line what goes wrong
+     * @throws IOException when the place that was asked for cannot be, with one line for people
+     */
+    public Closeable open(Path place, Questions questions, Consumer<String> log) throws IOException {
+        if (NONE.equals(socket)) {
+            if (group != null) {
+                throw new ParameterException(
+                        spec.commandLine(), "--control-group has no sense with --control-socket none");
+            }
+            return () -> {};
+        }
+        try {
+            return ControlSocket.open(socket == null ? place : Path.of(socket), group, questions, log);
+        } catch (IOException e) {
+            if (socket != null || group != null) {
+                throw e;
+            }
+            log.accept(e.getMessage() + "; it goes on without");
+            return () -> {};
+        }
+    }
+}

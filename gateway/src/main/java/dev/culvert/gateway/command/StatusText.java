@@ -1,0 +1,182 @@
+package dev.culvert.gateway.command;
+
+import dev.culvert.command.control.Words;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.databind.JsonNode;
+
+/** The answer to {@code status} for people. What another version leaves out is left out, what it adds is not shown. */
+final class StatusText {
+    /** Of a hash: enough to compare by eye. */
+    private static final int HASH = 16;
+
+    private final JsonNode status;
+    private final Instant now;
+    private final List<String> lines = new ArrayList<>();
+
+    private StatusText(JsonNode status) {
+        this.status = status;
+        this.now = Words.time(status.path("now"), Instant.now());
+    }
+
+    static List<String> of(JsonNode status) {
+        StatusText text = new StatusText(status);
+        text.itself();
+        text.certificate();
+        text.policy();
+        text.counted();
+        text.agents();
+        text.clients();
+        return text.lines;
+    }
+
+    private void itself() {
+        lines.add("gateway      version " + status.path("version").asString("?") + ", process "
+                + status.path("pid").asString("?") + ", since " + ago(status.path("since")));
+        lines.add("listens on   " + status.path("listen").asString("?")
+                + (status.path("tls").asBoolean(true) ? " (TLS)" : " (plain ws)") + ", state in "
+                + status.path("state").asString("?"));
+        List<String> urls = texts(status.path("urls"));
+        if (!urls.isEmpty()) {
+            lines.add("tokens say   " + String.join(", ", urls));
+        }
+    }
+
+    private void certificate() {
+        JsonNode certificate = status.path("certificate");
+        if (certificate.isObject()) {
+            Instant until = Words.time(certificate.path("until"), now);
+            lines.add("certificate  for " + String.join(", ", texts(certificate.path("names"))) + "; until " + until
+                    + (until.isAfter(now) ? " (" + Words.span(now, until) + " more)" : " (it is OVER)"));
+        }
+    }
+
+    private void policy() {
+        JsonNode policy = status.path("policy");
+        String file = policy.path("file").asString("?");
+        if (policy.has("grants")) {
+            String hash = policy.path("sha256").asString("");
+            lines.add("policy       " + file + ", " + policy.path("grants").asInt(0) + " grants, "
+                    + policy.path("denies").asInt(0) + " denies, sha256 "
+                    + hash.substring(0, Math.min(HASH, hash.length())) + "..., in force since "
+                    + ago(policy.path("since")));
+        } else {
+            lines.add("policy       none (" + file + "): the tokens' grants alone decide");
+        }
+        if (policy.has("error")) {
+            lines.add("             NOT LOADED as it is now, since " + ago(policy.path("errorSince")) + ": "
+                    + policy.path("error").asString(""));
+        }
+    }
+
+    private void counted() {
+        JsonNode counters = status.path("counters");
+        lines.add("flows        " + count("flows") + " open, of " + number(counters, "opens") + " asked for "
+                + number(counters, "denied") + " denied, " + number(counters, "limited") + " over a limit; "
+                + Words.bytes(counters.path("bytes").asLong(0)) + " carried");
+        JsonNode memory = status.path("memory");
+        lines.add("memory       heap " + Words.bytes(memory.path("heap").asLong(0)) + " of "
+                + Words.bytes(memory.path("heapMax").asLong(0)) + ", buffers "
+                + Words.bytes(memory.path("buffers").asLong(0)) + " of "
+                + Words.bytes(memory.path("buffersMax").asLong(0)) + ", "
+                + Words.bytes(memory.path("backlog").asLong(0)) + " wait for peers");
+        lines.add("strangers    " + count("strangers") + " connections; refused since the start: "
+                + number(counters, "refusedTokens") + " tokens, " + number(counters, "refusedConnections")
+                + " connections");
+        String lost = lost(counters);
+        if (!lost.isEmpty()) {
+            lines.add("trouble      " + lost);
+        }
+    }
+
+    private static String lost(JsonNode counters) {
+        List<String> all = new ArrayList<>();
+        trouble(all, counters, "overloaded", "flows ended because too much waited for a link");
+        trouble(all, counters, "droppedDatagrams", "datagrams dropped");
+        trouble(all, counters, "shedConnections", "connections ended for want of memory");
+        trouble(all, counters, "shedLinks", "links ended for want of memory");
+        return String.join(", ", all);
+    }
+
+    private static void trouble(List<String> all, JsonNode counters, String name, String words) {
+        long n = counters.path(name).asLong(0);
+        if (n > 0) {
+            all.add(n + " " + words);
+        }
+    }
+
+    private void agents() {
+        List<List<String>> rows = new ArrayList<>();
+        for (JsonNode agent : status.path("agents")) {
+            for (JsonNode instance : agent.path("instances")) {
+                List<String> row = new ArrayList<>();
+                row.add(agent.path("name").asString("?"));
+                row.add(instance.path("instance").asString("-"));
+                row.add(instance.path("state").asString("?"));
+                row.addAll(link(instance.path("link")));
+                rows.add(row);
+            }
+        }
+        table(List.of("AGENT", "INSTANCE", "STATE"), rows, "no agent is connected");
+    }
+
+    private void clients() {
+        List<List<String>> rows = new ArrayList<>();
+        for (JsonNode client : status.path("clients")) {
+            for (JsonNode link : client.path("links")) {
+                List<String> row = new ArrayList<>();
+                row.add(client.path("name").asString("?"));
+                row.addAll(link(link));
+                rows.add(row);
+            }
+        }
+        table(List.of("CLIENT"), rows, "no client is connected");
+    }
+
+    private List<String> link(JsonNode link) {
+        String millis = link.path("roundTripMillis").isNumber()
+                ? String.format(
+                        java.util.Locale.ROOT,
+                        "%.1f ms",
+                        link.path("roundTripMillis").asDouble())
+                : "-";
+        return List.of(
+                link.path("from").asString("?"),
+                Words.span(Words.time(link.path("since"), now), now),
+                millis,
+                link.path("flows").asString("?"),
+                Words.bytes(link.path("received").asLong(0)),
+                Words.bytes(link.path("sent").asLong(0)));
+    }
+
+    private void table(List<String> head, List<List<String>> rows, String none) {
+        lines.add("");
+        if (rows.isEmpty()) {
+            lines.add(none);
+            return;
+        }
+        List<String> all = new ArrayList<>(head);
+        all.addAll(List.of("FROM", "SINCE", "ROUND TRIP", "FLOWS", "RECEIVED", "SENT"));
+        lines.addAll(Words.table(all, rows));
+    }
+
+    private String ago(JsonNode time) {
+        Instant at = Words.time(time, now);
+        return at + " (" + Words.span(at, now) + ")";
+    }
+
+    private String count(String name) {
+        return status.path(name).asString("?");
+    }
+
+    private static String number(JsonNode counters, String name) {
+        return counters.path(name).asString("0");
+    }
+
+    private static List<String> texts(JsonNode array) {
+        List<String> all = new ArrayList<>();
+        array.forEach(t -> all.add(t.asString("?")));
+        return all;
+    }
+}

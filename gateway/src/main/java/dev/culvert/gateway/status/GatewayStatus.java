@@ -1,0 +1,84 @@
+package dev.culvert.gateway.status;
+
+import dev.culvert.gateway.access.PolicyStatus;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The answer to {@code status}; docs/operations.md describes it. Members may be added, and what is null is left out.
+ *
+ * @param since when it began to listen
+ * @param now by its clock
+ * @param tls whether it ends TLS itself
+ * @param urls what new tokens say
+ * @param certificate null without TLS
+ * @param clients by name, each once with all its links
+ * @param flows open now
+ * @param strangers connections that are no links (yet)
+ * @param counters since it was started
+ */
+record GatewayStatus(
+        String version,
+        long pid,
+        Instant since,
+        Instant now,
+        String listen,
+        boolean tls,
+        String state,
+        List<String> urls,
+        @Nullable Certificate certificate,
+        PolicyStatus policy,
+        List<Agent> agents,
+        List<Client> clients,
+        long flows,
+        int strangers,
+        Memory memory,
+        Map<String, Long> counters) {
+    /**
+     * What is shown to whom connects.
+     *
+     * @param sha256 of the certificate, in hexadecimal digits
+     */
+    record Certificate(List<String> names, Instant from, Instant until, String sha256) {}
+
+    record Agent(String name, List<Instance> instances) {}
+
+    /**
+     * A process that serves an agent's name, over one link.
+     *
+     * @param instance what it calls itself; null until it has said it
+     * @param state up, draining, superseded (has a newer link) or silent (has not announced itself)
+     * @param routes how many
+     */
+    record Instance(
+            @Nullable String instance,
+            String state,
+            @Nullable Integer routes,
+            OneLink link) {}
+
+    record Client(String name, List<OneLink> links) {}
+
+    /**
+     * A link.
+     *
+     * @param link its number; the audit log has it too
+     * @param expires when its token does
+     * @param received payload bytes from its peer
+     * @param sent to it
+     */
+    record OneLink(
+            long link,
+            String from,
+            Instant since,
+            int protocol,
+            @Nullable Double roundTripMillis,
+            int flows,
+            long received,
+            long sent,
+            @Nullable Instant expires) {}
+
+    /** In bytes. {@code backlog} is what waits for peers. */
+    record Memory(long heap, long heapMax, long buffers, long buffersMax, long backlog) {}
+}
