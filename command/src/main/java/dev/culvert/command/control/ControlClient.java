@@ -166,9 +166,12 @@ public final class ControlClient {
         try {
             PosixFileAttributes there =
                     Files.readAttributes(place, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-            cure += there.permissions().contains(PosixFilePermission.GROUP_WRITE)
-                    ? " or join group '" + Printable.shorten(there.group().getName()) + "'"
-                    : " or as '" + Printable.shorten(there.owner().getName()) + "'";
+            String owner = there.owner().getName();
+            if (there.permissions().contains(PosixFilePermission.GROUP_WRITE)) {
+                cure += " or join group '" + Printable.shorten(there.group().getName()) + "'";
+            } else if (!owner.equals("root")) {
+                cure += " or as '" + Printable.shorten(owner) + "'";
+            }
         } catch (IOException | UnsupportedOperationException e) {
             // it is in a directory that may not be looked into
         }

@@ -48,7 +48,7 @@ final class StatusText {
         if (certificate.isObject()) {
             Instant until = Words.time(certificate.path("until"), now);
             lines.add("certificate  for " + String.join(", ", texts(certificate.path("names"))) + "; until " + until
-                    + (until.isAfter(now) ? " (" + Words.span(now, until) + " more)" : " (it is OVER)"));
+                    + (until.isAfter(now) ? " (" + Words.span(now, until) + " left)" : " (it is OVER)"));
         }
     }
 

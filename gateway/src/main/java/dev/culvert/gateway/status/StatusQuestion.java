@@ -1,6 +1,7 @@
 package dev.culvert.gateway.status;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.address.IpLiteral;
 import dev.culvert.command.control.Questions;
 import dev.culvert.gateway.access.PolicyKeeper;
 import dev.culvert.gateway.certificate.CertificateKeeper;
@@ -15,6 +16,7 @@ import dev.culvert.token.Token;
 import dev.culvert.token.state.StateDirectory;
 import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.security.MessageDigest;
@@ -57,6 +59,8 @@ public record StatusQuestion(
         @Nullable CertificateKeeper certificates,
         IntSupplier strangers)
         implements Questions.Question {
+    private record Seen(PresentLink link, GatewayStatus.OneLink one) {}
+
     private static final String AGENT = Token.Kind.AGENT.toString();
     private static final String CLIENT = Token.Kind.CLIENT.toString();
 
@@ -66,10 +70,12 @@ public record StatusQuestion(
         presence.forEachAgent(agent -> announced.put(agent.number(), agent));
         Map<String, List<GatewayStatus.Instance>> agents = new TreeMap<>();
         Map<String, List<GatewayStatus.OneLink>> clients = new TreeMap<>();
-        List<PresentLink> all = new ArrayList<>(links.all());
-        all.sort(Comparator.comparingLong(link -> link.facts().number()));
-        for (PresentLink link : all) {
-            GatewayStatus.OneLink one = link(link);
+        List<Seen> all = new ArrayList<>();
+        links.all().forEach(link -> all.add(new Seen(link, link(link))));
+        all.sort(Comparator.comparingLong(seen -> seen.one.link()));
+        for (Seen seen : all) {
+            PresentLink link = seen.link;
+            GatewayStatus.OneLink one = seen.one;
             if (link.kind().equals(CLIENT)) {
                 clients.computeIfAbsent(link.name(), n -> new ArrayList<>()).add(one);
             } else if (link.kind().equals(AGENT)) {
@@ -137,7 +143,7 @@ public record StatusQuestion(
             List<String> names = new ArrayList<>();
             Collection<List<?>> alternatives = leaf.getSubjectAlternativeNames();
             if (alternatives != null) {
-                alternatives.forEach(name -> names.add(String.valueOf(name.get(1))));
+                alternatives.forEach(name -> names.add(name(String.valueOf(name.get(1)))));
             }
             return new GatewayStatus.Certificate(
                     names,
@@ -148,6 +154,12 @@ public record StatusQuestion(
         } catch (CertificateParsingException | CertificateEncodingException | NoSuchAlgorithmException e) {
             throw new IOException("the gateway's certificate cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** As people write it: the JDK shortens no IPv6 address. */
+    private static String name(String nameOrAddress) {
+        InetAddress address = IpLiteral.parse(nameOrAddress);
+        return address == null ? nameOrAddress : AddressText.of(address);
     }
 
     private GatewayStatus.Memory memory() {
