@@ -233,6 +233,11 @@ public final class ControlSocket implements Closeable {
 
     // ---- from any thread ----
 
+    /** Where it is. */
+    public Path path() {
+        return file.path();
+    }
+
     /** Has something done on the thread. */
     void run(Runnable task) {
         tasks.add(task);

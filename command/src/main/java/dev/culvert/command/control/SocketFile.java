@@ -217,6 +217,10 @@ final class SocketFile implements Closeable {
         return path.getFileSystem().supportedFileAttributeViews().contains("posix");
     }
 
+    Path path() {
+        return path;
+    }
+
     ServerSocketChannel channel() {
         return channel;
     }

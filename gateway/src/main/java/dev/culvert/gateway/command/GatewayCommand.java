@@ -160,18 +160,22 @@ public final class GatewayCommand implements Callable<Integer> {
                 .threads(threads)
                 .audit(auditLog(directory))
                 .policy(policy);
-        try (Gateway gateway = new Gateway(settings);
-                Closeable answering =
-                        control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn)) {
-            String unheard =
-                    Signals.handle("HUP", gateway::reloadPolicy); // as daemons are told to read their settings again
-            if (unheard != null) {
-                log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+        try (Gateway gateway = new Gateway(settings)) {
+            Closeable answering =
+                    control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);
+            try {
+                String unheard = Signals.handle(
+                        "HUP", gateway::reloadPolicy); // as daemons are told to read their settings again
+                if (unheard != null) {
+                    log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+                }
+                if (!stop.asked().isDone()) { // else there is no next
+                    sayWhatNext(gateway, directory, gatewayUrl, guessed);
+                }
+                stop.await();
+            } finally {
+                answering.close();
             }
-            if (!stop.asked().isDone()) { // else there is no next
-                sayWhatNext(gateway, directory, gatewayUrl, guessed);
-            }
-            stop.await();
         } finally {
             stop.done();
         }

@@ -61,6 +61,7 @@ final class StatusCommandTest {
     void saysWhoIsConnectedAndWhatIsCarried() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, true, 2);
                 ControlSocket socket = answering(net)) {
+            assertThat(socket.path()).isEqualTo(dir.resolve(StatusCommand.SOCKET));
             TestNetwork.Peer agent = net.agentInstance("one", "office", TestFlow::echo, "10.0.0.0/24");
             net.agentInstance("two", "office", TestFlow::echo, "10.0.0.0/24", "10.0.1.0/24");
             net.raw(net.agentToken("mute", "10.0.2.0/24"));
@@ -143,6 +144,7 @@ final class StatusCommandTest {
     void anInstanceThatFinishesIsDraining() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, false, 1);
                 ControlSocket socket = answering(net)) {
+            assertThat(socket.path()).isEqualTo(dir.resolve(StatusCommand.SOCKET));
             net.rawAgent("office", "10.0.0.0/24").send(Frame.DRAIN, 0, 0, Unpooled.buffer());
             Awaitility.await()
                     .until(() -> status().at("/agents/0/instances/0/state")
@@ -162,6 +164,7 @@ final class StatusCommandTest {
                 .formatHex(java.security.MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
         try (TestNetwork net = new TestNetwork(dir, false, 1);
                 ControlSocket socket = answering(net)) {
+            assertThat(socket.path()).isEqualTo(dir.resolve(StatusCommand.SOCKET));
             JsonNode policy = status().path("policy");
             assertThat(policy.path("file").stringValue()).isEqualTo(file.toString());
             assertThat(policy.path("sha256").stringValue()).isEqualTo(sha256);
