@@ -17,7 +17,11 @@ module dev.culvert.gateway {
     requires io.netty.transport;
     requires io.netty.transport.unix.common;
     requires java.management;
+    requires java.net.http;
+    requires org.bouncycastle.pkix;
+    requires org.bouncycastle.provider;
     requires static org.jspecify;
+    requires org.shredzone.acme4j;
     requires org.slf4j;
     requires tools.jackson.databind;
 }

@@ -1,0 +1,196 @@
+package dev.culvert.gateway.certificate.acme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.gateway.SetClock;
+import dev.culvert.gateway.certificate.Certificate;
+import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
+import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
+import dev.culvert.store.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Against a real ACME server. Tagged with the tests that need Debian's programs: this one needs pebble, and no root. */
+@NullUnmarked
+@Tag("netns")
+@Timeout(180)
+final class PebbleTest {
+    private static final String MAC = "YSBrZXkgb2YgYW4gYWNjb3VudCB0aGF0IHdhcyBtYWRlIGVsc2V3aGVyZQ";
+
+    @TempDir
+    Path dir;
+
+    private final SetClock clock = new SetClock(Instant.now());
+    private final Set<String> wanted = ConcurrentHashMap.newKeySet();
+    private FileStore store;
+    private Pebble pebble;
+    private Answerer answerer;
+
+    /** A third of its nonces are refused although they are good. */
+    @BeforeEach
+    void begin() throws Exception {
+        pebble = new Pebble(Files.createDirectory(dir.resolve("pebble")), "", Map.of("PEBBLE_WFE_NONCEREJECT", "30"));
+        answerer = new Answerer(pebble.httpPort, pebble.tlsPort);
+        store = new FileStore(dir.resolve("state"));
+        store.createDirectory();
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        answerer.close();
+        pebble.close();
+    }
+
+    private AcmeSettings settings() {
+        return AcmeSettings.of(List.of(new Server(pebble.directory(), null, null, null)), true)
+                .trusted(pebble.trusted);
+    }
+
+    private AcmeCertificates certificates(AcmeSettings settings) throws Exception {
+        AcmeCertificates made = new AcmeCertificates(
+                store, settings, Precheck.NONE, () -> wanted, clock, time -> TimeUnit.MILLISECONDS.sleep(20));
+        answerer.challenges = made;
+        return made;
+    }
+
+    @Test
+    void obtainsByAPageKeepsAndRenews() throws Exception {
+        wanted.addAll(List.of("app.example", "Wiki.Example."));
+        Certificate first;
+        try (AcmeCertificates certificates = certificates(settings())) {
+            assertThat(certificates.find("app.example")).isNull();
+            certificates.tick();
+            first = certificates.find("app.example");
+            assertThat(first.isFor("app.example")).isTrue();
+            assertThat(first.chain()).hasSizeGreaterThan(1);
+            assertThat(certificates.find("wiki.example").isFor("wiki.example")).isTrue();
+            assertThat(certificates.find("other.example")).isNull();
+            assertThat(answerer.http.get()).isPositive();
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isEqualTo(first);
+        }
+        try (AcmeCertificates again = certificates(settings())) {
+            assertThat(again.find("app.example")).isEqualTo(first);
+            again.tick();
+            assertThat(again.find("app.example")).isEqualTo(first);
+            long life = Duration.between(first.begins(), first.ends()).toSeconds();
+            clock.now = first.begins().plusSeconds(life * 3 / 4);
+            again.tick();
+            assertThat(again.find("app.example")).isNotEqualTo(first);
+            assertThat(again.find("app.example").isFor("app.example")).isTrue();
+        }
+        assertThat(pebble.count("There are now \\d+ accounts in memory"))
+                .as(pebble.log())
+                .isEqualTo(1);
+    }
+
+    @Test
+    void obtainsByACertificateOnPort443() throws Exception {
+        wanted.add("app.example");
+        try (AcmeCertificates certificates = certificates(settings().challenges(List.of(Proof.TLS_ALPN_01)))) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNotNull();
+            assertThat(answerer.tls.get()).isPositive();
+            assertThat(answerer.http.get()).isZero();
+            assertThat(certificates.tlsAlpn("app.example"))
+                    .as("shown no longer")
+                    .isNull();
+        }
+    }
+
+    @Test
+    void whatCannotBeProvedOneWayIsProvedTheOther() throws Exception {
+        wanted.add("app.example");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            Challenges right = answerer.challenges;
+            answerer.challenges = Challenges.NONE;
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNull();
+            assertThat(certificates.complaint("app.example"))
+                    .startsWith("127.0.0.1: http-01: ")
+                    .contains("404");
+            answerer.challenges = right;
+            certificates.tick();
+            assertThat(certificates.find("app.example")).as("it waits").isNull();
+            clock.now = clock.now.plus(Duration.ofMinutes(3));
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNotNull();
+            assertThat(certificates.complaint("app.example")).isNull();
+            assertThat(answerer.tls.get()).isPositive();
+        }
+    }
+
+    @Test
+    void anAuthorityThatHasForgottenEverythingIsToldAnew() throws Exception {
+        wanted.add("app.example");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            certificates.tick();
+            Certificate first = certificates.find("app.example");
+            pebble.stop();
+            wanted.add("wiki.example");
+            certificates.tick();
+            assertThat(certificates.find("wiki.example")).isNull();
+            assertThat(certificates.find("app.example")).isEqualTo(first);
+            pebble.start();
+            clock.now = clock.now.plus(Duration.ofHours(2));
+            certificates.tick();
+            assertThat(certificates.find("wiki.example")).isNotNull();
+        }
+    }
+
+    @Test
+    void anAccountIsBoundToAnotherWhereTheAuthorityWantsThat() throws Exception {
+        pebble.close();
+        answerer.close();
+        pebble = new Pebble(
+                Files.createDirectory(dir.resolve("bound")),
+                "\"externalAccountBindingRequired\": true, \"externalAccountMACKeys\": {\"kid-1\": \"" + MAC + "\"},",
+                Map.of());
+        answerer = new Answerer(pebble.httpPort, pebble.tlsPort);
+        wanted.add("app.example");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNull();
+        }
+        Path key = Files.writeString(dir.resolve("eab.key"), MAC + "\n");
+        clock.now = clock.now.plus(Duration.ofHours(2));
+        try (AcmeCertificates certificates =
+                certificates(AcmeSettings.of(List.of(new Server(pebble.directory(), "kid-1", key, null)), true)
+                        .trusted(pebble.trusted))) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNotNull();
+        }
+    }
+
+    @Test
+    void termsThatNobodyAcceptedAreNotAcceptedAndAServerThatNobodyTrustsIsNotTold() throws Exception {
+        wanted.add("app.example");
+        Server server = new Server(pebble.directory(), null, null, null);
+        try (AcmeCertificates certificates =
+                certificates(AcmeSettings.of(List.of(server), false).trusted(pebble.trusted))) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNull();
+        }
+        clock.now = clock.now.plus(Duration.ofHours(2));
+        try (AcmeCertificates certificates = certificates(AcmeSettings.of(List.of(server), true))) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNull();
+        }
+        assertThat(pebble.count("There are now \\d+ accounts in memory")).isZero();
+    }
+}
