@@ -21,6 +21,7 @@ import dev.culvert.gateway.memory.MemoryGuard;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.gateway.publish.PublicPort;
+import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.status.StatusQuestion;
 import dev.culvert.token.Token;
@@ -179,6 +180,7 @@ public final class Gateway implements AutoCloseable {
                         policy,
                         certificate,
                         door.strangers()::count));
+        new PublicationAnswers(publications).in(questions);
         tell(true);
     }
 

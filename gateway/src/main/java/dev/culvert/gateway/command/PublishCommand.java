@@ -1,0 +1,115 @@
+package dev.culvert.gateway.command;
+
+import dev.culvert.command.control.AskOptions;
+import dev.culvert.command.control.Words;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+
+/** The {@code gateway publish} commands: what the running gateway publishes. */
+@Command(
+        name = "publish",
+        description = "Says what the running gateway publishes, and what it does not and why.",
+        mixinStandardHelpOptions = true,
+        subcommands = {PublishCommand.ListAll.class, PublishCommand.Explain.class},
+        footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 3 the gateway is not running.")
+final class PublishCommand implements Runnable {
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "say what to do: list or explain");
+    }
+
+    /** Who is asked. */
+    abstract static class Asking implements Callable<Integer> {
+        @Mixin
+        AskOptions options = new AskOptions();
+
+        @Option(
+                names = "--state",
+                paramLabel = "DIR",
+                description = "State directory of the gateway, if it has another than usual.")
+        @Nullable
+        Path state;
+    }
+
+    /** {@code gateway publish list}. */
+    @Command(
+            name = "list",
+            description = "Lists what the policy and agents want to publish, and what has become of it.",
+            mixinStandardHelpOptions = true)
+    static final class ListAll extends Asking {
+        @Override
+        public Integer call() throws IOException {
+            return options.ask(StatusCommand.sockets(state), "publish-list", Map.of(), ListAll::text);
+        }
+
+        static List<String> text(JsonNode answer) {
+            List<List<String>> rows = new ArrayList<>();
+            List<String> refused = new ArrayList<>();
+            for (JsonNode one : answer.path("publications")) {
+                rows.add(List.of(
+                        one.path("at").asString("?"),
+                        one.path("agent").asString("?"),
+                        one.path("by").asString("?"),
+                        one.path("state").asString("?"),
+                        one.path("target").asString("?")));
+                String why = one.path("why").asString("");
+                if (!why.isEmpty()) {
+                    refused.add(one.path("at").asString("?") + " of agent '"
+                            + one.path("agent").asString("?") + "': " + why);
+                }
+            }
+            if (rows.isEmpty()) {
+                return List.of("nothing is published");
+            }
+            List<String> lines =
+                    new ArrayList<>(Words.table(List.of("PUBLIC", "AGENT", "BY", "STATE", "TARGET"), rows));
+            if (!refused.isEmpty()) {
+                lines.add("");
+                lines.addAll(refused);
+            }
+            return lines;
+        }
+    }
+
+    /** {@code gateway publish explain}. */
+    @Command(
+            name = "explain",
+            description = "Says what answers for a name or port, and why, or why not.",
+            mixinStandardHelpOptions = true)
+    static final class Explain extends Asking {
+        @Parameters(
+                index = "0",
+                paramLabel = "NAME",
+                description = "Such as app.example.com, app.example.com/api or tcp:2222.")
+        String name = "";
+
+        @Override
+        public Integer call() throws IOException {
+            return options.ask(StatusCommand.sockets(state), "publish-explain", Map.of("name", name), Explain::text);
+        }
+
+        static List<String> text(JsonNode answer) {
+            List<String> lines = new ArrayList<>();
+            for (JsonNode reason : answer.path("reasons")) {
+                lines.add((lines.isEmpty() ? "" : "  ") + reason.asString(""));
+            }
+            return lines;
+        }
+    }
+}

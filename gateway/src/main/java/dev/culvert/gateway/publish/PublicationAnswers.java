@@ -1,0 +1,169 @@
+package dev.culvert.gateway.publish;
+
+import dev.culvert.address.HostPattern;
+import dev.culvert.address.Transport;
+import dev.culvert.command.control.Questions;
+import dev.culvert.gateway.publish.PublicationTable.NameUse;
+import dev.culvert.policy.publication.PublicSide.Ports;
+import dev.culvert.policy.publication.PublicSide.WebName;
+import dev.culvert.text.Printable;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** Answers what is published, and why a name or port is, or is not. From any thread. */
+public final class PublicationAnswers {
+    /** Entries that explain one name: all paths of it, by several agents, and more. */
+    private static final int MAX_EXPLAINED = 1_000;
+
+    private final Publications publications;
+
+    public PublicationAnswers(Publications publications) {
+        this.publications = publications;
+    }
+
+    /** It answers them from now on. */
+    public void in(Questions questions) {
+        questions.add("publish-list", "what is published, and what is not and why", with -> list());
+        questions.add("publish-explain", "why a name or port is published, or not", this::explain);
+    }
+
+    /**
+     * The answer to {@code publish-list}.
+     *
+     * @param publications in force or not
+     */
+    public record Listed(List<One> publications) {}
+
+    /**
+     * One of them.
+     *
+     * @param at the public side
+     * @param by {@code policy} or {@code agent}: who says so
+     * @param state {@code served}, {@code agent away} or {@code refused}
+     * @param why it is refused, or null
+     */
+    public record One(
+            String at,
+            String target,
+            String agent,
+            String by,
+            String state,
+            @Nullable String why) {}
+
+    /**
+     * The answer to {@code publish-explain}.
+     *
+     * @param served what answers there, or null
+     * @param reasons one sentence a line, that what decides first
+     * @param others what else wants the name or port, in force or not
+     */
+    public record Explained(String asked, @Nullable One served, List<String> reasons, List<One> others) {}
+
+    Listed list() {
+        return new Listed(
+                publications.entries().stream().map(PublicationAnswers::one).toList());
+    }
+
+    private static One one(PublicationEntry entry) {
+        Published published = entry.published();
+        return new One(
+                published.publication().at().toString(),
+                published.publication().to() + published.publication().options().toString(),
+                published.agent(),
+                published.byPolicy() ? "policy" : "agent",
+                entry.state().toString(),
+                entry.why().isEmpty() ? null : entry.why());
+    }
+
+    private Explained explain(JsonNode with) throws IOException {
+        return explain(with.path("name").asString(""));
+    }
+
+    /** @param asked a name, a name and a path, or a port as {@code tcp:2222} */
+    Explained explain(String asked) throws IOException {
+        PublicationTable table = publications.table();
+        int colon = asked.indexOf(':');
+        if (asked.startsWith("tcp:") || asked.startsWith("udp:")) {
+            Transport transport = Transport.parse(asked.substring(0, colon));
+            int port = port(asked, asked.substring(colon + 1));
+            return explained(
+                    asked,
+                    table.port(transport, port),
+                    e -> e.published().publication().at() instanceof Ports p && p.contains(transport, port),
+                    null);
+        }
+        int slash = asked.indexOf('/');
+        String host = HostPattern.normalize(slash < 0 ? asked : asked.substring(0, slash));
+        if (host == null) {
+            throw notOne(asked);
+        }
+        String path = slash < 0 ? "/" : asked.substring(slash);
+        NameUse use = table.use(host);
+        Published served = use == NameUse.PASSED_THROUGH ? table.passedThrough(host) : table.web(host, path);
+        HostPattern name = HostPattern.parse(host);
+        return explained(
+                asked,
+                served,
+                e -> e.published().publication().at() instanceof WebName w
+                        && w.host().covers(name),
+                served == null && use != NameUse.UNKNOWN
+                        ? "the name is published, but no path that holds " + path
+                        : null);
+    }
+
+    private static int port(String asked, String text) throws IOException {
+        try {
+            int port = Integer.parseInt(text);
+            if (port >= 1 && port <= 65_535) {
+                return port;
+            }
+        } catch (NumberFormatException e) {
+            throw notOne(asked);
+        }
+        throw notOne(asked);
+    }
+
+    private static IOException notOne(String asked) {
+        return new IOException("'" + Printable.shorten(asked)
+                + "' is neither a name nor a port; write app.example.com, app.example.com/api or tcp:2222");
+    }
+
+    private Explained explained(
+            String asked, @Nullable Published served, Predicate<PublicationEntry> concerns, @Nullable String near) {
+        One answering = null;
+        List<One> others = new ArrayList<>();
+        List<String> reasons = new ArrayList<>();
+        for (PublicationEntry entry : publications.entries()) {
+            if (entry.published().equals(served) && entry.isInForce()) {
+                answering = one(entry);
+            } else if (concerns.test(entry) && others.size() < MAX_EXPLAINED) {
+                others.add(one(entry));
+            }
+        }
+        if (answering == null) {
+            reasons.add("nothing is published at " + Printable.shorten(asked));
+            if (near != null) {
+                reasons.add(near);
+            }
+        } else {
+            reasons.add(answering.at() + " leads through agent '" + answering.agent() + "' to " + answering.target());
+            reasons.add(
+                    answering.by().equals("policy")
+                            ? "because the policy says so, and the agent's token holds the right"
+                            : "because the agent says so, its token holds the right, and the policy lets it");
+            if (answering.state().equals(PublicationEntry.State.AWAY.toString())) {
+                reasons.add("the agent is not connected: visitors hear so");
+            }
+        }
+        for (One other : others) {
+            if (other.why() != null) {
+                reasons.add("agent '" + other.agent() + "' does not publish " + other.at() + ": " + other.why());
+            }
+        }
+        return new Explained(asked, answering, reasons, others);
+    }
+}

@@ -1,0 +1,137 @@
+package dev.culvert.gateway.publish;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.culvert.address.IpPrefix;
+import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.PublishingAgent;
+import dev.culvert.gateway.publish.PublicationAnswers.Explained;
+import dev.culvert.gateway.publish.PublicationAnswers.One;
+import dev.culvert.token.AgentToken;
+import dev.culvert.token.PublishRight;
+import dev.culvert.token.TokenTerms;
+import dev.culvert.tunnel.frame.Announcement;
+import java.io.IOException;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What gateway publish list and explain are told. */
+final class PublicationAnswersTest {
+    private final Publications publications = new Publications(
+            new PolicyInForce(SensitiveAddresses.standard()),
+            token -> false,
+            Services.of(AuditLog.none(), Clock.systemUTC(), System::nanoTime, 1_000)
+                    .lines(),
+            Clock.systemUTC(),
+            Runnable::run);
+    private final PublicationAnswers answers = new PublicationAnswers(publications);
+
+    private record Agent(AgentToken token, long number) implements PublishingAgent {
+        static Agent of(String name, long number) {
+            Instant now = Instant.now();
+            return new Agent(
+                    new AgentToken(
+                            TokenTerms.of(
+                                    name,
+                                    List.of(URI.create("wss://gateway.example")),
+                                    null,
+                                    now,
+                                    now.plusSeconds(600)),
+                            List.of(IpPrefix.parse("10.0.0.0/8")),
+                            List.of(PublishRight.parse("*.example"), PublishRight.parse(":22/tcp"))),
+                    number);
+        }
+
+        @Override
+        public String name() {
+            return token.name();
+        }
+
+        @Override
+        public String holderKey() {
+            return name();
+        }
+
+        @Override
+        public void refused(List<Announcement.Refused> publications) {
+            // The test asks otherwise.
+        }
+    }
+
+    @BeforeEach
+    void publish() {
+        Agent office = Agent.of("office", 1);
+        publications.announced(
+                office, List.of("app.example/api=http://10.0.0.1:80,strip-prefix", "m.example=tls://10.0.0.1:993"));
+        publications.gone(office);
+        publications.announced(Agent.of("branch", 2), List.of("tcp:22=10.0.0.2:22", "*.example=http://10.0.0.2:80"));
+        publications.announced(Agent.of("third", 3), List.of("tcp:22=10.0.0.3:22"));
+    }
+
+    @Test
+    void listHasWhatIsInForceAndWhatIsNot() {
+        assertThat(answers.list().publications())
+                .containsExactlyInAnyOrder(
+                        new One(
+                                "app.example/api",
+                                "http://10.0.0.1:80,strip-prefix",
+                                "office",
+                                "agent",
+                                "agent away",
+                                null),
+                        new One("m.example", "tls://10.0.0.1:993", "office", "agent", "agent away", null),
+                        new One("tcp:22", "10.0.0.2:22", "branch", "agent", "served", null),
+                        new One("*.example", "http://10.0.0.2:80", "branch", "agent", "served", null),
+                        new One(
+                                "tcp:22",
+                                "10.0.0.3:22",
+                                "third",
+                                "agent",
+                                "refused",
+                                "agent 'branch' publishes it already; publish it under another name or port, or take that"
+                                        + " one back"));
+    }
+
+    @Test
+    void explainSaysWhatAnswersAndWhoElseWantsIt() throws IOException {
+        Explained port = answers.explain("tcp:22");
+        assertThat(port.reasons())
+                .containsExactly(
+                        "tcp:22 leads through agent 'branch' to 10.0.0.2:22",
+                        "because the agent says so, its token holds the right, and the policy lets it",
+                        "agent 'third' does not publish tcp:22: agent 'branch' publishes it already; publish it under"
+                                + " another name or port, or take that one back");
+        assertThat(answers.explain("APP.example/api/x").reasons())
+                .hasSize(3)
+                .last()
+                .isEqualTo("the agent is not connected: visitors hear so");
+        assertThat(answers.explain("m.example").served()).isNotNull();
+        assertThat(answers.explain("x.example").reasons())
+                .first()
+                .isEqualTo("*.example leads through agent 'branch' to http://10.0.0.2:80");
+        Explained root = answers.explain("app.example");
+        assertThat(root.served()).isNull();
+        assertThat(root.reasons())
+                .containsExactly(
+                        "nothing is published at app.example", "the name is published, but no path that holds /");
+        assertThat(answers.explain("a.b.example").reasons()).containsExactly("nothing is published at a.b.example");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "10.0.0.1", "tcp:", "tcp:0", "udp:x", "a b", "http://app.example"})
+    void whatIsNoNameIsSaidSo(String asked) {
+        assertThatThrownBy(() -> answers.explain(asked))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("is neither a name nor a port; write");
+    }
+}
