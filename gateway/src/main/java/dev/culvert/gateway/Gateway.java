@@ -23,6 +23,7 @@ import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.gateway.publish.Publications;
+import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.status.StatusQuestion;
 import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
@@ -92,6 +93,7 @@ public final class Gateway implements AutoCloseable {
     private final Fabric fabric;
     private final @Nullable CertificateKeeper certificate;
     private final EventLoopGroup loops;
+    private final Publishing publishing;
     private final Door door;
     private final MemoryGuard memory;
     private final FileWatch files = new FileWatch();
@@ -141,18 +143,40 @@ public final class Gateway implements AutoCloseable {
                 token -> trust.current().key(token.keyId()) == null
                         || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
         loops = EventLoops.create(settings.threads(), "gateway");
+        try {
+            publishing = new Publishing(
+                    publications,
+                    settings.publishing(),
+                    state.path(),
+                    services.clock(),
+                    fabric,
+                    links,
+                    policyInForce,
+                    loops);
+        } catch (IOException | RuntimeException e) {
+            loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+            publications.close();
+            policy.close();
+            services.audit().close();
+            throw e;
+        }
         door = new Door(
                 services,
                 links,
                 fabric,
                 authenticator,
                 certificate == null ? null : certificate::served,
+                publishing.door(),
                 loops,
                 settings.threads(),
                 settings.link());
         memory = new MemoryGuard(door.strangers(), links, services.counters());
         try {
             door.open(settings.listen());
+            InetSocketAddress http = settings.publishing().http();
+            if (http != null) {
+                door.openInTheClear(http, publishing.door(), door.address().getPort());
+            }
             publications.reserve(
                     ownNames(settings.names()),
                     Set.of(new PublicPort(Transport.TCP, door.address().getPort())));
@@ -161,6 +185,7 @@ public final class Gateway implements AutoCloseable {
             throw e;
         }
         watch(revocations, trust, addresses);
+        publishing.start(door, files);
         policy.watch();
         memory.start();
         if (certificate != null) {
@@ -257,6 +282,14 @@ public final class Gateway implements AutoCloseable {
         return publications;
     }
 
+    EventLoopGroup loops() {
+        return loops;
+    }
+
+    PublishedFlows published() {
+        return publishing.flows();
+    }
+
     Door door() {
         return door;
     }
@@ -274,6 +307,8 @@ public final class Gateway implements AutoCloseable {
     @Override
     public void close() {
         door.shut();
+        List<Future<?>> ended = publishing.stop(GOING);
+        await(FLUSH, () -> ended.stream().allMatch(Future::isDone)); // nobody else could resume them
         List<PresentLink> all = links.all();
         Drain drain = new Drain(GOING, spread(all.size()), List.of());
         all.forEach(link -> link.drain(drain));
@@ -308,6 +343,7 @@ public final class Gateway implements AutoCloseable {
     }
 
     private void closeParts() {
+        publishing.close();
         policy.close();
         publications.close();
         memory.close();

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param threads event loops of links; those of strangers come on top
  * @param link how links are kept alive
  * @param audit what happens is told here; the gateway closes it
+ * @param publishing what serves published names beside the gateway's own port
  * @param policy policy beside the tokens' grants; null for {@code policy.yaml} in the state directory, should there be one
  */
 public record GatewaySettings(
@@ -29,33 +30,38 @@ public record GatewaySettings(
         int threads,
         LinkSettings link,
         AuditLog audit,
-        @Nullable Path policy) {
+        @Nullable Path policy,
+        PublishingSettings publishing) {
     /** With TLS, one event loop, and without an audit log. */
     public static GatewaySettings of(StateDirectory state, InetSocketAddress listen) {
-        return new GatewaySettings(state, listen, true, List.of(), 1, LinkSettings.DEFAULT, AuditLog.none(), null);
+        return new GatewaySettings(state, listen, true, List.of(), 1, LinkSettings.DEFAULT, AuditLog.none(), null, PublishingSettings.NONE);
     }
 
     public GatewaySettings secure(boolean tls) {
-        return new GatewaySettings(state, listen, tls, names, threads, link, audit, policy);
+        return new GatewaySettings(state, listen, tls, names, threads, link, audit, policy, publishing);
     }
 
     public GatewaySettings names(Collection<String> forCertificate) {
-        return new GatewaySettings(state, listen, secure, forCertificate, threads, link, audit, policy);
+        return new GatewaySettings(state, listen, secure, forCertificate, threads, link, audit, policy, publishing);
     }
 
     public GatewaySettings threads(int loops) {
-        return new GatewaySettings(state, listen, secure, names, loops, link, audit, policy);
+        return new GatewaySettings(state, listen, secure, names, loops, link, audit, policy, publishing);
     }
 
     public GatewaySettings link(LinkSettings settings) {
-        return new GatewaySettings(state, listen, secure, names, threads, settings, audit, policy);
+        return new GatewaySettings(state, listen, secure, names, threads, settings, audit, policy, publishing);
     }
 
     public GatewaySettings audit(AuditLog log) {
-        return new GatewaySettings(state, listen, secure, names, threads, link, log, policy);
+        return new GatewaySettings(state, listen, secure, names, threads, link, log, policy, publishing);
     }
 
     public GatewaySettings policy(@Nullable Path file) {
-        return new GatewaySettings(state, listen, secure, names, threads, link, audit, file);
+        return new GatewaySettings(state, listen, secure, names, threads, link, audit, file, publishing);
+    }
+
+    public GatewaySettings publishing(PublishingSettings names) {
+        return new GatewaySettings(state, listen, secure, this.names, threads, link, audit, policy, names);
     }
 }

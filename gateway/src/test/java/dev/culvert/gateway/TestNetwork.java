@@ -10,16 +10,21 @@ import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.gateway.publish.Publications;
+import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
+import dev.culvert.token.PublishRight;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.fixture.TestFlow;
+import dev.culvert.tunnel.flow.AnsweredFlows;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.FlowSession;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
@@ -95,6 +100,10 @@ public final class TestNetwork implements AutoCloseable {
     private final ByteArrayOutputStream audit = new ByteArrayOutputStream();
 
     public TestNetwork(Path dir, boolean tls, int threads) throws Exception {
+        this(dir, tls, threads, PublishingSettings.NONE);
+    }
+
+    public TestNetwork(Path dir, boolean tls, int threads, PublishingSettings publishing) throws Exception {
         this.tls = tls;
         state = StateDirectory.openOrCreate(dir);
         state.setGatewayUrls(List.of(NAME));
@@ -102,6 +111,7 @@ public final class TestNetwork implements AutoCloseable {
                 .secure(tls)
                 .names(Set.of("localhost", "127.0.0.1"))
                 .threads(threads)
+                .publishing(publishing)
                 .link(PATIENT)
                 .audit(AuditLog.to(audit)));
     }
@@ -120,6 +130,19 @@ public final class TestNetwork implements AutoCloseable {
 
     public PolicyInForce policyInForce() {
         return gateway.policyInForce();
+    }
+
+    public Publications publications() {
+        return gateway.publications();
+    }
+
+    public PublishedFlows published() {
+        return gateway.published();
+    }
+
+    /** One of the gateway's. */
+    public EventLoop gatewayLoop() {
+        return gateway.loops().next();
     }
 
     public Door door() {
@@ -185,8 +208,11 @@ public final class TestNetwork implements AutoCloseable {
     }
 
     public Peer connect(String jwt, KeyPair key, Consumer<IncomingFlow> onOpen) throws Exception {
-        Peer peer = new Peer(loops.next(), onOpen);
-        connector(jwt, key).connect(peer.loop, PATIENT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
+        return connect(connector(jwt, key), new Peer(loops.next(), null, onOpen));
+    }
+
+    private static Peer connect(LinkConnector connector, Peer peer) throws Exception {
+        connector.connect(peer.loop, PATIENT, peer.mux).get(PATIENCE, TimeUnit.SECONDS);
         return peer;
     }
 
@@ -211,10 +237,32 @@ public final class TestNetwork implements AutoCloseable {
 
     public Peer agentInstance(String instance, String name, Consumer<IncomingFlow> onOpen, String... routes)
             throws Exception {
+        return agent(agentToken(name, routes), onOpen, new Announcement.Agent(instance, null, List.of(routes), true));
+    }
+
+    /** An agent that publishes services, and whose token holds these rights to. */
+    public Peer publishingAgent(
+            String name, Consumer<IncomingFlow> onOpen, List<String> routes, List<String> rights, List<String> publish)
+            throws Exception {
+        Instant now = Instant.now();
+        String token = state.signer()
+                .sign(new AgentToken(
+                        terms(name, now, now.plusSeconds(3600)),
+                        routes.stream().map(IpPrefix::parse).toList(),
+                        rights.stream().map(PublishRight::parse).toList()));
+        return agent(
+                token,
+                onOpen,
+                new Announcement.Agent("i" + instances.incrementAndGet(), null, routes, true, List.of(), publish));
+    }
+
+    private Peer agent(String token, Consumer<IncomingFlow> onOpen, Announcement.Agent announcement) throws Exception {
         int before = presence().agentCount();
-        Peer peer = connect(agentToken(name, routes), onOpen);
+        EventLoop loop = loops.next();
+        AnsweredFlows flows = new AnsweredFlows(loop, 1_000, (flow, asked) -> true);
+        Peer peer = connect(connector(token), new Peer(loop, flows, onOpen));
         peer.call(() -> {
-            peer.mux.announce(new Announcement.Agent(instance, null, List.of(routes), true));
+            peer.mux.announce(announcement);
             return null;
         });
         Awaitility.await().until(() -> presence().agentCount() > before);
@@ -274,15 +322,17 @@ public final class TestNetwork implements AutoCloseable {
     /** One link with a multiplexer on it. */
     public static final class Peer implements FlowListener {
         public final EventLoop loop;
-        public final FlowMultiplexer mux = new FlowMultiplexer(this);
+        public final FlowMultiplexer mux;
         public final CompletableFuture<String> down = new CompletableFuture<>();
         public final CompletableFuture<Drain> drained = new CompletableFuture<>();
         public final BlockingQueue<Announcement.Reachable> announcements = new LinkedBlockingQueue<>();
         public final BlockingQueue<OpenRequest> opens = new LinkedBlockingQueue<>();
         private final Consumer<IncomingFlow> onOpen;
 
-        Peer(EventLoop loop, Consumer<IncomingFlow> onOpen) {
+        /** @param session of an agent whose flows outlive the link; null when they end with it */
+        Peer(EventLoop loop, FlowSession session, Consumer<IncomingFlow> onOpen) {
             this.loop = loop;
+            this.mux = session == null ? new FlowMultiplexer(this) : new FlowMultiplexer(this, session);
             this.onOpen = onOpen;
         }
 

@@ -97,6 +97,9 @@ public final class GatewayCommand implements Callable<Integer> {
     @Nullable
     Path policy;
 
+    @Mixin
+    PublishingOptions publishing = new PublishingOptions();
+
     @Option(names = "--plain", description = "No TLS: plain ws, for use behind a proxy that ends TLS.")
     boolean plain;
 
@@ -123,7 +126,7 @@ public final class GatewayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        InetSocketAddress address = parseListen(listen);
+        InetSocketAddress address = parseListen("--listen", listen);
         if (threads < 1 || threads > 1024) {
             throw new ParameterException(commandLine(), "--threads " + threads + ": allowed are 1 to 1024");
         }
@@ -159,7 +162,8 @@ public final class GatewayCommand implements Callable<Integer> {
                 .names(certificateNames(gatewayUrl))
                 .threads(threads)
                 .audit(auditLog(directory))
-                .policy(policy);
+                .policy(policy)
+                .publishing(publishing.settings());
         try (Gateway gateway = new Gateway(settings)) {
             Closeable answering =
                     control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);
@@ -243,7 +247,7 @@ public final class GatewayCommand implements Callable<Integer> {
         return names;
     }
 
-    static InetSocketAddress parseListen(String text) {
+    static InetSocketAddress parseListen(String option, String text) {
         int colon = text.lastIndexOf(':');
         try {
             int port = Integer.parseInt(text.substring(colon + 1));
@@ -259,9 +263,9 @@ public final class GatewayCommand implements Callable<Integer> {
                     : new InetSocketAddress(InetAddress.getByName(host), port);
         } catch (NumberFormatException e) {
             throw new ParameterException(
-                    commandLine(), "--listen '" + text + "': write [HOST]:PORT, such as :443 or 10.0.0.5:8443");
+                    commandLine(), option + " '" + text + "': write [HOST]:PORT, such as :443 or 10.0.0.5:8443");
         } catch (UnknownHostException e) {
-            throw new ParameterException(commandLine(), "--listen '" + text + "': no such host");
+            throw new ParameterException(commandLine(), option + " '" + text + "': no such host");
         }
     }
 }

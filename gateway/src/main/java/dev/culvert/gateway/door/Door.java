@@ -9,6 +9,7 @@ import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
@@ -46,11 +47,13 @@ public final class Door implements AutoCloseable {
     private final GatewayChannel initializer;
     private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private @Nullable Channel listener;
+    private @Nullable Channel plain;
 
     /**
      * One that is not open yet.
      *
      * @param tls gives the certificate in force; null for plain {@code ws} behind a proxy that ends TLS
+     * @param published where connections for published names go; null when there are none
      * @param loops event loops of links
      * @param threads how many those are
      */
@@ -60,6 +63,7 @@ public final class Door implements AutoCloseable {
             Fabric fabric,
             Authenticator authenticator,
             @Nullable Supplier<ServedTls> tls,
+            @Nullable PublishedDoor published,
             EventLoopGroup loops,
             int threads,
             LinkSettings settings) {
@@ -76,7 +80,7 @@ public final class Door implements AutoCloseable {
         AttemptLimiter limiter = tls == null ? null : new AttemptLimiter(services.nanoTime());
         LinkGate.Shared shared = new LinkGate.Shared(
                 authenticator, limiter, verifying, services, links, fabric, new ReadShares(), loops, settings);
-        initializer = new GatewayChannel(tls, shared, strangers);
+        initializer = new GatewayChannel(tls, shared, strangers, published);
     }
 
     /**
@@ -85,8 +89,22 @@ public final class Door implements AutoCloseable {
      * @throws IOException with one line for people
      */
     public void open(InetSocketAddress listen) throws IOException {
+        listener = bind(listen, initializer);
+    }
+
+    /**
+     * Serves browsers in the clear as well: those of published names are sent to https.
+     *
+     * @param httpsPort where that is, seen from outside
+     * @throws IOException with one line for people
+     */
+    public void openInTheClear(InetSocketAddress listen, PublishedDoor published, int httpsPort) throws IOException {
+        plain = bind(listen, published.inTheClear(httpsPort, strangers));
+    }
+
+    private Channel bind(InetSocketAddress listen, ChannelHandler each) throws IOException {
         try {
-            listener = new ServerBootstrap()
+            return new ServerBootstrap()
                     .group(strangerLoops)
                     .channel(EventLoops.serverSocketChannel())
                     .option(ChannelOption.SO_BACKLOG, BACKLOG)
@@ -95,7 +113,7 @@ public final class Door implements AutoCloseable {
                         @Override
                         protected void initChannel(Channel ch) {
                             connections.add(ch);
-                            ch.pipeline().addLast(initializer);
+                            ch.pipeline().addLast(each);
                         }
                     })
                     .bind(listen)
@@ -151,6 +169,9 @@ public final class Door implements AutoCloseable {
     public void shut() {
         if (listener != null) {
             listener.close().awaitUninterruptibly();
+        }
+        if (plain != null) {
+            plain.close().awaitUninterruptibly();
         }
     }
 

@@ -16,6 +16,7 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.AttributeKey;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
@@ -32,7 +33,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     static final AttributeKey<byte[]> CERTIFICATE = AttributeKey.valueOf(GatewayChannel.class, "certificate");
 
     /** TLS handshake: a slow phone needs two seconds. */
-    private static final long HANDSHAKE_SECONDS = 10;
+    private static final Duration HANDSHAKE = Duration.ofSeconds(10);
 
     /** Without a whole request for so long, a connection that is not a link is closed, however steadily it drips. */
     static final int IDLE_SECONDS = 30;
@@ -43,16 +44,23 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     private final @Nullable Supplier<ServedTls> tls;
     private final LinkGate.Shared shared;
     private final Strangers strangers;
+    private final @Nullable PublishedDoor published;
     private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
 
     /**
      * @param tls gives the certificate in force; null for plain {@code ws}
      * @param strangers who is connected and not a link
+     * @param published where connections for published names go; null when there are none
      */
-    GatewayChannel(@Nullable Supplier<ServedTls> tls, LinkGate.Shared shared, Strangers strangers) {
+    GatewayChannel(
+            @Nullable Supplier<ServedTls> tls,
+            LinkGate.Shared shared,
+            Strangers strangers,
+            @Nullable PublishedDoor published) {
         this.tls = tls;
         this.shared = shared;
         this.strangers = strangers;
+        this.published = published;
     }
 
     private StrangerTurns turns(EventLoop loop) {
@@ -74,19 +82,50 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         ch.pipeline()
                 .addLast(new StrangerTurns.Turn(
                         turns.computeIfAbsent(ch.eventLoop(), this::turns), (InetSocketAddress) ch.remoteAddress()));
-        if (tls != null) {
-            ServedTls now = tls.get();
-            ch.attr(EXPECTS_TLS).set(true);
-            ch.attr(CERTIFICATE).set(now.certificate());
+        if (tls == null) {
+            serve(ch, stranger);
+            return;
+        }
+        ServedTls now = tls.get();
+        ch.attr(EXPECTS_TLS).set(true);
+        ch.attr(CERTIFICATE).set(now.certificate());
+        PublishedDoor other = published;
+        if (other == null || !other.mayServe()) {
             ch.pipeline().addLast(new OptionalSslHandler(now.context()) {
                 @Override
                 protected SslHandler newSslHandler(ChannelHandlerContext ctx, SslContext context) {
-                    SslHandler handler = context.newHandler(ctx.alloc());
-                    handler.setHandshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS);
-                    return handler;
+                    return own(ctx, context);
                 }
             });
+            serve(ch, stranger);
+            return;
         }
+        ch.pipeline().addLast(new ServerNameChoice(HANDSHAKE.toMillis(), new ServerNameChoice.Chooser() {
+            @Override
+            public void choose(ChannelHandlerContext ctx, @Nullable String name, boolean challenge) {
+                if (!other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
+                    ctx.pipeline().addLast(own(ctx, now.context()));
+                    chooseInTheClear(ctx);
+                }
+            }
+
+            @Override
+            public void chooseInTheClear(ChannelHandlerContext ctx) {
+                serve(ch, stranger);
+                ctx.pipeline().remove(ctx.handler());
+            }
+        }));
+    }
+
+    /** TLS as the gateway itself. */
+    private static SslHandler own(ChannelHandlerContext ctx, SslContext context) {
+        SslHandler handler = context.newHandler(ctx.alloc());
+        handler.setHandshakeTimeout(HANDSHAKE.toMillis(), TimeUnit.MILLISECONDS);
+        return handler;
+    }
+
+    /** HTTP and links. */
+    private void serve(Channel ch, Strangers.Stranger stranger) {
         RequestReader reader = new RequestReader(stranger);
         // Behind the decoder: only a whole request counts as a sign of life.
         HttpRequestDecoder decoder = requestDecoder();
@@ -112,7 +151,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     }
 
     /** Without a word, and without waiting for one: a peer that does not read must not keep what it has. */
-    private static void closeNow(Channel ch) {
+    static void closeNow(Channel ch) {
         try {
             ch.eventLoop().execute(() -> ch.unsafe().close(ch.unsafe().voidPromise()));
         } catch (RejectedExecutionException e) {

@@ -3,18 +3,16 @@ package dev.culvert.gateway.fabric;
 import dev.culvert.gateway.access.ClientRights;
 import dev.culvert.gateway.access.ClientUsage;
 import dev.culvert.gateway.access.ClientUsages;
+import dev.culvert.gateway.access.Entitlement;
 import dev.culvert.gateway.access.Judgement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.access.Restrictions;
-import dev.culvert.gateway.access.TokenMark;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentClient;
 import dev.culvert.policy.BitRate;
 import dev.culvert.policy.ClientLimits;
-import dev.culvert.policy.PolicySnapshot;
-import dev.culvert.token.ClientToken;
 import dev.culvert.token.HolderName;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.frame.Destination;
@@ -65,10 +63,9 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private static final int RESUMPTIONS_PER_SECOND = 1_024;
 
     private final LinkSide side;
-    private final ClientToken token;
+    private final Entitlement entitlement;
     private final Services services;
     private final Presence<AgentRole> presence;
-    private final PolicyInForce policy;
     private final ClientUsages usages;
     private final LinkSession session;
 
@@ -89,27 +86,24 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private boolean announcementWaits;
     private long announcedNanos;
 
-    /** @param rights the token's own */
+    /** @param entitlement what it may do, and who says when that changes */
     ClientRole(
             LinkSide side,
-            ClientToken token,
-            ClientRights rights,
+            Entitlement entitlement,
             Services services,
             Presence<AgentRole> presence,
-            PolicyInForce policy,
             ClientUsages usages,
             Sessions sessions) {
         this.side = side;
-        this.token = token;
+        this.entitlement = entitlement;
         this.services = services;
         this.presence = presence;
-        this.policy = policy;
         this.usages = usages;
         this.session = new LinkSession(side, sessions, presence);
-        this.mark = TokenMark.of(token).text();
+        this.mark = entitlement.mark();
         this.resumptions = new RateLimit(MAX_FLOWS, RESUMPTIONS_PER_SECOND, services.nanos());
         this.affinity = (int) side.holder().link();
-        this.rights = rights;
+        this.rights = entitlement.rights();
         this.announcedNanos = services.nanos() - TimeUnit.MILLISECONDS.toNanos(ANNOUNCE_EACH_MILLIS);
     }
 
@@ -137,7 +131,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     public void up() {
         usage = usages.take(name());
         presence.add(this);
-        policy.add(this); // before it is read
+        entitlement.add(this); // before it is read
         readPolicy();
         announce();
     }
@@ -145,7 +139,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     @Override
     public void down() {
         presence.remove(this);
-        policy.remove(this);
+        entitlement.remove(this);
         rejudging = null;
         session.left();
     }
@@ -156,9 +150,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     }
 
     private void readPolicy() {
-        PolicySnapshot now = policy.policy();
         ClientLimits before = rights.limits();
-        rights = rights.under(token, policy.sensitive(), now == null ? null : now.client(name()));
+        rights = entitlement.now(rights);
         ClientLimits limits = rights.limits();
         if ((!Objects.equals(before.up(), limits.up()) || !Objects.equals(before.down(), limits.down()))
                 && services.lines().takes(holderKey(), PeerLines.Kind.LINKS)) {

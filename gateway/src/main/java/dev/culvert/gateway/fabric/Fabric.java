@@ -1,10 +1,11 @@
 package dev.culvert.gateway.fabric;
 
 import dev.culvert.address.PrefixTable;
-import dev.culvert.gateway.access.ClientRights;
 import dev.culvert.gateway.access.ClientUsages;
+import dev.culvert.gateway.access.Entitlement;
 import dev.culvert.gateway.access.HeldRights;
 import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.access.TokenEntitlement;
 import dev.culvert.gateway.access.TokenMark;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.limit.Services;
@@ -14,7 +15,6 @@ import dev.culvert.gateway.presence.PublicationListener;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
-import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.link.Carrier;
 import dev.culvert.tunnel.link.FrameReceiver;
@@ -65,12 +65,7 @@ public final class Fabric {
     public FrameReceiver link(Token token, AuditRecord.Holder holder) {
         LinkLife life = new LinkLife(services, token, holder, revoked);
         if (token instanceof ClientToken client) {
-            ClientRights rights = new ClientRights(TokenGrants.of(client, policy.sensitive()), null);
-            return frameSwitch(
-                    life,
-                    false,
-                    services.clientFlows(),
-                    side -> new ClientRole(side, client, rights, services, presence, policy, usages, sessions));
+            return client(life, new TokenEntitlement(client, policy));
         }
         AgentToken agent = (AgentToken) token;
         PrefixTable<Boolean> granted = AgentRole.table(agent.routes());
@@ -79,6 +74,24 @@ public final class Fabric {
                 true,
                 services.agentFlows(),
                 side -> new AgentRole(side, agent, granted, services, presence, heldRights, published));
+    }
+
+    /**
+     * The same for an end in the gateway itself, which opens flows as a client does.
+     *
+     * @param holder by which it is known
+     * @param entitlement to what, in the place of a token and a policy
+     */
+    public FrameReceiver inner(AuditRecord.Holder holder, Entitlement entitlement) {
+        return client(new LinkLife(services, null, holder, revoked), entitlement);
+    }
+
+    private FrameSwitch client(LinkLife life, Entitlement entitlement) {
+        return frameSwitch(
+                life,
+                false,
+                services.clientFlows(),
+                side -> new ClientRole(side, entitlement, services, presence, usages, sessions));
     }
 
     private FrameSwitch frameSwitch(

@@ -4,6 +4,7 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.token.Token;
 import dev.culvert.token.sign.Trust;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.tunnel.link.Link;
@@ -39,7 +40,8 @@ public final class LinkCutter {
         Map<Revocations.Entry, Integer> cut = new LinkedHashMap<>();
         now.stream().filter(e -> !known.contains(e)).forEach(e -> cut.put(e, 0));
         for (PresentLink link : links.all()) {
-            Revocations.Entry why = revocations.of(link.token());
+            Token token = link.token();
+            Revocations.Entry why = token == null ? null : revocations.of(token);
             if (why != null) {
                 cut.merge(why, 1, Integer::sum);
                 link.close(Link.CLOSE_TOKEN_ENDED, LinkLife.REVOKED);
@@ -57,7 +59,8 @@ public final class LinkCutter {
     public void cutRetired(Trust trust) {
         int ended = 0;
         for (PresentLink link : links.all()) {
-            if (trust.key(link.token().keyId()) == null) {
+            Token token = link.token();
+            if (token != null && trust.key(token.keyId()) == null) {
                 ended++;
                 link.close(Link.CLOSE_TOKEN_ENDED, RETIRED);
             }

@@ -30,21 +30,25 @@ public final class LinkLife {
     public static final String EXPIRED = "the token has expired; get a new one";
 
     private final Services services;
-    private final Token token;
+    private final @Nullable Token token;
     private final AuditRecord.Holder holder;
     private final Predicate<Token> revoked;
     private @Nullable ScheduledFuture<?> expiry;
     private long upNanos;
     private Duration length = Duration.ZERO;
 
-    /** @param revoked whether a token is revoked, as known now; asked from every loop */
-    LinkLife(Services services, Token token, AuditRecord.Holder holder, Predicate<Token> revoked) {
+    /**
+     * @param token null of an end in the gateway itself, which nothing ends but the gateway
+     * @param revoked whether a token is revoked, as known now; asked from every loop
+     */
+    LinkLife(Services services, @Nullable Token token, AuditRecord.Holder holder, Predicate<Token> revoked) {
         this.services = services;
         this.token = token;
         this.holder = holder;
         this.revoked = revoked;
     }
 
+    @Nullable
     Token token() {
         return token;
     }
@@ -66,12 +70,15 @@ public final class LinkLife {
 
     /** To be asked after the link can be found: whatever is revoked from then on finds it. */
     void endIfRevoked(LinkSide link) {
-        if (revoked.test(token)) {
+        if (token != null && revoked.test(token)) {
             link.close(Link.CLOSE_TOKEN_ENDED, REVOKED);
         }
     }
 
     private void watchExpiry(LinkSide link) {
+        if (token == null) {
+            return;
+        }
         Duration left = Duration.between(services.clock().instant(), token.expires());
         if (left.isNegative() || left.isZero()) {
             // In a turn of its own: the link may only just be coming up.

@@ -41,7 +41,7 @@ final class LinkSide implements Side, PresentLink {
     private final EventLoop loop;
     private final FrameWriter writer;
     private final Services services;
-    private final Token token;
+    private final @Nullable Token token;
     private final AuditRecord.Holder holder;
     private final String holderKey;
     private final boolean accepts;
@@ -91,7 +91,7 @@ final class LinkSide implements Side, PresentLink {
     }
 
     @Override
-    public Token token() {
+    public @Nullable Token token() {
         return token;
     }
 

@@ -3,6 +3,7 @@ package dev.culvert.gateway.presence;
 import dev.culvert.token.Token;
 import dev.culvert.tunnel.frame.Drain;
 import io.netty.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
 
 /** A link as all see it who have to do with every link. From any thread, but for what says otherwise. */
 public interface PresentLink {
@@ -12,7 +13,8 @@ public interface PresentLink {
     /** Whose it is. */
     String name();
 
-    /** What it was let in with. */
+    /** What it was let in with; null of an end in the gateway itself. */
+    @Nullable
     Token token();
 
     /** Flows on it. */

@@ -213,7 +213,7 @@ final class AttemptLimiterTest {
             Channel server = new ServerBootstrap()
                     .group(loops)
                     .channel(EventLoops.serverSocketChannel())
-                    .childHandler(new GatewayChannel(null, shared, new Strangers(System::nanoTime, true)))
+                    .childHandler(new GatewayChannel(null, shared, new Strangers(System::nanoTime, true), null))
                     .bind("127.0.0.1", 0)
                     .sync()
                     .channel();

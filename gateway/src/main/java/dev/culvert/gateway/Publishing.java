@@ -1,0 +1,125 @@
+package dev.culvert.gateway;
+
+import dev.culvert.address.HostPattern;
+import dev.culvert.gateway.access.FileWatch;
+import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.certificate.CertificateSource;
+import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.certificate.FileCertificates;
+import dev.culvert.gateway.certificate.acme.AcmeCertificates;
+import dev.culvert.gateway.certificate.acme.AddressPrecheck;
+import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.door.PublishedDoor;
+import dev.culvert.gateway.door.PublishedPorts;
+import dev.culvert.gateway.door.PublishedSites;
+import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.publish.Publications;
+import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.store.FileStore;
+import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** What serves the names and ports that are published: flows, certificates, the door's part for them, ports. */
+final class Publishing implements AutoCloseable {
+    private final Publications publications;
+    private final EventLoopGroup loops;
+    private final PublishedFlows flows;
+    private final @Nullable AcmeCertificates obtained;
+    private final FileCertificates own;
+    private final PublishedDoor door;
+    private @Nullable PublishedPorts ports;
+
+    /**
+     * @param state directory for what is obtained
+     * @param loops event loops of links
+     * @throws IOException with one line for people
+     */
+    Publishing(
+            Publications publications,
+            PublishingSettings settings,
+            Path state,
+            Clock clock,
+            Fabric fabric,
+            Links links,
+            PolicyInForce policy,
+            EventLoopGroup loops)
+            throws IOException {
+        this.publications = publications;
+        this.loops = loops;
+        flows = new PublishedFlows(fabric, links, loops, policy);
+        own = new FileCertificates(settings.certificates());
+        obtained = settings.acme() == null
+                ? null
+                : new AcmeCertificates(
+                        new FileStore(state),
+                        settings.acme(),
+                        new AddressPrecheck(settings.acme().addresses()),
+                        () -> publications.table().certificateNames().stream()
+                                .filter(name -> !name.isWildcard() && own.find(name.name()) == null)
+                                .map(HostPattern::name)
+                                .collect(Collectors.toSet()),
+                        clock);
+        List<CertificateSource> certificates = new ArrayList<>(List.of(own));
+        if (obtained != null) {
+            certificates.add(obtained);
+        }
+        door = new PublishedDoor(
+                publications::table,
+                flows,
+                new PublishedSites(publications::table, flows),
+                CertificateSource.first(certificates),
+                obtained == null ? Challenges.NONE : obtained,
+                loops);
+    }
+
+    PublishedFlows flows() {
+        return flows;
+    }
+
+    PublishedDoor door() {
+        return door;
+    }
+
+    /** Serves what is published from now on. Blocks. */
+    void start(Door gateway, FileWatch files) {
+        PublishedPorts opened = new PublishedPorts(door, publications::table, gateway.address().getAddress(), loops);
+        ports = opened;
+        publications.add(now -> {
+            flows.targets(now.targets());
+            opened.follow(now);
+            if (obtained != null) {
+                obtained.lookSoon();
+            }
+        });
+        files.add(own::refresh, () -> {});
+        if (obtained != null) {
+            obtained.start();
+        }
+    }
+
+    /** Ends all flows, at the agents too: nobody else could go on with them. */
+    List<Future<?>> stop(String why) {
+        if (ports != null) {
+            ports.close();
+        }
+        return flows.stop(why);
+    }
+
+    @Override
+    public void close() {
+        if (ports != null) {
+            ports.close();
+        }
+        if (obtained != null) {
+            obtained.close();
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package dev.culvert.gateway.access;
+
+import org.jspecify.annotations.Nullable;
+
+/** From where a client's rights come: its token and the policy, or what else stands in their place. From any thread. */
+public interface Entitlement {
+    /** What may be done, before {@link #now} is asked. */
+    ClientRights rights();
+
+    /** What may be done now, when it was {@code before} till now. */
+    ClientRights now(ClientRights before);
+
+    /** What agents ask with about the flows that they hold, see {@link TokenMark}; null when they shall not ask. */
+    @Nullable
+    String mark();
+
+    /** To be called before it is asked for: whoever changes it from then on says so to {@code listener}. */
+    void add(PolicyInForce.Listener listener);
+
+    void remove(PolicyInForce.Listener listener);
+}

@@ -1,0 +1,91 @@
+package dev.culvert.gateway.command;
+
+import dev.culvert.gateway.PublishingSettings;
+import dev.culvert.gateway.certificate.FileCertificates;
+import dev.culvert.gateway.certificate.acme.AcmeSettings;
+import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The {@code gateway} command's options about what is published, and its certificates. */
+final class PublishingOptions {
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec spec = CommandSpec.create();
+
+    @Option(
+            names = "--http",
+            paramLabel = "[HOST]:PORT",
+            description = {
+                "Listen there for browsers in the clear as well, mostly :80: those of published names are sent to https,",
+                "and certificate authorities are answered. Default: nowhere."
+            })
+    @Nullable
+    String http;
+
+    @Option(
+            names = "--certificate",
+            paramLabel = "CHAIN[,KEY]",
+            description = "A certificate of published names, as PEM files, read again when they change; repeatable.")
+    List<String> certificates = new ArrayList<>();
+
+    @Option(
+            names = "--acme",
+            paramLabel = "CA",
+            description = {
+                "Obtain certificates of published names from there: letsencrypt, letsencrypt-staging, zerossl or an https URL,",
+                "then ,eab=KEY-ID:FILE and ,profile=NAME as needed; repeatable, the next is asked when one does not give."
+            })
+    List<String> acme = new ArrayList<>();
+
+    @Option(names = "--acme-accept-terms", description = "Accept those authorities' terms of service.")
+    boolean acceptTerms;
+
+    @Option(names = "--acme-contact", paramLabel = "MAIL", description = "Where those authorities may write to.")
+    @Nullable
+    String contact;
+
+    @Option(
+            names = "--acme-trust",
+            paramLabel = "FILE",
+            description = "PEM certificates by which those authorities' own servers are trusted. Default: the system's.")
+    @Nullable
+    Path trust;
+
+    /** Used by picocli. */
+    PublishingOptions() {}
+
+    /** @throws ParameterException for what makes no sense */
+    PublishingSettings settings() {
+        List<FileCertificates.Pair> pairs = certificates.stream()
+                .map(text -> text.split(",", 2))
+                .map(parts -> new FileCertificates.Pair(Path.of(parts[0]), Path.of(parts[parts.length - 1])))
+                .toList();
+        return new PublishingSettings(
+                http == null ? null : GatewayCommand.parseListen("--http", http), pairs, acmeSettings());
+    }
+
+    private @Nullable AcmeSettings acmeSettings() {
+        if (acme.isEmpty()) {
+            return null;
+        }
+        if (!acceptTerms) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--acme: the authority gives certificates to who accepts its terms of service; read them, and add"
+                            + " --acme-accept-terms");
+        }
+        try {
+            return AcmeSettings.of(acme.stream().map(Server::parse).toList(), true)
+                    .contact(contact)
+                    .trusted(trust);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--acme: " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.web.Browser;
+import dev.culvert.gateway.web.HttpFront;
+import dev.culvert.gateway.web.Site;
+import dev.culvert.gateway.web.Sites;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.handler.ssl.ApplicationProtocolNames;
+import java.net.InetSocketAddress;
+
+/**
+ * Connections in the clear to port 80: browsers are sent to https, certificate authorities are answered. They stay strangers, for
+ * nothing that an agent serves is reached here.
+ */
+final class PlainPort extends ChannelInitializer<Channel> {
+    private final Sites sites;
+    private final Strangers strangers;
+
+    /** @param published for browsers in the clear */
+    PlainPort(Sites published, Challenges challenges, Strangers strangers) {
+        Site challenge = new ChallengeSite(challenges);
+        this.sites = (host, path) -> path.startsWith(Challenges.HTTP_PATH) ? challenge : published.find(host, path);
+        this.strangers = strangers;
+    }
+
+    @Override
+    protected void initChannel(Channel channel) {
+        InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
+        Strangers.Stranger stranger = strangers.enter(from.getAddress(), () -> GatewayChannel.closeNow(channel));
+        if (stranger == null) {
+            channel.close();
+            return;
+        }
+        channel.closeFuture().addListener(f -> stranger.leave());
+        HttpFront.install(
+                channel.pipeline(), sites, new Browser(from.getAddress(), false, false), ApplicationProtocolNames.HTTP_1_1);
+    }
+}

@@ -1,0 +1,322 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.address.AddressText;
+import dev.culvert.gateway.certificate.Certificate;
+import dev.culvert.gateway.certificate.CertificateSource;
+import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.publish.PublicPort;
+import dev.culvert.gateway.publish.PublicationTable;
+import dev.culvert.gateway.publish.PublicationTable.NameUse;
+import dev.culvert.gateway.publish.Published;
+import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.web.Browser;
+import dev.culvert.gateway.web.HttpFront;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.flow.Relay;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.link.KeyExchange;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.ApplicationProtocolNames;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import java.net.InetSocketAddress;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Connections to published names and ports. Until TLS has let them in they are strangers like any others; then they count against what
+ * is published, and move to an event loop of links. From any thread, but for what says otherwise.
+ */
+public final class PublishedDoor {
+    private static final Logger log = LoggerFactory.getLogger(PublishedDoor.class);
+
+    /** Of all names and ports: each is a descriptor, and one more at an agent. */
+    private static final int MAX_CONNECTIONS = 16_384;
+
+    /** Of one of them: the others go on when one is flooded. */
+    private static final int MAX_CONNECTIONS_EACH = 8_192;
+
+    /** Contexts of TLS that are kept, one for each certificate; others are made again when they are asked for. */
+    private static final int MAX_CONTEXTS = 1_024;
+
+    /** A fatal alert, unrecognized_name, in a record of TLS 1.2 (RFC 6066 section 3, RFC 8446 sections 5.1 and 6). */
+    private static final byte[] UNRECOGNIZED_NAME = {21, 3, 3, 0, 2, 2, 112};
+
+    private final Supplier<PublicationTable> published;
+    private final PublishedFlows flows;
+    private final PublishedSites sites;
+    private final CertificateSource certificates;
+    private final Challenges challenges;
+    private final EventLoopGroup loops;
+    private final Quota<String> connections = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_EACH);
+    private final Map<Certificate, SslContext> contexts = new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Certificate, SslContext> eldest) {
+            return size() > MAX_CONTEXTS;
+        }
+    };
+
+    /**
+     * @param published what is published now
+     * @param sites the same for HTTP
+     * @param loops event loops of links
+     */
+    public PublishedDoor(
+            Supplier<PublicationTable> published,
+            PublishedFlows flows,
+            PublishedSites sites,
+            CertificateSource certificates,
+            Challenges challenges,
+            EventLoopGroup loops) {
+        this.published = published;
+        this.flows = flows;
+        this.sites = sites;
+        this.certificates = certificates;
+        this.challenges = challenges;
+        this.loops = loops;
+    }
+
+    /** Whether any connection may be for a published name, so that it is worth looking. */
+    boolean mayServe() {
+        return !published.get().all().isEmpty();
+    }
+
+    /**
+     * Takes a connection whose ClientHello has been read, if its name is published; else it is the gateway's own. On its event loop.
+     *
+     * @param choice what has read it; it is taken out of the pipeline
+     * @param stranger who is one until the connection counts against what is published
+     * @return whether it was taken
+     */
+    boolean takes(
+            ChannelHandlerContext choice,
+            @Nullable String name,
+            boolean challenge,
+            Strangers.Stranger stranger,
+            long handshakeMillis) {
+        if (name == null) {
+            return false;
+        }
+        if (challenge) {
+            Certificate shown = challenges.tlsAlpn(name);
+            if (shown != null) {
+                secure(choice, context(shown, List.of(Challenges.TLS_PROTOCOL)), handshakeMillis, new Shown());
+                return true;
+            }
+        }
+        NameUse use = published.get().use(name);
+        if (use == NameUse.UNKNOWN) {
+            return false;
+        }
+        if (use == NameUse.PASSED_THROUGH) {
+            Published to = published.get().passedThrough(name);
+            Held held = new Held();
+            choice.pipeline().addLast(held);
+            choice.pipeline().remove(choice.handler());
+            if (to == null || !joins(choice.channel(), name)) {
+                choice.close();
+                return true;
+            }
+            stranger.leave();
+            EventLoop loop = loops.next();
+            held.move(choice.channel(), loop, () -> passThrough(choice.channel(), to, to.destination(), held));
+            return true;
+        }
+        Certificate certificate = certificates.find(name);
+        SslContext context = certificate == null
+                ? null
+                : context(certificate, List.of(ApplicationProtocolNames.HTTP_1_1));
+        if (context == null) {
+            // RFC 8446 section 6.2; another certificate would be a wrong one.
+            choice.writeAndFlush(Unpooled.wrappedBuffer(UNRECOGNIZED_NAME)).addListener(ChannelFutureListener.CLOSE);
+            return true;
+        }
+        secure(choice, context, handshakeMillis, new Welcomed(name, stranger));
+        return true;
+    }
+
+    private static void secure(
+            ChannelHandlerContext choice,
+            @Nullable SslContext context,
+            long handshakeMillis,
+            ChannelInboundHandlerAdapter then) {
+        if (context == null) {
+            choice.close();
+            return;
+        }
+        SslHandler tls = context.newHandler(choice.alloc());
+        tls.setHandshakeTimeout(handshakeMillis, TimeUnit.MILLISECONDS);
+        choice.pipeline().addLast(tls, then);
+        choice.pipeline().remove(choice.handler());
+    }
+
+    /**
+     * What serves port 80.
+     *
+     * @param httpsPort where browsers are sent
+     */
+    PlainPort inTheClear(int httpsPort, Strangers strangers) {
+        return new PlainPort(sites.inTheClear(httpsPort), challenges, strangers);
+    }
+
+    /** Counts a connection against what it is for. */
+    private boolean joins(Channel channel, String key) {
+        if (!connections.take(key, 1)) {
+            log.debug("{} has too many connections", key);
+            return false;
+        }
+        channel.closeFuture().addListener(f -> connections.give(key, 1));
+        return true;
+    }
+
+    /** Null when TLS cannot be set up with it, which is said in the log. */
+    private @Nullable SslContext context(Certificate certificate, List<String> protocols) {
+        synchronized (contexts) {
+            SslContext known = contexts.get(certificate);
+            if (known != null) {
+                return known;
+            }
+            try {
+                SslContext made = KeyExchange.context(SslContextBuilder.forServer(
+                                certificate.key(),
+                                certificate.chain().toArray(java.security.cert.X509Certificate[]::new))
+                        .applicationProtocolConfig(new ApplicationProtocolConfig(
+                                ApplicationProtocolConfig.Protocol.ALPN,
+                                ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+                                ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+                                protocols)));
+                contexts.put(certificate, made);
+                return made;
+            } catch (SSLException e) {
+                log.warn("no TLS with the {}: {}", certificate, e.getMessage());
+                return null;
+            }
+        }
+    }
+
+    /** Joins a connection with a flow to a target. On the event loop that it is on now. */
+    private void passThrough(Channel channel, Published to, Destination destination, @Nullable Held held) {
+        InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
+        flows.connect(channel.eventLoop(), to.agent(), destination, from).addListener(connected -> {
+            if (!connected.isSuccess()) {
+                log.debug("{} for {}: {}", AddressText.of(from), to, connected.cause().getMessage());
+                Relay.reset(channel);
+                return;
+            }
+            LinkFlow flow = (LinkFlow) connected.getNow();
+            if (!channel.isActive()) {
+                flow.close();
+                return;
+            }
+            channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
+            if (held == null) {
+                Relay.join(channel, flow, (up, down, cause) -> {});
+            } else {
+                prepare(channel);
+                Relay.join(channel, flow, (up, down, cause) -> {});
+                held.passOn(channel);
+            }
+        });
+    }
+
+    /** Takes a connection to a published port, which is not read yet. On its event loop, which is one of links. */
+    void accept(Channel channel, Published to, PublicPort port) {
+        if (joins(channel, port.toString())) {
+            passThrough(channel, to, to.destinationOf(port.port()), null);
+        } else {
+            channel.close();
+        }
+    }
+
+    /** What serves a published port of UDP. */
+    PublishedDatagrams datagrams(PublishedDatagrams.Target target, int port) {
+        return new PublishedDatagrams(target, port, flows);
+    }
+
+    /** What was meant for a stranger's reads is not for these. */
+    private static void prepare(Channel channel) {
+        channel.config().setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator());
+    }
+
+    /** Waits for the handshake; then the connection is one of what is published. */
+    private final class Welcomed extends ChannelInboundHandlerAdapter {
+        private final String name;
+        private final Strangers.Stranger stranger;
+
+        Welcomed(String name, Strangers.Stranger stranger) {
+            this.name = name;
+            this.stranger = stranger;
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (!(event instanceof SslHandshakeCompletionEvent done)) {
+                ctx.fireUserEventTriggered(event);
+                return;
+            }
+            Channel channel = ctx.channel();
+            Held held = new Held();
+            ctx.pipeline().replace(this, null, held);
+            if (!done.isSuccess() || !joins(channel, name)) {
+                ctx.close();
+                return;
+            }
+            stranger.leave();
+            held.move(channel, loops.next(), () -> {
+                prepare(channel);
+                SslHandler tls = channel.pipeline().get(SslHandler.class);
+                String protocol = tls == null ? null : tls.applicationProtocol();
+                InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
+                HttpFront.install(
+                        channel.pipeline(),
+                        sites,
+                        new Browser(from.getAddress(), true, false),
+                        protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
+                held.passOn(channel);
+                channel.config().setAutoRead(true);
+            });
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            log.debug("{} for {}: {}", AddressText.of(ctx.channel().remoteAddress()), name, cause.toString());
+            ctx.close();
+        }
+    }
+
+    /** The authority has seen the certificate in the handshake (RFC 8737 section 3): there is nothing more to say. */
+    private static final class Shown extends ChannelInboundHandlerAdapter {
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent) {
+                ctx.close();
+            }
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
+    }
+}

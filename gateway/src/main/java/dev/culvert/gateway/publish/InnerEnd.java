@@ -1,0 +1,140 @@
+package dev.culvert.gateway.publish;
+
+import dev.culvert.tunnel.flow.ClientSession;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.FlowListener;
+import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.flow.IncomingFlow;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.flow.OpenedFlows;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.OpenRequest;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.FrameReceiver;
+import dev.culvert.tunnel.link.Link;
+import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.link.LinkUpgrade;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.EventLoop;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An end of flows in the gateway itself: opens them towards agents as a client does, over a link that never leaves the event loop. So
+ * they are authorised, counted, audited and resumed as any others. One for each event loop; all of it on that loop.
+ */
+final class InnerEnd {
+    private static final Logger log = LoggerFactory.getLogger(InnerEnd.class);
+
+    /**
+     * A link within a loop cannot fall silent, only the loop can stand still: what looks like silence then is none. PINGs measure
+     * the round trip all the same.
+     */
+    private static final LinkSettings SETTINGS = new LinkSettings(Duration.ofMinutes(1), Duration.ofDays(1));
+
+    /** After one that has ended, which is a fault of ours or the memory guard's doing. */
+    private static final long AGAIN_MILLIS = 100;
+
+    /** What people read in the place of a peer's address. */
+    static final SocketAddress ADDRESS = new SocketAddress() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String toString() {
+            return "this gateway";
+        }
+    };
+
+    private final EventLoop loop;
+    private final Supplier<FrameReceiver> gateway;
+    private final OpenedFlows flows;
+    private @Nullable FlowMultiplexer up;
+    private boolean stopped;
+
+    /**
+     * @param gateway gives the gateway's side of a new link
+     * @param session of this end, in this process
+     */
+    InnerEnd(EventLoop loop, ClientSession session, Supplier<FrameReceiver> gateway) {
+        this.loop = loop;
+        this.gateway = gateway;
+        this.flows = new OpenedFlows(loop, session, n -> log.debug("{} published flows go on", n));
+    }
+
+    /** Brings it up. */
+    void start() {
+        if (stopped) {
+            return;
+        }
+        PipeChannel[] pipe = PipeChannel.pair(ADDRESS);
+        // Frames are masked with key 0, as over TLS: what is kept must not change in place.
+        Link server = new Link(Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.get(), LinkUpgrade.NEWEST);
+        FlowMultiplexer own = new FlowMultiplexer(new Events(), flows);
+        Link client = new Link(Link.Role.WEBSOCKET_CLIENT, true, SETTINGS, own, LinkUpgrade.NEWEST);
+        pipe[0].pipeline().addLast(server);
+        pipe[1].pipeline().addLast(client);
+        loop.register(pipe[0]);
+        loop.register(pipe[1]);
+    }
+
+    /** Ends its flows, at the agents too. */
+    void stop(String why) {
+        stopped = true;
+        FlowMultiplexer link = up;
+        if (link != null) {
+            link.link().close(Link.CLOSE_GOING, why);
+        }
+    }
+
+    /** Flows that have not ended. */
+    int flowCount() {
+        FlowMultiplexer link = up;
+        return flows.waitingCount() + (link == null ? 0 : link.flowCount());
+    }
+
+    /**
+     * Asks an agent for a flow: {@link LinkFlow#opened()} says what has come of it.
+     *
+     * @param source who is to be served by it, for the audit log and the agent's host; null when it is for many
+     * @param handler added to the flow's pipeline
+     * @throws FlowException when there is no link now, or too much waits for it
+     */
+    LinkFlow open(
+            String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
+            throws FlowException {
+        FlowMultiplexer link = up;
+        if (link == null || !link.canOpen()) {
+            throw new FlowException(
+                    link == null ? Reason.LINK_LOST : Reason.OVERLOADED,
+                    link == null ? "the gateway is just starting" : "the gateway has too much to do");
+        }
+        return link.open(OpenRequest.ofClient(destination, agent, source), handler);
+    }
+
+    private final class Events implements FlowListener {
+        @Override
+        public void linkUp(FlowMultiplexer link) {
+            up = link;
+        }
+
+        @Override
+        public void onOpen(IncomingFlow flow) {
+            flow.refuse(Reason.PROHIBITED, "published names answer no flows");
+        }
+
+        @Override
+        public void linkDown(FlowMultiplexer link, String why) {
+            up = null;
+            if (!stopped) {
+                log.warn("the inner link has ended: {}; making another", why);
+                loop.schedule(InnerEnd.this::start, AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+            }
+        }
+    }
+}

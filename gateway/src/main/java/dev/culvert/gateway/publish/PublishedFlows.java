@@ -1,0 +1,136 @@
+package dev.culvert.gateway.publish;
+
+import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.presence.Links;
+import dev.culvert.token.Grant;
+import dev.culvert.tunnel.flow.ClientSession;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.FrameReceiver;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/** Flows from the gateway towards agents, for whoever comes to what is published: an {@link InnerEnd} on each event loop. */
+public final class PublishedFlows {
+    /** By which log, audit log and agents know the gateway's ends; no holder of a token can have that name. */
+    public static final String NAME = "@published";
+
+    private static final String KIND = "gateway";
+
+    private final Fabric fabric;
+    private final Links links;
+    private final PublishedRights rights;
+    private final Map<EventLoop, InnerEnd> ends = new HashMap<>();
+    private final AtomicBoolean started = new AtomicBoolean();
+
+    /**
+     * @param loops on whose event loops flows may be
+     * @param policy knows which addresses need an explicit grant
+     */
+    public PublishedFlows(Fabric fabric, Links links, EventLoopGroup loops, PolicyInForce policy) {
+        this.fabric = fabric;
+        this.links = links;
+        this.rights = new PublishedRights(policy);
+        for (EventExecutor executor : loops) {
+            EventLoop loop = (EventLoop) executor;
+            ends.put(loop, new InnerEnd(loop, ClientSession.first(), this::receiver));
+        }
+    }
+
+    private FrameReceiver receiver() {
+        return fabric.inner(
+                new AuditRecord.Holder(links.nextNumber(), KIND, NAME, "none", null, InnerEnd.ADDRESS.toString()),
+                rights);
+    }
+
+    /**
+     * Flows are open to these targets from now on, and end to all others. With the first of them the ends come up: a gateway that
+     * publishes nothing has none. Any thread.
+     */
+    public void targets(List<Grant> now) {
+        rights.targets(now);
+        if (!now.isEmpty() && started.compareAndSet(false, true)) {
+            ends.forEach((loop, end) -> loop.execute(end::start));
+        }
+    }
+
+    /**
+     * Opens a flow on {@code loop}, which is the caller's; see {@link InnerEnd#open}.
+     *
+     * @throws FlowException when it cannot even be asked for
+     */
+    public LinkFlow open(
+            EventLoop loop,
+            String agent,
+            Destination destination,
+            @Nullable InetSocketAddress source,
+            ChannelHandler handler)
+            throws FlowException {
+        InnerEnd end = ends.get(loop);
+        if (end == null) {
+            throw new FlowException(Reason.UNSPECIFIED, "not an event loop of links");
+        }
+        return end.open(agent, destination, source, handler);
+    }
+
+    /**
+     * Opens a stream on {@code loop}, which is the caller's: a channel that is active, of which nothing has been read and nothing is
+     * until its {@code autoRead} is switched on. Fails with a {@link FlowException}. When it is cancelled the flow is given up.
+     */
+    public Future<LinkFlow> connect(
+            EventLoop loop, String agent, Destination destination, @Nullable InetSocketAddress source) {
+        Promise<LinkFlow> connected = loop.newPromise();
+        try {
+            LinkFlow flow = open(loop, agent, destination, source, new ChannelInboundHandlerAdapter());
+            flow.config().setAutoRead(false);
+            flow.opened().addListener(opened -> {
+                if (!opened.isSuccess()) {
+                    connected.tryFailure(opened.cause());
+                } else if (!connected.trySuccess(flow)) {
+                    flow.close();
+                }
+            });
+            connected.addListener(c -> {
+                if (c.isCancelled()) {
+                    flow.close();
+                }
+            });
+        } catch (FlowException e) {
+            connected.setFailure(e);
+        }
+        return connected;
+    }
+
+    /** Flows that have not ended, on this event loop, which is the caller's. */
+    int flowCount(EventLoop loop) {
+        InnerEnd end = ends.get(loop);
+        return end == null ? 0 : end.flowCount();
+    }
+
+    /** Ends all flows, at the agents too. Any thread; done when each end has said so. */
+    public List<Future<?>> stop(String why) {
+        List<Future<?>> said = new ArrayList<>();
+        ends.forEach((loop, end) -> {
+            if (!loop.isShuttingDown()) {
+                said.add(loop.submit(() -> end.stop(why)));
+            }
+        });
+        return said;
+    }
+}

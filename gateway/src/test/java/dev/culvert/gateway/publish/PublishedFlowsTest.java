@@ -1,0 +1,167 @@
+package dev.culvert.gateway.publish;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.culvert.gateway.TestNetwork;
+import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.token.Grant;
+import dev.culvert.tunnel.fixture.TestFlow;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.Reason;
+import io.netty.channel.EventLoop;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The gateway's own ends over a real gateway: what they open goes to agents as a client's flows do. */
+@NullUnmarked
+final class PublishedFlowsTest {
+    private static final InetSocketAddress BROWSER = new InetSocketAddress("203.0.113.7", 50_000);
+
+    @TempDir
+    Path dir;
+
+    private static TestFlow open(TestNetwork net, EventLoop loop, String agent, Destination d) throws Exception {
+        TestFlow flow = new TestFlow();
+        await().until(() -> loop.submit(() -> {
+                    try {
+                        flow.start(net.published().open(loop, agent, d, BROWSER, flow));
+                        return true;
+                    } catch (FlowException e) {
+                        if (e.reason() == Reason.LINK_LOST) {
+                            return false; // the ends are just coming up
+                        }
+                        throw e;
+                    }
+                })
+                .get(TestNetwork.PATIENCE, TimeUnit.SECONDS));
+        return flow;
+    }
+
+    /** Both ways, on each of the gateway's loops, with the agent's link on whichever. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void carriesWhatIsSent(int threads) throws Exception {
+        Random random = new Random(7);
+        try (TestNetwork net = new TestNetwork(dir, true, threads)) {
+            net.agent("office", TestFlow::echo, "10.0.0.0/24");
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            List<TestFlow> flows = new ArrayList<>();
+            List<byte[]> sent = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                TestFlow flow = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 80));
+                byte[] bytes = new byte[i == 0 ? 3_000_000 : random.nextInt(200_000)];
+                random.nextBytes(bytes);
+                flow.send(bytes);
+                flow.finish();
+                flows.add(flow);
+                sent.add(bytes);
+            }
+            for (int i = 0; i < flows.size(); i++) {
+                assertThat(flows.get(i).all.get(2 * TestNetwork.PATIENCE, TimeUnit.SECONDS))
+                        .isEqualTo(sent.get(i));
+            }
+            await().untilAsserted(() -> assertThat(net.flowsAtGateway()).isZero());
+            await().untilAsserted(
+                            () -> assertThat(net.services().backlog().total()).isZero());
+            assertThat(net.audited("flow"))
+                    .hasSize(12)
+                    .allSatisfy(f -> assertThat(f)
+                            .containsEntry("client", "@published")
+                            .containsEntry("source", "203.0.113.7:50000")
+                            .containsEntry("agent", "office")
+                            .containsEntry("end", "finished"));
+        }
+    }
+
+    /** Nothing but the targets is open, an address that needs an explicit grant among them when it is one. */
+    @Test
+    void opensWhatIsPublishedAlone() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 1)) {
+            net.agent("office", TestFlow::echo, "0.0.0.0/0");
+            net.published().targets(List.of(Grant.parse("office:127.0.0.1:8080/tcp")));
+            EventLoop loop = net.gatewayLoop();
+            LinkFlow local = open(net, loop, "office", TestNetwork.tcp("127.0.0.1", 8080)).flow;
+            local.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            for (Destination other : List.of(
+                    TestNetwork.tcp("127.0.0.1", 8081),
+                    TestNetwork.tcp("127.0.0.2", 8080),
+                    TestNetwork.udp("127.0.0.1", 8080))) {
+                assertThat(open(net, loop, "office", other).refused()).isEqualTo(Reason.PROHIBITED);
+            }
+            assertThat(open(net, loop, "branch", TestNetwork.tcp("127.0.0.1", 8080))
+                            .refused())
+                    .isEqualTo(Reason.PROHIBITED);
+        }
+    }
+
+    @Test
+    void endsWhatIsPublishedNoMore() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            Peer agent = net.agent("office", TestFlow::echo, "10.0.0.0/24");
+            net.published()
+                    .targets(List.of(Grant.parse("office:10.0.0.9:80/tcp"), Grant.parse("office:10.0.0.9:81/tcp")));
+            LinkFlow stays = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 80)).flow;
+            LinkFlow goes = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 81)).flow;
+            stays.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            goes.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            assertThat(agent.flows()).isEqualTo(2);
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            goes.closeFuture().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            await().untilAsserted(() -> assertThat(agent.flows()).isEqualTo(1));
+            assertThat(stays.isActive()).isTrue();
+        }
+    }
+
+    /** No agent goes on holding flows for a gateway that has stopped. */
+    @Test
+    void endsAllWhenTheGatewayStops() throws Exception {
+        TestNetwork net = new TestNetwork(dir, true, 2);
+        try {
+            TestFlow atAgent = new TestFlow();
+            net.agent("office", f -> atAgent.start(f.accept(atAgent, false)), "10.0.0.0/24");
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            LinkFlow flow = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 80)).flow;
+            flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            net.gateway.close();
+            assertThat(atAgent.ended()).isEqualTo(Reason.SHUTTING_DOWN);
+        } finally {
+            net.close();
+        }
+    }
+
+    /** What an agent does not read is not sent: the writer sees it, and little is kept on the way. */
+    @Test
+    void waitsForAnAgentThatDoesNotRead() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 1)) {
+            TestFlow atAgent = new TestFlow();
+            Peer agent = net.agent(
+                    "office",
+                    f -> atAgent.start(f.accept(atAgent, false)).flow.config().setAutoRead(false),
+                    "10.0.0.0/24");
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            EventLoop loop = net.gatewayLoop();
+            TestFlow flow = open(net, loop, "office", TestNetwork.tcp("10.0.0.9", 80));
+            flow.flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            byte[] much = new byte[32 << 20];
+            flow.send(much);
+            await().untilAsserted(() -> assertThat(flow.flow.isWritable()).isFalse());
+            assertThat(net.services().backlog().total()).isLessThan(much.length / 2);
+            agent.call(() -> atAgent.flow.config().setAutoRead(true));
+            flow.finish();
+            assertThat(atAgent.all.get(2 * TestNetwork.PATIENCE, TimeUnit.SECONDS))
+                    .hasSize(much.length);
+        }
+    }
+}
