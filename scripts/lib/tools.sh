@@ -4,7 +4,7 @@
 
 # What each script runs, as PROGRAM:DEBIAN-PACKAGE. The only list.
 BUILD_TOOLS="javac:default-jdk-headless mvn:maven"
-DEMO_TOOLS="ip:iproute2 ping:iputils-ping curl:curl python3:python3 dnsmasq:dnsmasq-base dig:bind9-dnsutils
+DEMO_TOOLS="openssl:openssl ip:iproute2 ping:iputils-ping curl:curl python3:python3 dnsmasq:dnsmasq-base dig:bind9-dnsutils
   setpriv:util-linux sysctl:procps flock:util-linux"
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat traceroute:traceroute mtr:mtr-tiny tc:iproute2 nft:nftables ss:iproute2 pebble:pebble"

@@ -30,7 +30,12 @@ final class PublishIT {
     private static String curl(String... arguments) throws Exception {
         StringBuilder line = new StringBuilder("curl -sS --max-time 100 --cacert " + cert("app"));
         for (String name : new String[] {"app.test", "api.test", "mail.test", "nobody.test"}) {
-            line.append(" --resolve ").append(name).append(":").append(Lab.PORT).append(":").append(Lab.GATEWAY);
+            line.append(" --resolve ")
+                    .append(name)
+                    .append(":")
+                    .append(Lab.PORT)
+                    .append(":")
+                    .append(Lab.GATEWAY);
             line.append(" --resolve ").append(name).append(":8080:").append(Lab.GATEWAY);
         }
         line.append(' ').append(String.join(" ", arguments));
@@ -48,9 +53,24 @@ final class PublishIT {
     private static void certificate(String file, String names) throws Exception {
         Path directory = Files.createDirectories(lab.directory().resolve("certs"));
         Lab.must(
-                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                "-days", "30", "-subj", "/CN=" + file, "-addext", "subjectAltName=" + names,
-                "-keyout", directory.resolve(file + ".key").toString(), "-out", cert(file).toString());
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "30",
+                "-subj",
+                "/CN=" + file,
+                "-addext",
+                "subjectAltName=" + names,
+                "-keyout",
+                directory.resolve(file + ".key").toString(),
+                "-out",
+                cert(file).toString());
     }
 
     @BeforeAll
@@ -80,7 +100,14 @@ final class PublishIT {
                 }
                 """);
         lab.start(
-                lab.officeHost, "nginx", "nginx", "-p", lab.directory() + "/", "-c", conf.toString(), "-e",
+                lab.officeHost,
+                "nginx",
+                "nginx",
+                "-p",
+                lab.directory() + "/",
+                "-c",
+                conf.toString(),
+                "-e",
                 lab.directory().resolve("nginx.err").toString());
         lab.startProbe(lab.officeHost, "serve", lab.directory().toString()).awaitOutput("READY", Lab.START);
         Files.writeString(lab.state().resolve("policy.yaml"), """
@@ -96,14 +123,33 @@ final class PublishIT {
                     target: tls://192.168.77.2:8444
                 """);
         Program gateway = lab.start(
-                lab.gateway, "gateway", lab.script("gateway"), "--state", lab.state().toString(), "--listen",
-                ":" + Lab.PORT, "--http", ":8080", "--certificate",
+                lab.gateway,
+                "gateway",
+                lab.script("gateway"),
+                "--state",
+                lab.state().toString(),
+                "--listen",
+                ":" + Lab.PORT,
+                "--http",
+                ":8080",
+                "--certificate",
                 cert("app") + "," + lab.directory().resolve("certs/app.key"));
         gateway.awaitOutput("listening on", Lab.START);
         Path token = lab.directory().resolve("agent-office.token");
         lab.token(
-                "agent", "--name", "office", "--gateway", "wss://10.71.2.1:" + Lab.PORT, "--routes", "192.168.77.0/24",
-                "--publish", "*.test", "--publish", ":2222/tcp", "--out", token.toString());
+                "agent",
+                "--name",
+                "office",
+                "--gateway",
+                "wss://10.71.2.1:" + Lab.PORT,
+                "--routes",
+                "192.168.77.0/24",
+                "--publish",
+                "*.test",
+                "--publish",
+                ":2222/tcp",
+                "--out",
+                token.toString());
         agent = startAgent();
         await().atMost(PATIENCE)
                 .ignoreExceptions()
@@ -112,12 +158,19 @@ final class PublishIT {
 
     private static Program startAgent() throws Exception {
         Program p = lab.start(
-                lab.office, "agent", lab.script("agent"),
-                "--token-file", lab.directory().resolve("agent-office.token").toString(),
-                "--state", lab.directory().resolve("agent-state").toString(),
-                "--publish", "app.test=http://192.168.77.2:8081",
-                "--publish", "api.test/v1=http://192.168.77.2:8081,strip-prefix,hsts=3600",
-                "--publish", "tcp:2222=192.168.77.2:7001");
+                lab.office,
+                "agent",
+                lab.script("agent"),
+                "--token-file",
+                lab.directory().resolve("agent-office.token").toString(),
+                "--state",
+                lab.directory().resolve("agent-state").toString(),
+                "--publish",
+                "app.test=http://192.168.77.2:8081",
+                "--publish",
+                "api.test/v1=http://192.168.77.2:8081,strip-prefix,hsts=3600",
+                "--publish",
+                "tcp:2222=192.168.77.2:7001");
         p.awaitOutput("connected to", Lab.START);
         return p;
     }
@@ -128,9 +181,9 @@ final class PublishIT {
     void pagesComeFromBehindTheAgent() throws Exception {
         String heads = curl("-o /dev/null -D -", url("app", "/small") + "?[1-20]");
         assertThat(heads.lines().filter(l -> l.startsWith("HTTP/"))).hasSize(20).allMatch(l -> l.contains(" 200"));
-        assertThat(heads)
-                .contains("X-Seen-Host: app.test:" + Lab.PORT, "X-Seen-Proto: https", "X-Seen-For: 10.71.1.2");
-        assertThat(heads.lines().filter(l -> l.startsWith("X-Connection")).distinct()).hasSize(1);
+        assertThat(heads).contains("X-Seen-Host: app.test:" + Lab.PORT, "X-Seen-Proto: https", "X-Seen-For: 10.71.1.2");
+        assertThat(heads.lines().filter(l -> l.startsWith("X-Connection")).distinct())
+                .hasSize(1);
         assertThat(curl("-H 'X-Forwarded-For: 6.6.6.6' -o /dev/null -D -", url("app", "/small")))
                 .contains("X-Seen-For: 10.71.1.2")
                 .doesNotContain("6.6.6.6");
@@ -141,7 +194,8 @@ final class PublishIT {
     void largeBodiesGoBothWays() throws Exception {
         String sum = Lab.must("sha256sum", www.resolve("big").toString()).substring(0, 64);
         assertThat(curl(url("app", "/big"), "| sha256sum")).startsWith(sum);
-        assertThat(curl("-o /dev/null -w '%{http_code}' -T " + www.resolve("big"), url("app", "/up"))).startsWith("20");
+        assertThat(curl("-o /dev/null -w '%{http_code}' -T " + www.resolve("big"), url("app", "/up")))
+                .startsWith("20");
         assertThat(Lab.must("sha256sum", www.resolve("up").toString())).startsWith(sum);
     }
 
@@ -151,7 +205,8 @@ final class PublishIT {
         assertThat(curl("-D -", url("api", "/v1/small")))
                 .contains("a short answer")
                 .containsIgnoringCase("strict-transport-security: max-age=3600");
-        assertThat(curl("-o /dev/null -w '%{http_code}'", url("api", "/v2/small"))).isEqualTo("404");
+        assertThat(curl("-o /dev/null -w '%{http_code}'", url("api", "/v2/small")))
+                .isEqualTo("404");
         assertThat(curl("-o /dev/null -w '%{http_code} %{redirect_url}'", "http://app.test:8080/small?x=1"))
                 .isEqualTo("308 " + url("app", "/small?x=1"));
     }
@@ -160,8 +215,10 @@ final class PublishIT {
     @Test
     @Order(4)
     void namesAreToldApart() throws Exception {
-        assertThat(curl("-k -o /dev/null -w '%{http_code}'", url("nobody", "/small"))).isEqualTo("404");
-        assertThat(curl("--cacert " + lab.directory().resolve("own/mail.crt"), url("mail", "/"))).isEqualTo("unread\n");
+        assertThat(curl("-k -o /dev/null -w '%{http_code}'", url("nobody", "/small")))
+                .isEqualTo("404");
+        assertThat(curl("--cacert " + lab.directory().resolve("own/mail.crt"), url("mail", "/")))
+                .isEqualTo("unread\n");
         assertThat(lab.probe(lab.client, "banner", Lab.GATEWAY, "2222")).startsWith("220 ");
     }
 
@@ -171,7 +228,10 @@ final class PublishIT {
     void aDownloadOutlivesTheAgentsLink() throws Exception {
         String sum = Lab.must("sha256sum", www.resolve("big").toString()).substring(0, 64);
         Program download = lab.start(
-                lab.client, "curl", "sh", "-c",
+                lab.client,
+                "curl",
+                "sh",
+                "-c",
                 "curl -sS --limit-rate 8M --max-time 110 --cacert " + cert("app") + " --resolve app.test:" + Lab.PORT
                         + ":" + Lab.GATEWAY + " " + url("app", "/big") + " | sha256sum");
         Lab.must("sleep", "2");
@@ -187,10 +247,10 @@ final class PublishIT {
     @Order(6)
     void saysThatTheAgentIsAway() throws Exception {
         agent.terminate();
-        await().atMost(PATIENCE).untilAsserted(() -> assertThat(
-                        curl("-H 'Accept: text/html' -w '%{http_code}'", url("app", "/small")))
-                .endsWith("503")
-                .contains("agent"));
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(curl("-H 'Accept: text/html' -w '%{http_code}'", url("app", "/small")))
+                        .endsWith("503")
+                        .contains("agent"));
         agent = startAgent();
         await().atMost(PATIENCE)
                 .ignoreExceptions()

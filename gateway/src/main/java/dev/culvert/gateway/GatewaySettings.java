@@ -34,7 +34,16 @@ public record GatewaySettings(
         PublishingSettings publishing) {
     /** With TLS, one event loop, and without an audit log. */
     public static GatewaySettings of(StateDirectory state, InetSocketAddress listen) {
-        return new GatewaySettings(state, listen, true, List.of(), 1, LinkSettings.DEFAULT, AuditLog.none(), null, PublishingSettings.NONE);
+        return new GatewaySettings(
+                state,
+                listen,
+                true,
+                List.of(),
+                1,
+                LinkSettings.DEFAULT,
+                AuditLog.none(),
+                null,
+                PublishingSettings.NONE);
     }
 
     public GatewaySettings secure(boolean tls) {

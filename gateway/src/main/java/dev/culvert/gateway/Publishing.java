@@ -90,7 +90,8 @@ final class Publishing implements AutoCloseable {
 
     /** Serves what is published from now on. Blocks. */
     void start(Door gateway, FileWatch files) {
-        PublishedPorts opened = new PublishedPorts(door, publications::table, gateway.address().getAddress(), loops);
+        PublishedPorts opened =
+                new PublishedPorts(door, publications::table, gateway.address().getAddress(), loops);
         ports = opened;
         publications.add(now -> {
             flows.targets(now.targets());

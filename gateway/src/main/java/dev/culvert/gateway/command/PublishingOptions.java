@@ -53,7 +53,8 @@ final class PublishingOptions {
     @Option(
             names = "--acme-trust",
             paramLabel = "FILE",
-            description = "PEM certificates by which those authorities' own servers are trusted. Default: the system's.")
+            description =
+                    "PEM certificates by which those authorities' own servers are trusted. Default: the system's.")
     @Nullable
     Path trust;
 

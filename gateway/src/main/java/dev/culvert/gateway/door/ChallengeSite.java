@@ -73,8 +73,7 @@ final class ChallengeSite implements Site {
 
         @Override
         protected void channelRead0(ChannelHandlerContext ctx, HttpRequest request) {
-            String token = request.uri().substring(Math.min(
-                    request.uri().length(), Challenges.HTTP_PATH.length()));
+            String token = request.uri().substring(Math.min(request.uri().length(), Challenges.HTTP_PATH.length()));
             String authorization = challenges.keyAuthorization(token);
             ByteBuf body = Unpooled.copiedBuffer(
                     authorization == null ? "no such challenge\n" : authorization, StandardCharsets.US_ASCII);

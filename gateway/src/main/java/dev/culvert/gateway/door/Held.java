@@ -28,13 +28,14 @@ final class Held extends ChannelInboundHandlerAdapter {
     /** Moves the channel to {@code loop}, then does {@code next} there, if it is still open. On its present loop. */
     void move(Channel channel, EventLoop loop, Runnable next) {
         channel.pipeline().remove(StrangerTurns.Turn.class);
-        channel.deregister().addListener(out -> loop.register(channel).addListener(in -> {
-            if (in.isSuccess() && channel.isActive()) { // else the gateway is closing, and Netty has closed it
-                next.run();
-            } else {
-                channel.close();
-            }
-        }));
+        channel.deregister()
+                .addListener(out -> loop.register(channel).addListener(in -> {
+                    if (in.isSuccess() && channel.isActive()) { // else the gateway is closing, and Netty has closed it
+                        next.run();
+                    } else {
+                        channel.close();
+                    }
+                }));
     }
 
     /** Passes on what was read, and goes. What comes next is installed. */

@@ -35,6 +35,9 @@ final class PlainPort extends ChannelInitializer<Channel> {
         }
         channel.closeFuture().addListener(f -> stranger.leave());
         HttpFront.install(
-                channel.pipeline(), sites, new Browser(from.getAddress(), false, false), ApplicationProtocolNames.HTTP_1_1);
+                channel.pipeline(),
+                sites,
+                new Browser(from.getAddress(), false, false),
+                ApplicationProtocolNames.HTTP_1_1);
     }
 }

@@ -144,9 +144,8 @@ public final class PublishedDoor {
             return true;
         }
         Certificate certificate = certificates.find(name);
-        SslContext context = certificate == null
-                ? null
-                : context(certificate, List.of(ApplicationProtocolNames.HTTP_1_1));
+        SslContext context =
+                certificate == null ? null : context(certificate, List.of(ApplicationProtocolNames.HTTP_1_1));
         if (context == null) {
             // RFC 8446 section 6.2; another certificate would be a wrong one.
             choice.writeAndFlush(Unpooled.wrappedBuffer(UNRECOGNIZED_NAME)).addListener(ChannelFutureListener.CLOSE);
@@ -220,7 +219,11 @@ public final class PublishedDoor {
         InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
         flows.connect(channel.eventLoop(), to.agent(), destination, from).addListener(connected -> {
             if (!connected.isSuccess()) {
-                log.debug("{} for {}: {}", AddressText.of(from), to, connected.cause().getMessage());
+                log.debug(
+                        "{} for {}: {}",
+                        AddressText.of(from),
+                        to,
+                        connected.cause().getMessage());
                 Relay.reset(channel);
                 return;
             }

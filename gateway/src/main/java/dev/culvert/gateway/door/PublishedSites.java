@@ -59,8 +59,7 @@ public final class PublishedSites implements Sites {
 
         @Override
         public Future<? extends Channel> connect(EventLoop loop) {
-            Future<? extends Channel> flow =
-                    flows.connect(loop, published.agent(), published.destination(), null);
+            Future<? extends Channel> flow = flows.connect(loop, published.agent(), published.destination(), null);
             return published.publication().to().scheme() == Scheme.HTTPS
                     ? tls.over(flow, published.publication(), loop)
                     : flow;

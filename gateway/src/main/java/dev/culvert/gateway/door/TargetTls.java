@@ -66,15 +66,16 @@ final class TargetTls {
 
     private void handshake(Channel channel, Publication publication, Promise<Channel> secured) throws SSLException {
         PublicationOptions options = publication.options();
-        String name = options.tlsName() != null ? options.tlsName() : publication.to().host();
+        String name =
+                options.tlsName() != null ? options.tlsName() : publication.to().host();
         SslHandler tls = context(new Trust(options.tlsCa(), options.tlsInsecure()))
                 .newHandler(channel.alloc(), name, publication.to().port());
         tls.setHandshakeTimeout(HANDSHAKE_SECONDS, TimeUnit.SECONDS);
         channel.pipeline().addLast(tls);
         tls.handshakeFuture().addListener(h -> {
             if (!h.isSuccess()) {
-                secured.tryFailure(
-                        new FlowException(Reason.RESET, "TLS with the target failed: " + h.cause().getMessage()));
+                secured.tryFailure(new FlowException(
+                        Reason.RESET, "TLS with the target failed: " + h.cause().getMessage()));
                 channel.close();
             } else if (!secured.trySuccess(channel)) {
                 channel.close();
@@ -102,7 +103,8 @@ final class TargetTls {
 
     private static byte[] pem(String der) {
         return ("-----BEGIN CERTIFICATE-----\n"
-                        + Base64.getMimeEncoder().encodeToString(Base64.getDecoder().decode(der))
+                        + Base64.getMimeEncoder()
+                                .encodeToString(Base64.getDecoder().decode(der))
                         + "\n-----END CERTIFICATE-----\n")
                 .getBytes(java.nio.charset.StandardCharsets.US_ASCII);
     }

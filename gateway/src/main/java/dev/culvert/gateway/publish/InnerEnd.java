@@ -105,8 +105,7 @@ final class InnerEnd {
      * @param handler added to the flow's pipeline
      * @throws FlowException when there is no link now, or too much waits for it
      */
-    LinkFlow open(
-            String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
+    LinkFlow open(String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
             throws FlowException {
         FlowMultiplexer link = up;
         if (link == null || !link.canOpen()) {

@@ -71,7 +71,12 @@ public record StatusQuestion(
         Map<String, List<GatewayStatus.Instance>> agents = new TreeMap<>();
         Map<String, List<GatewayStatus.OneLink>> clients = new TreeMap<>();
         List<Seen> all = new ArrayList<>();
-        links.all().forEach(link -> all.add(new Seen(link, link(link))));
+        for (PresentLink link : links.all()) {
+            Token token = link.token();
+            if (token != null) { // else it is the gateway's own
+                all.add(new Seen(link, link(link, token)));
+            }
+        }
         all.sort(Comparator.comparingLong(seen -> seen.one.link()));
         for (Seen seen : all) {
             PresentLink link = seen.link;
@@ -115,7 +120,7 @@ public record StatusQuestion(
         }
     }
 
-    private static GatewayStatus.OneLink link(PresentLink link) {
+    private static GatewayStatus.OneLink link(PresentLink link, Token token) {
         LinkFacts facts = link.facts();
         return new GatewayStatus.OneLink(
                 facts.number(),
@@ -126,7 +131,7 @@ public record StatusQuestion(
                 link.flowCount(),
                 facts.received(),
                 facts.sent(),
-                link.token().expires());
+                token.expires());
     }
 
     private static GatewayStatus.Instance instance(@Nullable PresentAgent agent, GatewayStatus.OneLink link) {

@@ -13,6 +13,7 @@ import dev.culvert.token.state.ServerCertificate;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.IncomingFlow;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
@@ -22,7 +23,6 @@ import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
-import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.DatagramPacket;
@@ -75,8 +75,8 @@ final class PublishedNamesTest {
     @BeforeEach
     void start() throws Exception {
         Path pem = dir.resolve("app.pem");
-        ServerCertificate app = StateDirectory.openOrCreate(dir.resolve("authority"))
-                .serverCertificate(List.of("app.test"));
+        ServerCertificate app =
+                StateDirectory.openOrCreate(dir.resolve("authority")).serverCertificate(List.of("app.test"));
         Files.writeString(pem, Certificate.of(List.of(app.chain()), app.key()).pem());
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
@@ -139,8 +139,8 @@ final class PublishedNamesTest {
     private SSLSocket connect(String name) throws Exception {
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(null, new TrustManager[] {ANY}, null);
-        SSLSocket socket = (SSLSocket) context.getSocketFactory()
-                .createSocket("127.0.0.1", net.uri().getPort());
+        SSLSocket socket = (SSLSocket)
+                context.getSocketFactory().createSocket("127.0.0.1", net.uri().getPort());
         socket.setSoTimeout(TestNetwork.PATIENCE * 1_000);
         SSLParameters parameters = socket.getSSLParameters();
         parameters.setServerNames(List.of(new SNIHostName(name)));
@@ -209,7 +209,9 @@ final class PublishedNamesTest {
         await().untilAsserted(() -> assertThat(net.audited("flow"))
                 .anySatisfy(f -> assertThat(f)
                         .containsEntry("port", 443)
-                        .hasEntrySatisfying("bytesUp", n -> assertThat(((Number) n).intValue()).isPositive())));
+                        .hasEntrySatisfying(
+                                "bytesUp",
+                                n -> assertThat(((Number) n).intValue()).isPositive())));
     }
 
     @Test
@@ -220,7 +222,8 @@ final class PublishedNamesTest {
                 socket.getOutputStream().write("over and".getBytes(StandardCharsets.US_ASCII));
                 socket.shutdownOutput();
                 InputStream in = socket.getInputStream();
-                assertThat(new String(in.readAllBytes(), StandardCharsets.US_ASCII)).isEqualTo("over and");
+                assertThat(new String(in.readAllBytes(), StandardCharsets.US_ASCII))
+                        .isEqualTo("over and");
             }
         });
         try (DatagramSocket socket = new DatagramSocket()) {

@@ -92,8 +92,7 @@ public record OpenRequest(
     private static final int ATTR_HOLDER = 11;
 
     /** What an application at the client asks of an agent, before a link adds what it knows. */
-    public static OpenRequest ofClient(
-            Destination destination, String agent, @Nullable InetSocketAddress source) {
+    public static OpenRequest ofClient(Destination destination, String agent, @Nullable InetSocketAddress source) {
         return new OpenRequest(destination, agent, null, source, 0, 0, null);
     }
 
