@@ -13,6 +13,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Services behind an agent, published at the gateway: nginx there, curl in front. */
 @Tag("netns")
@@ -112,11 +114,9 @@ final class PublishIT {
         lab.startProbe(lab.officeHost, "serve", lab.directory().toString()).awaitOutput("READY", Lab.START);
         Files.writeString(lab.state().resolve("policy.yaml"), """
                 grants:
-                  - {from: ["*"], through: ["*"], to: ["0.0.0.0/0"]}
+                  - {who: "*", agents: "*", to: 0.0.0.0/0}
                 publish:
-                  - agents: ["*"]
-                    hosts: ["*.test"]
-                    ports: ["2222/tcp"]
+                  - {agents: office, hosts: ["*.test"], ports: 2222/tcp}
                 publications:
                   - agent: office
                     public: mail.test
@@ -176,16 +176,24 @@ final class PublishIT {
     }
 
     /** Twenty requests on one connection of curl's use one connection to the target, which hears who asks. */
-    @Test
+    @ParameterizedTest
+    @ValueSource(strings = {"--http1.1", "--http2"})
     @Order(1)
-    void pagesComeFromBehindTheAgent() throws Exception {
-        String heads = curl("-o /dev/null -D -", url("app", "/small") + "?[1-20]");
-        assertThat(heads.lines().filter(l -> l.startsWith("HTTP/"))).hasSize(20).allMatch(l -> l.contains(" 200"));
-        assertThat(heads).contains("X-Seen-Host: app.test:" + Lab.PORT, "X-Seen-Proto: https", "X-Seen-For: 10.71.1.2");
-        assertThat(heads.lines().filter(l -> l.startsWith("X-Connection")).distinct())
+    void pagesComeFromBehindTheAgent(String version) throws Exception {
+        String heads = curl(version, "-o /dev/null -D -", url("app", "/small") + "?[1-20]");
+        assertThat(heads.lines().filter(l -> l.startsWith("HTTP/")))
+                .hasSize(20)
+                .allMatch(l -> l.startsWith("HTTP/" + (version.endsWith("2") ? "2 200" : "1.1 200")));
+        assertThat(heads)
+                .containsIgnoringCase("X-Seen-Host: app.test:" + Lab.PORT)
+                .containsIgnoringCase("X-Seen-Proto: https")
+                .containsIgnoringCase("X-Seen-For: 10.71.1.2");
+        assertThat(heads.lines()
+                        .filter(l -> l.regionMatches(true, 0, "X-Connection", 0, 12))
+                        .distinct())
                 .hasSize(1);
-        assertThat(curl("-H 'X-Forwarded-For: 6.6.6.6' -o /dev/null -D -", url("app", "/small")))
-                .contains("X-Seen-For: 10.71.1.2")
+        assertThat(curl(version, "-H 'X-Forwarded-For: 6.6.6.6' -o /dev/null -D -", url("app", "/small")))
+                .containsIgnoringCase("X-Seen-For: 10.71.1.2")
                 .doesNotContain("6.6.6.6");
     }
 

@@ -41,6 +41,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -177,9 +178,12 @@ public final class Gateway implements AutoCloseable {
             if (http != null) {
                 door.openInTheClear(http, publishing.door(), door.address().getPort());
             }
-            publications.reserve(
-                    ownNames(settings.names()),
+            Set<PublicPort> ports = new HashSet<>(
                     Set.of(new PublicPort(Transport.TCP, door.address().getPort())));
+            if (http != null) {
+                ports.add(new PublicPort(Transport.TCP, http.getPort()));
+            }
+            publications.reserve(ownNames(settings.names()), ports);
         } catch (IOException | RuntimeException e) {
             closeParts();
             throw e;

@@ -144,8 +144,9 @@ public final class PublishedDoor {
             return true;
         }
         Certificate certificate = certificates.find(name);
-        SslContext context =
-                certificate == null ? null : context(certificate, List.of(ApplicationProtocolNames.HTTP_1_1));
+        SslContext context = certificate == null
+                ? null
+                : context(certificate, List.of(ApplicationProtocolNames.HTTP_2, ApplicationProtocolNames.HTTP_1_1));
         if (context == null) {
             // RFC 8446 section 6.2; another certificate would be a wrong one.
             choice.writeAndFlush(Unpooled.wrappedBuffer(UNRECOGNIZED_NAME)).addListener(ChannelFutureListener.CLOSE);
@@ -297,7 +298,6 @@ public final class PublishedDoor {
                         new Browser(from.getAddress(), true, false),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);
-                channel.config().setAutoRead(true);
             });
         }
 
