@@ -172,7 +172,7 @@ final class Exchange {
         }
         target = connection;
         reused = connection.isReused();
-        connection.serve(this);
+        connection.serve(this, HttpMethod.HEAD.equals(request.method()));
         connection.write(head);
         if (!a.hasBody()) {
             connection.write(LastHttpContent.EMPTY_LAST_CONTENT);

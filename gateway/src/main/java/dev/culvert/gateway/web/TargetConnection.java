@@ -7,9 +7,9 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
-import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpRequestEncoder;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
@@ -33,23 +33,24 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
 
     private final Channel channel;
     private final Site site;
-    private final HttpClientCodec codec;
+    private final AnswerDecoder decoder;
+    private final HttpRequestEncoder encoder = new HttpRequestEncoder();
     private final Deadline idle;
     private @Nullable Exchange exchange;
     private boolean inputEnded;
+    private boolean surplus; // more has come than an answer
     private boolean reused;
     private long idleSinceNanos;
 
     private TargetConnection(Channel channel, Site site) {
         this.channel = channel;
         this.site = site;
-        codec = new HttpClientCodec(
+        decoder = new AnswerDecoder(
                 new HttpDecoderConfig()
                         .setMaxInitialLineLength(MAX_LINE)
                         .setMaxHeaderSize(MAX_HEAD)
                         .setMaxChunkSize(MAX_PIECE),
-                false,
-                false);
+                this::surplus);
         idle = new Deadline(channel.eventLoop(), () -> channel.pipeline().close());
     }
 
@@ -57,7 +58,7 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     static TargetConnection on(Channel channel, Site site) {
         TargetConnection connection = new TargetConnection(channel, site);
         channel.config().setAutoRead(false);
-        channel.pipeline().addLast(connection.codec, connection);
+        channel.pipeline().addLast(connection.decoder, connection.encoder, connection);
         return connection;
     }
 
@@ -71,7 +72,7 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     }
 
     boolean isUsable() {
-        return channel.isActive() && !inputEnded;
+        return channel.isActive() && !inputEnded && !surplus;
     }
 
     boolean isOn(Object loop) {
@@ -82,9 +83,18 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
         return channel.eventLoop().ticker().nanoTime() - idleSinceNanos;
     }
 
-    void serve(Exchange next) {
+    /** @param toHead whether the request is HEAD, whose answer has no body */
+    void serve(Exchange next, boolean toHead) {
         idle.end();
         exchange = next;
+        decoder.expect(toHead);
+    }
+
+    private void surplus() {
+        surplus = true; // when an answer ends here, its exchange is told next, and closes it
+        if (exchange == null) {
+            channel.pipeline().close();
+        }
     }
 
     /** It serves nobody: its end, and what comes unasked, are looked out for. */
@@ -115,7 +125,8 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
 
     /** What follows is no HTTP: bytes. */
     void upgrade() {
-        channel.pipeline().remove(codec);
+        channel.pipeline().remove(encoder);
+        channel.pipeline().remove(decoder); // which hands on what it still holds
     }
 
     /** Nobody is told of it. */
@@ -136,8 +147,8 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
         Exchange e = exchange;
         if (e == null) {
-            ReferenceCountUtil.release(msg);
-            ctx.close(); // an answer to nothing
+            ReferenceCountUtil.release(msg); // of an exchange that has ended
+            ctx.close();
         } else if (msg instanceof ByteBuf bytes) {
             e.bytesFromTarget(bytes);
         } else {
@@ -173,7 +184,7 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-        if (event == ChannelInputShutdownEvent.INSTANCE) { // the codec has heard of it before
+        if (event == ChannelInputShutdownEvent.INSTANCE) { // the decoder has heard of it before
             ended(null);
         }
     }

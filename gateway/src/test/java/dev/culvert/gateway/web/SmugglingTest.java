@@ -7,7 +7,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The target never sees two requests where the browser has sent one, nor a field that it has not sent. */
 final class SmugglingTest {
@@ -238,5 +240,42 @@ final class SmugglingTest {
         stage.say(HIDDEN);
         stage.answer(3, "HTTP/1.1 200 OK\r\nX: a\rY: b\r\nContent-Length: 0\r\n\r\n");
         assertThat(stage.answered()).startsWith("HTTP/1.1 502 ").doesNotContain("Y: b");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"HEAD, 200", "GET, 204", "GET, 304", "GET, 200"})
+    void whatFollowsAnAnswerIsNotTheBeginningOfTheNext(String method, String status) {
+        stage.say(method + " / HTTP/1.1\r\n" + HOST + "\r\n");
+        String length = method.equals("HEAD") ? "50" : status.equals("200") ? "0" : "";
+        stage.answer(
+                0,
+                "HTTP/1.1 " + status + " x\r\n" + (length.isEmpty() ? "" : "Content-Length: " + length + "\r\n") + "\r\n"
+                        + "HTTP/1.1 200 OK\r\nSet-Cookie: s=evil\r\nX: ");
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+        stage.answered();
+        stage.say(HIDDEN);
+        stage.answer(1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        assertThat(stage.answered()).isEqualTo("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    }
+
+    @Test
+    void aSecondAnswerIsNotThatToAPipelinedRequest() {
+        stage.say(HIDDEN + HIDDEN);
+        String ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        stage.answer(0, ok + "hi" + ok + "no");
+        assertThat(stage.answered()).isEqualTo(ok + "hi");
+        stage.answer(1, ok + "ho");
+        assertThat(stage.answered()).isEqualTo(ok + "ho");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\r\n", "H", "HTTP/1.1 200 OK\r\nX: "})
+    void anIdleConnectionIsClosedByAnyByte(String unasked) {
+        stage.say(HIDDEN);
+        stage.answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        stage.answer(0, unasked);
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+        stage.say(HIDDEN);
+        assertThat(stage.targets).hasSize(2);
     }
 }
