@@ -179,7 +179,7 @@ final class Exchange {
         }
         connection.flush();
         if (target == connection) { // a failed write has told already
-            connection.read();
+            pullAnswer();
             pullRequest();
             progress();
         }
@@ -472,8 +472,10 @@ final class Exchange {
             return;
         }
         switch (state) {
-            case ASKING ->
-                deadline.set(awaitsBody(t) ? BODY_SECONDS : s.options().answerSeconds());
+            case ASKING -> {
+                int answer = s.options().answerSeconds();
+                deadline.set(awaitsBody(t) ? BODY_SECONDS : front.isWritable() ? answer : WRITE_SECONDS);
+            }
             case ANSWERING -> deadline.set(front.isWritable() ? ANSWER_IDLE_SECONDS : WRITE_SECONDS);
             case UPGRADED -> deadline.set(TUNNEL_SECONDS);
             case ENDED -> {}

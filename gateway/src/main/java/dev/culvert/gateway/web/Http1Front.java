@@ -160,7 +160,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
         Exchange e = exchange;
-        if (state == State.CLOSING || state == State.WAITING) {
+        if (state == State.CLOSING || state == State.WAITING && ctx.channel().isWritable()) {
             ctx.read();
         } else if (e != null) {
             e.browserReadComplete();
@@ -172,6 +172,8 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
         Exchange e = exchange;
         if (e != null) {
             e.browserWritable();
+        } else if (state == State.WAITING) {
+            next();
         }
     }
 
@@ -267,8 +269,15 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
         state = State.WAITING;
         ctx().flush();
         deadline().set(KEEP_ALIVE_SECONDS);
-        resume();
-        if (state == State.WAITING) {
+        next();
+    }
+
+    /** Who sends requests without reading the answers is not served before he does. */
+    private void next() {
+        if (ctx().channel().isWritable()) {
+            resume();
+        }
+        if (state == State.WAITING && ctx().channel().isWritable()) {
             ctx().read();
         }
     }

@@ -133,6 +133,24 @@ final class ExchangeTest {
     }
 
     @Test
+    void pipelinedRequestsAreServedOnlyWhileTheBrowserReads() {
+        stage.browser.takes(false);
+        stage.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3));
+        int before = stage.browser.reads;
+        stage.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        assertThat(stage.browser.reads).isEqualTo(before);
+        assertThat(stage.answered()).containsOnlyOnce("404 Not Found\r\n");
+        stage.browser.takes(true);
+        assertThat(stage.answered().split("404 Not Found\r\n", -1)).hasSize(4);
+        assertThat(stage.browser.reads).isGreaterThan(before);
+        stage.browser.takes(false);
+        stage.say(GET);
+        assertThat(stage.targets.get(0).reads).isZero();
+        stage.browser.takes(true);
+        assertThat(stage.targets.get(0).reads).isEqualTo(1);
+    }
+
+    @Test
     void theBrowserIsReadOnlyWhileTheTargetReads() {
         stage.say(POST);
         stage.targets.get(0).takes(false);
