@@ -293,7 +293,10 @@ final class Exchange {
             boolean endsByItself = !mayHaveBody
                     || HttpUtil.isTransferEncodingChunked(head)
                     || head.headers().contains(HttpHeaderNames.CONTENT_LENGTH);
-            keepTarget = endsByItself && HttpUtil.isKeepAlive(head);
+            keepTarget = endsByItself
+                    && HttpUtil.isKeepAlive(head)
+                    && !HeaderFields.authenticatesConnection(request.headers())
+                    && !HeaderFields.authenticatesConnection(head.headers());
             front.answer(HeaderFields.toBrowser(head, s.options(), browser.secure()), mayHaveBody);
             progress();
         }

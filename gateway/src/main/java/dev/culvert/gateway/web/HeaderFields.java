@@ -60,6 +60,28 @@ final class HeaderFields {
 
     private HeaderFields() {}
 
+    /**
+     * Whether a request or an answer has to do with NTLM or Negotiate, which tell a target who speaks on a connection, not in a
+     * request: all that came over it later would be that person's.
+     */
+    static boolean authenticatesConnection(HttpHeaders headers) {
+        return headers.contains("Persistent-Auth")
+                || isOfConnection(headers.getAll(HttpHeaderNames.AUTHORIZATION))
+                || isOfConnection(headers.getAll(HttpHeaderNames.WWW_AUTHENTICATE));
+    }
+
+    private static boolean isOfConnection(List<String> credentials) {
+        for (String value : credentials) {
+            for (String one : value.toLowerCase(Locale.ROOT).split(",", -1)) {
+                String scheme = one.strip();
+                if (scheme.startsWith("ntlm") || scheme.startsWith("negotiate")) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
     /** The request as the target is sent it. */
     static HttpRequest toTarget(HttpRequest from, Asked asked, SiteOptions options, Browser browser) {
         HttpHeaders in = from.headers();

@@ -111,6 +111,22 @@ final class ExchangeTest {
         assertThat(stage.targets.get(0).isActive()).isFalse();
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "Authorization: NTLM TlRM, X: 1",
+        "authorization: negotiate YII, X: 1",
+        "X: 1, WWW-Authenticate: Negotiate",
+        "X: 1, 'WWW-Authenticate: Basic realm=x, NTLM'",
+        "X: 1, Persistent-Auth: true"
+    })
+    void aConnectionThatMayHaveBecomeSomebodysIsNotUsedForOthers(String asked, String answered) {
+        stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\n" + asked + "\r\n\r\n");
+        stage.answer(0, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n" + answered + "\r\n\r\n");
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+        assertThat(stage.answered()).startsWith("HTTP/1.1 401 ");
+        assertThat(stage.browser.isActive()).isTrue();
+    }
+
     @Test
     void thousandsOfPipelinedRequestsInOneReadDoNotExhaustTheStack() {
         stage.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(Http1Front.MAX_REQUESTS));
