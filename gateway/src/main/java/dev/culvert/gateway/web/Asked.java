@@ -187,21 +187,28 @@ record Asked(
         return path.equals("*") ? "/" : path;
     }
 
-    /** Whether a segment is {@code .} or {@code ..}, for whoever decodes before looking, and takes a backslash for a slash. */
+    /**
+     * Whether a segment is {@code .} or {@code ..}, for whoever decodes before looking, takes a backslash for a slash, and what
+     * follows a semicolon for no part of the name (servlet containers).
+     */
     private static boolean hasDotSegments(String path) {
         if (path.indexOf('.') < 0 && path.indexOf('%') < 0) {
             return false;
         }
         int dots = 0;
         boolean others = false;
+        boolean parameters = false;
         for (int i = 0; i <= path.length(); i++) {
             char c = i == path.length() ? '/' : path.charAt(i);
             if (c == '%' && i + 2 < path.length()) {
                 String code = path.substring(i + 1, i + 3);
-                char decoded = code.equalsIgnoreCase("2e")
-                        ? '.'
-                        : code.equalsIgnoreCase("2f") ? '/' : code.equalsIgnoreCase("5c") ? '\\' : 'x';
-                c = decoded;
+                c = switch (code.toLowerCase(Locale.ROOT)) {
+                    case "2e" -> '.';
+                    case "2f" -> '/';
+                    case "5c" -> '\\';
+                    case "3b" -> ';';
+                    default -> 'x';
+                };
                 i += 2;
             }
             if (c == '/' || c == '\\') {
@@ -210,6 +217,9 @@ record Asked(
                 }
                 dots = 0;
                 others = false;
+                parameters = false;
+            } else if (parameters || c == ';') {
+                parameters = true;
             } else if (c == '.') {
                 dots++;
             } else {

@@ -34,6 +34,9 @@ final class HeaderFields {
     /** What only we may say of a browser; also in the spelling that a CGI program cannot tell from it. */
     private static final Set<String> OURS = Set.of("forwarded", "x-real-ip");
 
+    /** What CGI programs take for their proxy (httpoxy), and frameworks for the path, which the site was found by. */
+    private static final Set<String> MISTAKEN = Set.of("proxy", "x-original-url", "x-rewrite-url");
+
     private static final String FORWARDED_PREFIX = "x-forwarded-";
 
     /** They say what a message means: none of them may come behind it (RFC 9110 6.5.1). */
@@ -123,7 +126,10 @@ final class HeaderFields {
             return false;
         }
         String plain = name.replace('_', '-');
-        if (OF_CONNECTION.contains(plain) || plain.equals("content-length") || plain.equals("host")) {
+        if (OF_CONNECTION.contains(plain)
+                || plain.equals("content-length")
+                || plain.equals("host")
+                || MISTAKEN.contains(plain)) {
             return false; // only ever sent to be mistaken for those
         }
         boolean ours = OURS.contains(plain) || plain.startsWith(FORWARDED_PREFIX);
@@ -215,6 +221,7 @@ final class HeaderFields {
                 String plain = name.toLowerCase(Locale.ROOT).replace('_', '-');
                 if (NOT_IN_TRAILERS.contains(plain)
                         || OURS.contains(plain)
+                        || MISTAKEN.contains(plain)
                         || plain.startsWith(FORWARDED_PREFIX)
                         || OF_CONNECTION.contains(plain)) {
                     trailers.remove(name);

@@ -101,6 +101,9 @@ final class SmugglingTest {
                 row("dot segments encoded", "400", "GET /app/%2e%2E/x HTTP/1.1\r\n" + HOST + "\r\n"),
                 row("dot segments behind a backslash", "400", "GET /app\\..\\x HTTP/1.1\r\n" + HOST + "\r\n"),
                 row("dot segments between encoded slashes", "400", "GET /app%2f..%5cx HTTP/1.1\r\n" + HOST + "\r\n"),
+                row("dot segments with parameters", "400", "GET /api/..;/manager HTTP/1.1\r\n" + HOST + "\r\n"),
+                row("dot segments with parameters of names", "400", "GET /api/.;x=y.z/ HTTP/1.1\r\n" + HOST + "\r\n"),
+                row("dot segments with encoded parameters", "400", "GET /api/..%3Bx HTTP/1.1\r\n" + HOST + "\r\n"),
                 row("dots at the end", "400", "GET /app/.. HTTP/1.1\r\n" + HOST + "\r\n"),
                 row(
                         "the WebSocket draft with a body",
@@ -212,6 +215,19 @@ final class SmugglingTest {
         stage.say("GET / HTTP/1.1\r\n" + HOST
                 + "Content_Length: 5\r\nTransfer_Encoding: chunked\r\nX_Real_IP: 1\r\nA_b: 1\r\n\r\n");
         assertThat(stage.asked(0)).contains("A_b: 1\r\n").doesNotContain("t_Length", "r_Encoding", "X_Real");
+    }
+
+    @Test
+    void parametersOfOtherSegmentsPass() {
+        stage.say("GET /a;..;b/x..;c/;./...;/ HTTP/1.1\r\n" + HOST + "\r\n");
+        assertThat(stage.asked(0)).startsWith("GET /a;..;b/x..;c/;./...;/ HTTP/1.1\r\n");
+    }
+
+    @Test
+    void fieldsThatATargetTakesForThePathOrItsProxyAreDropped() {
+        stage.say("POST / HTTP/1.1\r\n" + HOST + "Proxy: evil\r\nX-Original-URL: /evil\r\nX_Rewrite_Url: /evil\r\n"
+                + "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Rewrite-URL: /evil\r\n\r\n");
+        assertThat(stage.asked(0)).startsWith("POST / ").doesNotContain("evil");
     }
 
     @Test
