@@ -266,10 +266,12 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
             close(requestRead);
             return;
         }
-        state = State.WAITING;
         ctx().flush();
-        deadline().set(KEEP_ALIVE_SECONDS);
-        next();
+        if (ctx().channel().isActive()) {
+            state = State.WAITING; // not before: the flush may make it writable
+            deadline().set(KEEP_ALIVE_SECONDS);
+            next();
+        }
     }
 
     /** Who sends requests without reading the answers is not served before he does. */
