@@ -193,7 +193,11 @@ final class HeaderFields {
         if (!rest.isEmpty() && rest.charAt(0) != '/' && rest.charAt(0) != '?') {
             return target; // of another path that begins with the same letters
         }
-        return options.targetPath() + (rest.startsWith("/") ? rest : "/" + rest);
+        int start = 0;
+        while (start < rest.length() && (rest.charAt(start) == '/' || rest.charAt(start) == '\\')) {
+            start++; // two at the beginning would be a host to whoever resolves it
+        }
+        return options.targetPath() + "/" + rest.substring(start);
     }
 
     /** The head of an answer as the browser is sent it; framing is left to its side. */

@@ -451,6 +451,14 @@ final class ExchangeTest {
         assertThat(stage.asked(0)).startsWith("GET /v1/?y HTTP/1.1\r\n");
     }
 
+    @ParameterizedTest
+    @CsvSource({"/app//evil.example/x, /evil.example/x", "/app/\\\\evil.example, /evil.example", "/app///, /", "/app/a//b, /a//b"})
+    void aPathWithoutItsPrefixIsNoHost(String asked, String sent) {
+        stage.options = SiteOptions.PLAIN.withPath("/app", "");
+        stage.say("GET " + asked + " HTTP/1.1\r\nHost: app.example.com\r\n\r\n");
+        assertThat(stage.asked(0)).startsWith("GET " + sent + " HTTP/1.1\r\n");
+    }
+
     @Test
     void onlyThoseAllowed() {
         stage.options = SiteOptions.PLAIN.withAllowed(List.of(IpPrefix.parse("192.0.2.0/24")));
