@@ -127,10 +127,7 @@ final class Exchange {
     }
 
     private void connect(Asked a, Site s) {
-        boolean repeatable = !a.hasBody()
-                && IDEMPOTENT.contains(request.method())
-                && a.upgrade().isEmpty();
-        TargetConnection idle = retried ? null : IdleTargets.here().take(s, front.loop(), !repeatable);
+        TargetConnection idle = retried ? null : IdleTargets.here().take(s, front.loop(), !isRepeatable(a));
         if (idle != null) {
             connected(idle, a);
             return;
@@ -145,6 +142,12 @@ final class Exchange {
                 front.loop().execute(() -> connected(future, a, s));
             }
         });
+    }
+
+    private boolean isRepeatable(Asked a) {
+        return !a.hasBody()
+                && IDEMPOTENT.contains(request.method())
+                && a.upgrade().isEmpty();
     }
 
     private void connected(Future<? extends Channel> future, Asked a, Site s) {
@@ -343,7 +346,9 @@ final class Exchange {
         pullRequest();
     }
 
+    /** An answer of 1xx: it has neither content nor a length (RFC 9110 8.6). */
     private static HttpResponse full(HttpResponse head) {
+        head.headers().remove(HttpHeaderNames.CONTENT_LENGTH);
         return new DefaultFullHttpResponse(
                 head.protocolVersion(),
                 head.status(),
@@ -438,7 +443,7 @@ final class Exchange {
 
     /** An idle connection may have been closed while the request was on its way. */
     private boolean mayRetry(Asked a) {
-        return reused && !retried && interims == 0 && !a.hasBody() && IDEMPOTENT.contains(request.method());
+        return reused && !retried && interims == 0 && isRepeatable(a);
     }
 
     private void notHttp() {

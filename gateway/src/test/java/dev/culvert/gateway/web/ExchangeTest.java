@@ -221,6 +221,17 @@ final class ExchangeTest {
     }
 
     @Test
+    void anUpgradeIsNotSentAgain() {
+        stage.say(GET);
+        stage.answer(0, OK);
+        stage.say("GET /ws HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        assertThat(stage.targets).hasSize(1);
+        stage.targets.get(0).end();
+        assertThat(stage.targets).hasSize(1);
+        assertThat(stage.answered()).startsWith(OK).contains("502 Bad Gateway");
+    }
+
+    @Test
     void anIdleConnectionThatSpeaksIsClosed() {
         stage.say(GET);
         stage.answer(0, OK + "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad");

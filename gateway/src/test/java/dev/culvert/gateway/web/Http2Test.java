@@ -226,7 +226,7 @@ final class Http2Test {
         answer(
                 0,
                 "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                        + "Sec-WebSocket-Accept: a\r\n\r\nfirst");
+                        + "Content-Length: 0\r\nSec-WebSocket-Accept: a\r\n\r\nfirst");
         assertThat(heard(stream)).isEqualTo(":status: 200\nfirst");
         send(stream, "second", false);
         assertThat(stage.asked(0)).isEqualTo("second");
