@@ -4,6 +4,7 @@ import dev.culvert.address.AddressText;
 import dev.culvert.tunnel.flow.Relay;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
@@ -58,6 +59,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     private @Nullable ChannelHandlerContext context;
     private @Nullable Deadline deadline;
     private @Nullable Exchange exchange;
+    private @Nullable ChannelFuture written; // the end of the last answer
     private State state = State.WAITING;
     private boolean headBegun;
     private boolean toHead;
@@ -236,7 +238,11 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
 
     @Override
     public void content(HttpContent content) {
-        ctx().write(content, ctx().voidPromise());
+        if (content instanceof LastHttpContent) {
+            written = ctx().write(content);
+        } else {
+            ctx().write(content, ctx().voidPromise());
+        }
     }
 
     @Override
@@ -269,9 +275,24 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
         ctx().flush();
         if (ctx().channel().isActive()) {
             state = State.WAITING; // not before: the flush may make it writable
-            deadline().set(KEEP_ALIVE_SECONDS);
+            untilNext();
             next();
         }
+    }
+
+    /** The time between requests begins when the answer has been taken. */
+    private void untilNext() {
+        ChannelFuture w = written;
+        if (w == null || w.isDone()) {
+            deadline().set(KEEP_ALIVE_SECONDS);
+            return;
+        }
+        deadline().set(Exchange.WRITE_SECONDS);
+        w.addListener(f -> {
+            if (state == State.WAITING && written == w && !headBegun) {
+                deadline().set(KEEP_ALIVE_SECONDS);
+            }
+        });
     }
 
     /** Who sends requests without reading the answers is not served before he does. */

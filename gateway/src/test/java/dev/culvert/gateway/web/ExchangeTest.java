@@ -420,6 +420,31 @@ final class ExchangeTest {
     }
 
     @Test
+    void aSlowReaderIsGivenTimeForTheEndOfItsAnswer() {
+        stage.browser.stalls = true;
+        stage.say(GET);
+        stage.answer(0, OK);
+        stage.pass(Exchange.WRITE_SECONDS - 1);
+        assertThat(stage.browser.isActive()).isTrue();
+        stage.browser.stalls = false;
+        stage.browser.flush();
+        assertThat(stage.answered()).isEqualTo(OK);
+        stage.pass(Http1Front.KEEP_ALIVE_SECONDS - 1);
+        assertThat(stage.browser.isActive()).isTrue();
+        stage.pass(1);
+        assertThat(stage.browser.isActive()).isFalse();
+    }
+
+    @Test
+    void aReaderThatStopsIsNotWaitedForForEver() {
+        stage.browser.stalls = true;
+        stage.say(GET);
+        stage.answer(0, OK);
+        stage.pass(Exchange.WRITE_SECONDS);
+        assertThat(stage.browser.isActive()).isFalse();
+    }
+
+    @Test
     void aBrowserThatGoesFreesTheTarget() {
         stage.say(GET);
         stage.browser.end();

@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
@@ -134,6 +135,7 @@ final class Stage implements AutoCloseable {
     /** A channel whose other end is the test. */
     static final class End extends EmbeddedChannel {
         int reads;
+        boolean stalls; // what is flushed stays where it is, as if its other end did not read
 
         End() {
             count();
@@ -153,6 +155,13 @@ final class Stage implements AutoCloseable {
                     ctx.read();
                 }
             });
+        }
+
+        @Override
+        protected void doWrite(ChannelOutboundBuffer out) throws Exception {
+            if (!stalls) {
+                super.doWrite(out);
+            }
         }
 
         /** Not {@link #close()}, which cancels what others have scheduled on the loop. */
