@@ -78,6 +78,7 @@ final class Exchange {
     private boolean retried;
     private boolean keepTarget;
     private boolean interim; // the end of an answer of 1xx is to come
+    private boolean continued; // the target wants the body that was announced
     private int interims;
     private long bodyBytes;
 
@@ -319,6 +320,7 @@ final class Exchange {
             return;
         }
         boolean continues = head.status().code() == HttpResponseStatus.CONTINUE.code();
+        continued |= continues;
         if (continues ? a.continues() : request.protocolVersion().minorVersion() > 0) {
             front.inform(full(HeaderFields.toBrowser(head, s.options(), false)));
         }
@@ -492,7 +494,9 @@ final class Exchange {
 
     /** Whether it is the browser's turn. */
     private boolean awaitsBody(TargetConnection t) {
-        return !isRequestRead() && t.isWritable();
+        Asked a = asked;
+        boolean awaits100 = a != null && a.continues() && !continued && bodyBytes == 0;
+        return !isRequestRead() && t.isWritable() && !awaits100;
     }
 
     private void expired() {

@@ -389,6 +389,20 @@ final class ExchangeTest {
     }
 
     @Test
+    void whoWaitsFor100IsNotToBlame() {
+        String expecting = "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        stage.say(expecting);
+        stage.pass(SiteOptions.ANSWER_SECONDS);
+        assertThat(stage.answered()).contains("504 Gateway");
+        stage.close();
+        stage = new Stage();
+        stage.say(expecting);
+        stage.answer(0, "HTTP/1.1 100 Continue\r\n\r\n");
+        stage.pass(Exchange.BODY_SECONDS);
+        assertThat(stage.answered()).contains("408 Request Timeout");
+    }
+
+    @Test
     void connectingIsTimedOut() {
         stage.holdsConnects = true;
         stage.say(GET);
