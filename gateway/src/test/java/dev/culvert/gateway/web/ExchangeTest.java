@@ -167,6 +167,17 @@ final class ExchangeTest {
     }
 
     @Test
+    void theNextRequestHasAllOfItsTimeBehindALargeAnswer() {
+        stage.options = SiteOptions.PLAIN.withAnswerSeconds(2 * (int) Http1Front.KEEP_ALIVE_SECONDS);
+        stage.say(GET + GET);
+        String large = "x".repeat(200_000);
+        stage.answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + large);
+        stage.pass(2 * Http1Front.KEEP_ALIVE_SECONDS - 1);
+        stage.answer(0, OK);
+        assertThat(stage.answered()).endsWith(large + OK);
+    }
+
+    @Test
     void theBrowserIsReadOnlyWhileTheTargetReads() {
         stage.say(POST);
         stage.targets.get(0).takes(false);
