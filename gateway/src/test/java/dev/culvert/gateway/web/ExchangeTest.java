@@ -401,7 +401,8 @@ final class ExchangeTest {
 
     @Test
     void whoWaitsFor100IsNotToBlame() {
-        String expecting = "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+        String expecting =
+                "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
         stage.say(expecting);
         stage.pass(SiteOptions.ANSWER_SECONDS);
         assertThat(stage.answered()).contains("504 Gateway");
@@ -513,7 +514,12 @@ final class ExchangeTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"/app//evil.example/x, /evil.example/x", "/app/\\\\evil.example, /evil.example", "/app///, /", "/app/a//b, /a//b"})
+    @CsvSource({
+        "/app//evil.example/x, /evil.example/x",
+        "/app/\\\\evil.example, /evil.example",
+        "/app///, /",
+        "/app/a//b, /a//b"
+    })
     void aPathWithoutItsPrefixIsNoHost(String asked, String sent) {
         stage.options = SiteOptions.PLAIN.withPath("/app", "");
         stage.say("GET " + asked + " HTTP/1.1\r\nHost: app.example.com\r\n\r\n");

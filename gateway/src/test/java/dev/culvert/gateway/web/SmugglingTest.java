@@ -265,8 +265,8 @@ final class SmugglingTest {
         String length = method.equals("HEAD") ? "50" : status.equals("200") ? "0" : "";
         stage.answer(
                 0,
-                "HTTP/1.1 " + status + " x\r\n" + (length.isEmpty() ? "" : "Content-Length: " + length + "\r\n") + "\r\n"
-                        + "HTTP/1.1 200 OK\r\nSet-Cookie: s=evil\r\nX: ");
+                "HTTP/1.1 " + status + " x\r\n" + (length.isEmpty() ? "" : "Content-Length: " + length + "\r\n")
+                        + "\r\n" + "HTTP/1.1 200 OK\r\nSet-Cookie: s=evil\r\nX: ");
         assertThat(stage.targets.get(0).isActive()).isFalse();
         stage.answered();
         stage.say(HIDDEN);
