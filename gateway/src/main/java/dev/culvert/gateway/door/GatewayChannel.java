@@ -3,7 +3,9 @@ package dev.culvert.gateway.door;
 import dev.culvert.gateway.certificate.ServedTls;
 import dev.culvert.tunnel.link.UpgradableReads;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpDecoderConfig;
@@ -100,21 +102,34 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
             serve(ch, stranger);
             return;
         }
-        ch.pipeline().addLast(new ServerNameChoice(HANDSHAKE.toMillis(), new ServerNameChoice.Chooser() {
+        ChannelHandler errors = new Errors();
+        ServerNameChoice choice = new ServerNameChoice(HANDSHAKE.toMillis(), new ServerNameChoice.Chooser() {
             @Override
             public void choose(ChannelHandlerContext ctx, @Nullable String name, boolean challenge) {
+                ctx.pipeline().remove(errors);
                 if (!other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
                     ctx.pipeline().addLast(own(ctx, now.context()));
-                    chooseInTheClear(ctx);
+                    serve(ch, stranger);
+                    ctx.pipeline().remove(ctx.handler());
                 }
             }
 
             @Override
             public void chooseInTheClear(ChannelHandlerContext ctx) {
+                ctx.pipeline().remove(errors);
                 serve(ch, stranger);
                 ctx.pipeline().remove(ctx.handler());
             }
-        }));
+        });
+        ch.pipeline().addLast(choice, errors);
+    }
+
+    /** What comes of a ClientHello that is none is a stranger's, and not for the log. */
+    private static final class Errors extends ChannelInboundHandlerAdapter {
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            ctx.close();
+        }
     }
 
     /** TLS as the gateway itself. */

@@ -25,6 +25,11 @@ final class Held extends ChannelInboundHandlerAdapter {
         // Passed on with what was read.
     }
 
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        ctx.close(); // reset on the way
+    }
+
     /** Moves the channel to {@code loop}, then does {@code next} there, if it is still open. On its present loop. */
     void move(Channel channel, EventLoop loop, Runnable next) {
         channel.pipeline().remove(StrangerTurns.Turn.class);

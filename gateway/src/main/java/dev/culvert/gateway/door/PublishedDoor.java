@@ -147,12 +147,12 @@ public final class PublishedDoor {
         SslContext context = certificate == null
                 ? null
                 : context(certificate, List.of(ApplicationProtocolNames.HTTP_2, ApplicationProtocolNames.HTTP_1_1));
-        if (context == null) {
+        if (certificate == null || context == null) {
             // RFC 8446 section 6.2; another certificate would be a wrong one.
             choice.writeAndFlush(Unpooled.wrappedBuffer(UNRECOGNIZED_NAME)).addListener(ChannelFutureListener.CLOSE);
             return true;
         }
-        secure(choice, context, handshakeMillis, new Welcomed(name, stranger));
+        secure(choice, context, handshakeMillis, new Welcomed(name, certificate, stranger));
         return true;
     }
 
@@ -266,10 +266,12 @@ public final class PublishedDoor {
     /** Waits for the handshake; then the connection is one of what is published. */
     private final class Welcomed extends ChannelInboundHandlerAdapter {
         private final String name;
+        private final Certificate certificate;
         private final Strangers.Stranger stranger;
 
-        Welcomed(String name, Strangers.Stranger stranger) {
+        Welcomed(String name, Certificate certificate, Strangers.Stranger stranger) {
             this.name = name;
+            this.certificate = certificate;
             this.stranger = stranger;
         }
 
@@ -294,7 +296,8 @@ public final class PublishedDoor {
                 InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
                 HttpFront.install(
                         channel.pipeline(),
-                        sites,
+                        // Of another name the browser has seen no proof that this is it (RFC 9110 section 7.4).
+                        (host, path) -> certificate.isFor(host) ? sites.find(host, path) : null,
                         new Browser(from.getAddress(), true, false),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);

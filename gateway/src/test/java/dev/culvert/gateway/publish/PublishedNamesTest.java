@@ -183,6 +183,9 @@ final class PublishedNamesTest {
         try (SSLSocket socket = connect("app.test")) {
             assertThat(ask(socket, "other.test", "/")).startsWith("HTTP/1.1 404");
         }
+        try (SSLSocket socket = connect("app.test")) {
+            assertThat(ask(socket, "bare.test", "/")).as("published, with another certificate").startsWith("HTTP/1.1 404");
+        }
         try (SSLSocket socket = connect("other.test")) {
             assertThat(shown(socket)).doesNotContain("app.test");
             assertThat(ask(socket, "other.test", "/x")).startsWith("HTTP/1.1 404");
