@@ -148,6 +148,7 @@ public final class Gateway implements AutoCloseable {
             publishing = new Publishing(
                     publications,
                     settings.publishing(),
+                    ownNames(settings.names()),
                     state.path(),
                     services.clock(),
                     fabric,

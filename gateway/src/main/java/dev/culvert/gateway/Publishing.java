@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,7 @@ final class Publishing implements AutoCloseable {
     private @Nullable PublishedPorts ports;
 
     /**
+     * @param ownNames of the gateway itself, in lower case
      * @param state directory for what is obtained
      * @param loops event loops of links
      * @throws IOException with one line for people
@@ -45,6 +47,7 @@ final class Publishing implements AutoCloseable {
     Publishing(
             Publications publications,
             PublishingSettings settings,
+            Set<String> ownNames,
             Path state,
             Clock clock,
             Fabric fabric,
@@ -77,6 +80,7 @@ final class Publishing implements AutoCloseable {
                 new PublishedSites(publications::table, flows),
                 CertificateSource.first(certificates),
                 obtained == null ? Challenges.NONE : obtained,
+                ownNames::contains,
                 loops);
     }
 
@@ -101,6 +105,12 @@ final class Publishing implements AutoCloseable {
             }
         });
         files.add(own::refresh, () -> {});
+        files.add(
+                () -> {
+                    opened.tryAgain(System.nanoTime());
+                    return false;
+                },
+                () -> {});
         if (obtained != null) {
             obtained.start();
         }

@@ -109,7 +109,7 @@ public final class TestNetwork implements AutoCloseable {
         state.setGatewayUrls(List.of(NAME));
         gateway = new Gateway(GatewaySettings.of(state, new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0))
                 .secure(tls)
-                .names(Set.of("localhost", "127.0.0.1"))
+                .names(Set.of("localhost", "127.0.0.1", "gateway.own.test"))
                 .threads(threads)
                 .publishing(publishing)
                 .link(PATIENT)

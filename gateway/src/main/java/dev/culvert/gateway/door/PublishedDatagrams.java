@@ -6,6 +6,7 @@ import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.EndpointKey;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -28,6 +29,11 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     /** Senders of one port at once; the one that was heard of longest ago makes room, as addresses of senders can be made up. */
     static final int MAX_SENDERS = 4_096;
 
+    /** New senders: so many at once, so many a second. Each is an OPEN, and addresses of senders can be made up. */
+    private static final int NEW_SENDERS = 512;
+
+    private static final int NEW_SENDERS_PER_SECOND = 256;
+
     /** What is published there now; null when nothing is. */
     interface Target {
         @Nullable
@@ -39,6 +45,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     private final PublishedFlows flows;
     private final LinkedHashMap<EndpointKey, Sender> senders = new LinkedHashMap<>(16, 0.75f, true);
     private final List<LinkFlow> unflushed = new ArrayList<>();
+    private final RateLimit newcomers = new RateLimit(NEW_SENDERS, NEW_SENDERS_PER_SECOND);
 
     PublishedDatagrams(Target target, int port, PublishedFlows flows) {
         this.target = target;
@@ -68,7 +75,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
     private @Nullable Sender open(ChannelHandlerContext ctx, EndpointKey key, InetSocketAddress from) {
         Published to = target.now();
-        if (to == null) {
+        if (to == null || !newcomers.takes()) {
             return null;
         }
         if (senders.size() >= MAX_SENDERS) {

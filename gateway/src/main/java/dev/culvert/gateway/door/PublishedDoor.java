@@ -31,11 +31,13 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +57,12 @@ public final class PublishedDoor {
     /** Of one of them: the others go on when one is flooded. */
     private static final int MAX_CONNECTIONS_EACH = 8_192;
 
+    /** Of one address, or an IPv6 /64: an office behind one address, and no more of all than a sixteenth. */
+    private static final int MAX_CONNECTIONS_FROM = 1_024;
+
+    /** As long as for HTTP: an agent's link may be back by then. */
+    private static final long CONNECT_SECONDS = 30;
+
     /** Contexts of TLS that are kept, one for each certificate; others are made again when they are asked for. */
     private static final int MAX_CONTEXTS = 1_024;
 
@@ -66,8 +74,10 @@ public final class PublishedDoor {
     private final PublishedSites sites;
     private final CertificateSource certificates;
     private final Challenges challenges;
+    private final Predicate<String> own;
     private final EventLoopGroup loops;
     private final Quota<String> connections = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_EACH);
+    private final Quota<Network> visitors = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_FROM);
     private final Map<Certificate, SslContext> contexts = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
@@ -80,6 +90,7 @@ public final class PublishedDoor {
     /**
      * @param published what is published now
      * @param sites the same for HTTP
+     * @param own which names, in lower case, are the gateway's: no wildcard takes them
      * @param loops event loops of links
      */
     public PublishedDoor(
@@ -88,12 +99,14 @@ public final class PublishedDoor {
             PublishedSites sites,
             CertificateSource certificates,
             Challenges challenges,
+            Predicate<String> own,
             EventLoopGroup loops) {
         this.published = published;
         this.flows = flows;
         this.sites = sites;
         this.certificates = certificates;
         this.challenges = challenges;
+        this.own = own;
         this.loops = loops;
     }
 
@@ -115,7 +128,7 @@ public final class PublishedDoor {
             boolean challenge,
             Strangers.Stranger stranger,
             long handshakeMillis) {
-        if (name == null) {
+        if (name == null || own.test(name)) {
             return false;
         }
         if (challenge) {
@@ -134,7 +147,7 @@ public final class PublishedDoor {
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
-            if (to == null || !joins(choice.channel(), name)) {
+            if (to == null || !joins(choice.channel(), to.publication().at().toString())) {
                 choice.close();
                 return true;
             }
@@ -180,13 +193,22 @@ public final class PublishedDoor {
         return new PlainPort(sites.inTheClear(httpsPort), challenges, strangers);
     }
 
-    /** Counts a connection against what it is for. */
-    private boolean joins(Channel channel, String key) {
-        if (!connections.take(key, 1)) {
-            log.debug("{} has too many connections", key);
+    /** Counts a connection against what it is for, and against where it comes from. */
+    private boolean joins(Channel channel, String place) {
+        Network from = Network.of(((InetSocketAddress) channel.remoteAddress()).getAddress(), 0);
+        if (!connections.take(place, 1)) {
+            log.debug("{} has too many connections", place);
             return false;
         }
-        channel.closeFuture().addListener(f -> connections.give(key, 1));
+        if (!visitors.take(from, 1)) {
+            connections.give(place, 1);
+            log.debug("{} has too many connections", AddressText.of(channel.remoteAddress()));
+            return false;
+        }
+        channel.closeFuture().addListener(f -> {
+            connections.give(place, 1);
+            visitors.give(from, 1);
+        });
         return true;
     }
 
@@ -216,9 +238,12 @@ public final class PublishedDoor {
     }
 
     /** Joins a connection with a flow to a target. On the event loop that it is on now. */
-    private void passThrough(Channel channel, Published to, Destination destination, @Nullable Held held) {
+    private void passThrough(Channel channel, Published to, Destination destination, Held held) {
         InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
-        flows.connect(channel.eventLoop(), to.agent(), destination, from).addListener(connected -> {
+        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), destination, from);
+        Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
+        asked.addListener(connected -> {
+            deadline.cancel(false);
             if (!connected.isSuccess()) {
                 log.debug(
                         "{} for {}: {}",
@@ -234,20 +259,18 @@ public final class PublishedDoor {
                 return;
             }
             channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-            if (held == null) {
-                Relay.join(channel, flow, (up, down, cause) -> {});
-            } else {
-                prepare(channel);
-                Relay.join(channel, flow, (up, down, cause) -> {});
-                held.passOn(channel);
-            }
+            prepare(channel);
+            Relay.join(channel, flow, (up, down, cause) -> {});
+            held.passOn(channel);
         });
     }
 
     /** Takes a connection to a published port, which is not read yet. On its event loop, which is one of links. */
     void accept(Channel channel, Published to, PublicPort port) {
         if (joins(channel, port.toString())) {
-            passThrough(channel, to, to.destinationOf(port.port()), null);
+            Held held = new Held(); // reads nothing, but hears of a reset
+            channel.pipeline().addLast(held);
+            passThrough(channel, to, to.destinationOf(port.port()), held);
         } else {
             channel.close();
         }
@@ -284,7 +307,7 @@ public final class PublishedDoor {
             Channel channel = ctx.channel();
             Held held = new Held();
             ctx.pipeline().replace(this, null, held);
-            if (!done.isSuccess() || !joins(channel, name)) {
+            if (!done.isSuccess() || !joins(channel, published.get().placeOf(name))) {
                 ctx.close();
                 return;
             }

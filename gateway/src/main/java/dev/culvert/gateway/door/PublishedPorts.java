@@ -13,8 +13,10 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.FixedRecvByteBufAllocator;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -28,12 +30,21 @@ public final class PublishedPorts implements AutoCloseable {
 
     private static final int BACKLOG = 1_024;
 
+    /** What UDP carries at most; shorter buffers would cut, and pass on what is left as whole. */
+    private static final int MAX_DATAGRAM = 65_535;
+
+    private static final int DATAGRAMS_PER_READ = 16;
+
+    /** A port that could not be opened is tried again so often: who has it may go. */
+    private static final Duration AGAIN = Duration.ofSeconds(5);
+
     private final PublishedDoor door;
     private final Supplier<PublicationTable> published;
     private final InetAddress host;
     private final EventLoopGroup loops;
     private final Map<PublicPort, Channel> open = new TreeMap<>();
     private final Map<PublicPort, String> troubles = new TreeMap<>();
+    private long triedNanos;
     private boolean closed;
 
     /**
@@ -56,7 +67,7 @@ public final class PublishedPorts implements AutoCloseable {
         open.entrySet().removeIf(e -> {
             boolean gone = !now.ports().contains(e.getKey());
             if (gone) {
-                e.getValue().close();
+                e.getValue().close().awaitUninterruptibly(); // what is published there next finds it free
                 log.info("{} is closed: nothing is published there any more", e.getKey());
             }
             return gone;
@@ -66,6 +77,14 @@ public final class PublishedPorts implements AutoCloseable {
             if (!open.containsKey(port)) {
                 listen(port);
             }
+        }
+    }
+
+    /** Tries again what could not be opened, when it is time to. Blocks. */
+    public synchronized void tryAgain(long nowNanos) {
+        if (!troubles.isEmpty() && nowNanos - triedNanos >= AGAIN.toNanos()) {
+            triedNanos = nowNanos;
+            follow(published.get());
         }
     }
 
@@ -111,6 +130,9 @@ public final class PublishedPorts implements AutoCloseable {
         return new Bootstrap()
                 .group(loops)
                 .channelFactory(EventLoops::newDatagramChannel)
+                .option(
+                        ChannelOption.RECVBUF_ALLOCATOR,
+                        new FixedRecvByteBufAllocator(MAX_DATAGRAM).maxMessagesPerRead(DATAGRAMS_PER_READ))
                 .handler(door.datagrams(() -> at(port), port.port()))
                 .bind(at);
     }

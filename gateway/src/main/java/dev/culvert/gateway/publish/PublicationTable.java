@@ -94,6 +94,14 @@ public final class PublicationTable {
                 : there.get(0).publication().isPassedThrough() ? NameUse.PASSED_THROUGH : NameUse.WEB;
     }
 
+    /** The public name, perhaps a wildcard, that a host is published under; the host itself when it is not. */
+    public String placeOf(String host) {
+        List<Published> there = at(host);
+        return there.isEmpty()
+                ? host
+                : ((WebName) there.get(0).publication().at()).host().toString();
+    }
+
     /**
      * Who answers a request.
      *

@@ -31,6 +31,7 @@ final class PublishedRights implements Entitlement {
     /** From now on these, and no others: flows to what is published no more are ended. */
     void targets(List<Grant> now) {
         targets = List.copyOf(now);
+        grants(); // compiled here, and not on a loop that moves frames
         listeners.forEach(PolicyInForce.Listener::policyChanged);
     }
 

@@ -90,14 +90,15 @@ final class PublishedNamesTest {
                 "office",
                 PublishedNamesTest::serve,
                 List.of("10.0.0.0/24"),
-                List.of("*.test", ":" + port + "/tcp", ":" + port + "/udp"),
+                List.of("*.test", "*.own.test", ":" + port + "/tcp", ":" + port + "/udp"),
                 List.of(
                         "app.test=http://10.0.0.9:8080",
                         "bare.test=http://10.0.0.9:8080",
                         "raw.test=tls://10.0.0.9:443",
+                        "*.own.test=tls://10.0.0.9:443",
                         "tcp:" + port + "=10.0.0.9:7",
                         "udp:" + port + "=10.0.0.9:7"));
-        await().until(() -> net.publications().table().all().size() == 5);
+        await().until(() -> net.publications().table().all().size() == 6);
     }
 
     @AfterEach
@@ -184,11 +185,22 @@ final class PublishedNamesTest {
             assertThat(ask(socket, "other.test", "/")).startsWith("HTTP/1.1 404");
         }
         try (SSLSocket socket = connect("app.test")) {
-            assertThat(ask(socket, "bare.test", "/")).as("published, with another certificate").startsWith("HTTP/1.1 404");
+            assertThat(ask(socket, "bare.test", "/"))
+                    .as("published, with another certificate")
+                    .startsWith("HTTP/1.1 404");
         }
         try (SSLSocket socket = connect("other.test")) {
             assertThat(shown(socket)).doesNotContain("app.test");
             assertThat(ask(socket, "other.test", "/x")).startsWith("HTTP/1.1 404");
+        }
+    }
+
+    /** Nor does a wildcard that holds it take the gateway's name: links come by that. */
+    @Test
+    void theGatewaysOwnNameStaysItsOwn() throws Exception {
+        try (SSLSocket socket = connect("gateway.own.test")) {
+            assertThat(shown(socket)).contains("gateway.own.test", "localhost");
+            assertThat(ask(socket, "gateway.own.test", "/x")).startsWith("HTTP/1.1 404");
         }
     }
 
