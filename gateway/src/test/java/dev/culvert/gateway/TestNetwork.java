@@ -90,6 +90,9 @@ public final class TestNetwork implements AutoCloseable {
     /** What the gateway calls itself, wherever it listens. */
     public static final URI NAME = URI.create("wss://gateway.test");
 
+    /** Whom its certificate is for. */
+    public static final Set<String> OWN_NAMES = Set.of("localhost", "127.0.0.1", "gateway.own.test");
+
     public final StateDirectory state;
     public final Gateway gateway;
     public final EventLoopGroup loops = EventLoops.create(2, "peers");
@@ -109,7 +112,7 @@ public final class TestNetwork implements AutoCloseable {
         state.setGatewayUrls(List.of(NAME));
         gateway = new Gateway(GatewaySettings.of(state, new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0))
                 .secure(tls)
-                .names(Set.of("localhost", "127.0.0.1", "gateway.own.test"))
+                .names(OWN_NAMES)
                 .threads(threads)
                 .publishing(publishing)
                 .link(PATIENT)
