@@ -19,20 +19,10 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.util.concurrent.Future;
-import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 
 /** What certificate authorities ask for on port 80 (RFC 8555 section 8.3), answered by the gateway itself. From any thread. */
 final class ChallengeSite implements Site {
-    private static final SocketAddress HERE = new SocketAddress() {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        public String toString() {
-            return "this gateway";
-        }
-    };
-
     private final Challenges challenges;
 
     ChallengeSite(Challenges challenges) {
@@ -51,7 +41,7 @@ final class ChallengeSite implements Site {
 
     @Override
     public Future<? extends Channel> connect(EventLoop loop) {
-        PipeChannel[] pipe = PipeChannel.pair(HERE);
+        PipeChannel[] pipe = PipeChannel.pair();
         pipe[0].pipeline().addLast(new HttpServerCodec(), new Answers(challenges));
         pipe[1].config().setAutoRead(false);
         loop.register(pipe[0]);

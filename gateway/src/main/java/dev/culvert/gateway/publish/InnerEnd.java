@@ -17,7 +17,6 @@ import dev.culvert.tunnel.link.LinkUpgrade;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -41,16 +40,6 @@ final class InnerEnd {
     /** After one that has ended, which is a fault of ours or the memory guard's doing. */
     private static final long AGAIN_MILLIS = 100;
 
-    /** What people read in the place of a peer's address. */
-    static final SocketAddress ADDRESS = new SocketAddress() {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        public String toString() {
-            return "this gateway";
-        }
-    };
-
     private final EventLoop loop;
     private final Supplier<FrameReceiver> gateway;
     private final OpenedFlows flows;
@@ -72,7 +61,7 @@ final class InnerEnd {
         if (stopped) {
             return;
         }
-        PipeChannel[] pipe = PipeChannel.pair(ADDRESS);
+        PipeChannel[] pipe = PipeChannel.pair();
         // Frames are masked with key 0, as over TLS: what is kept must not change in place.
         Link server = new Link(Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.get(), LinkUpgrade.NEWEST);
         FlowMultiplexer own = new FlowMultiplexer(new Events(), flows);

@@ -22,10 +22,19 @@ public final class PipeChannel extends AbstractChannel {
     /** Bytes that wait for the reader: some of a link's records. */
     static final int MAX_UNREAD = 256 << 10;
 
+    /** What people read in the place of the other end's address. */
+    static final SocketAddress HERE = new SocketAddress() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String toString() {
+            return "this gateway";
+        }
+    };
+
     private static final ChannelMetadata METADATA = new ChannelMetadata(false);
 
     private final ChannelConfig config = new DefaultChannelConfig(this);
-    private final SocketAddress address;
     private final Queue<ByteBuf> unread = new ArrayDeque<>();
     private @Nullable PipeChannel peer;
     private long unreadBytes;
@@ -35,19 +44,14 @@ public final class PipeChannel extends AbstractChannel {
     private boolean active;
     private boolean closed;
 
-    private PipeChannel(SocketAddress address) {
+    private PipeChannel() {
         super(null);
-        this.address = address;
     }
 
-    /**
-     * Two ends, joined, and not registered yet.
-     *
-     * @param address what both of them call the other's address
-     */
-    public static PipeChannel[] pair(SocketAddress address) {
-        PipeChannel a = new PipeChannel(address);
-        PipeChannel b = new PipeChannel(address);
+    /** Two ends, joined, and not registered yet. */
+    public static PipeChannel[] pair() {
+        PipeChannel a = new PipeChannel();
+        PipeChannel b = new PipeChannel();
         a.peer = b;
         b.peer = a;
         return new PipeChannel[] {a, b};
@@ -70,12 +74,12 @@ public final class PipeChannel extends AbstractChannel {
 
     @Override
     protected SocketAddress localAddress0() {
-        return address;
+        return HERE;
     }
 
     @Override
     protected SocketAddress remoteAddress0() {
-        return address;
+        return HERE;
     }
 
     @Override

@@ -55,7 +55,7 @@ public final class PublishedFlows {
 
     private FrameReceiver receiver() {
         return fabric.inner(
-                new AuditRecord.Holder(links.nextNumber(), KIND, NAME, "none", null, InnerEnd.ADDRESS.toString()),
+                new AuditRecord.Holder(links.nextNumber(), KIND, NAME, "none", null, PipeChannel.HERE.toString()),
                 rights);
     }
 
