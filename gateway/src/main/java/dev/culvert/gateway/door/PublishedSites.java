@@ -9,6 +9,8 @@ import dev.culvert.gateway.web.Sites;
 import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.PublicationOptions;
 import dev.culvert.policy.publication.ServiceTarget.Scheme;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -59,6 +61,10 @@ public final class PublishedSites implements Sites {
 
         @Override
         public Future<? extends Channel> connect(EventLoop loop) {
+            if (published.publication().to().scheme() == Scheme.H2C) {
+                // What speaks HTTP/2 alone would take HTTP/1.1 for garbage: better no answer of its than a wrong one.
+                return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
+            }
             Future<? extends Channel> flow = flows.connect(loop, published.agent(), published.destination(), null);
             return published.publication().to().scheme() == Scheme.HTTPS
                     ? tls.over(flow, published.publication(), loop)

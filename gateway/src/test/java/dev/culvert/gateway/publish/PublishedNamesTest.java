@@ -93,12 +93,13 @@ final class PublishedNamesTest {
                 List.of("*.test", "*.own.test", ":" + port + "/tcp", ":" + port + "/udp"),
                 List.of(
                         "app.test=http://10.0.0.9:8080",
+                        "app.test/grpc=h2c://10.0.0.9:8080",
                         "bare.test=http://10.0.0.9:8080",
                         "raw.test=tls://10.0.0.9:443",
                         "*.own.test=tls://10.0.0.9:443",
                         "tcp:" + port + "=10.0.0.9:7",
                         "udp:" + port + "=10.0.0.9:7"));
-        await().until(() -> net.publications().table().all().size() == 6);
+        await().until(() -> net.publications().table().all().size() == 7);
     }
 
     @AfterEach
@@ -175,6 +176,14 @@ final class PublishedNamesTest {
         assertThat(net.audited("flow")).isEmpty(); // it is kept for the next request
         try (SSLSocket socket = connect("app.test")) {
             assertThat(ask(socket, "app.test", "/again")).endsWith("app.test /again 127.0.0.1");
+        }
+    }
+
+    /** HTTP/1.1 is not what such a target speaks. */
+    @Test
+    void whatIsNotServedYetIsSaid() throws Exception {
+        try (SSLSocket socket = connect("app.test")) {
+            assertThat(ask(socket, "app.test", "/grpc/x")).startsWith("HTTP/1.1 502");
         }
     }
 
