@@ -144,11 +144,12 @@ public final class Gateway implements AutoCloseable {
                 token -> trust.current().key(token.keyId()) == null
                         || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
         loops = EventLoops.create(settings.threads(), "gateway");
+        Set<String> own = ownNames(settings.names());
         try {
             publishing = new Publishing(
                     publications,
                     settings.publishing(),
-                    ownNames(settings.names()),
+                    own,
                     state.path(),
                     services.clock(),
                     fabric,
@@ -184,7 +185,7 @@ public final class Gateway implements AutoCloseable {
             if (http != null) {
                 ports.add(new PublicPort(Transport.TCP, http.getPort()));
             }
-            publications.reserve(ownNames(settings.names()), ports);
+            publications.reserve(own, ports);
         } catch (IOException | RuntimeException e) {
             closeParts();
             throw e;

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
@@ -174,6 +175,22 @@ public final class Certificate {
     public static @Nullable String wildcardOf(String name) {
         int dot = name.indexOf('.');
         return dot < 0 || name.startsWith("*.") || IpLiteral.parse(name) != null ? null : "*" + name.substring(dot);
+    }
+
+    /**
+     * That for a name, else for the wildcard that holds it; null if there is none.
+     *
+     * @param byName each by all {@linkplain #names its names}
+     * @param serverName as a peer asks for it
+     */
+    public static @Nullable Certificate find(Map<String, Certificate> byName, String serverName) {
+        String name = normalize(serverName);
+        if (name == null) {
+            return null;
+        }
+        Certificate exact = byName.get(name);
+        String wildcard = wildcardOf(name);
+        return exact != null || wildcard == null ? exact : byName.get(wildcard);
     }
 
     /** Whether a peer that asks for this name accepts it. */

@@ -117,13 +117,6 @@ public final class FileCertificates implements CertificateSource {
 
     @Override
     public @Nullable Certificate find(String serverName) {
-        String name = Certificate.normalize(serverName);
-        if (name == null) {
-            return null;
-        }
-        Map<String, Certificate> now = byName;
-        Certificate exact = now.get(name);
-        String wildcard = Certificate.wildcardOf(name);
-        return exact != null || wildcard == null ? exact : now.get(wildcard);
+        return Certificate.find(byName, serverName);
     }
 }

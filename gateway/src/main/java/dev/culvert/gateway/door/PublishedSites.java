@@ -30,16 +30,17 @@ public final class PublishedSites implements Sites {
 
     @Override
     public @Nullable Site find(String host, String path) {
-        Published there = published.get().web(host, path);
-        return there == null ? null : new PublishedSite(there, 0, flows, tls);
+        return find(host, path, 0);
     }
 
     /** The same for browsers that come in the clear: they are sent to https. */
     Sites inTheClear(int httpsPort) {
-        return (host, path) -> {
-            Published there = published.get().web(host, path);
-            return there == null ? null : new PublishedSite(there, httpsPort, flows, tls);
-        };
+        return (host, path) -> find(host, path, httpsPort);
+    }
+
+    private @Nullable Site find(String host, String path, int httpsPort) {
+        Published there = published.get().web(host, path);
+        return there == null ? null : new PublishedSite(there, httpsPort, flows, tls);
     }
 
     /** A publication; two of one are equal, so that connections to its target are used again. */

@@ -109,14 +109,7 @@ final class CertificateWork implements CertificateSource {
 
     @Override
     public @Nullable Certificate find(String serverName) {
-        String name = Certificate.normalize(serverName);
-        if (name == null) {
-            return null;
-        }
-        Map<String, Certificate> now = certificates;
-        Certificate exact = now.get(name);
-        String wildcard = Certificate.wildcardOf(name);
-        return exact != null || wildcard == null ? exact : now.get(wildcard);
+        return Certificate.find(certificates, serverName);
     }
 
     /** What is known of a name, for people; null if nothing. */
