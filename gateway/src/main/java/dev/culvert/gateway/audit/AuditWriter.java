@@ -100,11 +100,12 @@ final class AuditWriter {
         if (missing > 0) {
             append(chunk, new AuditRecord.Lost(clock.instant(), missing));
         }
-        unasked.accept(record -> append(chunk, record));
         AuditRecord record;
         while (chunk.size() < CHUNK && (record = queue.poll()) != null) {
             append(chunk, record);
         }
+        unasked.accept(more ->
+                append(chunk, more)); // behind the records that were before it, also when all are written at the end
     }
 
     private static void append(ByteArrayOutputStream chunk, AuditRecord record) {
