@@ -2,22 +2,15 @@ package dev.culvert.gateway.web;
 
 import dev.culvert.text.Printable;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpStatusClass;
-import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.concurrent.Future;
-import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,9 +38,6 @@ final class Exchange {
     /** After an upgrade: WebSockets without pings are silent for as long as nothing happens. */
     static final long TUNNEL_SECONDS = 3_600;
 
-    /** Answers of 1xx to one request: there is a use for two. */
-    private static final int MAX_INTERIM = 16;
-
     /** They may be sent again when nobody has answered (RFC 9110 9.2.2). */
     private static final Set<HttpMethod> IDEMPOTENT =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS, HttpMethod.PUT, HttpMethod.DELETE);
@@ -73,13 +63,11 @@ final class Exchange {
     private @Nullable HttpRequest forTarget;
     private @Nullable Future<? extends Channel> connecting;
     private @Nullable TargetConnection target;
+    private @Nullable Answer answer;
     private boolean requestRead; // all of it
     private boolean reused; // the target's connection had served others
     private boolean retried;
-    private boolean keepTarget;
     private boolean interim; // the end of an answer of 1xx is to come
-    private boolean continued; // the target wants the body that was announced
-    private int interims;
     private long bodyBytes;
 
     Exchange(Front front, Sites sites, Browser browser, HttpRequest request) {
@@ -102,6 +90,7 @@ final class Exchange {
             }
             site = s;
             admit(a, s.options());
+            answer = new Answer(front, request, a, s.options(), browser.secure());
             forTarget = HeaderFields.toTarget(request, a, s.options(), browser);
             connect(a, s);
         } catch (Refusal e) {
@@ -280,83 +269,28 @@ final class Exchange {
     // ---- from the target ----
 
     void answerHead(HttpResponse head) {
-        HttpResponseStatus status = head.status();
-        Asked a = asked;
-        Site s = site;
-        if (head.decoderResult().isFailure() || state != State.ASKING || a == null || s == null || !isFramed(head)) {
-            notHttp();
-        } else if (status.code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
-            switchProtocols(head, a, s);
-        } else if (status.codeClass() == HttpStatusClass.INFORMATIONAL) {
-            inform(head, a, s);
-        } else {
-            state = State.ANSWERING;
-            boolean mayHaveBody = !HttpMethod.HEAD.equals(request.method())
-                    && status.code() != HttpResponseStatus.NO_CONTENT.code()
-                    && status.code() != HttpResponseStatus.NOT_MODIFIED.code();
-            boolean endsByItself = !mayHaveBody
-                    || HttpUtil.isTransferEncodingChunked(head)
-                    || head.headers().contains(HttpHeaderNames.CONTENT_LENGTH);
-            keepTarget = endsByItself
-                    && HttpUtil.isKeepAlive(head)
-                    && !HeaderFields.authenticatesConnection(request.headers())
-                    && !HeaderFields.authenticatesConnection(head.headers());
-            front.answer(HeaderFields.toBrowser(head, s.options(), browser.secure()), mayHaveBody);
-            progress();
-        }
-    }
-
-    /** Whether it is found where the answer ends: the codec knows no coding but chunked. */
-    private static boolean isFramed(HttpResponse head) {
-        List<String> codings = head.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING);
-        return codings.isEmpty()
-                || codings.size() == 1 && HttpHeaderValues.CHUNKED.contentEqualsIgnoreCase(codings.get(0));
-    }
-
-    private void inform(HttpResponse head, Asked a, Site s) {
-        interim = true;
-        if (++interims > MAX_INTERIM) {
-            notHttp();
-            return;
-        }
-        boolean continues = head.status().code() == HttpResponseStatus.CONTINUE.code();
-        continued |= continues;
-        if (continues ? a.continues() : request.protocolVersion().minorVersion() > 0) {
-            front.inform(full(HeaderFields.toBrowser(head, s.options(), false)));
-        }
-        progress();
-    }
-
-    private void switchProtocols(HttpResponse head, Asked a, Site s) {
-        String to = head.headers().get(HttpHeaderNames.UPGRADE);
+        Answer a = answer;
         TargetConnection t = target;
-        boolean draft = !head.headers().contains("Sec-WebSocket-Accept")
-                && head.headers().contains("Sec-WebSocket-Origin"); // whose answer has a body
-        if (a.upgrade().isEmpty() || !a.upgrade().equalsIgnoreCase(to) || t == null || draft) {
+        Answer.Kind kind = a == null || t == null || state != State.ASKING ? Answer.Kind.NOT_HTTP : a.kind(head);
+        if (a == null || t == null || kind == Answer.Kind.NOT_HTTP) {
             notHttp();
             return;
         }
-        state = State.UPGRADED;
-        requestRead = true;
-        HttpResponse answer = full(HeaderFields.toBrowser(head, s.options(), browser.secure()));
-        answer.headers()
-                .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE)
-                .set(HttpHeaderNames.UPGRADE, to);
-        front.upgrade(answer);
-        t.upgrade();
+        switch (kind) {
+            case INTERIM -> interim = true;
+            case FINAL -> state = State.ANSWERING;
+            case SWITCHING -> {
+                state = State.UPGRADED;
+                requestRead = true;
+            }
+            case NOT_HTTP -> {}
+        }
+        a.pass(head, kind);
+        if (kind == Answer.Kind.SWITCHING) {
+            t.upgrade();
+            pullRequest();
+        }
         progress();
-        pullRequest();
-    }
-
-    /** An answer of 1xx: it has neither content nor a length (RFC 9110 8.6). */
-    private static HttpResponse full(HttpResponse head) {
-        head.headers().remove(HttpHeaderNames.CONTENT_LENGTH);
-        return new DefaultFullHttpResponse(
-                head.protocolVersion(),
-                head.status(),
-                Unpooled.EMPTY_BUFFER,
-                head.headers(),
-                EmptyHttpHeaders.INSTANCE);
     }
 
     /** Content of the answer. Takes it. */
@@ -385,9 +319,10 @@ final class Exchange {
 
     private void answered() {
         end();
+        Answer a = answer;
         TargetConnection t = target;
         target = null;
-        if (t != null && keepTarget && isRequestRead()) {
+        if (t != null && a != null && a.keepsTarget() && isRequestRead()) {
             IdleTargets.here().put(t);
         } else if (t != null) {
             t.close();
@@ -445,7 +380,8 @@ final class Exchange {
 
     /** An idle connection may have been closed while the request was on its way. */
     private boolean mayRetry(Asked a) {
-        return reused && !retried && interims == 0 && isRepeatable(a);
+        Answer begun = answer;
+        return reused && !retried && (begun == null || !begun.begun()) && isRepeatable(a);
     }
 
     private void notHttp() {
@@ -495,7 +431,8 @@ final class Exchange {
     /** Whether it is the browser's turn. */
     private boolean awaitsBody(TargetConnection t) {
         Asked a = asked;
-        boolean awaits100 = a != null && a.continues() && !continued && bodyBytes == 0;
+        Answer begun = answer;
+        boolean awaits100 = a != null && a.continues() && begun != null && !begun.continued() && bodyBytes == 0;
         return !isRequestRead() && t.isWritable() && !awaits100;
     }
 

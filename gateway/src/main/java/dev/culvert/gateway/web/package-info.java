@@ -8,7 +8,7 @@
  * dev.culvert.gateway.web.Asked} reads it with a strict eye, the {@link dev.culvert.gateway.web.Sites} say who serves it, {@link
  * dev.culvert.gateway.web.HeaderFields} make the target's request of it, and a {@link
  * dev.culvert.gateway.web.TargetConnection}, new or from the {@link dev.culvert.gateway.web.IdleTargets}, takes it there and
- * brings the answer. What cannot be served is answered with an {@link dev.culvert.gateway.web.ErrorPage}.
+ * brings the {@link dev.culvert.gateway.web.Answer}. What cannot be served is answered with an {@link dev.culvert.gateway.web.ErrorPage}.
  */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.gateway.web;
