@@ -48,8 +48,9 @@ final class Publishing {
         Set<Announcement.Refused> next = new HashSet<>(now);
         for (Announcement.Refused one : now) {
             if (!refused.contains(one)) {
-                log.accept("the gateway does not publish " + Printable.shorten(one.publication()) + ": "
-                        + Printable.text(one.why()));
+                // Its public side says which, and options may have hashes of passwords.
+                String at = one.publication().split("=", 2)[0];
+                log.accept("the gateway does not publish " + Printable.shorten(at) + ": " + Printable.text(one.why()));
             }
         }
         if (next.isEmpty() && !refused.isEmpty()) {

@@ -6,6 +6,7 @@ import dev.culvert.policy.YamlNode.Sequence;
 import dev.culvert.policy.publication.PublicPlaces;
 import dev.culvert.policy.publication.PublicSide;
 import dev.culvert.policy.publication.Publication;
+import dev.culvert.policy.publication.PublicationOption;
 import dev.culvert.policy.publication.PublicationOptions;
 import dev.culvert.policy.publication.ServiceTarget;
 import dev.culvert.token.HolderName;
@@ -83,11 +84,11 @@ final class PublicationReader {
         PublicSide side = at == null ? null : parsed(at, PublicSide::parse);
         ServiceTarget target = to == null ? null : parsed(to, ServiceTarget::parse);
         PublicationOptions options = PublicationOptions.NONE;
-        for (String name : PublicationOptions.NAMES) {
-            Scalar value = fields.text(name);
-            if (value != null) {
+        for (PublicationOption option : PublicationOption.values()) {
+            for (Scalar value : values(fields, option)) {
                 PublicationOptions before = options;
-                options = Objects.requireNonNullElse(parsed(value, text -> before.with(name, text)), before);
+                options = Objects.requireNonNullElse(
+                        parsed(value, text -> before.with(option.toString(), before.joined(option, text))), before);
             }
         }
         if (side == null || target == null) {
@@ -99,6 +100,15 @@ final class PublicationReader {
             problems.add(node, e);
             return null;
         }
+    }
+
+    /** One text, or of an option that is a list each of them. */
+    private static List<Scalar> values(Fields fields, PublicationOption option) {
+        if (option.isList()) {
+            return fields.texts(option.toString());
+        }
+        Scalar value = fields.text(option.toString());
+        return value == null ? List.of() : List.of(value);
     }
 
     private @Nullable Scalar required(YamlNode node, Fields fields, String key, String cure) {

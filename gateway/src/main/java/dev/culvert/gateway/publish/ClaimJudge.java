@@ -65,7 +65,7 @@ final class ClaimJudge {
         Publication publication = published.publication();
         if (claim.rival() != null) {
             return "a newer instance of agent '" + published.agent() + "' publishes "
-                    + claim.rival().publication() + "; start both with the same publications";
+                    + claim.rival().publication().shown() + "; start both with the same publications";
         }
         if (isReserved(publication.at())) {
             return "it is the gateway's own; publish under another name or port";

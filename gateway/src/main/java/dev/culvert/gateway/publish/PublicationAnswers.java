@@ -72,7 +72,7 @@ public final class PublicationAnswers {
         Published published = entry.published();
         return new One(
                 published.publication().at().toString(),
-                published.publication().to() + published.publication().options().toString(),
+                published.publication().to() + published.publication().options().shown(),
                 published.agent(),
                 published.byPolicy() ? "policy" : "agent",
                 entry.state().toString(),

@@ -23,8 +23,8 @@ public record Publication(PublicSide at, ServiceTarget to, PublicationOptions op
     /** Publications of one agent: more names than one machine serves; a wildcard is one. */
     public static final int MAX_OF_AGENT = 256;
 
-    private static final List<String> TLS_OPTIONS =
-            List.of(PublicationOptions.TLS_NAME, PublicationOptions.TLS_CA, PublicationOptions.TLS_INSECURE);
+    private static final List<PublicationOption> HOW_HEALTHY =
+            List.of(PublicationOption.HEALTH_INTERVAL, PublicationOption.HEALTH_FAILS, PublicationOption.HEALTH_PASSES);
 
     /**
      * Checks that the parts go together.
@@ -51,23 +51,36 @@ public record Publication(PublicSide at, ServiceTarget to, PublicationOptions op
             throw new IllegalArgumentException(
                     "what is passed through by tls:// is not read, so it has no path; leave it out");
         }
-        for (String option : options.set()) {
-            if (!scheme.isHttp()) {
-                throw new IllegalArgumentException("option '" + option
-                        + "' is for HTTP, which the gateway does not read here;" + " leave it out, or write http://");
-            }
-            if (TLS_OPTIONS.contains(option) && scheme != Scheme.HTTPS) {
-                throw new IllegalArgumentException(
-                        "option '" + option + "' is for https:// targets; leave it out, or write https://");
+        for (PublicationOption option : options.set()) {
+            String why = option.misplaced(scheme, transport(at));
+            if (why != null) {
+                throw new IllegalArgumentException(why);
             }
         }
         if (options.stripPrefix() && !path) {
             throw new IllegalArgumentException(
                     "option 'strip-prefix' has nothing to take away: the public side has no path; leave it out");
         }
-        if (options.tlsInsecure() && (options.tlsCa() != null || options.tlsName() != null)) {
+        if (options.tlsInsecure()
+                && (options.has(PublicationOption.TLS_CA) || options.has(PublicationOption.TLS_NAME))) {
             throw new IllegalArgumentException(
                     "option 'tls-insecure' checks nothing, and tls-ca and tls-name say what to check; leave one out");
+        }
+        if (options.proxyProtocol() != 0 && scheme == Scheme.H2C) {
+            throw new IllegalArgumentException(
+                    "option 'proxy-protocol' says who a connection is for, and one of h2c:// is for many; leave it out");
+        }
+        if (options.health() == null) {
+            for (PublicationOption option : HOW_HEALTHY) {
+                if (options.has(option)) {
+                    throw new IllegalArgumentException(
+                            "option '" + option
+                                    + "' says how to look at the target, and nobody looks; write health=tcp or health=/path too");
+                }
+            }
+        } else if (options.health().path() != null && !scheme.isHttp()) {
+            throw new IllegalArgumentException(
+                    "option 'health' asks for a page, and the gateway reads no HTTP here; write health=tcp");
         }
     }
 
@@ -92,14 +105,19 @@ public record Publication(PublicSide at, ServiceTarget to, PublicationOptions op
             for (int i = 1; i < parts.length; i++) {
                 int value = parts[i].indexOf('=');
                 String name = value < 0 ? parts[i] : parts[i].substring(0, value);
-                if (options.set().contains(name)) {
+                if (options.has(PublicationOption.of(name))) {
                     throw new IllegalArgumentException("option '" + name + "' is there twice; leave one out");
                 }
                 options = options.with(name, value < 0 ? "" : parts[i].substring(value + 1));
             }
             return new Publication(PublicSide.parse(text.substring(0, equals)), ServiceTarget.parse(parts[0]), options);
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("publication '" + Printable.shorten(text) + "': " + e.getMessage(), e);
+            // Without the options: among them are passwords' hashes, or somebody's password by mistake.
+            int comma = text.indexOf(',');
+            throw new IllegalArgumentException(
+                    "publication '" + Printable.shorten(comma < 0 ? text : text.substring(0, comma)) + "': "
+                            + e.getMessage(),
+                    e);
         }
     }
 
@@ -115,10 +133,19 @@ public record Publication(PublicSide at, ServiceTarget to, PublicationOptions op
 
     /** What its flows are. */
     public Transport transport() {
+        return transport(at);
+    }
+
+    private static Transport transport(PublicSide at) {
         return at instanceof Ports ports ? ports.transport() : Transport.TCP;
     }
 
-    /** The text form, which {@link #parse} reads back. */
+    /** The text form for people: without hashes of passwords. */
+    public String shown() {
+        return at + "=" + to + options.shown();
+    }
+
+    /** The text form, which {@link #parse} reads back. Has hashes of passwords. */
     @Override
     public String toString() {
         return at + "=" + to + options;

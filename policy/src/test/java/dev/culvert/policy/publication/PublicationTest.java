@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.culvert.address.Transport;
 import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.ServiceTarget.Scheme;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,8 @@ final class PublicationTest {
     static final String CERTIFICATE =
             "MIIBOzCB4qADAgECAgkAigsQN/4lssEwCgYIKoZIzj0EAwIwETEPMA0GA1UEAxMGdGFyZ2V0MCAXDTI2MTEzMDAxMjMyOVoYDzIxMjYxMTA2MDEyMzI5WjARMQ8wDQYDVQQDEwZ0YXJnZXQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAR4rpB1yX54e5v86FATlgg/Y4857feTjlOLavszolnLZgdw75XiixImubNZEHBrYjcPmfaqohdBTA14g6MYWyQVoyEwHzAdBgNVHQ4EFgQUmjbh5p9MtZnPdOEaPxUUKif75BAwCgYIKoZIzj0EAwIDSAAwRQIhAJb4yh5iBFmnjOjoRGgUlbNeuqJlRLMEunEGOmpPf6x0AiAg7sj4I1cxtkjwlEy0EUFYSCCP3VB1Ag6crKTRp/0nWA==";
 
+    private static final String HASH = "$2y$10$abcdefghijklmnopqrstuvwxyz./ABCDEFGHIJKLMNOPQRSTUVWXY";
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -27,7 +30,12 @@ final class PublicationTest {
                 "app.example.com=https://[fd77::10]:8443,tls-name=app.internal",
                 "app.example.com=https://app:8443,tls-insecure",
                 "app.example.com=https://app:8443,tls-ca=" + CERTIFICATE,
-                "grpc.example.com=h2c://192.168.77.10:50051",
+                "grpc.example.com=h2c://192.168.77.10:50051,health=/healthz?deep=1,affinity",
+                "a.example.com=http://app:80,allow=192.0.2.0/24+2001:db8::/32,connections=500,rate=50/s,max-body=10m",
+                "a.example.com=http://app:80,answer-timeout=300,basic-auth=anna:$2y$10$abcdefghijklmnopqrstuvwxyz./ABCDEFGHIJKLMNOPQRSTUVWXY+bert@x:$2y$10$abcdefghijklmnopqrstuvwxyz./ABCDEFGHIJKLMNOPQRSTUVWXY",
+                "a.example.com=http://app:80,proxy-protocol=v2,health=/up,health-interval=5,health-fails=3,health-passes=1",
+                "m.example.com=tls://app:443,allow=10.0.0.0/8,rate=6/m,proxy-protocol=v1,health=tcp",
+                "udp:5000=app:5000,allow=10.0.0.1/32,connections=10",
                 "mail.example.com=tls://192.168.77.11:993",
                 "tcp:2222=192.168.77.10:22",
                 "tcp:8000-8010=db.lan:9000",
@@ -96,6 +104,19 @@ final class PublicationTest {
                 "app.example.com=http://a:1,hsts=1,hsts=2 | is there twice",
                 "app.example.com=http://a:1,host=a b | is no host name",
                 "app.example.com=http://a:1,host=a:x | is no host name",
+                "app.example.com=http://a:1,allow=10.0.0.1/8 | is no network",
+                "app.example.com=http://a:1,allow= | is no network",
+                "app.example.com=http://a:1,connections=0 | write a number from 1 to 1000000",
+                "app.example.com=http://a:1,rate=5 | like 50/s or 600/m",
+                "app.example.com=http://a:1,max-body=1T | like 500k, 10M or 2G",
+                "app.example.com=http://a:1,basic-auth=anna:secret | without a usable hash; write NAME:HASH",
+                "app.example.com=http://a:1,proxy-protocol | write v1 or v2",
+                "app.example.com=h2c://a:1,proxy-protocol=v1 | one of h2c:// is for many; leave it out",
+                "udp:1=a:1,proxy-protocol=v1 | these are datagrams",
+                "tcp:1=a:1,health=/x | write health=tcp",
+                "tcp:1=a:1,health-fails=2 | nobody looks; write health=tcp or health=/path too",
+                "app.example.com=http://a:1,health=up | write tcp, or the path of a page",
+                "tcp:1=a:1,affinity | option 'affinity' is for HTTP",
                 "app.example.com=http://a:1,colour=red | there is no option 'colour'; known: strip-prefix, host",
                 "app.example.com=http://a:1, | there is no option ''",
             })
@@ -138,6 +159,38 @@ final class PublicationTest {
         String pem = "-----BEGIN CERTIFICATE-----\n" + CERTIFICATE + "\n-----END CERTIFICATE-----\n";
         assertThat(PublicationOptions.NONE.with("tls-ca", pem))
                 .isEqualTo(PublicationOptions.NONE.with("tls-ca", CERTIFICATE));
+    }
+
+    @Test
+    void whatOptionsSay() {
+        PublicationOptions options = Publication.parse(
+                        "a.example.com=http://app:80,allow=192.0.2.0/24+10.0.0.1/32,connections=5,rate=600/m"
+                                + ",max-body=2G,answer-timeout=7,basic-auth=anna:HASH+bert:HASH,proxy-protocol=v2"
+                                        .replace("HASH", HASH)
+                                + ",health=/up,health-fails=5,affinity")
+                .options();
+        assertThat(options.allow()).hasToString("[192.0.2.0/24, 10.0.0.1/32]");
+        assertThat(options.connections()).isEqualTo(5);
+        assertThat(options.rate()).isEqualTo(new PublicationOptions.Rate(600, Duration.ofMinutes(1)));
+        assertThat(options.maxBody()).isEqualTo(2_000_000_000L);
+        assertThat(options.answerSeconds()).isEqualTo(7);
+        assertThat(options.users()).extracting(PublicationOptions.User::hash).containsExactly(HASH, HASH);
+        assertThat(options.proxyProtocol()).isEqualTo(2);
+        assertThat(options.health()).isEqualTo(new PublicationOptions.HealthCheck("/up", Duration.ofSeconds(10), 5, 2));
+        assertThat(options.affinity()).isTrue();
+        assertThat(PublicationOptions.NONE.connections()).isEqualTo(Integer.MAX_VALUE);
+        assertThat(PublicationOptions.NONE.maxBody()).isEqualTo(Long.MAX_VALUE);
+        assertThat(PublicationOptions.NONE.rate()).isNull();
+        assertThat(PublicationOptions.NONE.health()).isNull();
+    }
+
+    @Test
+    void hashesOfPasswordsAreNotShown() {
+        Publication publication =
+                Publication.parse("a.example.com=http://app:80,basic-auth=anna:" + HASH + "+bert:" + HASH);
+        assertThat(publication.shown()).isEqualTo("a.example.com=http://app:80,basic-auth=anna+bert");
+        assertThatThrownBy(() -> Publication.parse("a.example.com=http://app:80,basic-auth=anna:hunter2"))
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("hunter2"));
     }
 
     /** Whatever text there is: it is read, and then read back as itself, or refused with an argument's exception. */
