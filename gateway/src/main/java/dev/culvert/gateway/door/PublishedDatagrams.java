@@ -84,7 +84,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         Sender sender = new Sender(ctx.channel(), key, from);
         try {
             Destination destination = to.destinationOf(port);
-            sender.flow = flows.open((EventLoop) ctx.executor(), to.agent(), destination, from, sender);
+            sender.flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
         } catch (FlowException e) {
             return null; // lost, as datagrams may be
         }

@@ -240,7 +240,7 @@ public final class PublishedDoor {
     /** Joins a connection with a flow to a target. On the event loop that it is on now. */
     private void passThrough(Channel channel, Published to, Destination destination, Held held) {
         InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
-        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), destination, from);
+        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination, from);
         Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         asked.addListener(connected -> {
             deadline.cancel(false);

@@ -66,7 +66,8 @@ public final class PublishedSites implements Sites {
                 // What speaks HTTP/2 alone would take HTTP/1.1 for garbage: better no answer of its than a wrong one.
                 return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
             }
-            Future<? extends Channel> flow = flows.connect(loop, published.agent(), published.destination(), null);
+            Future<? extends Channel> flow =
+                    flows.connect(loop, published.agent(), null, published.destination(), null);
             return published.publication().to().scheme() == Scheme.HTTPS
                     ? tls.over(flow, published.publication(), loop)
                     : flow;

@@ -64,6 +64,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
 
     private final LinkSide side;
     private final Entitlement entitlement;
+    private final InstanceChoice choice;
     private final Services services;
     private final Presence<AgentRole> presence;
     private final ClientUsages usages;
@@ -86,16 +87,21 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private boolean announcementWaits;
     private long announcedNanos;
 
-    /** @param entitlement what it may do, and who says when that changes */
+    /**
+     * @param entitlement what it may do, and who says when that changes
+     * @param choice which instances take its flows
+     */
     ClientRole(
             LinkSide side,
             Entitlement entitlement,
+            InstanceChoice choice,
             Services services,
             Presence<AgentRole> presence,
             ClientUsages usages,
             Sessions sessions) {
         this.side = side;
         this.entitlement = entitlement;
+        this.choice = choice;
         this.services = services;
         this.presence = presence;
         this.usages = usages;
@@ -346,7 +352,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             throw new ProtocolException("OPEN of flow number " + path.number() + ", the oldest being " + path.oldest());
         }
         FlowPath.Resume resume = path == null ? null : path.resume();
-        AgentRole named = resume == null ? null : presence.named(agentName, resume.answerer());
+        String chosen = resume == null ? choice.of(flowId) : resume.answerer();
+        AgentRole named = chosen == null ? null : presence.named(agentName, chosen);
         services.counters().opens.increment();
         Destination d = request.destination();
         FlowRecord record = new FlowRecord(services, side.holder(), agentName, d, request.source());
@@ -355,7 +362,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             side.refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");
             return;
         }
-        boolean goesOn = named != null && d.isStream();
+        boolean goesOn = resume != null && named != null && d.isStream();
         if (resume != null && (resuming.flows >= MAX_RESUMING || goesOn && !resumptions.takes(services.nanos()))) {
             limited(flowId, record, d, agentName, "too many flows wait to be resumed");
             return;
@@ -380,7 +387,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         record.allowed(judgement.rule());
-        AgentRole agent = named != null || resume != null && d.isStream()
+        AgentRole agent = named != null || chosen != null && d.isStream()
                 ? named
                 : presence.pick(agentName, affinity, d, request.source());
         if (agent == null) {

@@ -65,7 +65,7 @@ public final class Fabric {
     public FrameReceiver link(Token token, AuditRecord.Holder holder) {
         LinkLife life = new LinkLife(services, token, holder, revoked);
         if (token instanceof ClientToken client) {
-            return client(life, new TokenEntitlement(client, policy));
+            return client(life, new TokenEntitlement(client, policy), InstanceChoice.NONE);
         }
         AgentToken agent = (AgentToken) token;
         PrefixTable<Boolean> granted = AgentRole.table(agent.routes());
@@ -81,17 +81,18 @@ public final class Fabric {
      *
      * @param holder by which it is known
      * @param entitlement to what, in the place of a token and a policy
+     * @param choice which instances take its flows
      */
-    public FrameReceiver inner(AuditRecord.Holder holder, Entitlement entitlement) {
-        return client(new LinkLife(services, null, holder, revoked), entitlement);
+    public FrameReceiver inner(AuditRecord.Holder holder, Entitlement entitlement, InstanceChoice choice) {
+        return client(new LinkLife(services, null, holder, revoked), entitlement, choice);
     }
 
-    private FrameSwitch client(LinkLife life, Entitlement entitlement) {
+    private FrameSwitch client(LinkLife life, Entitlement entitlement, InstanceChoice choice) {
         return frameSwitch(
                 life,
                 false,
                 services.clientFlows(),
-                side -> new ClientRole(side, entitlement, services, presence, usages, sessions));
+                side -> new ClientRole(side, entitlement, choice, services, presence, usages, sessions));
     }
 
     private FrameSwitch frameSwitch(

@@ -1,5 +1,6 @@
 package dev.culvert.gateway.publish;
 
+import dev.culvert.gateway.fabric.InstanceChoice;
 import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.FlowListener;
@@ -16,10 +17,12 @@ import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.link.LinkUpgrade;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
+import io.netty.util.collection.IntObjectHashMap;
+import io.netty.util.collection.IntObjectMap;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,16 +44,20 @@ final class InnerEnd {
     private static final long AGAIN_MILLIS = 100;
 
     private final EventLoop loop;
-    private final Supplier<FrameReceiver> gateway;
+    private final Function<InstanceChoice, FrameReceiver> gateway;
     private final OpenedFlows flows;
+
+    /** For flows whose OPEN is on its way through the pipe: which instance shall take them. */
+    private final IntObjectMap<String> chosen = new IntObjectHashMap<>();
+
     private @Nullable FlowMultiplexer up;
     private boolean stopped;
 
     /**
-     * @param gateway gives the gateway's side of a new link
+     * @param gateway gives the gateway's side of a new link, whose flows go where the choice says
      * @param session of this end, in this process
      */
-    InnerEnd(EventLoop loop, ClientSession session, Supplier<FrameReceiver> gateway) {
+    InnerEnd(EventLoop loop, ClientSession session, Function<InstanceChoice, FrameReceiver> gateway) {
         this.loop = loop;
         this.gateway = gateway;
         this.flows = new OpenedFlows(loop, session, n -> log.debug("{} published flows go on", n));
@@ -61,9 +68,11 @@ final class InnerEnd {
         if (stopped) {
             return;
         }
+        chosen.clear(); // what was on its way then is asked for again, of any instance
         PipeChannel[] pipe = PipeChannel.pair();
         // Frames are masked with key 0, as over TLS: what is kept must not change in place.
-        Link server = new Link(Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.get(), LinkUpgrade.NEWEST);
+        Link server =
+                new Link(Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.apply(chosen::remove), LinkUpgrade.NEWEST);
         FlowMultiplexer own = new FlowMultiplexer(new Events(), flows);
         Link client = new Link(Link.Role.WEBSOCKET_CLIENT, true, SETTINGS, own, LinkUpgrade.NEWEST);
         pipe[0].pipeline().addLast(server);
@@ -90,11 +99,18 @@ final class InnerEnd {
     /**
      * Asks an agent for a flow: {@link LinkFlow#opened()} says what has come of it.
      *
+     * @param answerer the instance that shall take it, as {@link dev.culvert.gateway.presence.PresentAgent#answerer()} has it: is that
+     *     not connected, the flow is refused with {@link Reason#NO_AGENT}; null for any
      * @param source who is to be served by it, for the audit log and the agent's host; null when it is for many
      * @param handler added to the flow's pipeline
      * @throws FlowException when there is no link now, or too much waits for it
      */
-    LinkFlow open(String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
+    LinkFlow open(
+            String agent,
+            @Nullable String answerer,
+            Destination destination,
+            @Nullable InetSocketAddress source,
+            ChannelHandler handler)
             throws FlowException {
         FlowMultiplexer link = up;
         if (link == null || !link.canOpen()) {
@@ -102,7 +118,11 @@ final class InnerEnd {
                     link == null ? Reason.LINK_LOST : Reason.OVERLOADED,
                     link == null ? "the gateway is just starting" : "the gateway has too much to do");
         }
-        return link.open(OpenRequest.ofClient(destination, agent, source), handler);
+        LinkFlow flow = link.open(OpenRequest.ofClient(destination, agent, source), handler);
+        if (answerer != null) {
+            chosen.put(flow.flowId(), answerer); // the pipe delivers in a later turn
+        }
+        return flow;
     }
 
     private final class Events implements FlowListener {

@@ -3,6 +3,7 @@ package dev.culvert.gateway.publish;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.fabric.InstanceChoice;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.token.Grant;
 import dev.culvert.tunnel.flow.ClientSession;
@@ -53,10 +54,11 @@ public final class PublishedFlows {
         }
     }
 
-    private FrameReceiver receiver() {
+    private FrameReceiver receiver(InstanceChoice choice) {
         return fabric.inner(
                 new AuditRecord.Holder(links.nextNumber(), KIND, NAME, "none", null, PipeChannel.HERE.toString()),
-                rights);
+                rights,
+                choice);
     }
 
     /**
@@ -78,6 +80,7 @@ public final class PublishedFlows {
     public LinkFlow open(
             EventLoop loop,
             String agent,
+            @Nullable String answerer,
             Destination destination,
             @Nullable InetSocketAddress source,
             ChannelHandler handler)
@@ -86,18 +89,24 @@ public final class PublishedFlows {
         if (end == null) {
             throw new FlowException(Reason.UNSPECIFIED, "not an event loop of links");
         }
-        return end.open(agent, destination, source, handler);
+        return end.open(agent, answerer, destination, source, handler);
     }
 
     /**
      * Opens a stream on {@code loop}, which is the caller's: a channel that is active, of which nothing has been read and nothing is
      * until its {@code autoRead} is switched on. Fails with a {@link FlowException}. When it is cancelled the flow is given up.
+     *
+     * @param answerer the instance that shall take it; null for any
      */
     public Future<LinkFlow> connect(
-            EventLoop loop, String agent, Destination destination, @Nullable InetSocketAddress source) {
+            EventLoop loop,
+            String agent,
+            @Nullable String answerer,
+            Destination destination,
+            @Nullable InetSocketAddress source) {
         Promise<LinkFlow> connected = loop.newPromise();
         try {
-            LinkFlow flow = open(loop, agent, destination, source, new ChannelInboundHandlerAdapter());
+            LinkFlow flow = open(loop, agent, answerer, destination, source, new ChannelInboundHandlerAdapter());
             flow.config().setAutoRead(false);
             flow.opened().addListener(opened -> {
                 if (!opened.isSuccess()) {

@@ -33,10 +33,15 @@ final class PublishedFlowsTest {
     Path dir;
 
     private static TestFlow open(TestNetwork net, EventLoop loop, String agent, Destination d) throws Exception {
+        return open(net, loop, agent, null, d);
+    }
+
+    private static TestFlow open(TestNetwork net, EventLoop loop, String agent, String answerer, Destination d)
+            throws Exception {
         TestFlow flow = new TestFlow();
         await().until(() -> loop.submit(() -> {
                     try {
-                        flow.start(net.published().open(loop, agent, d, BROWSER, flow));
+                        flow.start(net.published().open(loop, agent, answerer, d, BROWSER, flow));
                         return true;
                     } catch (FlowException e) {
                         if (e.reason() == Reason.LINK_LOST) {
@@ -103,6 +108,32 @@ final class PublishedFlowsTest {
             assertThat(open(net, loop, "branch", TestNetwork.tcp("127.0.0.1", 8080))
                             .refused())
                     .isEqualTo(Reason.PROHIBITED);
+        }
+    }
+
+    /** A flow goes to the instance that was chosen for it, however many flows that has, or nowhere. */
+    @Test
+    void goesToTheInstanceThatIsChosen() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            Peer one = net.agentInstance("one", "office", TestFlow::echo, "10.0.0.0/24");
+            Peer two = net.agentInstance("two", "office", TestFlow::echo, "10.0.0.0/24");
+            net.agentInstance("three", "branch", TestFlow::echo, "10.0.0.0/24");
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            EventLoop loop = net.gatewayLoop();
+            Destination to = TestNetwork.tcp("10.0.0.9", 80);
+            for (int i = 0; i < 5; i++) {
+                open(net, loop, "office", "two/", to).flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            }
+            assertThat(two.flows()).isEqualTo(5);
+            assertThat(one.flows()).isZero();
+            open(net, loop, "office", to).flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            assertThat(one.flows()).as("without a choice the least loaded").isEqualTo(1);
+            assertThat(open(net, loop, "office", "three/", to).refused())
+                    .as("another agent's")
+                    .isEqualTo(Reason.NO_AGENT);
+            two.close();
+            await().until(() -> net.agentsAtGateway() == 2);
+            assertThat(open(net, loop, "office", "two/", to).refused()).isEqualTo(Reason.NO_AGENT);
         }
     }
 
