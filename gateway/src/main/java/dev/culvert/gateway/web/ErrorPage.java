@@ -37,6 +37,9 @@ record ErrorPage(HttpResponse head, LastHttpContent body) {
         if (status.code() == HttpResponseStatus.SERVICE_UNAVAILABLE.code()) {
             head.headers().set(HttpHeaderNames.RETRY_AFTER, RETRY_SECONDS);
         }
+        if (!refusal.field().isEmpty()) {
+            head.headers().set(refusal.field(), refusal.value());
+        }
         if (ENDING.contains(status.code())) {
             head.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
         }

@@ -89,25 +89,48 @@ final class Exchange {
                         "Nothing is published here under the name " + Printable.shorten(a.host()) + ".");
             }
             site = s;
-            admit(a, s.options());
-            answer = new Answer(front, request, a, s.options(), browser.secure());
-            forTarget = HeaderFields.toTarget(request, a, s.options(), browser);
-            connect(a, s);
+            if (!browser.secure() && s.options().httpsPort() > 0 && !browser.trustedProxy()) {
+                throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
+            }
+            admit(a, s);
         } catch (Refusal e) {
             refuse(e);
         }
     }
 
-    private void admit(Asked a, SiteOptions options) throws Refusal {
-        if (!options.allows(browser.address())) {
-            throw new Refusal(HttpResponseStatus.FORBIDDEN, "This site is not open to your address.");
+    private void admit(Asked a, Site s) {
+        Future<String> user = sites.admit(s, request, browser, front.loop());
+        if (user.isDone()) {
+            admitted(user, a, s);
+            return;
         }
-        if (!browser.secure() && options.httpsPort() > 0 && !browser.trustedProxy()) {
-            throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
+        deadline.set(CONNECT_SECONDS);
+        user.addListener(f -> {
+            if (front.loop().inEventLoop()) {
+                admitted(user, a, s);
+            } else {
+                front.loop().execute(() -> admitted(user, a, s));
+            }
+        });
+    }
+
+    private void admitted(Future<String> user, Asked a, Site s) {
+        if (state == State.ENDED) {
+            return;
         }
-        if (a.length() > options.maxBody()) {
-            throw tooLarge(options);
+        if (!user.isSuccess()) {
+            refuse(user.cause() instanceof Refusal r ? r : failed());
+        } else if (a.length() > s.options().maxBody()) {
+            refuse(tooLarge(s.options()));
+        } else {
+            answer = new Answer(front, request, a, s.options(), browser.secure());
+            forTarget = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
+            connect(a, s);
         }
+    }
+
+    private static Refusal failed() {
+        return new Refusal(HttpResponseStatus.INTERNAL_SERVER_ERROR, "The gateway has failed.");
     }
 
     private static Refusal tooLarge(SiteOptions options) {
@@ -152,7 +175,7 @@ final class Exchange {
         } else if (channel.eventLoop() != front.loop()) {
             log.error("the channel to {} is on another event loop than its browser's", s.name());
             channel.close();
-            refuse(new Refusal(HttpResponseStatus.INTERNAL_SERVER_ERROR, "The gateway has failed."));
+            refuse(failed());
         } else {
             connected(TargetConnection.on(channel, s), a);
         }

@@ -85,8 +85,12 @@ final class HeaderFields {
         return false;
     }
 
-    /** The request as the target is sent it. */
-    static HttpRequest toTarget(HttpRequest from, Asked asked, SiteOptions options, Browser browser) {
+    /**
+     * The request as the target is sent it.
+     *
+     * @param user who has shown us who it is, whose password is for us alone; empty for nobody
+     */
+    static HttpRequest toTarget(HttpRequest from, Asked asked, SiteOptions options, Browser browser, String user) {
         HttpHeaders in = from.headers();
         HttpHeaders out = new DefaultHttpHeaders();
         Set<String> named = named(in);
@@ -98,6 +102,7 @@ final class HeaderFields {
                     && !name.equals("content-length")
                     && !name.equals("expect")
                     && !named.contains(name)
+                    && (user.isEmpty() || !name.equals("authorization"))
                     && passes(name, browser.trustedProxy())) {
                 out.add(field.getKey(), field.getValue());
             }
@@ -118,6 +123,9 @@ final class HeaderFields {
             out.set(HttpHeaderNames.TE, HttpHeaderValues.TRAILERS);
         }
         forwarded(in, out, asked, options, browser);
+        if (!user.isEmpty()) {
+            out.set("X-Forwarded-User", user);
+        }
         return new DefaultHttpRequest(HttpVersion.HTTP_1_1, from.method(), rewritten(asked, options), out);
     }
 

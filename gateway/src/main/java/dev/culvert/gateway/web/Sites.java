@@ -1,5 +1,8 @@
 package dev.culvert.gateway.web;
 
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /** What is published over HTTP, by name and path. Asked on the event loops of browsers, once for each request. */
@@ -12,4 +15,16 @@ public interface Sites {
      */
     @Nullable
     Site find(String host, String path);
+
+    /**
+     * Lets a request in, or not. Asked once for each request, before the target hears of it and any of its body is read.
+     *
+     * @param site that was found for it
+     * @param loop the event loop of the browser, which is the caller's
+     * @return of any event loop, and done already where nothing has to be waited for: the name of the user who has shown who it
+     *     is, which the target is told; empty where nobody has to. Fails with a {@link Refusal}, which the browser is answered
+     */
+    default Future<String> admit(Site site, HttpRequest request, Browser browser, EventLoop loop) {
+        return loop.newSucceededFuture("");
+    }
 }

@@ -2,11 +2,10 @@ package dev.culvert.gateway.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.culvert.address.IpPrefix;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
-import java.util.List;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -527,13 +526,61 @@ final class ExchangeTest {
     }
 
     @Test
-    void onlyThoseAllowed() {
-        stage.options = SiteOptions.PLAIN.withAllowed(List.of(IpPrefix.parse("192.0.2.0/24")));
+    void whoIsNotLetInIsToldWhyAndTheTargetHearsNothing() {
+        stage.turnsAway = new Refusal(HttpResponseStatus.TOO_MANY_REQUESTS, "Slowly.", "Retry-After", "7");
         stage.say(GET);
-        assertThat(stage.answered()).contains("403 Forbidden");
-        stage.options = SiteOptions.PLAIN.withAllowed(List.of(IpPrefix.parse("203.0.113.0/24")));
+        assertThat(stage.answered()).contains("429 Too Many Requests", "Retry-After: 7\r\n", "Slowly.");
+        assertThat(stage.targets).isEmpty();
+        stage.turnsAway = new IllegalStateException("secret");
+        stage.say(GET);
+        assertThat(stage.answered()).contains("500 Internal").doesNotContain("secret");
+        stage.turnsAway = null;
         stage.say(GET);
         assertThat(stage.targets).hasSize(1);
+    }
+
+    /** Looking at a password takes its time: nothing of a body is read until then, and who goes is forgotten. */
+    @Test
+    void whoIsLetInLaterIsServedThen() {
+        stage.holdsEntry = true;
+        stage.say(POST);
+        int reads = stage.browser.reads;
+        assertThat(stage.targets).isEmpty();
+        stage.entry().setSuccess("ann");
+        stage.pass(0);
+        assertThat(stage.browser.reads).isGreaterThan(reads);
+        stage.say("0123456789");
+        assertThat(stage.asked(0)).contains("X-Forwarded-User: ann\r\n").endsWith("0123456789");
+        stage.answer(0, OK);
+        assertThat(stage.answered()).isEqualTo(OK);
+        stage.say(GET);
+        stage.browser.end();
+        stage.entry().setSuccess("ann");
+        stage.pass(0);
+        assertThat(stage.targets).hasSize(1);
+        assertThat(stage.asked(0)).isEmpty();
+    }
+
+    /** What is for the gateway is not for the target, and nobody but the gateway says who asks. */
+    @Test
+    void aUserIsToldAndThePasswordIsNot() {
+        stage.user = "ann";
+        String head = "GET / HTTP/1.1\r\nHost: app.example.com\r\nauthorization: Basic YW5uOng=\r\n"
+                + "Authorization: Bearer z\r\nX-Forwarded-User: root\r\nX_Forwarded_User: root\r\n\r\n";
+        stage.say(head);
+        assertThat(stage.asked(0)).contains("X-Forwarded-User: ann\r\n").doesNotContain("YW5u", "Bearer", "root");
+        stage.answer(0, OK);
+        stage.user = "";
+        stage.say(head);
+        assertThat(stage.asked(0)).contains("Basic YW5uOng=").doesNotContain("root", "orwarded-User");
+        stage.close();
+        stage = new Stage("http/1.1", false, true);
+        stage.user = "ann";
+        stage.say(head);
+        assertThat(stage.asked(0))
+                .as("from a trusted proxy")
+                .contains("X-Forwarded-User: ann\r\n")
+                .doesNotContain("root");
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
@@ -27,6 +28,19 @@ final class Stage implements AutoCloseable {
     final End browser;
     private final InetAddress address;
     SiteOptions options = SiteOptions.PLAIN;
+
+    /** Who is said to have asked. */
+    String user = "";
+
+    /** Why nobody is let in. */
+    @Nullable
+    Throwable turnsAway;
+
+    /** Whether it takes until later to be let in. */
+    boolean holdsEntry;
+
+    @Nullable
+    private Promise<String> entry;
 
     @Nullable
     Throwable refusal;
@@ -54,7 +68,25 @@ final class Stage implements AutoCloseable {
         browser.freezeTime();
         HttpFront.install(
                 browser.pipeline(),
-                (host, path) -> host.equals(NAME) ? site : null,
+                new Sites() {
+                    @Override
+                    public @Nullable Site find(String host, String path) {
+                        return host.equals(NAME) ? site : null;
+                    }
+
+                    @Override
+                    public Future<String> admit(Site found, HttpRequest request, Browser asking, EventLoop loop) {
+                        Promise<String> p = loop.newPromise();
+                        entry = p;
+                        Throwable no = turnsAway;
+                        if (no != null) {
+                            p.setFailure(no);
+                        } else if (!holdsEntry) {
+                            p.setSuccess(user);
+                        }
+                        return p;
+                    }
+                },
                 new Browser(address, secure, trustedProxy),
                 protocol);
     }
@@ -64,6 +96,15 @@ final class Stage implements AutoCloseable {
         Promise<Channel> p = pending;
         if (p == null) {
             throw new AssertionError("nobody connects");
+        }
+        return p;
+    }
+
+    /** The way in that is being waited for. */
+    Promise<String> entry() {
+        Promise<String> p = entry;
+        if (p == null) {
+            throw new AssertionError("nobody wants in");
         }
         return p;
     }
