@@ -210,8 +210,9 @@ public final class Gateway implements AutoCloseable {
                         fabric.presence(),
                         policy,
                         certificate,
+                        publishing::certificates,
                         door.strangers()::count));
-        new PublicationAnswers(publications).in(questions);
+        new PublicationAnswers(publications, publishing::certificate).in(questions);
         tell(true);
     }
 

@@ -4,7 +4,10 @@ import dev.culvert.address.HostPattern;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.certificate.CertificateSource;
+import dev.culvert.gateway.certificate.CertificateState;
+import dev.culvert.gateway.certificate.CertificateState.Standing;
 import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.certificate.ExpiryWarnings;
 import dev.culvert.gateway.certificate.FileCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeCertificates;
 import dev.culvert.gateway.certificate.acme.AddressPrecheck;
@@ -22,7 +25,6 @@ import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -35,6 +37,9 @@ final class Publishing implements AutoCloseable {
     private final PublishedFlows flows;
     private final @Nullable AcmeCertificates obtained;
     private final FileCertificates own;
+    private final CertificateSource certificates;
+    private final ExpiryWarnings expiry;
+    private final Clock clock;
     private final PublishedDoor door;
     private @Nullable PublishedPorts ports;
 
@@ -57,6 +62,7 @@ final class Publishing implements AutoCloseable {
             throws IOException {
         this.publications = publications;
         this.loops = loops;
+        this.clock = clock;
         flows = new PublishedFlows(fabric, links, loops, policy);
         own = new FileCertificates(settings.certificates());
         obtained = settings.acme() == null
@@ -70,15 +76,13 @@ final class Publishing implements AutoCloseable {
                                 .map(HostPattern::name)
                                 .collect(Collectors.toSet()),
                         clock);
-        List<CertificateSource> certificates = new ArrayList<>(List.of(own));
-        if (obtained != null) {
-            certificates.add(obtained);
-        }
+        certificates = CertificateSource.first(obtained == null ? List.of(own) : List.of(own, obtained));
+        expiry = new ExpiryWarnings(this::certificates, clock);
         door = new PublishedDoor(
                 publications::table,
                 flows,
                 new PublishedSites(publications::table, flows),
-                CertificateSource.first(certificates),
+                certificates,
                 obtained == null ? Challenges.NONE : obtained,
                 ownNames::contains,
                 loops);
@@ -90,6 +94,31 @@ final class Publishing implements AutoCloseable {
 
     PublishedDoor door() {
         return door;
+    }
+
+    /** How it stands with the certificates of all names, in their order. Never blocks; from any thread. */
+    List<CertificateState> certificates() {
+        return publications.table().certificateNames().stream()
+                .map(HostPattern::toString)
+                .sorted()
+                .map(this::certificate)
+                .toList();
+    }
+
+    /** How it stands with the certificate of a name, perhaps a wildcard. Never blocks; from any thread. */
+    CertificateState certificate(String name) {
+        CertificateState state = certificates.state(name, clock.instant());
+        if (state != null) {
+            return state;
+        }
+        return obtained == null
+                ? CertificateState.without(
+                        name,
+                        null,
+                        Standing.MISSING,
+                        "nobody is to give one: name a file with --certificate, or an authority with --acme",
+                        null)
+                : CertificateState.without(name, null, Standing.OBTAINING, null, null);
     }
 
     /** Serves what is published from now on. Blocks. */
@@ -105,6 +134,12 @@ final class Publishing implements AutoCloseable {
             }
         });
         files.add(own::refresh, () -> {});
+        files.add(
+                () -> {
+                    expiry.look();
+                    return false;
+                },
+                () -> {});
         files.add(
                 () -> {
                     opened.tryAgain(System.nanoTime());

@@ -1,5 +1,6 @@
 package dev.culvert.gateway.certificate;
 
+import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,17 +15,18 @@ public interface CertificateSource {
     @Nullable
     Certificate find(String serverName);
 
+    /**
+     * How it stands with a name. Never blocks; from any thread.
+     *
+     * @return null when this source has nothing to do with the name
+     */
+    default @Nullable CertificateState state(String serverName, Instant now) {
+        Certificate found = find(serverName);
+        return found == null ? null : CertificateState.of(serverName, null, found, now, null, null);
+    }
+
     /** Of several sources the first that has one. */
     static CertificateSource first(List<CertificateSource> sources) {
-        List<CertificateSource> inTurn = List.copyOf(sources);
-        return serverName -> {
-            for (CertificateSource source : inTurn) {
-                Certificate found = source.find(serverName);
-                if (found != null) {
-                    return found;
-                }
-            }
-            return null;
-        };
+        return new FirstOf(sources);
     }
 }

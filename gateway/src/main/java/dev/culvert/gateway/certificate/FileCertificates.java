@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +26,7 @@ public final class FileCertificates implements CertificateSource {
     private final Map<Pair, String> versions = new HashMap<>();
     private final Map<Pair, Certificate> read = new HashMap<>();
     private volatile Map<String, Certificate> byName = Map.of();
+    private final Map<Certificate, Path> files = new ConcurrentHashMap<>();
 
     /**
      * A certificate's files.
@@ -62,6 +64,7 @@ public final class FileCertificates implements CertificateSource {
         }
         if (changed) {
             Map<String, Certificate> next = new HashMap<>();
+            read.forEach((pair, certificate) -> files.put(certificate, pair.chain));
             for (Pair pair : pairs) {
                 Certificate certificate = read.get(pair);
                 if (certificate != null) { // of two for one name the first
@@ -69,6 +72,7 @@ public final class FileCertificates implements CertificateSource {
                 }
             }
             byName = Map.copyOf(next);
+            files.keySet().retainAll(read.values());
         }
         if (first != null) {
             throw first;
@@ -118,5 +122,15 @@ public final class FileCertificates implements CertificateSource {
     @Override
     public @Nullable Certificate find(String serverName) {
         return Certificate.find(byName, serverName);
+    }
+
+    @Override
+    public @Nullable CertificateState state(String serverName, Instant now) {
+        Certificate found = find(serverName);
+        if (found == null) {
+            return null;
+        }
+        Path file = files.get(found);
+        return CertificateState.of(serverName, file == null ? null : file.toString(), found, now, null, null);
     }
 }

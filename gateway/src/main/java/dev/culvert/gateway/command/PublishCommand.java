@@ -5,8 +5,10 @@ import dev.culvert.command.control.Words;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -61,14 +63,21 @@ final class PublishCommand implements Runnable {
         static List<String> text(JsonNode answer) {
             List<List<String>> rows = new ArrayList<>();
             List<String> refused = new ArrayList<>();
+            Set<String> named = new HashSet<>();
             for (JsonNode one : answer.path("publications")) {
                 rows.add(List.of(
                         one.path("at").asString("?"),
                         one.path("agent").asString("?"),
                         one.path("by").asString("?"),
                         one.path("state").asString("?"),
+                        certificate(one.path("certificate")),
                         one.path("target").asString("?")));
                 String why = one.path("why").asString("");
+                JsonNode certificate = one.path("certificate");
+                if (certificate.has("why") && named.add(certificate.path("name").asString("?"))) {
+                    refused.add("certificate of " + certificate.path("name").asString("?") + ": "
+                            + StatusText.certificate(certificate));
+                }
                 if (!why.isEmpty()) {
                     refused.add(one.path("at").asString("?") + " of agent '"
                             + one.path("agent").asString("?") + "': " + why);
@@ -77,13 +86,21 @@ final class PublishCommand implements Runnable {
             if (rows.isEmpty()) {
                 return List.of("nothing is published");
             }
-            List<String> lines =
-                    new ArrayList<>(Words.table(List.of("PUBLIC", "AGENT", "BY", "STATE", "TARGET"), rows));
+            List<String> lines = new ArrayList<>(
+                    Words.table(List.of("PUBLIC", "AGENT", "BY", "STATE", "CERTIFICATE", "TARGET"), rows));
             if (!refused.isEmpty()) {
                 lines.add("");
                 lines.addAll(refused);
             }
             return lines;
+        }
+
+        private static String certificate(JsonNode one) {
+            if (one.isMissingNode()) {
+                return "-";
+            }
+            String state = one.path("state").asString("?");
+            return one.has("daysLeft") ? state + ", " + one.path("daysLeft").asLong() + " d" : state;
         }
     }
 
@@ -108,6 +125,10 @@ final class PublishCommand implements Runnable {
             List<String> lines = new ArrayList<>();
             for (JsonNode reason : answer.path("reasons")) {
                 lines.add((lines.isEmpty() ? "" : "  ") + reason.asString(""));
+            }
+            JsonNode certificate = answer.path("served").path("certificate");
+            if (certificate.isObject()) {
+                lines.add("  its certificate: " + StatusText.certificate(certificate));
             }
             return lines;
         }

@@ -24,6 +24,7 @@ final class StatusText {
         StatusText text = new StatusText(status);
         text.itself();
         text.certificate();
+        text.certificates();
         text.policy();
         text.counted();
         text.agents();
@@ -50,6 +51,51 @@ final class StatusText {
             lines.add("certificate  for " + String.join(", ", texts(certificate.path("names"))) + "; until " + until
                     + (until.isAfter(now) ? " (" + Words.span(now, until) + " left)" : " (it is OVER)"));
         }
+    }
+
+    /** Those that need a person's eye, and how many do not. */
+    private void certificates() {
+        int valid = 0;
+        Instant soonest = null;
+        List<String> others = new ArrayList<>();
+        for (JsonNode one : status.path("certificates")) {
+            if (one.path("state").asString("").equals("valid") && !one.has("why")) {
+                valid++;
+                Instant until = Words.time(one.path("until"), now);
+                soonest = soonest == null || until.isBefore(soonest) ? until : soonest;
+            } else {
+                others.add("             " + one.path("name").asString("?") + ": " + certificate(one));
+            }
+        }
+        if (soonest != null) {
+            lines.add("published    " + valid + (valid == 1 ? " certificate is" : " certificates are")
+                    + " in force, the first to end at " + soonest + " (" + Words.span(now, soonest) + " left)");
+        }
+        if (!others.isEmpty()) {
+            lines.add((soonest == null ? "published    " : "             ") + others.size()
+                    + (others.size() == 1 ? " name wants" : " names want") + " a certificate:");
+            lines.addAll(others);
+        }
+    }
+
+    /** What is known of a published name's certificate, without the name. */
+    static String certificate(JsonNode one) {
+        StringBuilder out = new StringBuilder(one.path("state").asString("?"));
+        if (one.has("daysLeft")) {
+            out.append(", ").append(one.path("daysLeft").asLong()).append(" days left");
+        }
+        if (one.has("source")) {
+            out.append(one.has("until") ? ", from " : ", asked of ")
+                    .append(one.path("source").asString("?"));
+        }
+        if (one.has("why")) {
+            out.append("; ").append(one.path("why").asString("?"));
+        }
+        if (one.has("next")) {
+            out.append(one.has("why") || !one.has("until") ? "; next attempt at " : "; renewed at ")
+                    .append(one.path("next").asString("?"));
+        }
+        return out.toString();
     }
 
     private void policy() {

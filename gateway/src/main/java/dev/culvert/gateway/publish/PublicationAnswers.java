@@ -3,13 +3,16 @@ package dev.culvert.gateway.publish;
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.Transport;
 import dev.culvert.command.control.Questions;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.publish.PublicationTable.NameUse;
 import dev.culvert.policy.publication.PublicSide.Ports;
 import dev.culvert.policy.publication.PublicSide.WebName;
+import dev.culvert.policy.publication.Publication;
 import dev.culvert.text.Printable;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -20,9 +23,12 @@ public final class PublicationAnswers {
     private static final int MAX_EXPLAINED = 1_000;
 
     private final Publications publications;
+    private final Function<String, CertificateState> certificates;
 
-    public PublicationAnswers(Publications publications) {
+    /** @param certificates how it stands with the certificate of a name, perhaps a wildcard; never blocks */
+    public PublicationAnswers(Publications publications, Function<String, CertificateState> certificates) {
         this.publications = publications;
+        this.certificates = certificates;
     }
 
     /** It answers them from now on. */
@@ -45,6 +51,7 @@ public final class PublicationAnswers {
      * @param by {@code policy} or {@code agent}: who says so
      * @param state {@code served}, {@code agent away} or {@code refused}
      * @param why it is refused, or null
+     * @param certificate how it stands with the name's; null where the gateway ends no TLS, or it is refused
      */
     public record One(
             String at,
@@ -52,7 +59,8 @@ public final class PublicationAnswers {
             String agent,
             String by,
             String state,
-            @Nullable String why) {}
+            @Nullable String why,
+            @Nullable CertificateState certificate) {}
 
     /**
      * The answer to {@code publish-explain}.
@@ -65,10 +73,11 @@ public final class PublicationAnswers {
 
     Listed list() {
         return new Listed(
-                publications.entries().stream().map(PublicationAnswers::one).toList());
+                publications.entries().stream().map(entry -> one(entry, null)).toList());
     }
 
-    private static One one(PublicationEntry entry) {
+    /** @param host for whose certificate; null for that of the publication's own name, perhaps a wildcard */
+    private One one(PublicationEntry entry, @Nullable String host) {
         Published published = entry.published();
         return new One(
                 published.publication().at().toString(),
@@ -76,7 +85,15 @@ public final class PublicationAnswers {
                 published.agent(),
                 published.byPolicy() ? "policy" : "agent",
                 entry.state().toString(),
-                entry.why().isEmpty() ? null : entry.why());
+                entry.why().isEmpty() ? null : entry.why(),
+                certificate(entry, host));
+    }
+
+    private @Nullable CertificateState certificate(PublicationEntry entry, @Nullable String host) {
+        Publication publication = entry.published().publication();
+        return entry.isInForce() && publication.to().scheme().isHttp() && publication.at() instanceof WebName name
+                ? certificates.apply(host == null ? name.host().toString() : host)
+                : null;
     }
 
     private Explained explain(JsonNode with) throws IOException {
@@ -91,6 +108,7 @@ public final class PublicationAnswers {
             Transport transport = Transport.parse(asked.substring(0, colon));
             int port = port(asked, asked.substring(colon + 1));
             return explained(
+                    asked,
                     asked,
                     table.port(transport, port),
                     e -> e.published().publication().at() instanceof Ports p && p.contains(transport, port),
@@ -107,6 +125,7 @@ public final class PublicationAnswers {
         HostPattern name = HostPattern.parse(host);
         return explained(
                 asked,
+                host,
                 served,
                 e -> e.published().publication().at() instanceof WebName w
                         && w.host().covers(name),
@@ -133,15 +152,19 @@ public final class PublicationAnswers {
     }
 
     private Explained explained(
-            String asked, @Nullable Published served, Predicate<PublicationEntry> concerns, @Nullable String near) {
+            String asked,
+            String host,
+            @Nullable Published served,
+            Predicate<PublicationEntry> concerns,
+            @Nullable String near) {
         One answering = null;
         List<One> others = new ArrayList<>();
         List<String> reasons = new ArrayList<>();
         for (PublicationEntry entry : publications.entries()) {
             if (entry.published().equals(served) && entry.isInForce()) {
-                answering = one(entry);
+                answering = one(entry, host);
             } else if (concerns.test(entry) && others.size() < MAX_EXPLAINED) {
-                others.add(one(entry));
+                others.add(one(entry, host));
             }
         }
         if (answering == null) {

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.status;
 
 import dev.culvert.gateway.access.PolicyStatus;
+import dev.culvert.gateway.certificate.CertificateState;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param now by its clock
  * @param tls whether it ends TLS itself
  * @param urls what new tokens say
- * @param certificate null without TLS
+ * @param certificate of its own authority, that holders of tokens with a pin are shown; null without TLS
+ * @param certificates of published names, and of its own public ones
  * @param clients by name, each once with all its links
  * @param flows open now
  * @param strangers connections that are no links (yet)
@@ -29,6 +31,7 @@ record GatewayStatus(
         String state,
         List<String> urls,
         @Nullable Certificate certificate,
+        List<CertificateState> certificates,
         PolicyStatus policy,
         List<Agent> agents,
         List<Client> clients,

@@ -5,6 +5,7 @@ import dev.culvert.address.IpLiteral;
 import dev.culvert.command.control.Questions;
 import dev.culvert.gateway.access.PolicyKeeper;
 import dev.culvert.gateway.certificate.CertificateKeeper;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.LinkFacts;
 import dev.culvert.gateway.presence.Links;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -44,6 +46,7 @@ import tools.jackson.databind.JsonNode;
  *
  * @param listen where it listens
  * @param certificates null without TLS
+ * @param published how it stands with the certificates of published names
  * @param strangers how many connections are no links
  * @param since when it began to listen
  */
@@ -57,6 +60,7 @@ public record StatusQuestion(
         Presence<?> presence,
         PolicyKeeper policy,
         @Nullable CertificateKeeper certificates,
+        Supplier<List<CertificateState>> published,
         IntSupplier strangers)
         implements Questions.Question {
     private record Seen(PresentLink link, GatewayStatus.OneLink one) {}
@@ -98,6 +102,7 @@ public record StatusQuestion(
                 state.path().toString(),
                 urls(),
                 certificates == null ? null : certificate(certificates.leaf()),
+                published.get(),
                 policy.status(),
                 agents.entrySet().stream()
                         .map(e -> new GatewayStatus.Agent(e.getKey(), e.getValue()))

@@ -208,6 +208,34 @@ final class StatusCommandTest {
         assertThat(run("status", "--nonsense")).isEqualTo(2);
     }
 
+    @Test
+    void certificatesThatNeedAnEyeAreNamed() {
+        JsonNode status = JsonMapper.shared().readTree("""
+                {"now": "2026-11-30T12:00:00Z", "certificates": [
+                 {"name": "app.example", "state": "valid", "until": "2027-01-29T12:00:00Z", "daysLeft": 60, "source": "ca.example"},
+                 {"name": "wiki.example", "state": "valid", "until": "2026-12-10T12:00:00Z", "daysLeft": 10, "source": "ca.example",
+                  "why": "no answer", "next": "2026-11-30T13:00:00Z"},
+                 {"name": "new.example", "state": "unproved", "source": "ca.example", "why": "404", "next": "2026-11-30T12:02:00Z"}]}
+                """);
+        assertThat(StatusText.of(status))
+                .contains(
+                        "published    1 certificate is in force, the first to end at 2027-01-29T12:00:00Z (60 d left)",
+                        "             2 names want a certificate:",
+                        "             wiki.example: valid, 10 days left, from ca.example; no answer; next attempt at"
+                                + " 2026-11-30T13:00:00Z",
+                        "             new.example: unproved, asked of ca.example; 404; next attempt at 2026-11-30T12:02:00Z");
+        assertThat(PublishCommand.ListAll.text(JsonMapper.shared().readTree("""
+                {"publications": [{"at": "app.example", "agent": "office", "by": "agent", "state": "served", "target": "http://10.0.0.1",
+                  "certificate": {"name": "app.example", "state": "valid", "daysLeft": 60}},
+                 {"at": "tcp:22", "agent": "office", "by": "agent", "state": "served", "target": "10.0.0.1:22"},
+                 {"at": "new.example", "agent": "office", "by": "agent", "state": "served", "target": "http://10.0.0.1",
+                  "certificate": {"name": "new.example", "state": "unproved", "why": "404"}}]}
+                """)))
+                .anyMatch(line -> line.matches("app.example +office +agent +served +valid, 60 d +http://10.0.0.1"))
+                .anyMatch(line -> line.matches("tcp:22 +office +agent +served +- +10.0.0.1:22"))
+                .contains("certificate of new.example: unproved; 404");
+    }
+
     /** What an older or a newer gateway says is shown as far as it is known, and nothing of it reaches a terminal as it is. */
     @Test
     void understandsOtherVersions() {

@@ -7,6 +7,7 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.PublishingAgent;
 import dev.culvert.gateway.publish.PublicationAnswers.Explained;
@@ -34,7 +35,12 @@ final class PublicationAnswersTest {
                     .lines(),
             Clock.systemUTC(),
             Runnable::run);
-    private final PublicationAnswers answers = new PublicationAnswers(publications);
+    private final PublicationAnswers answers =
+            new PublicationAnswers(publications, PublicationAnswersTest::certificate);
+
+    private static CertificateState certificate(String name) {
+        return CertificateState.without(name, null, CertificateState.Standing.OBTAINING, null, null);
+    }
 
     private record Agent(AgentToken token, long number) implements PublishingAgent {
         static Agent of(String name, long number) {
@@ -88,10 +94,18 @@ final class PublicationAnswersTest {
                                 "office",
                                 "agent",
                                 "agent away",
-                                null),
-                        new One("m.example", "tls://10.0.0.1:993", "office", "agent", "agent away", null),
-                        new One("tcp:22", "10.0.0.2:22", "branch", "agent", "served", null),
-                        new One("*.example", "http://10.0.0.2:80", "branch", "agent", "served", null),
+                                null,
+                                certificate("app.example")),
+                        new One("m.example", "tls://10.0.0.1:993", "office", "agent", "agent away", null, null),
+                        new One("tcp:22", "10.0.0.2:22", "branch", "agent", "served", null, null),
+                        new One(
+                                "*.example",
+                                "http://10.0.0.2:80",
+                                "branch",
+                                "agent",
+                                "served",
+                                null,
+                                certificate("*.example")),
                         new One(
                                 "tcp:22",
                                 "10.0.0.3:22",
@@ -99,7 +113,8 @@ final class PublicationAnswersTest {
                                 "agent",
                                 "refused",
                                 "agent 'branch' publishes it already; publish it under another name or port, or take that"
-                                        + " one back"));
+                                        + " one back",
+                                null));
     }
 
     @Test
@@ -116,6 +131,10 @@ final class PublicationAnswersTest {
                 .last()
                 .isEqualTo("the agent is not connected: visitors hear so");
         assertThat(answers.explain("m.example").served()).isNotNull();
+        assertThat(answers.explain("x.example").served())
+                .extracting(One::certificate)
+                .isEqualTo(certificate("x.example"));
+        assertThat(port.served()).isNotNull().extracting(One::certificate).isNull();
         assertThat(answers.explain("x.example").reasons())
                 .first()
                 .isEqualTo("*.example leads through agent 'branch' to http://10.0.0.2:80");

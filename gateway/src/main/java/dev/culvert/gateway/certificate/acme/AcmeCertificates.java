@@ -2,6 +2,7 @@ package dev.culvert.gateway.certificate.acme;
 
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.TrustedCertificates;
 import dev.culvert.store.Store;
@@ -9,6 +10,7 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -116,12 +118,9 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
         return work.find(serverName);
     }
 
-    /**
-     * Why there is no certificate for the name, or no new one, for people; null while nothing has failed. From any thread.
-     */
-    public @Nullable String complaint(String serverName) {
-        NameRecord record = work.record(serverName);
-        return record == null || record.complaint().isEmpty() ? null : record.complaint();
+    @Override
+    public @Nullable CertificateState state(String serverName, Instant now) {
+        return work.state(serverName, now);
     }
 
     @Override

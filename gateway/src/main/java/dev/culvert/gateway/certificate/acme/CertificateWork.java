@@ -2,6 +2,7 @@ package dev.culvert.gateway.certificate.acme;
 
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import java.io.Closeable;
@@ -29,7 +30,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Obtains and renews the certificates of the names that are wanted: {@link #tick} does what is due, one order at a time, and
- * the names without a certificate first. {@link #find} may be asked from any thread; all else is one thread's, and blocks.
+ * the names without a certificate first. {@link #find} and {@link #state} may be asked from any thread; all else is one thread's,
+ * and blocks.
  *
  * <p>Whatever happens the certificates that there are stay, expired ones too: who looks at one is told more by it than by a
  * closed connection.
@@ -43,17 +45,8 @@ final class CertificateWork implements CertificateSource {
     /** How often the store is asked what other gateways have obtained. */
     static final Duration LOOK = Duration.ofSeconds(30);
 
-    /** An order that is older is not taken up again: authorities forget them in a week, or a day. */
-    private static final Duration ORDER_KEPT = Duration.ofHours(12);
-
     /** An authority that does not take us as we are set up waits for a person. */
     private static final Duration SETUP_REST = Duration.ofHours(1);
-
-    /** No limit of an authority is counted over more; one that wants to be left alone for longer is asked again then. */
-    private static final Duration LONGEST_REST = Duration.ofDays(7);
-
-    /** More than a name ever waits by {@link BackOff}. */
-    private static final Duration NAME_REST = Duration.ofHours(15);
 
     private final AcmeStore store;
     private final List<Authority> authorities;
@@ -63,15 +56,13 @@ final class CertificateWork implements CertificateSource {
     private final Clock clock;
     private final RandomGenerator random;
 
-    private final Map<String, NameRecord> records = new ConcurrentHashMap<>();
-    private final Map<String, String> versions = new HashMap<>();
-    private volatile Map<String, Certificate> certificates = Map.of();
-    private Ledger ledger = Ledger.parse(null);
+    private final NameRecords records;
+    private final Schedule schedule;
     private final Map<String, Instant> windowsRestUntil = new HashMap<>();
     private Instant looked = Instant.MIN;
     private Set<String> names = Set.of();
     private Set<String> told = Set.of();
-    private final Map<String, String> broken = new HashMap<>();
+    private final Map<String, String> broken = new ConcurrentHashMap<>();
 
     /**
      * @param authorities in the order in which they are asked
@@ -92,31 +83,30 @@ final class CertificateWork implements CertificateSource {
         this.wanted = wanted;
         this.clock = clock;
         this.random = random;
+        records = new NameRecords(store);
+        schedule = new Schedule(authorities, records, clock);
     }
 
     /** Reads what was obtained before. */
     void load() throws StateException {
-        ledger = store.ledger();
-        for (String name : ledger.names()) {
-            try {
-                reload(name);
-            } catch (StateException e) {
-                log.warn("{}", e.getMessage()); // the others must not wait for it
-            }
-        }
-        show();
+        records.load();
     }
 
     @Override
     public @Nullable Certificate find(String serverName) {
-        return Certificate.find(certificates, serverName);
+        return records.find(serverName);
     }
 
-    /** What is known of a name, for people; null if nothing. */
-    @Nullable
-    NameRecord record(String serverName) {
+    @Override
+    public @Nullable CertificateState state(String serverName, Instant now) {
         String name = Certificate.normalize(serverName);
-        return name == null ? null : records.get(name);
+        if (name == null) {
+            return null;
+        }
+        String unreadable = broken.get(name);
+        return unreadable == null
+                ? schedule.state(name)
+                : CertificateState.without(name, null, CertificateState.Standing.DELAYED, unreadable, null);
     }
 
     /** Does what is due. */
@@ -126,15 +116,12 @@ final class CertificateWork implements CertificateSource {
         boolean looks = looked.isAfter(now) || !now.isBefore(looked.plus(LOOK));
         if (looks) {
             looked = now;
-            ledger = store.ledger();
+            records.refreshLedger();
         }
         boolean changed = false;
         for (String name : List.copyOf(names)) {
             try {
-                if (!records.containsKey(name) || looks && !Objects.equals(versions.get(name), store.version(name))) {
-                    reload(name);
-                    changed = true;
-                }
+                changed |= records.refresh(name, looks);
                 broken.remove(name);
             } catch (StateException e) { // the others must not wait for it
                 names.remove(name);
@@ -144,7 +131,7 @@ final class CertificateWork implements CertificateSource {
             }
         }
         if (changed) {
-            show();
+            records.show();
         }
         askForWindows();
         Set<String> done = new LinkedHashSet<>();
@@ -176,90 +163,13 @@ final class CertificateWork implements CertificateSource {
         return out;
     }
 
-    private NameRecord reload(String name) throws StateException {
-        String version = store.version(name); // before it is read: what changes meanwhile is read again
-        NameRecord record = store.read(name);
-        if (version == null) {
-            versions.remove(name);
-        } else {
-            versions.put(name, version);
-        }
-        records.put(name, record);
-        return record;
-    }
-
-    private NameRecord save(NameRecord record) throws StateException {
-        store.write(record);
-        records.put(record.name(), record);
-        return record;
-    }
-
-    private void show() {
-        Map<String, Certificate> next = new HashMap<>();
-        records.forEach((name, record) -> {
-            if (record.certificate() != null) {
-                next.put(name, record.certificate());
-            }
-        });
-        certificates = Map.copyOf(next);
-    }
-
-    private NameRecord known(String name) {
-        NameRecord record = records.get(name);
-        return record == null ? NameRecord.of(name) : record;
-    }
-
-    /** From when on a certificate is to be obtained, as if nothing had failed. */
-    private static Instant dueAt(NameRecord record) {
-        return record.certificate() == null ? Instant.EPOCH : Renewal.dueAt(record.certificate(), record.renewal());
-    }
-
-    /** The same with all that it must wait for. */
-    private Instant nextAt(NameRecord record) {
-        Instant at = latest(dueAt(record), credible(record.notBefore(), NAME_REST));
-        Instant soonest = authorities.stream()
-                .map(a -> askableAt(a, record))
-                .min(Comparator.naturalOrder())
-                .orElse(Instant.MAX);
-        return latest(at, soonest);
-    }
-
-    /** From when on an authority may be asked to go on with this name. */
-    private Instant askableAt(Authority authority, NameRecord record) {
-        Instant rested = restsUntil(authority);
-        if (isOf(record.pending(), authority)) {
-            return rested;
-        }
-        Instant may = ledger.mayOrderAt(authority.directory(), record.name(), record.certificate() != null);
-        return latest(rested, credible(latest(may, record.withinLimits()), LONGEST_REST));
-    }
-
-    private Instant restsUntil(Authority authority) {
-        return credible(ledger.restsUntil(authority.directory()), LONGEST_REST);
-    }
-
-    /** Whoever waits for longer than there is to wait has begun to when the clock was ahead, and need not. */
-    private Instant credible(Instant until, Duration longest) {
-        return until.isAfter(clock.instant().plus(longest)) ? Instant.EPOCH : until;
-    }
-
-    private boolean isOf(NameRecord.@Nullable Pending pending, Authority authority) {
-        return pending != null
-                && pending.authority().equals(authority.directory())
-                && clock.instant().isBefore(pending.since().plus(ORDER_KEPT));
-    }
-
-    private static Instant latest(Instant a, Instant b) {
-        return a.isAfter(b) ? a : b;
-    }
-
     /** A certificate for the name is there by another's wildcard. */
     private boolean isCovered(String name) {
         String wildcard = Certificate.wildcardOf(name);
         if (wildcard == null || !names.contains(wildcard)) {
             return false;
         }
-        Certificate certificate = known(wildcard).certificate();
+        Certificate certificate = records.known(wildcard).certificate();
         return certificate != null && clock.instant().isBefore(certificate.ends());
     }
 
@@ -267,8 +177,8 @@ final class CertificateWork implements CertificateSource {
         Instant now = clock.instant();
         return names.stream()
                 .filter(name -> !done.contains(name) && !isCovered(name))
-                .map(this::known)
-                .filter(record -> !nextAt(record).isAfter(now))
+                .map(records::known)
+                .filter(record -> !schedule.nextAt(record).isAfter(now))
                 .min(Comparator.comparing(r -> r.certificate() == null
                         ? Instant.EPOCH
                         : r.certificate().ends()))
@@ -279,11 +189,11 @@ final class CertificateWork implements CertificateSource {
     private void askForWindows() throws StateException, InterruptedException {
         Instant now = clock.instant();
         for (String name : names) {
-            NameRecord record = known(name);
-            Authority authority = maker(record);
+            NameRecord record = records.known(name);
+            Authority authority = schedule.maker(record);
             if (authority == null
-                    || now.isBefore(credible(record.askAgain(), Renewal.ASK_AT_LEAST_EACH))
-                    || now.isBefore(restsUntil(authority))
+                    || now.isBefore(schedule.credible(record.askAgain(), Renewal.ASK_AT_LEAST_EACH))
+                    || now.isBefore(schedule.restsUntil(authority))
                     || now.isBefore(windowsRestUntil.getOrDefault(authority.directory(), Instant.MIN))) {
                 continue;
             }
@@ -291,9 +201,9 @@ final class CertificateWork implements CertificateSource {
                 if (turn == null) {
                     return; // another gateway asks
                 }
-                NameRecord current = reload(name);
+                NameRecord current = records.reload(name);
                 if (current.certificate() != null
-                        && !now.isBefore(credible(current.askAgain(), Renewal.ASK_AT_LEAST_EACH))) {
+                        && !now.isBefore(schedule.credible(current.askAgain(), Renewal.ASK_AT_LEAST_EACH))) {
                     askForWindow(current, authority, now);
                 }
             } catch (IOException e) {
@@ -302,24 +212,17 @@ final class CertificateWork implements CertificateSource {
         }
     }
 
-    private @Nullable Authority maker(NameRecord record) {
-        return authorities.stream()
-                .filter(a -> record.certificate() != null && a.directory().equals(record.authority()))
-                .findFirst()
-                .orElse(null);
-    }
-
     private void askForWindow(NameRecord record, Authority authority, Instant now)
             throws StateException, InterruptedException {
         Certificate certificate = Objects.requireNonNull(record.certificate());
         try {
             RenewalWindow window = authority.window(certificate.leaf());
             if (window == null) {
-                save(record.renewal(null, now.plus(Renewal.ASK_AT_LEAST_EACH)));
+                records.save(record.renewal(null, now.plus(Renewal.ASK_AT_LEAST_EACH)));
                 return;
             }
             Renewal renewal = Renewal.of(window, record.renewal(), random);
-            save(record.renewal(renewal, Renewal.askAgain(window.askAgain(), now)));
+            records.save(record.renewal(renewal, Renewal.askAgain(window.askAgain(), now)));
             if (!renewal.equals(record.renewal())) {
                 log.info("certificate of {}: to be renewed at {}", record.name(), second(renewal.chosen()));
             }
@@ -328,7 +231,7 @@ final class CertificateWork implements CertificateSource {
             if (e.kind() != Refusal.Kind.ORDER) { // the other names would be told the same
                 windowsRestUntil.put(authority.directory(), now.plus(Renewal.ASK_AFTER_ERROR));
             }
-            save(record.renewal(record.renewal(), now.plus(Renewal.ASK_AFTER_ERROR)));
+            records.save(record.renewal(record.renewal(), now.plus(Renewal.ASK_AFTER_ERROR)));
         }
     }
 
@@ -338,11 +241,11 @@ final class CertificateWork implements CertificateSource {
             if (turn == null) {
                 return; // another gateway makes an order, perhaps this one: it is looked at again in the next tick
             }
-            ledger = store.ledger();
-            NameRecord record = reload(name);
+            records.refreshLedger();
+            NameRecord record = records.reload(name);
             Instant now = clock.instant();
-            if (nextAt(record).isAfter(now)) {
-                show(); // another has done it
+            if (schedule.nextAt(record).isAfter(now)) {
+                records.show(); // another has done it
                 return;
             }
             String complaint = record.pending() == null ? precheck.complaint(name) : null;
@@ -364,11 +267,11 @@ final class CertificateWork implements CertificateSource {
     private void ask(NameRecord first) throws StateException, InterruptedException {
         String name = first.name();
         List<Authority> inTurn = new ArrayList<>(authorities);
-        inTurn.sort(Comparator.comparing(a -> !isOf(first.pending(), a)));
+        inTurn.sort(Comparator.comparing(a -> !schedule.isOf(first.pending(), a)));
         List<String> refused = new ArrayList<>();
         for (Authority authority : inTurn) {
-            NameRecord record = known(name);
-            if (askableAt(authority, record).isAfter(clock.instant())) {
+            NameRecord record = records.known(name);
+            if (schedule.askableAt(authority, record).isAfter(clock.instant())) {
                 continue;
             }
             try {
@@ -382,21 +285,21 @@ final class CertificateWork implements CertificateSource {
                     case ACCOUNT -> rest(authority, clock.instant().plus(SETUP_REST), reason);
                     case NAME, ORDER -> refused.add(reason);
                     case UNPROVED -> {
-                        fail(known(name), reason, true);
+                        fail(records.known(name), reason, true);
                         return;
                     }
                 }
             }
         }
         if (!refused.isEmpty()) {
-            fail(known(name), String.join("; ", refused), false);
+            fail(records.known(name), String.join("; ", refused), false);
         }
     }
 
     private void obtain(Authority authority, NameRecord before) throws StateException, Refusal, InterruptedException {
         NameRecord record = before;
         NameRecord.Pending pending = record.pending();
-        if (pending != null && isOf(pending, authority)) {
+        if (pending != null && schedule.isOf(pending, authority)) {
             try {
                 complete(authority, record, pending);
                 return;
@@ -413,16 +316,16 @@ final class CertificateWork implements CertificateSource {
         Instant now = clock.instant();
         boolean renewal = record.certificate() != null;
         // Counted before it is made: who is killed here again and again has still not asked too often.
-        ledger = store.ledger(l -> {
+        records.ledger(l -> {
             l.ordered(authority.directory(), record.name(), renewal, now);
             l.names().add(record.name());
         });
-        X509Certificate replaces = maker(record) == authority
+        X509Certificate replaces = schedule.maker(record) == authority
                 ? Objects.requireNonNull(record.certificate()).leaf()
                 : null;
         String order = authority.order(record.name(), replaces);
         NameRecord.Pending made = new NameRecord.Pending(authority.directory(), order, Keys.generate(), now);
-        complete(authority, save(record.pending(made)), made);
+        complete(authority, records.save(record.pending(made)), made);
     }
 
     private void complete(Authority authority, NameRecord record, NameRecord.Pending pending)
@@ -431,9 +334,9 @@ final class CertificateWork implements CertificateSource {
         Certificate certificate =
                 certificate(record.name(), authority.finish(pending.order(), pending.key()), pending.key());
         Instant now = clock.instant();
-        save(record.issued(certificate, authority.directory(), now));
-        ledger = store.ledger(l -> l.reached(authority.directory()));
-        show();
+        records.save(record.issued(certificate, authority.directory(), now));
+        records.ledger(l -> l.reached(authority.directory()));
+        records.show();
         log.info(
                 "certificate of {} by {} until {}, obtained in {} s",
                 record.name(),
@@ -457,12 +360,12 @@ final class CertificateWork implements CertificateSource {
     private void rest(Authority authority, @Nullable Instant until, String why) throws StateException {
         String directory = authority.directory();
         Instant now = clock.instant();
-        Instant longest = now.plus(LONGEST_REST);
+        Instant longest = now.plus(Schedule.LONGEST_REST);
         Instant next = until != null && until.isAfter(now)
                 ? until.isAfter(longest) ? longest : until
-                : now.plus(BackOff.OF_AUTHORITY.after(ledger.failed(directory) + 1, random));
-        boolean said = ledger.complaint(directory).equals(why);
-        ledger = store.ledger(l -> l.rests(directory, next, why));
+                : now.plus(BackOff.OF_AUTHORITY.after(records.ledger().failed(directory) + 1, random));
+        boolean said = records.ledger().complaint(directory).equals(why);
+        records.ledger(l -> l.rests(directory, next, why));
         if (!said) {
             log.warn("no certificates by {}; it is asked again at {}", why, second(next));
         }
@@ -471,13 +374,12 @@ final class CertificateWork implements CertificateSource {
     private void fail(NameRecord record, String why, boolean unproved) throws StateException {
         Instant now = clock.instant();
         Instant next = now.plus(BackOff.OF_NAME.after(record.failed() + 1, random));
-        save(record.failed(why, next, unproved, now));
+        records.save(record.failed(why, next, unproved, now));
         log.warn("no certificate for {}: {}; next attempt at {}", record.name(), why, second(next));
     }
 
     private static String host(Authority authority) {
-        return Objects.requireNonNullElse(
-                java.net.URI.create(authority.directory()).getHost(), authority.directory());
+        return Schedule.host(authority.directory());
     }
 
     private static Instant second(Instant time) {

@@ -40,6 +40,9 @@ final class Ledger {
     private final Set<String> names = new LinkedHashSet<>();
     private final Map<String, Account> accounts = new LinkedHashMap<>();
 
+    /** Of an authority that was never asked; not written to. */
+    private static final Account NONE = new Account();
+
     private static final class Account {
         private final List<Instant> orders = new ArrayList<>();
         private final Map<String, List<Instant>> domains = new LinkedHashMap<>();
@@ -90,23 +93,28 @@ final class Ledger {
         return accounts.computeIfAbsent(directory, d -> new Account());
     }
 
+    /** Reads alone: a ledger that nobody changes any more may be asked from any thread. */
+    private Account known(String directory) {
+        return accounts.getOrDefault(directory, NONE);
+    }
+
     Set<String> names() {
         return names;
     }
 
     /** From when on an authority may be asked anything: now or before, if it may. */
     Instant restsUntil(String directory) {
-        return account(directory).restsUntil;
+        return known(directory).restsUntil;
     }
 
     /** Why it rests. */
     String complaint(String directory) {
-        return account(directory).complaint;
+        return known(directory).complaint;
     }
 
     /** Times in a row that it gave no answer. */
     int failed(String directory) {
-        return account(directory).failed;
+        return known(directory).failed;
     }
 
     /**
@@ -115,7 +123,7 @@ final class Ledger {
      * @param renewal whether there is a certificate for the name already: such do not count against its domain
      */
     Instant mayOrderAt(String directory, String name, boolean renewal) {
-        Account account = account(directory);
+        Account account = known(directory);
         Instant orders = Times.freeAt(account.orders, MAX_ORDERS, ORDERS_WITHIN);
         List<Instant> ofDomain = account.domains.getOrDefault(registeredDomain(name), List.of());
         Instant domain = renewal ? Instant.EPOCH : Times.freeAt(ofDomain, MAX_OF_DOMAIN, DOMAIN_WITHIN);

@@ -213,7 +213,7 @@ final class CertificateWorkTest {
         first.refuses = step -> step.equals("prove wrong.example") ? refusal(Refusal.Kind.UNPROVED) : null;
         work.tick();
         assertThat(work.find("app.example")).isNotNull();
-        assertThat(work.record("wrong.example").complaint()).isEqualTo("first.example: says no");
+        assertThat(work.state("wrong.example", clock.now).why()).isEqualTo("first.example: says no");
         assertThat(second.orders).as("would see the same").isEmpty();
         pass(Duration.ofDays(7), Duration.ofMinutes(1));
         List<Instant> tries = first.calls;
@@ -226,7 +226,7 @@ final class CertificateWorkTest {
         first.refuses = step -> null;
         pass(Duration.ofHours(15), Duration.ofMinutes(10));
         assertThat(work.find("wrong.example")).isNotNull();
-        assertThat(work.record("wrong.example").complaint()).isEmpty();
+        assertThat(work.state("wrong.example", clock.now).why()).isNull();
     }
 
     @Test
@@ -235,7 +235,7 @@ final class CertificateWorkTest {
         precheck = name -> "it has no address";
         pass(Duration.ofDays(1), Duration.ofMinutes(1));
         assertThat(first.calls).isEmpty();
-        assertThat(work.record("app.example").complaint()).isEqualTo("it has no address");
+        assertThat(work.state("app.example", clock.now).why()).isEqualTo("it has no address");
         precheck = Precheck.NONE;
         pass(Duration.ofHours(15), Duration.ofMinutes(10));
         assertThat(work.find("app.example")).isNotNull();

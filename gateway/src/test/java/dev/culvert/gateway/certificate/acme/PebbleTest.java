@@ -121,7 +121,7 @@ final class PebbleTest {
             answerer.challenges = Challenges.NONE;
             certificates.tick();
             assertThat(certificates.find("app.example")).isNull();
-            assertThat(certificates.complaint("app.example"))
+            assertThat(certificates.state("app.example", clock.now).why())
                     .startsWith("127.0.0.1: http-01: ")
                     .contains("404");
             answerer.challenges = right;
@@ -130,7 +130,7 @@ final class PebbleTest {
             clock.now = clock.now.plus(Duration.ofMinutes(3));
             certificates.tick();
             assertThat(certificates.find("app.example")).isNotNull();
-            assertThat(certificates.complaint("app.example")).isNull();
+            assertThat(certificates.state("app.example", clock.now).why()).isNull();
             assertThat(answerer.tls.get()).isPositive();
         }
     }

@@ -12,8 +12,12 @@ public final class TestCertificates {
 
     /** One for a name, for a day from now. */
     public static Certificate of(String name) {
+        return of(name, Instant.now(), Duration.ofDays(1));
+    }
+
+    /** One for a name, for so long. */
+    public static Certificate of(String name, Instant from, Duration life) {
         KeyPair key = Keys.generate();
-        return Certificate.of(
-                List.of(FakeAuthority.certificate(name, key, Instant.now(), Duration.ofDays(1))), key.getPrivate());
+        return Certificate.of(List.of(FakeAuthority.certificate(name, key, from, life)), key.getPrivate());
     }
 }
