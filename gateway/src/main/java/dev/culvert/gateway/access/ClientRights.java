@@ -18,12 +18,11 @@ import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.limit.RateLimit;
+import dev.culvert.tunnel.limit.RecentMap;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -41,14 +40,7 @@ public final class ClientRights {
 
     private final TokenGrants token;
     private final @Nullable ClientPolicy policy;
-    private final Map<Question, Shared> cache = new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Question, Shared> eldest) {
-            return size() > MAX_CACHED;
-        }
-    };
+    private final RecentMap<Question, Shared> cache = new RecentMap<>(MAX_CACHED);
 
     /** What a list of prefixes depends on: the port, and who of the two knows the name itself. */
     private record Question(String agent, Transport transport, int port, boolean tokenNames, boolean policyNames) {}
@@ -72,6 +64,11 @@ public final class ClientRights {
     public ClientRights under(ClientToken same, SensitiveAddresses sensitive, @Nullable ClientPolicy next) {
         TokenGrants grants = sensitive == token.sensitiveAddresses() ? token : TokenGrants.of(same, sensitive);
         return new ClientRights(grants, next);
+    }
+
+    /** Whether these are the grants. */
+    public boolean areOf(TokenGrants grants) {
+        return token == grants;
     }
 
     /**
