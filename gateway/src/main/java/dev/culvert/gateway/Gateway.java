@@ -149,7 +149,6 @@ public final class Gateway implements AutoCloseable {
             publishing = new Publishing(
                     publications,
                     settings.publishing(),
-                    own,
                     state.path(),
                     services.clock(),
                     fabric,
@@ -175,6 +174,7 @@ public final class Gateway implements AutoCloseable {
                 settings.link());
         memory = new MemoryGuard(door.strangers(), links, services.counters());
         try {
+            publications.reserve(own, Set.of()); // its ports are known when they are open
             door.open(settings.listen());
             InetSocketAddress http = settings.publishing().http();
             if (http != null) {

@@ -17,21 +17,26 @@ import dev.culvert.gateway.door.PublishedPorts;
 import dev.culvert.gateway.door.PublishedSites;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.store.FileStore;
+import dev.culvert.token.Grant;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What serves the names and ports that are published: flows, certificates, the door's part for them, ports. */
 final class Publishing implements AutoCloseable {
+    /** Turns of each event loop, before the first thing is published. */
+    private static final long UP_MILLIS = 5_000;
+
     private final Publications publications;
     private final EventLoopGroup loops;
     private final PublishedFlows flows;
@@ -44,7 +49,6 @@ final class Publishing implements AutoCloseable {
     private @Nullable PublishedPorts ports;
 
     /**
-     * @param ownNames of the gateway itself, in lower case
      * @param state directory for what is obtained
      * @param loops event loops of links
      * @throws IOException with one line for people
@@ -52,7 +56,6 @@ final class Publishing implements AutoCloseable {
     Publishing(
             Publications publications,
             PublishingSettings settings,
-            Set<String> ownNames,
             Path state,
             Clock clock,
             Fabric fabric,
@@ -84,7 +87,6 @@ final class Publishing implements AutoCloseable {
                 new PublishedSites(publications::table, flows),
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
-                ownNames::contains,
                 loops);
     }
 
@@ -126,11 +128,27 @@ final class Publishing implements AutoCloseable {
         PublishedPorts opened =
                 new PublishedPorts(door, publications::table, gateway.address().getAddress(), loops);
         ports = opened;
-        publications.add(now -> {
-            flows.targets(now.targets());
-            opened.follow(now);
-            if (obtained != null) {
-                obtained.lookSoon();
+        publications.add(new Publications.Listener() {
+            @Override
+            public void publicationsChanging(PublicationTable before, PublicationTable next) {
+                // Whoever finds something in either table may open it.
+                List<Grant> both = Stream.of(before, next)
+                        .flatMap(table -> table.targets().stream())
+                        .distinct()
+                        .toList();
+                Future<?> up = flows.targets(both);
+                if (!both.isEmpty()) {
+                    up.awaitUninterruptibly(UP_MILLIS);
+                }
+            }
+
+            @Override
+            public void publicationsChanged(PublicationTable now) {
+                flows.targets(now.targets());
+                opened.follow(now);
+                if (obtained != null) {
+                    obtained.lookSoon();
+                }
             }
         });
         files.add(own::refresh, () -> {});

@@ -10,6 +10,14 @@ public interface Entitlement {
     /** What may be done now, when it was {@code before} till now. */
     ClientRights now(ClientRights before);
 
+    /**
+     * Whether {@link #now} would say something else than these rights, where that is known at once: listeners are told a little later,
+     * and what has been granted meanwhile must not be refused.
+     */
+    default boolean isNewerThan(ClientRights rights) {
+        return false;
+    }
+
     /** What agents ask with about the flows that they hold, see {@link TokenMark}; null when they shall not ask. */
     @Nullable
     String mark();

@@ -15,6 +15,7 @@ import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.Quota;
+import dev.culvert.tunnel.limit.RecentMap;
 import dev.culvert.tunnel.link.KeyExchange;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
@@ -23,7 +24,6 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolNames;
@@ -33,11 +33,9 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -74,23 +72,14 @@ public final class PublishedDoor {
     private final PublishedSites sites;
     private final CertificateSource certificates;
     private final Challenges challenges;
-    private final Predicate<String> own;
     private final EventLoopGroup loops;
     private final Quota<String> connections = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_EACH);
     private final Quota<Network> visitors = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_FROM);
-    private final Map<Certificate, SslContext> contexts = new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Certificate, SslContext> eldest) {
-            return size() > MAX_CONTEXTS;
-        }
-    };
+    private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
 
     /**
      * @param published what is published now
      * @param sites the same for HTTP
-     * @param own which names, in lower case, are the gateway's: no wildcard takes them
      * @param loops event loops of links
      */
     public PublishedDoor(
@@ -99,14 +88,12 @@ public final class PublishedDoor {
             PublishedSites sites,
             CertificateSource certificates,
             Challenges challenges,
-            Predicate<String> own,
             EventLoopGroup loops) {
         this.published = published;
         this.flows = flows;
         this.sites = sites;
         this.certificates = certificates;
         this.challenges = challenges;
-        this.own = own;
         this.loops = loops;
     }
 
@@ -128,7 +115,7 @@ public final class PublishedDoor {
             boolean challenge,
             Strangers.Stranger stranger,
             long handshakeMillis) {
-        if (name == null || own.test(name)) {
+        if (name == null) {
             return false;
         }
         if (challenge) {
@@ -143,17 +130,19 @@ public final class PublishedDoor {
             return false;
         }
         if (use == NameUse.PASSED_THROUGH) {
-            Published to = published.get().passedThrough(name);
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
-            if (to == null || !joins(choice.channel(), to.publication().at().toString())) {
+            if (!joins(choice.channel(), published.get().placeOf(name))) {
                 choice.close();
                 return true;
             }
             stranger.leave();
-            EventLoop loop = loops.next();
-            held.move(choice.channel(), loop, () -> passThrough(choice.channel(), to, to.destination(), held));
+            held.move(
+                    choice.channel(),
+                    loops.next(),
+                    () -> passThrough(
+                            choice.channel(), () -> published.get().passedThrough(name), Published::destination, held));
             return true;
         }
         Certificate certificate = certificates.find(name);
@@ -237,13 +226,30 @@ public final class PublishedDoor {
         }
     }
 
-    /** Joins a connection with a flow to a target. On the event loop that it is on now. */
-    private void passThrough(Channel channel, Published to, Destination destination, Held held) {
+    /**
+     * Joins a connection with a flow to a target. On the event loop that it is on now.
+     *
+     * @param where gives what is published there now; null when nothing is
+     */
+    private void passThrough(
+            Channel channel,
+            Supplier<@Nullable Published> where,
+            Function<Published, Destination> destination,
+            Held held) {
+        Published to = where.get();
+        if (to == null) {
+            Relay.reset(channel);
+            return;
+        }
         InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
-        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination, from);
+        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination.apply(to), from);
         Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         asked.addListener(connected -> {
             deadline.cancel(false);
+            if (PublishedFlows.isWithdrawn(connected.cause()) && !to.equals(where.get()) && channel.isActive()) {
+                passThrough(channel, where, destination, held); // it leads elsewhere since
+                return;
+            }
             if (!connected.isSuccess()) {
                 log.debug(
                         "{} for {}: {}",
@@ -266,11 +272,15 @@ public final class PublishedDoor {
     }
 
     /** Takes a connection to a published port, which is not read yet. On its event loop, which is one of links. */
-    void accept(Channel channel, Published to, PublicPort port) {
+    void accept(Channel channel, PublicPort port) {
         if (joins(channel, port.toString())) {
             Held held = new Held(); // reads nothing, but hears of a reset
             channel.pipeline().addLast(held);
-            passThrough(channel, to, to.destinationOf(port.port()), held);
+            passThrough(
+                    channel,
+                    () -> published.get().port(port.transport(), port.port()),
+                    to -> to.destinationOf(port.port()),
+                    held);
         } else {
             channel.close();
         }

@@ -115,12 +115,7 @@ public final class PublishedPorts implements AutoCloseable {
                 .childHandler(new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        Published to = at(port);
-                        if (to == null) {
-                            channel.close();
-                        } else {
-                            door.accept(channel, to, port);
-                        }
+                        door.accept(channel, port);
                     }
                 })
                 .bind(at);

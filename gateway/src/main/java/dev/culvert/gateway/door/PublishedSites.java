@@ -40,12 +40,11 @@ public final class PublishedSites implements Sites {
 
     private @Nullable Site find(String host, String path, int httpsPort) {
         Published there = published.get().web(host, path);
-        return there == null ? null : new PublishedSite(there, httpsPort, flows, tls);
+        return there == null ? null : new PublishedSite(there, httpsPort, this);
     }
 
     /** A publication; two of one are equal, so that connections to its target are used again. */
-    private record PublishedSite(Published published, int httpsPort, PublishedFlows flows, TargetTls tls)
-            implements Site {
+    private record PublishedSite(Published published, int httpsPort, PublishedSites sites) implements Site {
         @Override
         public String name() {
             return published.publication().at().toString();
@@ -67,9 +66,9 @@ public final class PublishedSites implements Sites {
                 return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
             }
             Future<? extends Channel> flow =
-                    flows.connect(loop, published.agent(), null, published.destination(), null);
+                    sites.flows.connect(loop, published.agent(), null, published.destination(), null);
             return published.publication().to().scheme() == Scheme.HTTPS
-                    ? tls.over(flow, published.publication(), loop)
+                    ? sites.tls.over(flow, published.publication(), loop)
                     : flow;
         }
     }

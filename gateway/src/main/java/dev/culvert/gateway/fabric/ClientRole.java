@@ -373,6 +373,10 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         Judgement judgement = rights.judge(agentName, d, questions);
+        if (!judgement.allowed() && judgement != Judgement.NOT_NOW && entitlement.isNewerThan(rights)) {
+            readPolicy();
+            judgement = rights.judge(agentName, d, questions);
+        }
         if (judgement == Judgement.NOT_NOW) {
             services.counters().limited.increment();
             record.refused(Reason.OVERLOADED);

@@ -1,5 +1,6 @@
 package dev.culvert.gateway.publish;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Transport;
 import dev.culvert.gateway.publish.PublicationEntry.State;
 import dev.culvert.policy.Policy;
@@ -24,6 +25,7 @@ final class ClaimJudge {
     static final int MAX_PORTS = 1_024;
 
     private final @Nullable Policy policy;
+    private final SensitiveAddresses sensitive;
     private final Reserved reserved;
     private final Predicate<AgentToken> ended;
     private final PublicPlaces<Published> places = new PublicPlaces<>();
@@ -41,10 +43,12 @@ final class ClaimJudge {
 
     /**
      * @param policy null when there is no policy file: tokens alone decide
+     * @param sensitive targets that an agent's networks must name
      * @param ended whether a token is revoked or expired
      */
-    ClaimJudge(@Nullable Policy policy, Reserved reserved, Predicate<AgentToken> ended) {
+    ClaimJudge(@Nullable Policy policy, SensitiveAddresses sensitive, Reserved reserved, Predicate<AgentToken> ended) {
         this.policy = policy;
+        this.sensitive = sensitive;
         this.reserved = reserved;
         this.ended = ended;
     }
@@ -84,6 +88,14 @@ final class ClaimJudge {
                 && claim.tokens().stream().noneMatch(t -> t.routes().stream().anyMatch(r -> r.contains(target)))) {
             return "its target " + publication.to().host() + " lies in no network of agent '" + published.agent()
                     + "'; make its token with --routes that hold it";
+        }
+        if (target != null
+                && sensitive.contains(target)
+                && !claim.tokens().isEmpty()
+                && claim.tokens().stream().noneMatch(t -> sensitive.permits(t.routes(), target))) {
+            return "its target " + publication.to().host()
+                    + " is the machine's own, link-local, a cloud's metadata or the"
+                    + " gateway's, which wide networks do not open; make the agent's token with --routes that name it";
         }
         if (policy != null && !published.byPolicy() && !permits(policy, published.agent(), publication.at())) {
             return "the gateway's policy does not let agent '" + published.agent()

@@ -19,6 +19,8 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.collection.IntObjectHashMap;
 import io.netty.util.collection.IntObjectMap;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -50,6 +52,7 @@ final class InnerEnd {
     /** For flows whose OPEN is on its way through the pipe: which instance shall take them. */
     private final IntObjectMap<String> chosen = new IntObjectHashMap<>();
 
+    private final Promise<Void> wasUp;
     private @Nullable FlowMultiplexer up;
     private boolean stopped;
 
@@ -60,6 +63,7 @@ final class InnerEnd {
     InnerEnd(EventLoop loop, ClientSession session, Function<InstanceChoice, FrameReceiver> gateway) {
         this.loop = loop;
         this.gateway = gateway;
+        this.wasUp = loop.newPromise();
         this.flows = new OpenedFlows(loop, session, n -> log.debug("{} published flows go on", n));
     }
 
@@ -79,6 +83,11 @@ final class InnerEnd {
         pipe[1].pipeline().addLast(client);
         loop.register(pipe[0]);
         loop.register(pipe[1]);
+    }
+
+    /** Done when it is up for the first time: flows can be opened. From any thread. */
+    Future<?> wasUp() {
+        return wasUp;
     }
 
     /** Ends its flows, at the agents too. */
@@ -129,6 +138,7 @@ final class InnerEnd {
         @Override
         public void linkUp(FlowMultiplexer link) {
             up = link;
+            wasUp.trySuccess(null);
         }
 
         @Override

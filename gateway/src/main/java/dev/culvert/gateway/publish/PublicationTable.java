@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PublicationTable {
     /** Nothing is published. */
-    public static final PublicationTable EMPTY = new PublicationTable(List.of(), Set.of());
+    public static final PublicationTable EMPTY = new PublicationTable(List.of(), Set.of(), Set.of());
 
     /** What becomes of connections for a name. */
     public enum NameUse {
@@ -46,13 +46,16 @@ public final class PublicationTable {
     private final Map<String, List<Published>> wildcards = new HashMap<>();
     private final NavigableMap<PublicPort, Published> ports = new TreeMap<>();
     private final Set<HostPattern> certificateNames;
+    private final Set<String> own;
 
     /**
      * @param all none in another's way
      * @param unproven what no token's right has been seen for yet: no certificate is obtained for it
+     * @param own names that are the gateway's, in their compared form: nothing is published under them, by a wildcard either
      */
-    PublicationTable(Collection<Published> all, Set<Published> unproven) {
+    PublicationTable(Collection<Published> all, Set<Published> unproven, Set<String> own) {
         this.all = List.copyOf(all);
+        this.own = Set.copyOf(own);
         for (Published one : all) {
             PublicSide at = one.publication().at();
             if (at instanceof WebName name) {
@@ -140,10 +143,15 @@ public final class PublicationTable {
         return certificateNames;
     }
 
+    /** Whether whoever asks both gets the same answers. */
+    boolean saysTheSame(PublicationTable other) {
+        return all.equals(other.all) && certificateNames.equals(other.certificateNames) && own.equals(other.own);
+    }
+
     /** What is published under a name itself, or else under the wildcard of its domain; a wildcard is one label. */
     private List<Published> at(String host) {
         String name = HostPattern.normalize(host);
-        if (name == null) {
+        if (name == null || own.contains(name)) {
             return List.of();
         }
         List<Published> there = names.get(name);

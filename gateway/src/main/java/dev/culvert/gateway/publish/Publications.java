@@ -58,6 +58,12 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
 
     /** Hears of each change. */
     public interface Listener {
+        /**
+         * What is published will be another: what only {@code next} needs is to be there when this returns, and what {@code before}
+         * needs is to stay. Likewise.
+         */
+        default void publicationsChanging(PublicationTable before, PublicationTable next) {}
+
         /** What is published is another. On one thread, in order; it may block, and then all changes wait. */
         void publicationsChanged(PublicationTable now);
     }
@@ -140,10 +146,11 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         return entries;
     }
 
-    /** Calls it soon with what is in force, and from then on after each change. */
+    /** Calls it soon with what is in force, and from then on before and after each change. */
     public void add(Listener listener) {
         run(() -> {
             listeners.add(listener);
+            listener.publicationsChanging(PublicationTable.EMPTY, table);
             listener.publicationsChanged(table);
         });
     }
@@ -274,9 +281,11 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         Policy policyNow = policyNow();
         Claims toJudge;
         ClaimJudge judge;
+        Set<String> own;
         synchronized (this) {
             toJudge = claims(policyNow);
-            judge = new ClaimJudge(policyNow, reserved, this::hasEnded);
+            judge = new ClaimJudge(policyNow, policy.sensitive(), reserved, this::hasEnded);
+            own = reserved.names();
         }
         List<PublicationEntry> judged = new ArrayList<>();
         Set<Published> inForce = new LinkedHashSet<>();
@@ -302,10 +311,10 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         }
         List<PublicationEntry> before = entries;
         entries = List.copyOf(judged);
-        PublicationTable next = new PublicationTable(inForce, unproven);
-        boolean other =
-                !next.all().equals(table.all()) || !next.certificateNames().equals(table.certificateNames());
+        PublicationTable next = new PublicationTable(inForce, unproven, own);
+        boolean other = !next.saysTheSame(table);
         if (other) {
+            listeners.forEach(l -> l.publicationsChanging(table, next));
             table = next;
         }
         tell(before, judged, toJudge.all());

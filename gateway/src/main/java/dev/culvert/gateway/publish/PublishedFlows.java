@@ -18,7 +18,9 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import io.netty.util.concurrent.Promise;
+import io.netty.util.concurrent.PromiseCombiner;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -39,6 +41,7 @@ public final class PublishedFlows {
     private final PublishedRights rights;
     private final Map<EventLoop, InnerEnd> ends = new HashMap<>();
     private final AtomicBoolean started = new AtomicBoolean();
+    private final Promise<Void> up = GlobalEventExecutor.INSTANCE.newPromise();
 
     /**
      * @param loops on whose event loops flows may be
@@ -64,12 +67,20 @@ public final class PublishedFlows {
     /**
      * Flows are open to these targets from now on, and end to all others. With the first of them the ends come up: a gateway that
      * publishes nothing has none. Any thread.
+     *
+     * @return done when the ends are up: a flow that is asked for before fails
      */
-    public void targets(List<Grant> now) {
+    public Future<?> targets(List<Grant> now) {
         rights.targets(now);
         if (!now.isEmpty() && started.compareAndSet(false, true)) {
+            PromiseCombiner all = new PromiseCombiner(GlobalEventExecutor.INSTANCE);
+            GlobalEventExecutor.INSTANCE.execute(() -> {
+                ends.values().forEach(end -> all.add((Future<?>) end.wasUp()));
+                all.finish(up);
+            });
             ends.forEach((loop, end) -> loop.execute(end::start));
         }
+        return up;
     }
 
     /**
@@ -124,6 +135,11 @@ public final class PublishedFlows {
             connected.setFailure(e);
         }
         return connected;
+    }
+
+    /** Whether a flow failed because what it was to lead to is not published there any more, or is not the gateway's to open. */
+    public static boolean isWithdrawn(@Nullable Throwable failure) {
+        return failure instanceof FlowException flow && flow.reason() == Reason.PROHIBITED;
     }
 
     /** Flows that have not ended, on this event loop, which is the caller's. */

@@ -6,6 +6,7 @@ import dev.culvert.gateway.access.Entitlement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.token.Grant;
 import dev.culvert.token.TokenGrants;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,9 +31,12 @@ final class PublishedRights implements Entitlement {
 
     /** From now on these, and no others: flows to what is published no more are ended. */
     void targets(List<Grant> now) {
+        boolean less = !new HashSet<>(now).containsAll(targets);
         targets = List.copyOf(now);
         grants(); // compiled here, and not on a loop that moves frames
-        listeners.forEach(PolicyInForce.Listener::policyChanged);
+        if (less) { // what there is more is seen when it is asked for
+            listeners.forEach(PolicyInForce.Listener::policyChanged);
+        }
     }
 
     @Override
@@ -43,6 +47,11 @@ final class PublishedRights implements Entitlement {
     @Override
     public ClientRights now(ClientRights before) {
         return rights();
+    }
+
+    @Override
+    public boolean isNewerThan(ClientRights rights) {
+        return !rights.areOf(grants());
     }
 
     private TokenGrants grants() {

@@ -38,6 +38,9 @@ final class Exchange {
     /** After an upgrade: WebSockets without pings are silent for as long as nothing happens. */
     static final long TUNNEL_SECONDS = 3_600;
 
+    /** What is published may be changed while a request looks for its target; not so often, for one request. */
+    private static final int MAX_SITES = 3;
+
     /** They may be sent again when nobody has answered (RFC 9110 9.2.2). */
     private static final Set<HttpMethod> IDEMPOTENT =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS, HttpMethod.PUT, HttpMethod.DELETE);
@@ -68,6 +71,7 @@ final class Exchange {
     private boolean reused; // the target's connection had served others
     private boolean retried;
     private boolean interim; // the end of an answer of 1xx is to come
+    private int sitesAsked;
     private long bodyBytes;
 
     Exchange(Front front, Sites sites, Browser browser, HttpRequest request) {
@@ -82,19 +86,45 @@ final class Exchange {
         try {
             Asked a = Asked.of(request);
             asked = a;
-            Site s = sites.find(a.host(), a.path());
-            if (s == null) {
-                throw new Refusal(
-                        HttpResponseStatus.NOT_FOUND,
-                        "Nothing is published here under the name " + Printable.shorten(a.host()) + ".");
-            }
-            site = s;
-            if (!browser.secure() && s.options().httpsPort() > 0 && !browser.trustedProxy()) {
-                throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
-            }
-            admit(a, s);
+            ask(a);
         } catch (Refusal e) {
             refuse(e);
+        }
+    }
+
+    private void ask(Asked a) throws Refusal {
+        Site s = sites.find(a.host(), a.path());
+        if (s == null) {
+            throw new Refusal(
+                    HttpResponseStatus.NOT_FOUND,
+                    "Nothing is published here under the name " + Printable.shorten(a.host()) + ".");
+        }
+        site = s;
+        sitesAsked++;
+        if (!browser.secure() && s.options().httpsPort() > 0 && !browser.trustedProxy()) {
+            throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
+        }
+        admit(a, s);
+    }
+
+    /**
+     * There is no way to the site.
+     *
+     * @param mayAskAgain whether nothing of the request can have been served
+     */
+    private void noWay(Asked a, Site s, boolean mayAskAgain, Refusal why) {
+        if (s.equals(sites.find(a.host(), a.path()))) {
+            refuse(why);
+        } else if (mayAskAgain && sitesAsked < MAX_SITES) { // something else is published there since
+            try {
+                ask(a);
+            } catch (Refusal e) {
+                refuse(e);
+            }
+        } else {
+            refuse(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "What is published as " + s.name() + " has just been changed; please try again."));
         }
     }
 
@@ -171,7 +201,7 @@ final class Exchange {
                 channel.close();
             }
         } else if (channel == null) {
-            refuse(TargetErrors.connecting(future.cause(), s));
+            noWay(a, s, true, TargetErrors.connecting(future.cause(), s));
         } else if (channel.eventLoop() != front.loop()) {
             log.error("the channel to {} is on another event loop than its browser's", s.name());
             channel.close();
@@ -396,7 +426,7 @@ final class Exchange {
                 retried = true;
                 connect(a, s);
             } else {
-                refuse(TargetErrors.ended(cause, s));
+                noWay(a, s, isRepeatable(a), TargetErrors.ended(cause, s));
             }
         }
     }

@@ -24,6 +24,7 @@ import dev.culvert.token.AgentToken;
 import dev.culvert.token.PublishRight;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.frame.Announcement;
+import java.net.InetAddress;
 import java.net.URI;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -41,6 +42,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @NullUnmarked
@@ -112,11 +114,15 @@ final class PublicationsTest {
     }
 
     private static AgentToken token(String agent, String... rights) {
+        return token(agent, List.of("10.0.0.0/8"), rights);
+    }
+
+    private static AgentToken token(String agent, List<String> routes, String... rights) {
         TokenTerms terms = TokenTerms.of(
                 agent, List.of(URI.create("wss://gateway.example")), null, START, START.plusSeconds(3_600));
         return new AgentToken(
                 terms,
-                List.of(IpPrefix.parse("10.0.0.0/8")),
+                routes.stream().map(IpPrefix::parse).toList(),
                 Arrays.stream(rights).map(PublishRight::parse).toList());
     }
 
@@ -381,6 +387,61 @@ final class PublicationsTest {
         assertThat(office.whys())
                 .hasSize(3)
                 .allMatch(w -> w.equals("it is the gateway's own; publish under another name or port"));
+        PublicationTable table = publications.table();
+        assertThat(table.web("other.example", "/")).isNotNull();
+        assertThat(table.web("Gate.Example.", "/")).as("nor the wildcard's").isNull();
+        assertThat(table.use("gate.example")).isEqualTo(PublicationTable.NameUse.UNKNOWN);
+        publications.reserve(Set.of(), Set.of());
+        settle();
+        assertThat(publications.table().use("gate.example")).isEqualTo(PublicationTable.NameUse.WEB);
+    }
+
+    /** As a client's grant: who may reach every address has not been given those by which the machine itself is spoken to. */
+    @ParameterizedTest
+    @CsvSource({
+        "169.254.169.254, 169.254.169.254/32",
+        "127.0.0.1, 127.0.0.0/8",
+        "0.0.0.0, 0.0.0.0/8",
+        "[::1], ::1/128",
+        "[::ffff:127.0.0.1], 127.0.0.1/32",
+        "[fe80::1], fe80::/10",
+        "[fd00:ec2::254], fd00:ec2::/64",
+        "198.51.100.1, 198.51.100.1/32"
+    })
+    void sensitiveTargetsAreToBeNamed(String target, String named) throws Exception {
+        policy.sensitive(SensitiveAddresses.with(List.of(InetAddress.getByName("198.51.100.1"))));
+        List<String> wide = List.of("0.0.0.0/0", "::/0");
+        Link office = new Link(token("office", wide, "a.example", "b.example", ":22/tcp"))
+                .says(
+                        "a.example=http://" + target + ":80",
+                        "tcp:22=" + target + ":22",
+                        "b.example=http://192.0.2.1:80");
+        assertThat(inForce()).containsExactly("office b.example");
+        assertThat(office.whys())
+                .hasSize(2)
+                .allMatch(w -> w.contains("make the agent's token with --routes that name it"));
+        office.goes();
+        List<String> naming = List.of(wide.get(0), wide.get(1), named);
+        Link renewed = new Link(token("office", naming, "a.example")).says("a.example=http://" + target + ":80");
+        assertThat(inForce()).contains("office a.example");
+        renewed.goes();
+        String byPolicy = "publications: [{agent: office, public: p.example, target: \"http://" + target + ":80\"}]";
+        policy(byPolicy);
+        Link again = new Link(token("office", wide, "p.example")).says();
+        assertThat(inForce()).as("the policy's neither").doesNotContain("office p.example");
+        again.goes();
+        new Link(token("office", naming, "p.example")).says();
+        assertThat(inForce()).contains("office p.example");
+    }
+
+    /** Addresses that become the gateway's own are judged at once. */
+    @Test
+    void anAddressThatBecomesTheGatewaysIsPublishedNoMore() throws Exception {
+        new Link(token("office", List.of("0.0.0.0/0"), "a.example")).says("a.example=http://198.51.100.1:80");
+        assertThat(inForce()).hasSize(1);
+        policy.sensitive(SensitiveAddresses.with(List.of(InetAddress.getByName("198.51.100.1"))));
+        settle();
+        assertThat(inForce()).isEmpty();
     }
 
     @Test
@@ -414,6 +475,36 @@ final class PublicationsTest {
         office.goes(); // away, and in force still
         new Link(office.token).says("a.example=http://10.0.0.1:80");
         assertThat(heard).containsExactly(0, 1);
+    }
+
+    /** Whoever is let in by a table may open what is in it, from before it is in force until after. */
+    @Test
+    void listenersHearOfAChangeBeforeItIsInForce() {
+        List<String> heard = new ArrayList<>();
+        publications.add(new Publications.Listener() {
+            @Override
+            public void publicationsChanging(PublicationTable before, PublicationTable next) {
+                heard.add(before.all().size() + " to " + next.all().size() + ", in force "
+                        + publications.table().all().size());
+            }
+
+            @Override
+            public void publicationsChanged(PublicationTable now) {
+                heard.add(now.all().size() + ", in force "
+                        + publications.table().all().size());
+            }
+        });
+        settle();
+        Link office = link("office", "a.example").says("a.example=http://10.0.0.1:80");
+        office.says();
+        assertThat(heard)
+                .containsExactly(
+                        "0 to 0, in force 0",
+                        "0, in force 0",
+                        "0 to 1, in force 0",
+                        "1, in force 1",
+                        "1 to 0, in force 1",
+                        "0, in force 0");
     }
 
     /** A storm of comings and goings is judged once. */

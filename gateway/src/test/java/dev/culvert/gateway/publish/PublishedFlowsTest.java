@@ -9,6 +9,7 @@ import dev.culvert.token.Grant;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.EventLoop;
@@ -17,6 +18,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -134,6 +137,57 @@ final class PublishedFlowsTest {
             two.close();
             await().until(() -> net.agentsAtGateway() == 2);
             assertThat(open(net, loop, "office", "two/", to).refused()).isEqualTo(Reason.NO_AGENT);
+        }
+    }
+
+    /**
+     * What is in the table may be opened, from before it is in force until it is not any more: by one who looks at the table just then,
+     * as the second listener does.
+     */
+    @Test
+    void nobodyIsRefusedWhatIsInForce() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            BlockingQueue<String> opened = new LinkedBlockingQueue<>();
+            net.publications().add(new Publications.Listener() {
+                @Override
+                public void publicationsChanging(PublicationTable before, PublicationTable next) {
+                    before.all().forEach(this::open);
+                    next.all().forEach(this::open);
+                }
+
+                @Override
+                public void publicationsChanged(PublicationTable now) {
+                    now.all().forEach(this::open);
+                }
+
+                private void open(Published one) {
+                    EventLoop loop = net.gatewayLoop();
+                    Throwable failed = loop.submit(
+                                    () -> net.published().connect(loop, one.agent(), null, one.destination(), BROWSER))
+                            .syncUninterruptibly()
+                            .getNow()
+                            .awaitUninterruptibly()
+                            .cause();
+                    opened.add(one.publication().at() + " " + (failed == null ? "open" : failed.toString()));
+                }
+            });
+            Peer agent = net.publishingAgent(
+                    "office",
+                    TestFlow::echo,
+                    List.of("10.0.0.0/24"),
+                    List.of("*.test"),
+                    List.of("a.test=http://10.0.0.1"));
+            for (String expected : List.of("a.test open", "a.test open")) {
+                assertThat(opened.poll(TestNetwork.PATIENCE, TimeUnit.SECONDS)).isEqualTo(expected);
+            }
+            agent.call(() -> {
+                agent.mux.announce(new Announcement.Agent(
+                        "i1", null, List.of("10.0.0.0/24"), true, List.of(), List.of("b.test=http://10.0.0.2")));
+                return null;
+            });
+            for (String expected : List.of("a.test open", "b.test open", "b.test open")) {
+                assertThat(opened.poll(TestNetwork.PATIENCE, TimeUnit.SECONDS)).isEqualTo(expected);
+            }
         }
     }
 

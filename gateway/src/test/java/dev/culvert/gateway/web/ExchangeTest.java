@@ -379,6 +379,39 @@ final class ExchangeTest {
         assertThat(stage.answered()).contains("application/json", "{\"status\":" + status, words);
     }
 
+    /** Between the choice of a site and the connection to its target what is published may become another. */
+    @Test
+    void whatIsPublishedMeanwhileAnswers() {
+        Stage.TestSite next = stage.new TestSite();
+        stage.holdsConnects = true;
+        stage.say(GET);
+        stage.published = next;
+        stage.holdsConnects = false;
+        stage.pending().setFailure(new FlowException(Reason.PROHIBITED, "withdrawn"));
+        assertThat(stage.asked(0)).startsWith("GET / ");
+        stage.answer(0, OK);
+        assertThat(stage.answered()).isEqualTo(OK);
+    }
+
+    @Test
+    void whatIsWithdrawnMeanwhileIsNotFound() {
+        stage.holdsConnects = true;
+        stage.say(GET);
+        stage.published = null;
+        stage.pending().setFailure(new FlowException(Reason.PROHIBITED, "withdrawn"));
+        assertThat(stage.answered()).startsWith("HTTP/1.1 404 ");
+    }
+
+    /** What may have been served is not sent again. */
+    @Test
+    void whatIsWithdrawnUnderARequestIsSaid() {
+        stage.say(POST + "01234");
+        stage.published = stage.new TestSite();
+        stage.targets.get(0).end();
+        assertThat(stage.answered()).startsWith("HTTP/1.1 503 ").contains("has just been changed");
+        assertThat(stage.targets).hasSize(1);
+    }
+
     @Test
     void unknownNamesAreNotFound() {
         stage.say("GET / HTTP/1.1\r\nHost: other.example.com\r\n\r\n");

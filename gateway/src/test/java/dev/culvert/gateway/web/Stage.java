@@ -24,6 +24,11 @@ final class Stage implements AutoCloseable {
     static final String NAME = "app.example.com";
 
     final TestSite site = new TestSite();
+
+    /** What is there now. */
+    @Nullable
+    Site published = site;
+
     final List<End> targets = new ArrayList<>();
     final End browser;
     private final InetAddress address;
@@ -71,7 +76,7 @@ final class Stage implements AutoCloseable {
                 new Sites() {
                     @Override
                     public @Nullable Site find(String host, String path) {
-                        return host.equals(NAME) ? site : null;
+                        return host.equals(NAME) ? published : null;
                     }
 
                     @Override
