@@ -5,10 +5,10 @@ import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.CertificateState;
-import dev.culvert.gateway.certificate.CertificateState.Standing;
 import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.ExpiryWarnings;
 import dev.culvert.gateway.certificate.FileCertificates;
+import dev.culvert.gateway.certificate.NoCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeCertificates;
 import dev.culvert.gateway.certificate.acme.AddressPrecheck;
 import dev.culvert.gateway.door.Door;
@@ -28,6 +28,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -79,7 +80,8 @@ final class Publishing implements AutoCloseable {
                                 .map(HostPattern::name)
                                 .collect(Collectors.toSet()),
                         clock);
-        certificates = CertificateSource.first(obtained == null ? List.of(own) : List.of(own, obtained));
+        certificates = CertificateSource.first(
+                obtained == null ? List.of(own, new NoCertificates(false)) : List.of(own, obtained, new NoCertificates(true)));
         expiry = new ExpiryWarnings(this::certificates, clock);
         door = new PublishedDoor(
                 publications::table,
@@ -109,18 +111,7 @@ final class Publishing implements AutoCloseable {
 
     /** How it stands with the certificate of a name, perhaps a wildcard. Never blocks; from any thread. */
     CertificateState certificate(String name) {
-        CertificateState state = certificates.state(name, clock.instant());
-        if (state != null) {
-            return state;
-        }
-        return obtained == null
-                ? CertificateState.without(
-                        name,
-                        null,
-                        Standing.MISSING,
-                        "nobody is to give one: name a file with --certificate, or an authority with --acme",
-                        null)
-                : CertificateState.without(name, null, Standing.OBTAINING, null, null);
+        return Objects.requireNonNull(certificates.state(name, clock.instant()));
     }
 
     /** Serves what is published from now on. Blocks. */

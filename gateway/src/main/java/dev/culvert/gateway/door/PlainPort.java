@@ -1,10 +1,7 @@
 package dev.culvert.gateway.door;
 
-import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.HttpFront;
-import dev.culvert.gateway.web.Site;
-import dev.culvert.gateway.web.Sites;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.handler.ssl.ApplicationProtocolNames;
@@ -15,13 +12,11 @@ import java.net.InetSocketAddress;
  * nothing that an agent serves is reached here.
  */
 final class PlainPort extends ChannelInitializer<Channel> {
-    private final Sites sites;
+    private final PlainSites sites;
     private final Strangers strangers;
 
-    /** @param published for browsers in the clear */
-    PlainPort(Sites published, Challenges challenges, Strangers strangers) {
-        Site challenge = new ChallengeSite(challenges);
-        this.sites = (host, path) -> path.startsWith(Challenges.HTTP_PATH) ? challenge : published.find(host, path);
+    PlainPort(PlainSites sites, Strangers strangers) {
+        this.sites = sites;
         this.strangers = strangers;
     }
 

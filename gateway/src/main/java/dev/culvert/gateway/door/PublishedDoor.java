@@ -179,7 +179,7 @@ public final class PublishedDoor {
      * @param httpsPort where browsers are sent
      */
     PlainPort inTheClear(int httpsPort, Strangers strangers) {
-        return new PlainPort(sites.inTheClear(httpsPort), challenges, strangers);
+        return new PlainPort(new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), strangers);
     }
 
     /** Counts a connection against what it is for, and against where it comes from. */
