@@ -169,6 +169,7 @@ public final class Gateway implements AutoCloseable {
                 authenticator,
                 certificate == null ? null : certificate::served,
                 publishing.door(),
+                settings.publishing().proxies(),
                 loops,
                 settings.threads(),
                 settings.link());

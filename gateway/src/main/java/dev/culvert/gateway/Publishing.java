@@ -89,6 +89,7 @@ final class Publishing implements AutoCloseable {
                 new PublishedSites(publications::table, flows),
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
+                settings.proxies(),
                 loops);
     }
 
@@ -116,8 +117,7 @@ final class Publishing implements AutoCloseable {
 
     /** Serves what is published from now on. Blocks. */
     void start(Door gateway, FileWatch files) {
-        PublishedPorts opened =
-                new PublishedPorts(door, publications::table, gateway.address().getAddress(), loops);
+        PublishedPorts opened = new PublishedPorts(door, publications::table, gateway, loops);
         ports = opened;
         publications.add(new Publications.Listener() {
             @Override

@@ -6,6 +6,7 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.limit.Counters;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.Presence;
@@ -133,6 +134,10 @@ public final class TestNetwork implements AutoCloseable {
 
     public PolicyInForce policyInForce() {
         return gateway.policyInForce();
+    }
+
+    public Counters counters() {
+        return gateway.services().counters();
     }
 
     public Publications publications() {

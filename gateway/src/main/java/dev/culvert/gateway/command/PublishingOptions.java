@@ -1,9 +1,11 @@
 package dev.culvert.gateway.command;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.PublishingSettings;
 import dev.culvert.gateway.certificate.FileCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeSettings;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
+import dev.culvert.gateway.door.ProxiesInFront;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,6 +60,16 @@ final class PublishingOptions {
     @Nullable
     Path trust;
 
+    @Option(
+            names = "--proxy-protocol-from",
+            paramLabel = "CIDR",
+            split = ",",
+            description = {
+                "Balancers in front, which begin each connection with a PROXY protocol header (version 1 or 2) that says",
+                "whose it is; it is read from no others, and connections of theirs without one are closed. Repeatable."
+            })
+    List<String> balancers = new ArrayList<>();
+
     /** Used by picocli. */
     PublishingOptions() {}
 
@@ -68,7 +80,18 @@ final class PublishingOptions {
                 .map(parts -> new FileCertificates.Pair(Path.of(parts[0]), Path.of(parts[parts.length - 1])))
                 .toList();
         return new PublishingSettings(
-                http == null ? null : GatewayCommand.parseListen("--http", http), pairs, acmeSettings());
+                http == null ? null : GatewayCommand.parseListen("--http", http),
+                pairs,
+                acmeSettings(),
+                new ProxiesInFront(prefixes("--proxy-protocol-from", balancers), List.of()));
+    }
+
+    private List<IpPrefix> prefixes(String option, List<String> texts) {
+        try {
+            return texts.stream().map(IpPrefix::parse).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage());
+        }
     }
 
     private @Nullable AcmeSettings acmeSettings() {

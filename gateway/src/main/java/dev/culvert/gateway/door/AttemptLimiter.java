@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /**
  * Wrong tokens cost the network that they come from, and no other: at first nothing, then a second of waiting for each
@@ -62,11 +63,18 @@ final class AttemptLimiter {
     }
 
     private final LongSupplier nanoTime;
+    private final Predicate<InetAddress> shared;
     private final Map<Network, Debt> networks = lastUsed(MAX_NETWORKS);
     private final Map<Long, Boolean> good = lastUsed(MAX_GOOD);
 
     AttemptLimiter(LongSupplier nanoTime) {
+        this(nanoTime, address -> false);
+    }
+
+    /** @param shared addresses of proxies: who comes by one is neither refused nor slowed for what others have sent by it */
+    AttemptLimiter(LongSupplier nanoTime, Predicate<InetAddress> shared) {
         this.nanoTime = nanoTime;
+        this.shared = shared;
     }
 
     private static <K, V> Map<K, V> lastUsed(int most) {
@@ -82,6 +90,9 @@ final class AttemptLimiter {
 
     /** Whether a token from this address shall be looked at. */
     synchronized boolean admits(InetAddress from, String token) {
+        if (shared.test(from)) {
+            return true;
+        }
         long now = nanoTime.getAsLong();
         boolean known = good.containsKey(key(from, token));
         for (int level = 0; level < Network.LEVELS; level++) {
@@ -117,7 +128,7 @@ final class AttemptLimiter {
         }
         return free
                 ? new Failure(true, narrowest.free.takeRefused() + narrowest.looks.takeRefused(), 0)
-                : new Failure(false, 0, DELAY_MILLIS);
+                : new Failure(false, 0, shared.test(from) ? 0 : DELAY_MILLIS);
     }
 
     private Debt debt(InetAddress from, int level, long now) {

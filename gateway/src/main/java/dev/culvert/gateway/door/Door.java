@@ -41,7 +41,7 @@ public final class Door implements AutoCloseable {
      */
     private static final int LINK_LOOPS_PER_STRANGERS = 8;
 
-    private final Strangers strangers;
+    private final Arrivals arrivals;
     private final EventLoopGroup strangerLoops;
     private final ThreadPoolExecutor verifying;
     private final GatewayChannel initializer;
@@ -54,6 +54,7 @@ public final class Door implements AutoCloseable {
      *
      * @param tls gives the certificate in force; null for plain {@code ws} behind a proxy that ends TLS
      * @param published where connections for published names go; null when there are none
+     * @param proxies what may stand before it
      * @param loops event loops of links
      * @param threads how many those are
      */
@@ -64,10 +65,12 @@ public final class Door implements AutoCloseable {
             Authenticator authenticator,
             @Nullable Supplier<ServedTls> tls,
             @Nullable PublishedDoor published,
+            ProxiesInFront proxies,
             EventLoopGroup loops,
             int threads,
             LinkSettings settings) {
-        strangers = new Strangers(services.nanoTime(), tls == null);
+        arrivals = new Arrivals(
+                proxies, new Strangers(services.nanoTime(), tls == null, proxies::isShared), services.counters());
         strangerLoops = EventLoops.create(1 + (threads - 1) / LINK_LOOPS_PER_STRANGERS, "gateway-strangers");
         verifying = new ThreadPoolExecutor(
                 1,
@@ -77,10 +80,10 @@ public final class Door implements AutoCloseable {
                 new ArrayBlockingQueue<>(MAX_VERIFYING),
                 new DefaultThreadFactory("gateway-tokens", true));
         // Behind a proxy all connections come from its address: nobody could be told apart.
-        AttemptLimiter limiter = tls == null ? null : new AttemptLimiter(services.nanoTime());
+        AttemptLimiter limiter = tls == null ? null : new AttemptLimiter(services.nanoTime(), proxies::isShared);
         LinkGate.Shared shared = new LinkGate.Shared(
                 authenticator, limiter, verifying, services, links, fabric, new ReadShares(), loops, settings);
-        initializer = new GatewayChannel(tls, shared, strangers, published);
+        initializer = new GatewayChannel(tls, shared, arrivals, published);
     }
 
     /**
@@ -99,7 +102,7 @@ public final class Door implements AutoCloseable {
      * @throws IOException with one line for people
      */
     public void openInTheClear(InetSocketAddress listen, PublishedDoor published, int httpsPort) throws IOException {
-        plain = bind(listen, published.inTheClear(httpsPort, strangers));
+        plain = bind(listen, published.inTheClear(httpsPort, arrivals));
     }
 
     private Channel bind(InetSocketAddress listen, ChannelHandler each) throws IOException {
@@ -155,9 +158,14 @@ public final class Door implements AutoCloseable {
         return (InetSocketAddress) l.localAddress();
     }
 
+    /** Those that have just been made. */
+    Arrivals arrivals() {
+        return arrivals;
+    }
+
     /** The connections that are no links. */
     public Strangers strangers() {
-        return strangers;
+        return arrivals.strangers();
     }
 
     /** Where those are. */

@@ -45,23 +45,25 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
 
     private final @Nullable Supplier<ServedTls> tls;
     private final LinkGate.Shared shared;
+    private final Arrivals arrivals;
     private final Strangers strangers;
     private final @Nullable PublishedDoor published;
     private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
 
     /**
      * @param tls gives the certificate in force; null for plain {@code ws}
-     * @param strangers who is connected and not a link
+     * @param arrivals among them who is connected and not a link
      * @param published where connections for published names go; null when there are none
      */
     GatewayChannel(
             @Nullable Supplier<ServedTls> tls,
             LinkGate.Shared shared,
-            Strangers strangers,
+            Arrivals arrivals,
             @Nullable PublishedDoor published) {
         this.tls = tls;
         this.shared = shared;
-        this.strangers = strangers;
+        this.arrivals = arrivals;
+        this.strangers = arrivals.strangers();
         this.published = published;
     }
 
@@ -71,8 +73,12 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
 
     @Override
     protected void initChannel(Channel ch) {
-        Strangers.Stranger stranger =
-                strangers.enter(((InetSocketAddress) ch.remoteAddress()).getAddress(), () -> closeNow(ch));
+        arrivals.whenKnown(ch, () -> begin(ch));
+    }
+
+    private void begin(Channel ch) {
+        InetSocketAddress from = Visitor.of(ch).from();
+        Strangers.Stranger stranger = strangers.enter(from.getAddress(), () -> closeNow(ch));
         if (stranger == null) {
             shared.services().counters().refusedConnections.increment();
             ch.close();
@@ -81,9 +87,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         ch.closeFuture().addListener(f -> stranger.leave());
         ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
         ch.config().setAutoRead(false);
-        ch.pipeline()
-                .addLast(new StrangerTurns.Turn(
-                        turns.computeIfAbsent(ch.eventLoop(), this::turns), (InetSocketAddress) ch.remoteAddress()));
+        ch.pipeline().addLast(new StrangerTurns.Turn(turns.computeIfAbsent(ch.eventLoop(), this::turns), from));
         if (tls == null) {
             serve(ch, stranger);
             return;

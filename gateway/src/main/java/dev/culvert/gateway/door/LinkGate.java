@@ -89,7 +89,7 @@ final class LinkGate {
     /** Takes an upgrade. */
     void upgrade(ChannelHandlerContext ctx, HttpRequest request, String bearer) {
         Channel channel = ctx.channel();
-        InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
+        InetSocketAddress remote = Visitor.of(channel).from();
         if (shared.limiter != null && !shared.limiter.admits(remote.getAddress(), bearer)) {
             shared.services.counters().refusedTokens.increment();
             answers.status(

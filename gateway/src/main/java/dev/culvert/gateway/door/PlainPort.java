@@ -13,17 +13,22 @@ import java.net.InetSocketAddress;
  */
 final class PlainPort extends ChannelInitializer<Channel> {
     private final PlainSites sites;
-    private final Strangers strangers;
+    private final Arrivals arrivals;
 
-    PlainPort(PlainSites sites, Strangers strangers) {
+    PlainPort(PlainSites sites, Arrivals arrivals) {
         this.sites = sites;
-        this.strangers = strangers;
+        this.arrivals = arrivals;
     }
 
     @Override
     protected void initChannel(Channel channel) {
-        InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
-        Strangers.Stranger stranger = strangers.enter(from.getAddress(), () -> GatewayChannel.closeNow(channel));
+        arrivals.whenKnown(channel, () -> begin(channel));
+    }
+
+    private void begin(Channel channel) {
+        InetSocketAddress from = Visitor.of(channel).from();
+        Strangers.Stranger stranger =
+                arrivals.strangers().enter(from.getAddress(), () -> GatewayChannel.closeNow(channel));
         if (stranger == null) {
             channel.close();
             return;

@@ -72,6 +72,7 @@ public final class PublishedDoor {
     private final PublishedSites sites;
     private final CertificateSource certificates;
     private final Challenges challenges;
+    private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
     private final Quota<String> connections = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_EACH);
     private final Quota<Network> visitors = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_FROM);
@@ -80,6 +81,7 @@ public final class PublishedDoor {
     /**
      * @param published what is published now
      * @param sites the same for HTTP
+     * @param proxies whose visitors are not counted by address
      * @param loops event loops of links
      */
     public PublishedDoor(
@@ -88,12 +90,14 @@ public final class PublishedDoor {
             PublishedSites sites,
             CertificateSource certificates,
             Challenges challenges,
+            ProxiesInFront proxies,
             EventLoopGroup loops) {
         this.published = published;
         this.flows = flows;
         this.sites = sites;
         this.certificates = certificates;
         this.challenges = challenges;
+        this.proxies = proxies;
         this.loops = loops;
     }
 
@@ -178,25 +182,29 @@ public final class PublishedDoor {
      *
      * @param httpsPort where browsers are sent
      */
-    PlainPort inTheClear(int httpsPort, Strangers strangers) {
-        return new PlainPort(new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), strangers);
+    PlainPort inTheClear(int httpsPort, Arrivals arrivals) {
+        return new PlainPort(new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals);
     }
 
     /** Counts a connection against what it is for, and against where it comes from. */
     private boolean joins(Channel channel, String place) {
-        Network from = Network.of(((InetSocketAddress) channel.remoteAddress()).getAddress(), 0);
+        Visitor visitor = Visitor.of(channel);
+        boolean shared = proxies.isShared(visitor.address());
+        Network from = Network.of(visitor.address(), 0);
         if (!connections.take(place, 1)) {
             log.debug("{} has too many connections", place);
             return false;
         }
-        if (!visitors.take(from, 1)) {
+        if (!shared && !visitors.take(from, 1)) {
             connections.give(place, 1);
-            log.debug("{} has too many connections", AddressText.of(channel.remoteAddress()));
+            log.debug("{} has too many connections", AddressText.of(visitor.from()));
             return false;
         }
         channel.closeFuture().addListener(f -> {
             connections.give(place, 1);
-            visitors.give(from, 1);
+            if (!shared) {
+                visitors.give(from, 1);
+            }
         });
         return true;
     }
@@ -241,7 +249,7 @@ public final class PublishedDoor {
             Relay.reset(channel);
             return;
         }
-        InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
+        InetSocketAddress from = Visitor.of(channel).from();
         Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination.apply(to), from);
         Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         asked.addListener(connected -> {
@@ -326,12 +334,12 @@ public final class PublishedDoor {
                 prepare(channel);
                 SslHandler tls = channel.pipeline().get(SslHandler.class);
                 String protocol = tls == null ? null : tls.applicationProtocol();
-                InetSocketAddress from = (InetSocketAddress) channel.remoteAddress();
+                Visitor visitor = Visitor.of(channel);
                 HttpFront.install(
                         channel.pipeline(),
                         // Of another name the browser has seen no proof that this is it (RFC 9110 section 7.4).
                         (host, path) -> certificate.isFor(host) ? sites.find(host, path) : null,
-                        new Browser(from.getAddress(), true, false),
+                        new Browser(visitor.address(), true, false),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);
             });
@@ -339,7 +347,7 @@ public final class PublishedDoor {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            log.debug("{} for {}: {}", AddressText.of(ctx.channel().remoteAddress()), name, cause.toString());
+            log.debug("{} for {}: {}", AddressText.of(Visitor.of(ctx.channel()).from()), name, cause.toString());
             ctx.close();
         }
     }

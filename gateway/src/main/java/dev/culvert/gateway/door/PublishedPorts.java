@@ -41,6 +41,7 @@ public final class PublishedPorts implements AutoCloseable {
     private final PublishedDoor door;
     private final Supplier<PublicationTable> published;
     private final InetAddress host;
+    private final Arrivals arrivals;
     private final EventLoopGroup loops;
     private final Map<PublicPort, Channel> open = new TreeMap<>();
     private final Map<PublicPort, String> troubles = new TreeMap<>();
@@ -48,14 +49,15 @@ public final class PublishedPorts implements AutoCloseable {
     private boolean closed;
 
     /**
-     * @param host the address of the gateway on which ports are opened
+     * @param gateway on whose address ports are opened
      * @param loops event loops of links
      */
     public PublishedPorts(
-            PublishedDoor door, Supplier<PublicationTable> published, InetAddress host, EventLoopGroup loops) {
+            PublishedDoor door, Supplier<PublicationTable> published, Door gateway, EventLoopGroup loops) {
         this.door = door;
         this.published = published;
-        this.host = host;
+        this.host = gateway.address().getAddress();
+        this.arrivals = gateway.arrivals();
         this.loops = loops;
     }
 
@@ -115,7 +117,7 @@ public final class PublishedPorts implements AutoCloseable {
                 .childHandler(new ChannelInitializer<Channel>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        door.accept(channel, port);
+                        arrivals.whenKnown(channel, () -> door.accept(channel, port));
                     }
                 })
                 .bind(at);

@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -44,7 +45,7 @@ public final class Strangers {
 
     /** One connection. Its fields are guarded by {@link Strangers}. */
     final class Stranger {
-        private final List<Network> networks;
+        private final List<Network> networks; // at each level; of none when its address is shared
         private final Runnable end;
         private final long since;
         private long bytes;
@@ -80,13 +81,21 @@ public final class Strangers {
     private final Set<Stranger> strangers = new LinkedHashSet<>();
 
     private final boolean proxied;
+    private final Predicate<InetAddress> shared;
     private long total;
+    private long byProxies; // of that
     private long evicted;
     private boolean closed;
 
     /** @param proxied whether all come from the address of a proxy, so that networks say nothing */
     Strangers(LongSupplier nanoTime, boolean proxied) {
+        this(nanoTime, proxied, address -> false);
+    }
+
+    /** @param shared of which addresses there are as many as come: those of proxies, of whose visitors each comes by itself */
+    Strangers(LongSupplier nanoTime, boolean proxied, Predicate<InetAddress> shared) {
         this.nanoTime = nanoTime;
+        this.shared = shared;
         this.proxied = proxied;
         quotas = Stream.of(NARROW, MIDDLE, WIDE)
                 .map(each -> new Quota<Network>(ALL, proxied ? ALL : each))
@@ -101,9 +110,11 @@ public final class Strangers {
      */
     @Nullable
     public Stranger enter(InetAddress from, Runnable end) {
-        List<Network> networks = IntStream.range(0, Network.LEVELS)
-                .mapToObj(level -> Network.of(from, level))
-                .toList();
+        List<Network> networks = shared.test(from)
+                ? List.of()
+                : IntStream.range(0, Network.LEVELS)
+                        .mapToObj(level -> Network.of(from, level))
+                        .toList();
         Stranger newcomer = new Stranger(networks, end, nanoTime.getAsLong());
         return resize(newcomer, CONNECTION) ? newcomer : null;
     }
@@ -164,7 +175,10 @@ public final class Strangers {
 
     /** Takes at all levels, or at none. Returns the narrowest level that has no room, {@link Network#LEVELS} when all had. */
     private int take(Stranger stranger, long more) {
-        for (int level = 0; level < Network.LEVELS; level++) {
+        if (total + more > ALL) {
+            return 0;
+        }
+        for (int level = 0; level < stranger.networks.size(); level++) {
             if (!quotas.get(level).take(stranger.networks.get(level), more)) {
                 for (int taken = 0; taken < level; taken++) {
                     quotas.get(taken).give(stranger.networks.get(taken), more);
@@ -172,24 +186,26 @@ public final class Strangers {
                 return level;
             }
         }
-        stranger.bytes += more;
-        total += more;
+        count(stranger, more);
         return Network.LEVELS;
     }
 
     /** Who makes room; null when nobody does. */
     private @Nullable Stranger victim(Stranger stranger, int level, long more) {
-        Network own = stranger.networks.get(level);
         if (total + more <= ALL) {
-            return graced(oldest(level, own), stranger);
+            return graced(oldest(level, stranger.networks.get(level)), stranger);
         }
         int widest = Network.LEVELS - 1;
         Quota<Network> wide = quotas.get(widest);
         Network largest = wide.largest();
+        if (byProxies > (largest == null ? 0 : wide.of(largest))) {
+            Stranger oldest = oldestByProxy(); // together they are a network like others, when there is no room
+            return stranger.networks.isEmpty() ? graced(oldest, stranger) : oldest;
+        }
         if (largest == null) {
             return null;
         }
-        if (largest.equals(stranger.networks.get(widest))) {
+        if (!stranger.networks.isEmpty() && largest.equals(stranger.networks.get(widest))) {
             return graced(oldest(widest, largest), stranger);
         }
         // When nobody has more than a connection or two, none of them is to blame: the oldest has had its time.
@@ -201,9 +217,18 @@ public final class Strangers {
         return i.hasNext() ? i.next() : null;
     }
 
+    private @Nullable Stranger oldestByProxy() {
+        for (Stranger s : strangers) {
+            if (s.networks.isEmpty()) {
+                return s;
+            }
+        }
+        return null;
+    }
+
     private @Nullable Stranger oldest(int level, Network network) {
         for (Stranger s : strangers) {
-            if (s.networks.get(level).equals(network)) {
+            if (!s.networks.isEmpty() && s.networks.get(level).equals(network)) {
                 return s;
             }
         }
@@ -229,11 +254,18 @@ public final class Strangers {
     }
 
     private void give(Stranger stranger, long bytes) {
-        for (int level = 0; level < Network.LEVELS; level++) {
+        for (int level = 0; level < stranger.networks.size(); level++) {
             quotas.get(level).give(stranger.networks.get(level), bytes);
         }
-        stranger.bytes -= bytes;
-        total -= bytes;
+        count(stranger, -bytes);
+    }
+
+    private void count(Stranger stranger, long bytes) {
+        stranger.bytes += bytes;
+        total += bytes;
+        if (stranger.networks.isEmpty()) {
+            byProxies += bytes;
+        }
     }
 
     @Override

@@ -165,7 +165,7 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        log.debug("closing {}: {}", AddressText.of(ctx.channel().remoteAddress()), cause.toString());
+        log.debug("closing {}: {}", AddressText.of(Visitor.of(ctx.channel()).from()), cause.toString());
         ctx.close();
     }
 }

@@ -28,6 +28,8 @@ public final class Counters {
     public final LongAdder refusedTokens = new LongAdder();
     /** Connections closed at once because their network had too many that are not links, or memory was short. */
     public final LongAdder refusedConnections = new LongAdder();
+    /** Connections from a balancer in front that did not begin with its header (PROXY protocol). */
+    public final LongAdder badProxyHeaders = new LongAdder();
     /** Connections that were no links, closed because memory was short. */
     public final LongAdder shedConnections = new LongAdder();
     /** Links cut because memory was short and their holder had the most. */
@@ -47,6 +49,7 @@ public final class Counters {
         values.put("unknownFrame", unknownFrame.sum());
         values.put("refusedTokens", refusedTokens.sum());
         values.put("refusedConnections", refusedConnections.sum());
+        values.put("badProxyHeaders", badProxyHeaders.sum());
         values.put("shedConnections", shedConnections.sum());
         values.put("shedLinks", shedLinks.sum());
         return values;
@@ -58,6 +61,7 @@ public final class Counters {
                 + ", waits for bandwidth " + bandwidthWaits + ", overloaded " + overloaded
                 + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
                 + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections
+                + ", of balancers without a header " + badProxyHeaders
                 + "; ended for want of memory: connections " + shedConnections + ", links " + shedLinks;
     }
 }

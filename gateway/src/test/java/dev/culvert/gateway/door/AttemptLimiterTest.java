@@ -68,6 +68,19 @@ final class AttemptLimiterTest {
     }
 
     @Test
+    void whoComesByAProxyIsNotRefusedForOthers() throws Exception {
+        InetAddress proxy = InetAddress.getByName("192.0.2.1");
+        AttemptLimiter behind = new AttemptLimiter(time::get, proxy::equals);
+        for (int i = 0; i < 10 * AttemptLimiter.REFUSE; i++) {
+            assertThat(behind.admits(proxy, "wrong")).isTrue();
+            assertThat(behind.failed(proxy, "wrong").delayMillis()).isZero();
+        }
+        assertThat(behind.failed(proxy, "wrong").report())
+                .as("the log is bounded as ever")
+                .isFalse();
+    }
+
+    @Test
     void wrongTokensAreFreeThenSlowThenRefused() {
         for (int i = 0; i < AttemptLimiter.FREE; i++) {
             assertThat(limiter.admits(bad, "x")).isTrue();
@@ -213,7 +226,14 @@ final class AttemptLimiterTest {
             Channel server = new ServerBootstrap()
                     .group(loops)
                     .channel(EventLoops.serverSocketChannel())
-                    .childHandler(new GatewayChannel(null, shared, new Strangers(System::nanoTime, true), null))
+                    .childHandler(new GatewayChannel(
+                            null,
+                            shared,
+                            new Arrivals(
+                                    ProxiesInFront.NONE,
+                                    new Strangers(System::nanoTime, true),
+                                    fabric.services.counters()),
+                            null))
                     .bind("127.0.0.1", 0)
                     .sync()
                     .channel();

@@ -8,6 +8,7 @@ import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.certificate.CertificateState.Standing;
 import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.acme.TestCertificates;
+import dev.culvert.gateway.limit.Counters;
 import dev.culvert.gateway.web.Site;
 import dev.culvert.gateway.web.SiteOptions;
 import io.netty.bootstrap.ServerBootstrap;
@@ -70,7 +71,10 @@ final class PlainPortTest {
         address = (InetSocketAddress) new ServerBootstrap()
                 .group(group)
                 .channel(NioServerSocketChannel.class)
-                .childHandler(new PlainPort(sites, new Strangers(System::nanoTime, false)))
+                .childHandler(new PlainPort(
+                        sites,
+                        new Arrivals(
+                                ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters())))
                 .bind(InetAddress.getLoopbackAddress(), 0)
                 .sync()
                 .channel()

@@ -112,4 +112,32 @@ final class StrangersTest {
         }
         assertThat(in).isEqualTo(places(Strangers.ALL));
     }
+
+    /** Nobody is refused for the others there; when there is no room at all they are the largest network. */
+    @Test
+    void ofASharedAddressAsManyComeAsThereIsRoomFor() throws Exception {
+        InetAddress proxy = InetAddress.getByName("192.0.2.1");
+        Strangers behind = new Strangers(time::get, false, proxy::equals);
+        List<Strangers.Stranger> in = new ArrayList<>();
+        for (int i = 0; i < 8_192; i++) {
+            in.add(behind.enter(proxy, () -> ended.add("proxy")));
+        }
+        assertThat(in).doesNotContainNull();
+        assertThat(behind.bytes()).isEqualTo(Strangers.ALL);
+        assertThat(behind.enter(proxy, () -> {})).isNull();
+        for (int i = 0; i < 3; i++) {
+            assertThat(behind.enter(InetAddress.getByName("203.0.113.1"), () -> ended.add("other")))
+                    .isNotNull();
+        }
+        assertThat(ended).containsExactly("proxy", "proxy", "proxy");
+        assertThat(behind.enter(proxy, () -> {})).isNull();
+        time.addAndGet(Strangers.GRACE.toNanos());
+        assertThat(behind.enter(proxy, () -> {}))
+                .as("the oldest has had its time")
+                .isNotNull();
+        assertThat(ended).hasSize(4).endsWith("proxy");
+        assertThat(behind.bytes()).isEqualTo(Strangers.ALL);
+        behind.close();
+        assertThat(behind.bytes()).isZero();
+    }
 }
