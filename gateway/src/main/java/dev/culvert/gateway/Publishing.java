@@ -16,6 +16,7 @@ import dev.culvert.gateway.door.PublishedDoor;
 import dev.culvert.gateway.door.PublishedPorts;
 import dev.culvert.gateway.door.PublishedSites;
 import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.Publications;
@@ -46,6 +47,8 @@ final class Publishing implements AutoCloseable {
     private final CertificateSource certificates;
     private final ExpiryWarnings expiry;
     private final Clock clock;
+    private final PublishedSites sites;
+    private final PasswordChecks passwords = new PasswordChecks();
     private final PublishedDoor door;
     private @Nullable PublishedPorts ports;
 
@@ -83,10 +86,12 @@ final class Publishing implements AutoCloseable {
         certificates = CertificateSource.first(
                 obtained == null ? List.of(own, new NoCertificates(false)) : List.of(own, obtained, new NoCertificates(true)));
         expiry = new ExpiryWarnings(this::certificates, clock);
+        sites = new PublishedSites(publications::table, flows);
         door = new PublishedDoor(
                 publications::table,
                 flows,
-                new PublishedSites(publications::table, flows),
+                sites,
+                passwords,
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
                 settings.proxies(),
@@ -137,6 +142,7 @@ final class Publishing implements AutoCloseable {
             public void publicationsChanged(PublicationTable now) {
                 flows.targets(now.targets());
                 opened.follow(now);
+                sites.follow(now);
                 if (obtained != null) {
                     obtained.lookSoon();
                 }
@@ -170,6 +176,7 @@ final class Publishing implements AutoCloseable {
 
     @Override
     public void close() {
+        passwords.close();
         if (ports != null) {
             ports.close();
         }

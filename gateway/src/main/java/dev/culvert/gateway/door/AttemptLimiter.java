@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.limit.Network;
 import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.link.LinkProof;
 import java.net.InetAddress;

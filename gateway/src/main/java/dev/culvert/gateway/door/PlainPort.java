@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.HttpFront;
 import io.netty.channel.Channel;
@@ -14,10 +15,12 @@ import java.net.InetSocketAddress;
 final class PlainPort extends ChannelInitializer<Channel> {
     private final PlainSites sites;
     private final Arrivals arrivals;
+    private final PasswordChecks passwords;
 
-    PlainPort(PlainSites sites, Arrivals arrivals) {
+    PlainPort(PlainSites sites, Arrivals arrivals, PasswordChecks passwords) {
         this.sites = sites;
         this.arrivals = arrivals;
+        this.passwords = passwords;
     }
 
     @Override
@@ -36,7 +39,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
         channel.closeFuture().addListener(f -> stranger.leave());
         HttpFront.install(
                 channel.pipeline(),
-                sites,
+                new WebVisit(sites, channel, passwords),
                 new Browser(from.getAddress(), false, false),
                 ApplicationProtocolNames.HTTP_1_1);
     }

@@ -1,7 +1,9 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.publish.Visit;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
@@ -37,7 +39,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     /** What is published there now; null when nothing is. */
     interface Target {
         @Nullable
-        Published now();
+        PublicationUsage now();
     }
 
     private final Target target;
@@ -74,18 +76,28 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     }
 
     private @Nullable Sender open(ChannelHandlerContext ctx, EndpointKey key, InetSocketAddress from) {
-        Published to = target.now();
-        if (to == null || !newcomers.takes()) {
+        PublicationUsage usage = target.now();
+        if (usage == null
+                || !usage.allows(from.getAddress())
+                || !newcomers.takes()
+                || !usage.takes(from.getAddress())) {
             return null;
         }
-        if (senders.size() >= MAX_SENDERS) {
+        if (senders.size() >= MAX_SENDERS || usage.isCrowded() && !senders.isEmpty()) {
             senders.values().iterator().next().end();
         }
         Sender sender = new Sender(ctx.channel(), key, from);
+        Visit visit = usage.enter(from.getAddress(), () -> ctx.executor().execute(sender::end));
+        if (visit == null) {
+            return null;
+        }
+        sender.visit = visit;
         try {
+            Published to = usage.published();
             Destination destination = to.destinationOf(port);
             sender.flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
         } catch (FlowException e) {
+            visit.leave();
             return null; // lost, as datagrams may be
         }
         senders.put(key, sender);
@@ -116,6 +128,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         private final EndpointKey key;
         private final InetSocketAddress address;
         private @Nullable LinkFlow flow;
+        private @Nullable Visit visit;
 
         Sender(Channel socket, EndpointKey key, InetSocketAddress address) {
             this.socket = socket;
@@ -124,7 +137,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
 
         void end() {
-            senders.remove(key, this);
+            leave();
             if (flow != null) {
                 flow.close();
             }
@@ -145,14 +158,21 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
             socket.flush();
         }
 
+        private void leave() {
+            senders.remove(key, this);
+            if (visit != null) {
+                visit.leave();
+            }
+        }
+
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
-            senders.remove(key, this);
+            leave();
         }
 
         @Override
         public void channelUnregistered(ChannelHandlerContext ctx) {
-            senders.remove(key, this); // one that was refused was never active
+            leave(); // one that was refused was never active
         }
 
         @Override

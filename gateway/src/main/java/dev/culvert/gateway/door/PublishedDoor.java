@@ -4,11 +4,15 @@ import dev.culvert.address.AddressText;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.limit.Network;
+import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.PublicationTable.NameUse;
+import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.publish.Visit;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.HttpFront;
 import dev.culvert.tunnel.flow.LinkFlow;
@@ -70,6 +74,7 @@ public final class PublishedDoor {
     private final Supplier<PublicationTable> published;
     private final PublishedFlows flows;
     private final PublishedSites sites;
+    private final PasswordChecks passwords;
     private final CertificateSource certificates;
     private final Challenges challenges;
     private final ProxiesInFront proxies;
@@ -81,6 +86,7 @@ public final class PublishedDoor {
     /**
      * @param published what is published now
      * @param sites the same for HTTP
+     * @param passwords where those that visitors say are looked at
      * @param proxies whose visitors are not counted by address
      * @param loops event loops of links
      */
@@ -88,6 +94,7 @@ public final class PublishedDoor {
             Supplier<PublicationTable> published,
             PublishedFlows flows,
             PublishedSites sites,
+            PasswordChecks passwords,
             CertificateSource certificates,
             Challenges challenges,
             ProxiesInFront proxies,
@@ -95,6 +102,7 @@ public final class PublishedDoor {
         this.published = published;
         this.flows = flows;
         this.sites = sites;
+        this.passwords = passwords;
         this.certificates = certificates;
         this.challenges = challenges;
         this.proxies = proxies;
@@ -134,11 +142,14 @@ public final class PublishedDoor {
             return false;
         }
         if (use == NameUse.PASSED_THROUGH) {
+            PublicationTable now = published.get();
+            Published to = now.passedThrough(name);
+            PublicationUsage usage = to == null ? null : now.usage(to);
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
-            if (!joins(choice.channel(), published.get().placeOf(name))) {
-                choice.close();
+            if (usage == null || !admits(choice.channel(), usage) || !joins(choice.channel(), now.placeOf(name))) {
+                Relay.reset(choice.channel());
                 return true;
             }
             stranger.leave();
@@ -183,7 +194,20 @@ public final class PublishedDoor {
      * @param httpsPort where browsers are sent
      */
     PlainPort inTheClear(int httpsPort, Arrivals arrivals) {
-        return new PlainPort(new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals);
+        return new PlainPort(
+                new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals, passwords);
+    }
+
+    /** Whether the publication's own options let a connection in, which then counts against it. */
+    private static boolean admits(Channel channel, PublicationUsage usage) {
+        Visitor visitor = Visitor.of(channel);
+        Visit visit = usage.admit(visitor.address(), () -> Relay.reset(channel));
+        if (visit == null) {
+            log.debug("{} is not let in to {}", AddressText.of(visitor.from()), usage.published());
+            return false;
+        }
+        channel.closeFuture().addListener(closed -> visit.leave());
+        return true;
     }
 
     /** Counts a connection against what it is for, and against where it comes from. */
@@ -281,7 +305,10 @@ public final class PublishedDoor {
 
     /** Takes a connection to a published port, which is not read yet. On its event loop, which is one of links. */
     void accept(Channel channel, PublicPort port) {
-        if (joins(channel, port.toString())) {
+        PublicationTable now = published.get();
+        Published there = now.port(port.transport(), port.port());
+        PublicationUsage usage = there == null ? null : now.usage(there);
+        if (usage != null && admits(channel, usage) && joins(channel, port.toString())) {
             Held held = new Held(); // reads nothing, but hears of a reset
             channel.pipeline().addLast(held);
             passThrough(
@@ -290,7 +317,7 @@ public final class PublishedDoor {
                     to -> to.destinationOf(port.port()),
                     held);
         } else {
-            channel.close();
+            Relay.reset(channel);
         }
     }
 
@@ -338,7 +365,10 @@ public final class PublishedDoor {
                 HttpFront.install(
                         channel.pipeline(),
                         // Of another name the browser has seen no proof that this is it (RFC 9110 section 7.4).
-                        (host, path) -> certificate.isFor(host) ? sites.find(host, path) : null,
+                        new WebVisit(
+                                (host, path) -> certificate.isFor(host) ? sites.find(host, path) : null,
+                                channel,
+                                passwords),
                         new Browser(visitor.address(), true, false),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);

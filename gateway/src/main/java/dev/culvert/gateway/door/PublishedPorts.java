@@ -4,6 +4,7 @@ import dev.culvert.address.AddressText;
 import dev.culvert.address.Transport;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationTable;
+import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.bootstrap.Bootstrap;
@@ -134,8 +135,10 @@ public final class PublishedPorts implements AutoCloseable {
                 .bind(at);
     }
 
-    private @Nullable Published at(PublicPort port) {
-        return published.get().port(port.transport(), port.port());
+    private @Nullable PublicationUsage at(PublicPort port) {
+        PublicationTable now = published.get();
+        Published there = now.port(port.transport(), port.port());
+        return there == null ? null : now.usage(there);
     }
 
     @Override

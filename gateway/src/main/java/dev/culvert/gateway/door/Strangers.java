@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.limit.Network;
 import dev.culvert.tunnel.limit.Quota;
 import java.net.InetAddress;
 import java.time.Duration;

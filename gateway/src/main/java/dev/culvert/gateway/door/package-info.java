@@ -8,7 +8,7 @@
  * ({@link dev.culvert.gateway.door.HttpAnswers}). An upgrade goes to the {@link dev.culvert.gateway.door.LinkGate}: an
  * {@link dev.culvert.gateway.door.AttemptLimiter} has its say, the {@link dev.culvert.gateway.door.Authenticator} judges off
  * the loop ({@link dev.culvert.gateway.door.ProofNonces}), and the channel moves to the loops of links ({@link
- * dev.culvert.gateway.door.ReadShares}). Strangers are counted by {@link dev.culvert.gateway.door.Network}.
+ * dev.culvert.gateway.door.ReadShares}). Strangers are counted by {@link dev.culvert.gateway.limit.Network}.
  */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.gateway.door;

@@ -17,6 +17,7 @@ import java.util.NavigableMap;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PublicationTable {
     /** Nothing is published. */
-    public static final PublicationTable EMPTY = new PublicationTable(List.of(), Set.of(), Set.of());
+    public static final PublicationTable EMPTY = new PublicationTable();
 
     /** What becomes of connections for a name. */
     public enum NameUse {
@@ -45,17 +46,40 @@ public final class PublicationTable {
 
     private final Map<String, List<Published>> wildcards = new HashMap<>();
     private final NavigableMap<PublicPort, Published> ports = new TreeMap<>();
+    private final Map<Published, PublicationUsage> usages = new HashMap<>();
     private final Set<HostPattern> certificateNames;
     private final Set<String> own;
+
+    private PublicationTable() {
+        all = List.of();
+        certificateNames = Set.of();
+        own = Set.of();
+    }
 
     /**
      * @param all none in another's way
      * @param unproven what no token's right has been seen for yet: no certificate is obtained for it
      * @param own names that are the gateway's, in their compared form: nothing is published under them, by a wildcard either
+     * @param before the table that this one follows on: who is there already counts on
      */
-    PublicationTable(Collection<Published> all, Set<Published> unproven, Set<String> own) {
+    PublicationTable(
+            Collection<Published> all,
+            Set<Published> unproven,
+            Set<String> own,
+            PublicationTable before,
+            LongSupplier nanoTime) {
         this.all = List.copyOf(all);
         this.own = Set.copyOf(own);
+        Map<PublicSide, PublicationUsage> places = new HashMap<>();
+        before.usages().forEach(u -> places.put(u.published().publication().at(), u));
+        for (Published one : all) {
+            PublicationUsage same = before.usage(one);
+            usages.put(
+                    one,
+                    same != null
+                            ? same
+                            : new PublicationUsage(one, places.get(one.publication().at()), nanoTime));
+        }
         for (Published one : all) {
             PublicSide at = one.publication().at();
             if (at instanceof WebName name) {
@@ -82,6 +106,16 @@ public final class PublicationTable {
     /** In the order in which it came into force. */
     public List<Published> all() {
         return all;
+    }
+
+    /** How one of them is used; null when it is not in force. */
+    public @Nullable PublicationUsage usage(Published one) {
+        return usages.get(one);
+    }
+
+    /** How they are used. */
+    public Collection<PublicationUsage> usages() {
+        return Collections.unmodifiableCollection(usages.values());
     }
 
     /** What flows to all of their targets need, each once. */

@@ -311,11 +311,12 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         }
         List<PublicationEntry> before = entries;
         entries = List.copyOf(judged);
-        PublicationTable next = new PublicationTable(inForce, unproven, own);
+        PublicationTable next = new PublicationTable(inForce, unproven, own, table, System::nanoTime);
         boolean other = !next.saysTheSame(table);
         if (other) {
             listeners.forEach(l -> l.publicationsChanging(table, next));
             table = next;
+            next.usages().forEach(PublicationUsage::endDisallowed);
         }
         tell(before, judged, toJudge.all());
         answer(toJudge.links(), refused);

@@ -9,6 +9,7 @@ import dev.culvert.gateway.certificate.CertificateState.Standing;
 import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.acme.TestCertificates;
 import dev.culvert.gateway.limit.Counters;
+import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.web.Site;
 import dev.culvert.gateway.web.SiteOptions;
 import io.netty.bootstrap.ServerBootstrap;
@@ -39,6 +40,7 @@ final class PlainPortTest {
     private final Map<String, Certificate> there = new ConcurrentHashMap<>();
     private final Map<String, Standing> missing = new ConcurrentHashMap<>();
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    private final PasswordChecks passwords = new PasswordChecks();
     private InetSocketAddress address;
 
     @BeforeEach
@@ -74,7 +76,8 @@ final class PlainPortTest {
                 .childHandler(new PlainPort(
                         sites,
                         new Arrivals(
-                                ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters())))
+                                ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters()),
+                        passwords))
                 .bind(InetAddress.getLoopbackAddress(), 0)
                 .sync()
                 .channel()
@@ -83,6 +86,7 @@ final class PlainPortTest {
 
     @AfterEach
     void end() {
+        passwords.close();
         group.shutdownGracefully(0, 5, TimeUnit.SECONDS).syncUninterruptibly();
     }
 

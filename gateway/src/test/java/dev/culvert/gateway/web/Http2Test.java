@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
@@ -21,6 +22,7 @@ import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2ResetFrame;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Promise;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
@@ -292,5 +294,48 @@ final class Http2Test {
         assertThat(heard(stream)).endsWith("hiEND");
         stage.pass(Http1Front.KEEP_ALIVE_SECONDS);
         assertThat(stage.browser.isActive()).isFalse();
+    }
+
+    @Test
+    void aBodyThatIsTooLarge() {
+        stage.options = SiteOptions.PLAIN.withMaxBody(9);
+        Http2FrameStream said = ask(get("/").method("POST").add("content-length", "10"), false);
+        assertThat(heard(said)).startsWith(":status: 413");
+        assertThat(stage.targets).isEmpty();
+        Http2FrameStream streamed = ask(get("/").method("POST"), false);
+        send(streamed, "012345678", false);
+        assertThat(stage.asked(0)).endsWith("012345678\r\n");
+        send(streamed, "9", true);
+        assertThat(heard(streamed)).startsWith(":status: 413");
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+    }
+
+    /** While a password is looked at, which takes its time, other streams of the connection go on. */
+    @Test
+    void whoIsNotLetInYetHoldsNobodyUp() {
+        stage.holdsEntry = true;
+        Http2FrameStream waits = ask(get("/a").method("POST"), false);
+        send(waits, "body", true);
+        Promise<String> entry = stage.entry();
+        stage.holdsEntry = false;
+        Http2FrameStream passes = ask(get("/b"), true);
+        assertThat(stage.asked(0)).startsWith("GET /b");
+        answer(0, OK);
+        assertThat(heard(passes)).startsWith(":status: 200");
+        assertThat(heard(waits)).isEmpty();
+        entry.setSuccess("ann");
+        carry();
+        assertThat(stage.asked(0)).startsWith("POST /a").contains("X-Forwarded-User: ann\r\n", "body");
+    }
+
+    @Test
+    void whoIsNotLetInIsTold() {
+        stage.turnsAway = new Refusal(
+                HttpResponseStatus.UNAUTHORIZED, "Who is it?", "WWW-Authenticate", "Basic realm=\"x\", charset=\"UTF-8\"");
+        Http2FrameStream stream = ask(get("/"), true);
+        assertThat(heard(stream))
+                .startsWith(":status: 401")
+                .contains("www-authenticate: Basic realm=\"x\", charset=\"UTF-8\"\n");
+        assertThat(stage.targets).isEmpty();
     }
 }

@@ -1,0 +1,52 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.gateway.publish.PublicationUsage;
+import dev.culvert.gateway.publish.Published;
+import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.web.Site;
+import dev.culvert.gateway.web.SiteOptions;
+import dev.culvert.policy.publication.PublicSide.WebName;
+import dev.culvert.policy.publication.PublicationOptions;
+import dev.culvert.policy.publication.ServiceTarget.Scheme;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+
+/** A publication over HTTP; two of one are equal, so that connections to its target are used again. */
+record PublishedSite(PublicationUsage usage, SiteOptions options, PublishedFlows flows, TargetTls tls) implements Site {
+    /** @param httpsPort where browsers in the clear are sent; 0 for TLS */
+    static PublishedSite of(PublicationUsage usage, int httpsPort, PublishedFlows flows, TargetTls tls) {
+        PublicationOptions own = usage.published().publication().options();
+        SiteOptions options = SiteOptions.PLAIN
+                .withHost(own.host())
+                .withHttps(httpsPort, own.hsts())
+                .withMaxBody(own.maxBody());
+        if (own.answerSeconds() > 0) {
+            options = options.withAnswerSeconds(own.answerSeconds());
+        }
+        if (own.stripPrefix()) {
+            options = options.withPath(((WebName) usage.published().publication().at()).path(), "");
+        }
+        return new PublishedSite(usage, options, flows, tls);
+    }
+
+    @Override
+    public String name() {
+        return usage.published().publication().at().toString();
+    }
+
+    @Override
+    public Future<? extends Channel> connect(EventLoop loop) {
+        Published published = usage.published();
+        if (published.publication().to().scheme() == Scheme.H2C) {
+            // What speaks HTTP/2 alone would take HTTP/1.1 for garbage: better no answer of its than a wrong one.
+            return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
+        }
+        Future<? extends Channel> flow = flows.connect(loop, published.agent(), null, published.destination(), null);
+        return published.publication().to().scheme() == Scheme.HTTPS
+                ? tls.over(flow, published.publication(), loop)
+                : flow;
+    }
+}

@@ -1,0 +1,140 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.gateway.login.BasicLogin;
+import dev.culvert.gateway.login.BasicLogin.Answer;
+import dev.culvert.gateway.login.PasswordChecks;
+import dev.culvert.gateway.publish.PublicationUsage;
+import dev.culvert.gateway.publish.Visit;
+import dev.culvert.gateway.web.Browser;
+import dev.culvert.gateway.web.Refusal;
+import dev.culvert.gateway.web.Site;
+import dev.culvert.gateway.web.Sites;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one connection of a browser may ask for: it counts against each publication that it has asked for, from its first request
+ * until it is closed. On its event loop.
+ */
+final class WebVisit implements Sites {
+    /** When there was no room: connections of others end. */
+    private static final String BUSY_SECONDS = "5";
+
+    private final Sites sites;
+    private final Channel connection;
+    private final PasswordChecks passwords;
+    private final List<Visit> visits = new ArrayList<>();
+
+    /** @param sites that are there, for this connection */
+    WebVisit(Sites sites, Channel connection, PasswordChecks passwords) {
+        this.sites = sites;
+        this.connection = connection;
+        this.passwords = passwords;
+    }
+
+    @Override
+    public @Nullable Site find(String host, String path) {
+        return sites.find(host, path);
+    }
+
+    @Override
+    public Future<String> admit(Site site, HttpRequest request, Browser browser, EventLoop loop) {
+        if (!(site instanceof PublishedSite there)) {
+            return sites.admit(site, request, browser, loop); // a page of the gateway's own
+        }
+        PublicationUsage usage = there.usage();
+        InetAddress visitor = browser.visitor(request);
+        if (!usage.allows(visitor)) {
+            return loop.newFailedFuture(
+                    new Refusal(HttpResponseStatus.FORBIDDEN, "This site is not open to your address."));
+        }
+        if (!usage.takes(visitor)) {
+            return loop.newFailedFuture(new Refusal(
+                    HttpResponseStatus.TOO_MANY_REQUESTS,
+                    "Too many requests come from your address.",
+                    HttpHeaderNames.RETRY_AFTER,
+                    Integer.toString(usage.retrySeconds())));
+        }
+        if (!counts(usage, browser)) {
+            return loop.newFailedFuture(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "This site has as many visitors as it takes; try again soon.",
+                    HttpHeaderNames.RETRY_AFTER,
+                    BUSY_SECONDS));
+        }
+        BasicLogin login = usage.login();
+        return login == null
+                ? loop.newSucceededFuture("")
+                : user(
+                        login.check(
+                                request.headers().getAll(HttpHeaderNames.AUTHORIZATION), visitor, loop, passwords),
+                        usage,
+                        site.name(),
+                        loop);
+    }
+
+    private boolean counts(PublicationUsage usage, Browser browser) {
+        for (Visit visit : visits) {
+            if (usage.holds(visit)) {
+                return true;
+            }
+        }
+        Visit visit = usage.enter(browser.trustedProxy() ? null : browser.address(), connection::close);
+        if (visit == null) {
+            return false;
+        }
+        visits.add(visit);
+        connection.closeFuture().addListener(closed -> visit.leave());
+        return true;
+    }
+
+    private static Future<String> user(Future<Answer> checked, PublicationUsage usage, String name, EventLoop loop) {
+        Promise<String> user = loop.newPromise();
+        if (checked.isDone()) {
+            settle(checked.getNow(), usage, name, user);
+        } else {
+            checked.addListener(done -> settle(checked.getNow(), usage, name, user));
+        }
+        return user;
+    }
+
+    private static void settle(Answer answer, PublicationUsage usage, String name, Promise<String> user) {
+        Refusal why =
+                switch (answer.outcome()) {
+                    case KNOWN -> null;
+                    case ASKED ->
+                        new Refusal(
+                                HttpResponseStatus.UNAUTHORIZED,
+                                "This site asks for a name and a password.",
+                                HttpHeaderNames.WWW_AUTHENTICATE,
+                                "Basic realm=\"" + name + "\", charset=\"UTF-8\"");
+                    case TOO_OFTEN ->
+                        new Refusal(
+                                HttpResponseStatus.TOO_MANY_REQUESTS,
+                                "Too many wrong passwords come from your address.",
+                                HttpHeaderNames.RETRY_AFTER,
+                                Integer.toString(BasicLogin.FORGIVEN_SECONDS));
+                    case BUSY ->
+                        new Refusal(
+                                HttpResponseStatus.SERVICE_UNAVAILABLE,
+                                "Too many passwords are looked at now; try again soon.",
+                                HttpHeaderNames.RETRY_AFTER,
+                                BUSY_SECONDS);
+                };
+        if (why == null) {
+            user.setSuccess(answer.user());
+        } else {
+            usage.refusedLogin();
+            user.setFailure(why);
+        }
+    }
+}
