@@ -70,6 +70,16 @@ final class PublishingOptions {
             })
     List<String> balancers = new ArrayList<>();
 
+    @Option(
+            names = "--trusted-proxy",
+            paramLabel = "CIDR",
+            split = ",",
+            description = {
+                "HTTP proxies and CDNs in front, which are believed in X-Forwarded-For, Forwarded and the like: the visitor",
+                "is the last whom they name and who is none of them. Repeatable."
+            })
+    List<String> trusted = new ArrayList<>();
+
     /** Used by picocli. */
     PublishingOptions() {}
 
@@ -83,7 +93,8 @@ final class PublishingOptions {
                 http == null ? null : GatewayCommand.parseListen("--http", http),
                 pairs,
                 acmeSettings(),
-                new ProxiesInFront(prefixes("--proxy-protocol-from", balancers), List.of()));
+                new ProxiesInFront(
+                        prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)));
     }
 
     private List<IpPrefix> prefixes(String option, List<String> texts) {

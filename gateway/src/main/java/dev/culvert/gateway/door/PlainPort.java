@@ -7,6 +7,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import java.net.InetSocketAddress;
+import java.util.List;
 
 /**
  * Connections in the clear to port 80: browsers are sent to https, certificate authorities are answered. They stay strangers, for
@@ -40,7 +41,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
         HttpFront.install(
                 channel.pipeline(),
                 new WebVisit(sites, channel, passwords),
-                new Browser(from.getAddress(), false, false),
+                new Browser(from.getAddress(), false, List.of()),
                 ApplicationProtocolNames.HTTP_1_1);
     }
 }

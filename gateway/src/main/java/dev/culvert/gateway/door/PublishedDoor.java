@@ -157,7 +157,7 @@ public final class PublishedDoor {
                     choice.channel(),
                     loops.next(),
                     () -> passThrough(
-                            choice.channel(), () -> published.get().passedThrough(name), Published::destination, held));
+                            choice.channel(), () -> published.get().passedThrough(name), Published::destination, name, held));
             return true;
         }
         Certificate certificate = certificates.find(name);
@@ -262,24 +262,27 @@ public final class PublishedDoor {
      * Joins a connection with a flow to a target. On the event loop that it is on now.
      *
      * @param where gives what is published there now; null when nothing is
+     * @param name that TLS asks for; null when it is not known
      */
     private void passThrough(
             Channel channel,
             Supplier<@Nullable Published> where,
             Function<Published, Destination> destination,
+            @Nullable String name,
             Held held) {
         Published to = where.get();
         if (to == null) {
             Relay.reset(channel);
             return;
         }
-        InetSocketAddress from = Visitor.of(channel).from();
+        Visitor visitor = Visitor.of(channel);
+        InetSocketAddress from = visitor.from();
         Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination.apply(to), from);
         Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         asked.addListener(connected -> {
             deadline.cancel(false);
             if (PublishedFlows.isWithdrawn(connected.cause()) && !to.equals(where.get()) && channel.isActive()) {
-                passThrough(channel, where, destination, held); // it leads elsewhere since
+                passThrough(channel, where, destination, name, held); // it leads elsewhere since
                 return;
             }
             if (!connected.isSuccess()) {
@@ -298,6 +301,10 @@ public final class PublishedDoor {
             }
             channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
             prepare(channel);
+            int version = to.publication().options().proxyProtocol();
+            if (version > 0) {
+                flow.writeAndFlush(new ProxyHeader(version, visitor, name, null).encode(), flow.voidPromise());
+            }
             Relay.join(channel, flow, (up, down, cause) -> {});
             held.passOn(channel);
         });
@@ -315,6 +322,7 @@ public final class PublishedDoor {
                     channel,
                     () -> published.get().port(port.transport(), port.port()),
                     to -> to.destinationOf(port.port()),
+                    null,
                     held);
         } else {
             Relay.reset(channel);
@@ -361,15 +369,15 @@ public final class PublishedDoor {
                 prepare(channel);
                 SslHandler tls = channel.pipeline().get(SslHandler.class);
                 String protocol = tls == null ? null : tls.applicationProtocol();
-                Visitor visitor = Visitor.of(channel);
+                Caller caller = new Caller(Visitor.of(channel), name, tls);
                 HttpFront.install(
                         channel.pipeline(),
                         // Of another name the browser has seen no proof that this is it (RFC 9110 section 7.4).
                         new WebVisit(
-                                (host, path) -> certificate.isFor(host) ? sites.find(host, path) : null,
+                                (host, path) -> certificate.isFor(host) ? sites.find(host, path, caller) : null,
                                 channel,
                                 passwords),
-                        new Browser(visitor.address(), true, false),
+                        new Browser(caller.visitor().address(), true, proxies.trusted()),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);
             });

@@ -13,9 +13,21 @@ import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
 
-/** A publication over HTTP; two of one are equal, so that connections to its target are used again. */
-record PublishedSite(PublicationUsage usage, SiteOptions options, PublishedFlows flows, TargetTls tls) implements Site {
+/**
+ * A publication over HTTP; two of one are equal, so that connections to its target are used again.
+ *
+ * @param header what the target is told first on each connection, which are then one visitor's; null for nothing
+ */
+record PublishedSite(
+        PublicationUsage usage,
+        SiteOptions options,
+        @Nullable ProxyHeader header,
+        PublishedFlows flows,
+        TargetTls tls)
+        implements Site {
     /** @param httpsPort where browsers in the clear are sent; 0 for TLS */
     static PublishedSite of(PublicationUsage usage, int httpsPort, PublishedFlows flows, TargetTls tls) {
         PublicationOptions own = usage.published().publication().options();
@@ -29,7 +41,13 @@ record PublishedSite(PublicationUsage usage, SiteOptions options, PublishedFlows
         if (own.stripPrefix()) {
             options = options.withPath(((WebName) usage.published().publication().at()).path(), "");
         }
-        return new PublishedSite(usage, options, flows, tls);
+        return new PublishedSite(usage, options, null, flows, tls);
+    }
+
+    /** The same for one visitor, if the target is told of those. */
+    PublishedSite of(Caller caller) {
+        int version = usage.published().publication().options().proxyProtocol();
+        return version == 0 ? this : new PublishedSite(usage, options, caller.header(version), flows, tls);
     }
 
     @Override
@@ -44,7 +62,18 @@ record PublishedSite(PublicationUsage usage, SiteOptions options, PublishedFlows
             // What speaks HTTP/2 alone would take HTTP/1.1 for garbage: better no answer of its than a wrong one.
             return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
         }
-        Future<? extends Channel> flow = flows.connect(loop, published.agent(), null, published.destination(), null);
+        ProxyHeader first = header;
+        InetSocketAddress source = first == null ? null : first.visitor().from();
+        Future<? extends Channel> flow =
+                flows.connect(loop, published.agent(), null, published.destination(), source);
+        if (first != null) {
+            flow.addListener(f -> { // before anybody else hears of it
+                if (f.isSuccess()) {
+                    Channel channel = (Channel) f.getNow();
+                    channel.writeAndFlush(first.encode(), channel.voidPromise());
+                }
+            });
+        }
         return published.publication().to().scheme() == Scheme.HTTPS
                 ? tls.over(flow, published.publication(), loop)
                 : flow;

@@ -32,12 +32,20 @@ public final class PublishedSites implements Sites {
         return find(host, path, secure, 0);
     }
 
+    /** The same for a connection of which targets may be told whose it is. */
+    @Nullable
+    Site find(String host, String path, Caller caller) {
+        PublishedSite site = find(host, path, secure, 0);
+        return site == null ? null : site.of(caller);
+    }
+
     /** The same for browsers that come in the clear: they are sent to https. */
     Sites inTheClear(int httpsPort) {
         return (host, path) -> find(host, path, clear, httpsPort);
     }
 
-    private @Nullable Site find(String host, String path, Map<PublicationUsage, PublishedSite> made, int httpsPort) {
+    private @Nullable PublishedSite find(
+            String host, String path, Map<PublicationUsage, PublishedSite> made, int httpsPort) {
         PublicationTable table = published.get();
         Published there = table.web(host, path);
         PublicationUsage usage = there == null ? null : table.usage(there);

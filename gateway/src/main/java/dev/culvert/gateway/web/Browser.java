@@ -1,19 +1,42 @@
 package dev.culvert.gateway.web;
 
+import dev.culvert.address.IpPrefix;
 import io.netty.handler.codec.http.HttpRequest;
 import java.net.InetAddress;
+import java.util.List;
 
 /**
  * Who is in front.
  *
  * @param address the other end of its connection
  * @param secure whether that is encrypted
- * @param trustedProxy whether it is a proxy that is believed in what it says of the browser: {@code X-Forwarded-*} and
- *     {@code Forwarded} are kept, and added to
+ * @param trusted proxies that are believed in what they say of the browser: {@code X-Forwarded-*} and {@code Forwarded} of
+ *     theirs are kept, and added to
  */
-public record Browser(InetAddress address, boolean secure, boolean trustedProxy) {
-    /** Who sends a request: for whom a site is open, and whose requests and wrong passwords count. */
+public record Browser(InetAddress address, boolean secure, List<IpPrefix> trusted) {
+    public Browser {
+        trusted = List.copyOf(trusted);
+    }
+
+    /** Whether the connection comes from such a proxy. */
+    public boolean trustedProxy() {
+        return isTrusted(address);
+    }
+
+    /**
+     * Who sends a request: for whom a site is open, and whose requests and wrong passwords count. The other end of the connection, or
+     * whom trusted proxies name.
+     */
     public InetAddress visitor(HttpRequest request) {
-        return address;
+        return trustedProxy() ? ForwardedFor.visitor(request.headers(), this) : address;
+    }
+
+    boolean isTrusted(InetAddress proxy) {
+        for (IpPrefix prefix : trusted) {
+            if (prefix.contains(proxy)) {
+                return true;
+            }
+        }
+        return false;
     }
 }

@@ -12,10 +12,12 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpVersion;
 import java.net.Inet6Address;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 
 /** Which header fields go on, and which are ours. */
 final class HeaderFields {
@@ -31,8 +33,13 @@ final class HeaderFields {
             "upgrade",
             "http2-settings");
 
+    /** By which logs of both sides tell one request from another. */
+    static final String REQUEST_ID = "x-request-id";
+
+    private static final int MAX_REQUEST_ID = 128;
+
     /** What only we may say of a browser; also in the spelling that a CGI program cannot tell from it. */
-    private static final Set<String> OURS = Set.of("forwarded", "x-real-ip");
+    private static final Set<String> OURS = Set.of("forwarded", "x-real-ip", REQUEST_ID);
 
     /** What CGI programs take for their proxy (httpoxy), and frameworks for the path, which the site was found by. */
     private static final Set<String> MISTAKEN = Set.of("proxy", "x-original-url", "x-rewrite-url");
@@ -122,7 +129,8 @@ final class HeaderFields {
             out.set(HttpHeaderNames.CONNECTION, HttpHeaderNames.TE);
             out.set(HttpHeaderNames.TE, HttpHeaderValues.TRAILERS);
         }
-        forwarded(in, out, asked, options, browser);
+        forwarded(from, out, asked, options, browser);
+        requestId(out);
         if (!user.isEmpty()) {
             out.set("X-Forwarded-User", user);
         }
@@ -159,7 +167,9 @@ final class HeaderFields {
         return named;
     }
 
-    private static void forwarded(HttpHeaders in, HttpHeaders out, Asked asked, SiteOptions options, Browser browser) {
+    private static void forwarded(
+            HttpRequest from, HttpHeaders out, Asked asked, SiteOptions options, Browser browser) {
+        HttpHeaders in = from.headers();
         String address = AddressText.of(browser.address());
         String scheme = browser.secure() ? "https" : "http";
         boolean trusted = browser.trustedProxy();
@@ -174,7 +184,7 @@ final class HeaderFields {
             out.set("X-Forwarded-Prefix", options.publicPath());
         }
         if (!trusted || !in.contains("X-Real-IP")) {
-            out.set("X-Real-IP", address);
+            out.set("X-Real-IP", AddressText.of(browser.visitor(from)));
         }
         // RFC 7239: an IPv6 address is in brackets, and what has a colon in quotes.
         String node = browser.address() instanceof Inet6Address && address.indexOf(':') >= 0
@@ -182,6 +192,19 @@ final class HeaderFields {
                 : address;
         String host = asked.authority().isEmpty() ? "" : ";host=\"" + asked.authority() + "\"";
         append(out, "Forwarded", "for=" + node + host + ";proto=" + scheme, trusted);
+    }
+
+    /** One of ours, unless a trusted proxy has said one that is fit for any log. */
+    private static void requestId(HttpHeaders out) {
+        List<String> said = out.getAll(REQUEST_ID);
+        String one = said.size() == 1 ? said.get(0) : "";
+        if (one.isEmpty()
+                || one.length() > MAX_REQUEST_ID
+                || !one.chars().allMatch(c -> c > ' ' && c <= '~' && c != '"' && c != '\\')) {
+            ThreadLocalRandom random = ThreadLocalRandom.current(); // it need only be another each time
+            out.set("X-Request-Id", HexFormat.of().toHexDigits(random.nextLong())
+                    + HexFormat.of().toHexDigits(random.nextLong()));
+        }
     }
 
     private static void append(HttpHeaders out, String name, String value, boolean toWhatIsThere) {

@@ -82,8 +82,12 @@ final class BalancedNamesTest {
                 this::serve,
                 List.of("10.0.0.0/24"),
                 List.of("*.test", ":" + port + "/tcp"),
-                List.of("app.test=http://10.0.0.9:8080", "tcp:" + port + "=10.0.0.9:7"));
-        await().until(() -> net.publications().table().all().size() == 2);
+                List.of(
+                        "app.test=http://10.0.0.9:8080",
+                        "app.test/told=http://10.0.0.9:8080,proxy-protocol=v2",
+                        "raw.test=tls://10.0.0.9:8080,proxy-protocol=v1",
+                        "tcp:" + port + "=10.0.0.9:7,proxy-protocol=v1"));
+        await().until(() -> net.publications().table().all().size() == 4);
     }
 
     @AfterEach
@@ -130,13 +134,17 @@ final class BalancedNamesTest {
     }
 
     private static String ask(Socket below) throws Exception {
+        return ask(below, "/");
+    }
+
+    private static String ask(Socket below, String path) throws Exception {
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(null, new TrustManager[] {ANY}, null);
         try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(below, "app.test", 443, true)) {
             SSLParameters parameters = socket.getSSLParameters();
             parameters.setServerNames(List.of(new SNIHostName("app.test")));
             socket.setSSLParameters(parameters);
-            say(socket, "GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n");
+            say(socket, "GET " + path + " HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n");
             return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
         }
     }
@@ -147,6 +155,35 @@ final class BalancedNamesTest {
         say(socket, "PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n");
         assertThat(ask(socket)).startsWith("HTTP/1.1 204");
         assertThat(seen).singleElement().asString().contains("X-Forwarded-For: 203.0.113.7\r\n");
+    }
+
+    /** Each on a connection of its own, although one is idle. */
+    @Test
+    void aTargetIsToldWhoseTheConnectionIs() throws Exception {
+        for (int visitor = 7; visitor < 9; visitor++) {
+            Socket socket = connect(net.uri().getPort(), "127.0.0.2");
+            say(socket, "PROXY TCP4 203.0.113." + visitor + " 198.51.100.1 4711 443\r\n");
+            assertThat(ask(socket, "/told")).startsWith("HTTP/1.1 204");
+        }
+        assertThat(String.join("", seen).split("QUIT", -1)).hasSize(3); // within the signature
+        assertThat(String.join("", seen)).contains("app.test", "TLSv1.3", "GET /told HTTP/1.1\r\n");
+    }
+
+    /** Before the first byte of what it asks with. */
+    @Test
+    void soIsOneThatIsPassedThrough() throws Exception {
+        try (Socket below = connect(net.uri().getPort(), "127.0.0.2")) {
+            say(below, "PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n");
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, new TrustManager[] {ANY}, null);
+            SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(below, "raw.test", 443, false);
+            SSLParameters parameters = socket.getSSLParameters();
+            parameters.setServerNames(List.of(new SNIHostName("raw.test")));
+            socket.setSSLParameters(parameters);
+            org.assertj.core.api.Assertions.assertThatThrownBy(socket::startHandshake)
+                    .isInstanceOf(IOException.class); // what answers is no TLS
+        }
+        assertThat(seen.peek()).startsWith("PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n");
     }
 
     @Test
@@ -194,7 +231,7 @@ final class BalancedNamesTest {
             say(socket, "and out");
             socket.shutdownOutput();
             assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
-                    .isEqualTo("over and out");
+                    .isEqualTo("PROXY TCP4 203.0.113.7 198.51.100.1 4711 22\r\nover and out");
         }
         await().untilAsserted(() -> assertThat(net.audited("flow"))
                 .anySatisfy(f -> assertThat(f).containsEntry("source", "203.0.113.7:4711")));

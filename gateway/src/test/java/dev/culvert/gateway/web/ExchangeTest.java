@@ -617,6 +617,37 @@ final class ExchangeTest {
     }
 
     @Test
+    void eachRequestHasANumber() {
+        String said = "GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Request-Id: theirs-1\r\nX_Request_Id: theirs-1\r\n";
+        stage.say(said + "\r\n");
+        assertThat(stage.askedWhole(0)).containsPattern("X-Request-Id: [0-9a-f]{32}\r\n").doesNotContain("theirs");
+        stage.close();
+        stage = new Stage("http/1.1", false, true);
+        stage.say(said + "\r\n");
+        assertThat(stage.askedWhole(0)).as("of a trusted proxy").contains("X-Request-Id: theirs-1\r\n");
+        stage.answer(0, OK);
+        stage.say(said + "X-Request-Id: another\r\n\r\n");
+        assertThat(stage.askedWhole(0))
+                .as("which says two")
+                .containsPattern("X-Request-Id: [0-9a-f]{32}\r\n")
+                .doesNotContain("theirs", "another");
+    }
+
+    /** 198.51.100.0/24 are trusted as well, and 203.0.113.9 is the peer. */
+    @Test
+    void theVisitorIsWhomTrustedProxiesName() {
+        stage.close();
+        stage = new Stage("http/1.1", true, true);
+        stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Forwarded-Proto: http\r\n"
+                + "X-Forwarded-For: 1.1.1.1, 192.0.2.7, 198.51.100.2\r\n\r\n");
+        assertThat(stage.asked(0))
+                .contains(
+                        "X-Forwarded-For: 1.1.1.1, 192.0.2.7, 198.51.100.2, 203.0.113.9\r\n",
+                        "X-Real-IP: 192.0.2.7\r\n",
+                        "X-Forwarded-Proto: http\r\n");
+    }
+
+    @Test
     void strictTransportSecurity() {
         stage.options = SiteOptions.PLAIN.withHttps(443, 3600);
         stage.say(GET);

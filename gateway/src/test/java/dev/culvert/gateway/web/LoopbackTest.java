@@ -105,7 +105,7 @@ final class LoopbackTest {
                         HttpFront.install(
                                 ch.pipeline(),
                                 (host, path) -> site,
-                                new Browser(InetAddress.getLoopbackAddress(), false, false),
+                                new Browser(InetAddress.getLoopbackAddress(), false, List.of()),
                                 "http/1.1");
                     }
                 })

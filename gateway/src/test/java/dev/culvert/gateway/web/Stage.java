@@ -1,5 +1,6 @@
 package dev.culvert.gateway.web;
 
+import dev.culvert.address.IpPrefix;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -92,7 +93,7 @@ final class Stage implements AutoCloseable {
                         return p;
                     }
                 },
-                new Browser(address, secure, trustedProxy),
+                new Browser(address, secure, trustedProxy ? List.of(IpPrefix.of(address), IpPrefix.parse("198.51.100.0/24")) : List.of()),
                 protocol);
     }
 
@@ -120,7 +121,12 @@ final class Stage implements AutoCloseable {
     }
 
     /** What the n-th connection to the target has been sent since it was last asked. */
+    /** Without the request's number, which is another each time. */
     String asked(int n) {
+        return askedWhole(n).replaceAll("X-Request-Id: [0-9a-f]{32}\r\n", "");
+    }
+
+    String askedWhole(int n) {
         return targets.get(n).sent();
     }
 
