@@ -21,6 +21,7 @@ module dev.culvert.gateway {
     requires java.net.http;
     requires org.bouncycastle.pkix;
     requires org.bouncycastle.provider;
+    requires org.dnsjava;
     requires static org.jspecify;
     requires org.shredzone.acme4j;
     requires org.slf4j;

@@ -79,8 +79,8 @@ final class Publishing implements AutoCloseable {
                         settings.acme(),
                         new AddressPrecheck(settings.acme().addresses()),
                         () -> publications.table().certificateNames().stream()
-                                .filter(name -> !name.isWildcard() && own.find(name.name()) == null)
-                                .map(HostPattern::name)
+                                .map(HostPattern::toString)
+                                .filter(name -> own.find(name) == null)
                                 .collect(Collectors.toSet()),
                         clock);
         certificates = CertificateSource.first(

@@ -4,7 +4,9 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.PublishingSettings;
 import dev.culvert.gateway.certificate.FileCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeSettings;
+import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
+import dev.culvert.gateway.certificate.dns.DnsSettings;
 import dev.culvert.gateway.door.ProxiesInFront;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,6 +46,15 @@ final class PublishingOptions {
                 "then ,eab=KEY-ID:FILE and ,profile=NAME as needed; repeatable, the next is asked when one does not give."
             })
     List<String> acme = new ArrayList<>();
+
+    @Option(
+            names = "--acme-dns",
+            paramLabel = "HOW",
+            description = {
+                "How names are proved in the DNS, which wildcards need: rfc2136:SERVER[:PORT],key=NAME:FILE for dynamic updates,",
+                "or exec:/path/of/program; with ,zone=ZONE for names in it only; repeatable."
+            })
+    List<String> acmeDns = new ArrayList<>();
 
     @Option(names = "--acme-accept-terms", description = "Accept those authorities' terms of service.")
     boolean acceptTerms;
@@ -107,6 +118,10 @@ final class PublishingOptions {
 
     private @Nullable AcmeSettings acmeSettings() {
         if (acme.isEmpty()) {
+            if (!acmeDns.isEmpty()) {
+                throw new ParameterException(
+                        spec.commandLine(), "--acme-dns: name the authority that is to look there, with --acme");
+            }
             return null;
         }
         if (!acceptTerms) {
@@ -116,11 +131,24 @@ final class PublishingOptions {
                             + " --acme-accept-terms");
         }
         try {
+            // Without --http nobody would answer on port 80, and the attempt would count against the name.
+            List<Proof> proofs = new ArrayList<>(List.of(Proof.values()));
+            proofs.removeIf(proof -> proof == Proof.HTTP_01 && http == null);
             return AcmeSettings.of(acme.stream().map(Server::parse).toList(), true)
                     .contact(contact)
-                    .trusted(trust);
+                    .trusted(trust)
+                    .challenges(proofs)
+                    .dns(dnsSettings());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--acme: " + e.getMessage());
+        }
+    }
+
+    private List<DnsSettings> dnsSettings() {
+        try {
+            return acmeDns.stream().map(DnsSettings::parse).toList();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), "--acme-dns: " + e.getMessage());
         }
     }
 }

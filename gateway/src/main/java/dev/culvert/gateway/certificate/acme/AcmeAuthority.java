@@ -35,6 +35,7 @@ import org.shredzone.acme4j.RenewalInfo;
 import org.shredzone.acme4j.Session;
 import org.shredzone.acme4j.Status;
 import org.shredzone.acme4j.challenge.Challenge;
+import org.shredzone.acme4j.challenge.Dns01Challenge;
 import org.shredzone.acme4j.challenge.Http01Challenge;
 import org.shredzone.acme4j.challenge.TlsAlpn01Challenge;
 import org.shredzone.acme4j.challenge.TokenChallenge;
@@ -86,6 +87,7 @@ final class AcmeAuthority implements Authority {
     private final AcmeStore store;
     private final @Nullable SSLContext tls;
     private final Pause pause;
+    private final @Nullable DnsProofs dns;
     private @Nullable Login login;
 
     /** Waits; a test does not. */
@@ -93,14 +95,23 @@ final class AcmeAuthority implements Authority {
         void of(Duration time) throws InterruptedException;
     }
 
-    /** @param tls by which the server is trusted; null for the system's */
+    /**
+     * @param tls by which the server is trusted; null for the system's
+     * @param dns null where no record is put into the DNS
+     */
     AcmeAuthority(
-            AcmeSettings settings, AcmeSettings.Server server, AcmeStore store, @Nullable SSLContext tls, Pause pause) {
+            AcmeSettings settings,
+            AcmeSettings.Server server,
+            AcmeStore store,
+            @Nullable SSLContext tls,
+            Pause pause,
+            @Nullable DnsProofs dns) {
         this.settings = settings;
         this.server = server;
         this.store = store;
         this.tls = tls;
         this.pause = pause;
+        this.dns = dns;
     }
 
     @Override
@@ -110,13 +121,6 @@ final class AcmeAuthority implements Authority {
 
     @Override
     public String order(String name, @Nullable X509Certificate replaces) throws Refusal, InterruptedException {
-        if (name.startsWith("*.")) {
-            throw new Refusal(
-                    Refusal.Kind.NAME,
-                    "a wildcard is not proved by a page or a certificate: publish single names, or give its certificate as a"
-                            + " file",
-                    null);
-        }
         return call(login -> {
                     boolean says = login.getSession()
                             .resourceUrlOptional(Resource.RENEWAL_INFO)
@@ -149,7 +153,8 @@ final class AcmeAuthority implements Authority {
     }
 
     @Override
-    public void prove(String url, PublishedChallenges published, int turn) throws Refusal, InterruptedException {
+    public void prove(String url, PublishedChallenges published, int turn, boolean pointsHere)
+            throws Refusal, InterruptedException {
         Order order = fetched(url);
         if (order.getStatus() != Status.PENDING) {
             return;
@@ -157,20 +162,28 @@ final class AcmeAuthority implements Authority {
         for (Authorization authorization : order.getAuthorizations()) {
             call(login -> authorization.fetch());
             if (authorization.getStatus() == Status.PENDING) {
-                prove(authorization, published, turn);
+                prove(authorization, published, turn, pointsHere);
             } else if (authorization.getStatus() != Status.VALID) {
                 throw new Refusal(Refusal.Kind.ORDER, "its name can no longer be proved", null);
             }
         }
     }
 
-    private void prove(Authorization authorization, PublishedChallenges published, int turn)
+    private void prove(Authorization authorization, PublishedChallenges published, int turn, boolean pointsHere)
             throws Refusal, InterruptedException {
         String name = authorization.getIdentifier().getValue();
-        Challenge chosen = choose(name, authorization.getChallenges(), turn);
+        Challenge chosen = choose(name, authorization, turn, pointsHere);
         if (!(chosen instanceof TokenChallenge challenge)) {
             throw new Refusal(
                     Refusal.Kind.NAME, "it offers no way to prove a name that is allowed here for " + name, null);
+        }
+        if (dns != null && challenge instanceof Dns01Challenge record) {
+            dns.during(
+                    name, // the wildcard's star is said apart (RFC 8555 section 7.1.4)
+                    record.getRRName(authorization.getIdentifier()),
+                    record.getDigest(),
+                    () -> decide(authorization, challenge));
+            return;
         }
         String keyAuthorization = challenge.getAuthorization();
         String token = keyAuthorization.substring(0, keyAuthorization.indexOf('.'));
@@ -178,15 +191,7 @@ final class AcmeAuthority implements Authority {
             published.publish(name, token, keyAuthorization, challenge instanceof TlsAlpn01Challenge);
             try {
                 pause.of(PublishedChallenges.SEEN_WITHIN);
-                call(login -> {
-                    challenge.trigger();
-                    return true;
-                });
-                await(authorization, Set.of(Status.VALID, Status.INVALID, Status.DEACTIVATED, Status.EXPIRED));
-                if (authorization.getStatus() != Status.VALID) {
-                    call(login -> challenge.fetch());
-                    throw new Refusal(Refusal.Kind.UNPROVED, why(challenge.getError(), challenge.getType()), null);
-                }
+                decide(authorization, challenge);
             } finally {
                 published.withdraw(token);
             }
@@ -195,13 +200,35 @@ final class AcmeAuthority implements Authority {
         }
     }
 
-    private @Nullable Challenge choose(String name, List<Challenge> offered, int turn) {
+    /** Has the authority look, and waits until it has. */
+    private void decide(Authorization authorization, Challenge challenge) throws Refusal, InterruptedException {
+        call(login -> {
+            challenge.trigger();
+            return true;
+        });
+        await(authorization, Set.of(Status.VALID, Status.INVALID, Status.DEACTIVATED, Status.EXPIRED));
+        if (authorization.getStatus() != Status.VALID) {
+            call(login -> challenge.fetch());
+            throw new Refusal(Refusal.Kind.UNPROVED, why(challenge.getError(), challenge.getType()), null);
+        }
+    }
+
+    private @Nullable Challenge choose(String name, Authorization authorization, int turn, boolean pointsHere) {
+        boolean address = IpLiteral.parse(name) != null;
+        boolean record = dns != null && !address && dns.serve(name);
+        boolean wildcard = authorization.isWildcard();
         List<Challenge> usable = new ArrayList<>();
         for (Proof proof : settings.challenges()) {
-            // An address would be asked for on port 443 by its name in the reverse DNS (RFC 8738 section 6): it has a
-            // page.
-            if (proof != Proof.TLS_ALPN_01 || IpLiteral.parse(name) == null) {
-                offered.stream().filter(c -> isBy(c, proof)).forEach(usable::add);
+            boolean possible = switch (proof) {
+                case HTTP_01 -> !wildcard && (pointsHere || !record);
+                // An address would be asked for by its name in the reverse DNS (RFC 8738 section 6): it has a page.
+                case TLS_ALPN_01 -> !wildcard && !address && (pointsHere || !record);
+                case DNS_01 -> record;
+            };
+            if (possible) {
+                authorization.getChallenges().stream()
+                        .filter(c -> isBy(c, proof))
+                        .forEach(usable::add);
             }
         }
         return usable.isEmpty() ? null : usable.get(turn % usable.size());
@@ -211,6 +238,7 @@ final class AcmeAuthority implements Authority {
         return switch (proof) {
             case HTTP_01 -> challenge instanceof Http01Challenge;
             case TLS_ALPN_01 -> challenge instanceof TlsAlpn01Challenge;
+            case DNS_01 -> challenge instanceof Dns01Challenge;
         };
     }
 

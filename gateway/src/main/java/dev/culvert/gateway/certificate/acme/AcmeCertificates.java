@@ -5,6 +5,7 @@ import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.TrustedCertificates;
+import dev.culvert.gateway.certificate.dns.DnsProvers;
 import dev.culvert.store.Store;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +39,7 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
 
     private final CertificateWork work;
     private final PublishedChallenges published;
+    private final @Nullable DnsProofs dns;
     private final ScheduledExecutorService thread = thread("gateway-acme");
     private final ScheduledExecutorService files = thread("gateway-acme-challenges");
     private String complaint = "";
@@ -44,7 +47,7 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
     /**
      * Reads what was obtained before.
      *
-     * @param wanted the names that are published and that a valid right names; asked each second, on the work's thread
+     * @param wanted the names, also wildcards, that are published and that a valid right names; asked each second, on the work's thread
      * @throws IOException with one line for people
      */
     public AcmeCertificates(
@@ -64,10 +67,23 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
         AcmeStore kept = new AcmeStore(store);
         SSLContext tls = settings.trusted() == null ? null : TrustedCertificates.context(settings.trusted());
         List<Authority> authorities = new ArrayList<>();
-        settings.servers().forEach(server -> authorities.add(new AcmeAuthority(settings, server, kept, tls, pause)));
+        dns = settings.dns().isEmpty() ? null : new DnsProofs(store, new DnsProvers(settings.dns(), pause::of));
+        settings.servers().forEach(server -> authorities.add(new AcmeAuthority(settings, server, kept, tls, pause, dns)));
         published = new PublishedChallenges(store, clock);
-        work = new CertificateWork(kept, authorities, published, precheck, wanted, clock, new Random());
+        work = new CertificateWork(
+                kept, authorities, published, precheck, this::isProvedByDns, () -> provable(wanted.get()), clock, new Random());
         work.load();
+    }
+
+    private boolean isProvedByDns(String name) {
+        return dns != null && dns.serve(name);
+    }
+
+    /** A page or a certificate proves no wildcard (RFC 8555 section 7.1.3 leaves it to the authority; none does). */
+    private Set<String> provable(Set<String> names) {
+        return names.stream()
+                .filter(name -> !name.startsWith("*.") || isProvedByDns(name))
+                .collect(Collectors.toSet());
     }
 
     private static ScheduledExecutorService thread(String name) {
@@ -120,7 +136,15 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
 
     @Override
     public @Nullable CertificateState state(String serverName, Instant now) {
-        return work.state(serverName, now);
+        return serverName.startsWith("*.") && !isProvedByDns(serverName) && find(serverName) == null
+                ? CertificateState.without(
+                        serverName,
+                        null,
+                        CertificateState.Standing.MISSING,
+                        "a wildcard is proved in the DNS: say how records come there with --acme-dns, or name a file with"
+                                + " --certificate",
+                        null)
+                : work.state(serverName, now);
     }
 
     @Override

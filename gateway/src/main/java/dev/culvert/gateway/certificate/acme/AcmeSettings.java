@@ -1,5 +1,6 @@
 package dev.culvert.gateway.certificate.acme;
 
+import dev.culvert.gateway.certificate.dns.DnsSettings;
 import java.net.InetAddress;
 import java.net.URI;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param termsAccepted whether their terms of service are accepted
  * @param trusted certificates, as PEM, of the authorities that those servers' own TLS is trusted by; null for the system's
  * @param challenges how names are proved, preferred first
+ * @param dns how records are put into the DNS; empty for not at all
  * @param addresses of this gateway as the world sees them, one of which a name must have before it is tried; empty to let each be
  *     tried that has any
  */
@@ -25,6 +27,7 @@ public record AcmeSettings(
         boolean termsAccepted,
         @Nullable Path trusted,
         List<Proof> challenges,
+        List<DnsSettings> dns,
         Set<InetAddress> addresses) {
     /** What {@code --acme} takes instead of a URL. */
     static final Map<String, URI> KNOWN = Map.of(
@@ -40,7 +43,9 @@ public record AcmeSettings(
         /** By a page on port 80. */
         HTTP_01,
         /** By a certificate on port 443. */
-        TLS_ALPN_01
+        TLS_ALPN_01,
+        /** By a record in the DNS, for which there are {@link #dns settings}. */
+        DNS_01
     }
 
     /**
@@ -101,28 +106,33 @@ public record AcmeSettings(
     public AcmeSettings {
         servers = List.copyOf(servers);
         challenges = List.copyOf(challenges);
+        dns = List.copyOf(dns);
         addresses = Set.copyOf(addresses);
     }
 
-    /** By HTTP-01, then TLS-ALPN-01, without a contact. */
+    /** By HTTP-01, then TLS-ALPN-01, then DNS-01 where that is set up; without a contact. */
     public static AcmeSettings of(List<Server> servers, boolean termsAccepted) {
         return new AcmeSettings(
-                servers, null, termsAccepted, null, List.of(Proof.HTTP_01, Proof.TLS_ALPN_01), Set.of());
+                servers, null, termsAccepted, null, List.of(Proof.values()), List.of(), Set.of());
     }
 
     public AcmeSettings contact(@Nullable String mail) {
-        return new AcmeSettings(servers, mail, termsAccepted, trusted, challenges, addresses);
+        return new AcmeSettings(servers, mail, termsAccepted, trusted, challenges, dns, addresses);
     }
 
     public AcmeSettings trusted(@Nullable Path pem) {
-        return new AcmeSettings(servers, contact, termsAccepted, pem, challenges, addresses);
+        return new AcmeSettings(servers, contact, termsAccepted, pem, challenges, dns, addresses);
     }
 
     public AcmeSettings challenges(List<Proof> preferredFirst) {
-        return new AcmeSettings(servers, contact, termsAccepted, trusted, preferredFirst, addresses);
+        return new AcmeSettings(servers, contact, termsAccepted, trusted, preferredFirst, dns, addresses);
+    }
+
+    public AcmeSettings dns(List<DnsSettings> records) {
+        return new AcmeSettings(servers, contact, termsAccepted, trusted, challenges, records, addresses);
     }
 
     public AcmeSettings addresses(Set<InetAddress> ours) {
-        return new AcmeSettings(servers, contact, termsAccepted, trusted, challenges, ours);
+        return new AcmeSettings(servers, contact, termsAccepted, trusted, challenges, dns, ours);
     }
 }

@@ -25,8 +25,9 @@ interface Authority {
      * Proves that the order's name is ours, as far as that has not been done.
      *
      * @param turn counts the failures so far: a way of proving that failed is followed by the next
+     * @param pointsHere whether the name leads to this gateway, as far as is known; else only the DNS can prove it
      */
-    void prove(String order, PublishedChallenges published, int turn) throws Refusal, InterruptedException;
+    void prove(String order, PublishedChallenges published, int turn, boolean pointsHere) throws Refusal, InterruptedException;
 
     /** Has the certificate made for the key, and fetches it. */
     List<X509Certificate> finish(String order, KeyPair key) throws Refusal, InterruptedException;

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +53,7 @@ final class CertificateWork implements CertificateSource {
     private final List<Authority> authorities;
     private final PublishedChallenges published;
     private final Precheck precheck;
+    private final Predicate<String> provedByDns;
     private final Supplier<Set<String>> wanted;
     private final Clock clock;
     private final RandomGenerator random;
@@ -66,6 +68,7 @@ final class CertificateWork implements CertificateSource {
 
     /**
      * @param authorities in the order in which they are asked
+     * @param provedByDns whether a name can be proved without pointing here
      * @param wanted names that are published by right; asked on each tick
      */
     CertificateWork(
@@ -73,6 +76,7 @@ final class CertificateWork implements CertificateSource {
             List<Authority> authorities,
             PublishedChallenges published,
             Precheck precheck,
+            Predicate<String> provedByDns,
             Supplier<Set<String>> wanted,
             Clock clock,
             RandomGenerator random) {
@@ -80,6 +84,7 @@ final class CertificateWork implements CertificateSource {
         this.authorities = List.copyOf(authorities);
         this.published = published;
         this.precheck = precheck;
+        this.provedByDns = provedByDns;
         this.wanted = wanted;
         this.clock = clock;
         this.random = random;
@@ -248,11 +253,14 @@ final class CertificateWork implements CertificateSource {
                 records.show(); // another has done it
                 return;
             }
-            String complaint = record.pending() == null ? precheck.complaint(name) : null;
-            if (complaint != null) {
+            boolean byDns = provedByDns.test(name);
+            String complaint = name.startsWith("*.") || record.pending() != null && !byDns
+                    ? null
+                    : precheck.complaint(name);
+            if (complaint != null && !byDns) {
                 fail(record, complaint, false);
             } else {
-                ask(record);
+                ask(record, complaint == null);
             }
         } catch (IOException e) {
             throw asState(e);
@@ -264,7 +272,7 @@ final class CertificateWork implements CertificateSource {
     }
 
     /** Asks the authorities in turn, the one with an order for the name first. */
-    private void ask(NameRecord first) throws StateException, InterruptedException {
+    private void ask(NameRecord first, boolean pointsHere) throws StateException, InterruptedException {
         String name = first.name();
         List<Authority> inTurn = new ArrayList<>(authorities);
         inTurn.sort(Comparator.comparing(a -> !schedule.isOf(first.pending(), a)));
@@ -275,7 +283,7 @@ final class CertificateWork implements CertificateSource {
                 continue;
             }
             try {
-                obtain(authority, record);
+                obtain(authority, record, pointsHere);
                 return;
             } catch (Refusal e) {
                 String reason = host(authority) + ": " + e.getMessage();
@@ -284,8 +292,8 @@ final class CertificateWork implements CertificateSource {
                     case LIMITED -> rest(authority, e.until(), reason);
                     case ACCOUNT -> rest(authority, clock.instant().plus(SETUP_REST), reason);
                     case NAME, ORDER -> refused.add(reason);
-                    case UNPROVED -> {
-                        fail(records.known(name), reason, true);
+                    case UNPROVED, OURS -> {
+                        fail(records.known(name), reason, e.kind() == Refusal.Kind.UNPROVED);
                         return;
                     }
                 }
@@ -296,12 +304,13 @@ final class CertificateWork implements CertificateSource {
         }
     }
 
-    private void obtain(Authority authority, NameRecord before) throws StateException, Refusal, InterruptedException {
+    private void obtain(Authority authority, NameRecord before, boolean pointsHere)
+            throws StateException, Refusal, InterruptedException {
         NameRecord record = before;
         NameRecord.Pending pending = record.pending();
         if (pending != null && schedule.isOf(pending, authority)) {
             try {
-                complete(authority, record, pending);
+                complete(authority, record, pending, pointsHere);
                 return;
             } catch (Refusal e) {
                 if (e.kind() != Refusal.Kind.ORDER) {
@@ -325,12 +334,12 @@ final class CertificateWork implements CertificateSource {
                 : null;
         String order = authority.order(record.name(), replaces);
         NameRecord.Pending made = new NameRecord.Pending(authority.directory(), order, Keys.generate(), now);
-        complete(authority, records.save(record.pending(made)), made);
+        complete(authority, records.save(record.pending(made)), made, pointsHere);
     }
 
-    private void complete(Authority authority, NameRecord record, NameRecord.Pending pending)
+    private void complete(Authority authority, NameRecord record, NameRecord.Pending pending, boolean pointsHere)
             throws StateException, Refusal, InterruptedException {
-        authority.prove(pending.order(), published, record.failed());
+        authority.prove(pending.order(), published, record.failed(), pointsHere);
         Certificate certificate =
                 certificate(record.name(), authority.finish(pending.order(), pending.key()), pending.key());
         Instant now = clock.instant();

@@ -17,6 +17,8 @@ final class Refusal extends Exception {
         ACCOUNT,
         /** It has looked, and the name is not ours: the name rests; another authority would see the same. */
         UNPROVED,
+        /** What it would look at could not be made here: the name rests; another authority would find no more. */
+        OURS,
         /** It does not give this name to anybody, or not to us: another is asked. */
         NAME,
         /** The order is no longer any use: another order is made. */

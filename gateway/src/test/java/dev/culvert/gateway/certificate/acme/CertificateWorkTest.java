@@ -36,6 +36,7 @@ final class CertificateWorkTest {
     private final Set<String> wanted = new LinkedHashSet<>();
     private final FakeAuthority first = new FakeAuthority("https://first.example/dir", clock);
     private final FakeAuthority second = new FakeAuthority("https://second.example/dir", clock);
+    private boolean byDns;
     private Precheck precheck = Precheck.NONE;
     private final MemoryStore memory = new MemoryStore();
     private Store store = memory;
@@ -52,6 +53,7 @@ final class CertificateWorkTest {
                 List.of(authorities),
                 new PublishedChallenges(store, clock),
                 name -> precheck.complaint(name),
+                name -> byDns,
                 () -> wanted,
                 clock,
                 new Random(1));
@@ -239,6 +241,33 @@ final class CertificateWorkTest {
         precheck = Precheck.NONE;
         pass(Duration.ofHours(15), Duration.ofMinutes(10));
         assertThat(work.find("app.example")).isNotNull();
+    }
+
+    @Test
+    void aNameThatDoesNotPointHereIsProvedInTheDnsWhereThatIsPossible() throws Exception {
+        wanted.add("app.example");
+        precheck = name -> "it has no address";
+        byDns = true;
+        work.tick();
+        assertThat(work.find("app.example")).isNotNull();
+        assertThat(first.provedHere).containsExactly(false);
+        precheck = Precheck.NONE;
+        wanted.add("wiki.example");
+        work.tick();
+        assertThat(first.provedHere).containsExactly(false, true);
+    }
+
+    @Test
+    void whatCannotBePutIntoTheDnsRestsWithoutBeingCountedAsAFailedProof() throws Exception {
+        work = work(first, second);
+        wanted.add("app.example");
+        first.refuses = step -> step.startsWith("prove") ? refusal(Refusal.Kind.OURS) : null;
+        work.tick();
+        assertThat(second.orders).as("would find no more").isEmpty();
+        assertThat(work.state("app.example", clock.now).why()).isEqualTo("first.example: says no");
+        assertThat(new AcmeStore(store).read("app.example").unproved()).isEmpty();
+        pass(Duration.ofMinutes(3), Duration.ofMinutes(1));
+        assertThat(first.orders).hasSize(2);
     }
 
     @Test

@@ -33,6 +33,7 @@ final class FakeAuthority implements Authority {
     final List<X509Certificate> replaced = new ArrayList<>();
     final Map<String, String> names = new HashMap<>();
     int proofs;
+    final List<Boolean> provedHere = new ArrayList<>();
     int made;
     int windows;
     Duration life = Duration.ofDays(90);
@@ -75,12 +76,13 @@ final class FakeAuthority implements Authority {
     }
 
     @Override
-    public void prove(String order, PublishedChallenges published, int turn) throws Refusal {
+    public void prove(String order, PublishedChallenges published, int turn, boolean pointsHere) throws Refusal {
         if (!names.containsKey(order)) {
             throw new Refusal(Refusal.Kind.ORDER, "no such order", null);
         }
         step("prove " + names.get(order));
         proofs++;
+        provedHere.add(pointsHere);
     }
 
     @Override

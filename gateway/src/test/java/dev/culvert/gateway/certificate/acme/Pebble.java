@@ -27,6 +27,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bouncycastle.util.io.pem.PemObject;
 import org.bouncycastle.util.io.pem.PemWriter;
+import org.jspecify.annotations.Nullable;
 import org.shredzone.acme4j.util.CSRBuilder;
 import org.shredzone.acme4j.util.CertificateUtils;
 
@@ -41,6 +42,7 @@ final class Pebble implements AutoCloseable {
     private final int port = freePort();
     private final int managementPort = freePort();
     private final String extra;
+    private final @Nullable String dnsServer;
     private final Map<String, String> environment;
     private final List<Process> processes = new ArrayList<>();
     private final HttpClient http;
@@ -50,6 +52,12 @@ final class Pebble implements AutoCloseable {
      * @param environment its switches
      */
     Pebble(Path dir, String extra, Map<String, String> environment) throws Exception {
+        this(dir, extra, environment, null);
+    }
+
+    /** @param dnsServer where it looks names up; null for one that has every name at 127.0.0.1 */
+    Pebble(Path dir, String extra, Map<String, String> environment, @Nullable String dnsServer) throws Exception {
+        this.dnsServer = dnsServer;
         this.dir = dir;
         this.extra = extra;
         this.environment = environment;
@@ -105,17 +113,23 @@ final class Pebble implements AutoCloseable {
 
     /** Begins, or begins anew, having forgotten everything. */
     void start() throws Exception {
-        int dns = freePort();
         Path config = dir.resolve("pebble.json");
         Files.writeString(config, """
                 {"pebble": {"listenAddress": "127.0.0.1:%d", "managementListenAddress": "127.0.0.1:%d",
                   "certificate": "pebble.pem", "privateKey": "pebble.key", %s "httpPort": %d, "tlsPort": %d}}
                 """.formatted(port, managementPort, extra, httpPort, tlsPort));
+        String dns = dnsServer != null ? dnsServer : startDns();
+        run(environment, "pebble", "-config", config.toString(), "-dnsserver", dns);
+        await().atMost(START).ignoreExceptions().until(() -> get(directory()).statusCode() == 200);
+    }
+
+    private String startDns() throws IOException {
+        String dns = "127.0.0.1:" + freePort();
         run(
                 Map.of(),
                 "pebble-challtestsrv",
                 "-dns01",
-                "127.0.0.1:" + dns,
+                dns,
                 "-defaultIPv4",
                 "127.0.0.1",
                 "-defaultIPv6",
@@ -128,8 +142,7 @@ final class Pebble implements AutoCloseable {
                 "",
                 "-management",
                 "127.0.0.1:" + freePort());
-        run(environment, "pebble", "-config", config.toString(), "-dnsserver", "127.0.0.1:" + dns);
-        await().atMost(START).ignoreExceptions().until(() -> get(directory()).statusCode() == 200);
+        return dns;
     }
 
     private void run(Map<String, String> switches, String... command) throws IOException {
