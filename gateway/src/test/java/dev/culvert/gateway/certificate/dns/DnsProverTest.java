@@ -175,6 +175,7 @@ final class DnsProverTest {
         /** At 127.0.0.2, which is no address of an interface, so that named could not listen there. */
         Secondary(int port) throws IOException {
             socket = new DatagramSocket(port, InetAddress.getByName("127.0.0.2"));
+            thread.setDaemon(true);
             thread.start();
         }
 
@@ -204,9 +205,8 @@ final class DnsProverTest {
         }
 
         @Override
-        public void close() throws InterruptedException {
+        public void close() {
             socket.close();
-            thread.join();
         }
     }
 }
