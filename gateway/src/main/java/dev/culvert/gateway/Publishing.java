@@ -84,7 +84,9 @@ final class Publishing implements AutoCloseable {
                                 .collect(Collectors.toSet()),
                         clock);
         certificates = CertificateSource.first(
-                obtained == null ? List.of(own, new NoCertificates(false)) : List.of(own, obtained, new NoCertificates(true)));
+                obtained == null
+                        ? List.of(own, new NoCertificates(false))
+                        : List.of(own, obtained, new NoCertificates(true)));
         expiry = new ExpiryWarnings(this::certificates, clock);
         sites = new PublishedSites(publications::table, flows);
         door = new PublishedDoor(

@@ -39,7 +39,8 @@ record PublishedSite(
             options = options.withAnswerSeconds(own.answerSeconds());
         }
         if (own.stripPrefix()) {
-            options = options.withPath(((WebName) usage.published().publication().at()).path(), "");
+            options =
+                    options.withPath(((WebName) usage.published().publication().at()).path(), "");
         }
         return new PublishedSite(usage, options, null, flows, tls);
     }

@@ -53,9 +53,7 @@ public final class PublishedSites implements Sites {
             return null;
         }
         PublishedSite site = made.get(usage);
-        return site != null
-                ? site
-                : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, tls));
+        return site != null ? site : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, tls));
     }
 
     /** Forgets the sites of what is in force no more. */

@@ -75,8 +75,7 @@ final class WebVisit implements Sites {
         return login == null
                 ? loop.newSucceededFuture("")
                 : user(
-                        login.check(
-                                request.headers().getAll(HttpHeaderNames.AUTHORIZATION), visitor, loop, passwords),
+                        login.check(request.headers().getAll(HttpHeaderNames.AUTHORIZATION), visitor, loop, passwords),
                         usage,
                         site.name(),
                         loop);
@@ -108,28 +107,27 @@ final class WebVisit implements Sites {
     }
 
     private static void settle(Answer answer, PublicationUsage usage, String name, Promise<String> user) {
-        Refusal why =
-                switch (answer.outcome()) {
-                    case KNOWN -> null;
-                    case ASKED ->
-                        new Refusal(
-                                HttpResponseStatus.UNAUTHORIZED,
-                                "This site asks for a name and a password.",
-                                HttpHeaderNames.WWW_AUTHENTICATE,
-                                "Basic realm=\"" + name + "\", charset=\"UTF-8\"");
-                    case TOO_OFTEN ->
-                        new Refusal(
-                                HttpResponseStatus.TOO_MANY_REQUESTS,
-                                "Too many wrong passwords come from your address.",
-                                HttpHeaderNames.RETRY_AFTER,
-                                Integer.toString(BasicLogin.FORGIVEN_SECONDS));
-                    case BUSY ->
-                        new Refusal(
-                                HttpResponseStatus.SERVICE_UNAVAILABLE,
-                                "Too many passwords are looked at now; try again soon.",
-                                HttpHeaderNames.RETRY_AFTER,
-                                BUSY_SECONDS);
-                };
+        Refusal why = switch (answer.outcome()) {
+            case KNOWN -> null;
+            case ASKED ->
+                new Refusal(
+                        HttpResponseStatus.UNAUTHORIZED,
+                        "This site asks for a name and a password.",
+                        HttpHeaderNames.WWW_AUTHENTICATE,
+                        "Basic realm=\"" + name + "\", charset=\"UTF-8\"");
+            case TOO_OFTEN ->
+                new Refusal(
+                        HttpResponseStatus.TOO_MANY_REQUESTS,
+                        "Too many wrong passwords come from your address.",
+                        HttpHeaderNames.RETRY_AFTER,
+                        Integer.toString(BasicLogin.FORGIVEN_SECONDS));
+            case BUSY ->
+                new Refusal(
+                        HttpResponseStatus.SERVICE_UNAVAILABLE,
+                        "Too many passwords are looked at now; try again soon.",
+                        HttpHeaderNames.RETRY_AFTER,
+                        BUSY_SECONDS);
+        };
         if (why == null) {
             user.setSuccess(answer.user());
         } else {

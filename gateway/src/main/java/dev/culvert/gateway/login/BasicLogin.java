@@ -133,8 +133,8 @@ public final class BasicLogin {
             return loop.newSucceededFuture(new Answer(Outcome.KNOWN, said.name()));
         }
         Network network = Network.of(from, 0);
-        ByteBuffer attempt = ByteBuffer.wrap(
-                mac((network + " " + said.name()).getBytes(StandardCharsets.UTF_8), password));
+        ByteBuffer attempt =
+                ByteBuffer.wrap(mac((network + " " + said.name()).getBytes(StandardCharsets.UTF_8), password));
         Promise<Answer> answer;
         synchronized (this) {
             if (wrong.get(attempt) != null) {

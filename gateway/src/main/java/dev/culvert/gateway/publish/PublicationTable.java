@@ -78,7 +78,8 @@ public final class PublicationTable {
                     one,
                     same != null
                             ? same
-                            : new PublicationUsage(one, places.get(one.publication().at()), nanoTime));
+                            : new PublicationUsage(
+                                    one, places.get(one.publication().at()), nanoTime));
         }
         for (Published one : all) {
             PublicSide at = one.publication().at();

@@ -84,7 +84,8 @@ public final class PublicationUsage {
                 ? null
                 : before != null && rate.equals(before.rate)
                         ? before.rates
-                        : new NetworkRates(rate.count(), (double) rate.count() / rate.in().toSeconds(), nanoTime);
+                        : new NetworkRates(
+                                rate.count(), (double) rate.count() / rate.in().toSeconds(), nanoTime);
         login = options.users().isEmpty()
                 ? null
                 : new BasicLogin(options.users(), before == null ? null : before.login, nanoTime);

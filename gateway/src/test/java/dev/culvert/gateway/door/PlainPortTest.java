@@ -75,8 +75,7 @@ final class PlainPortTest {
                 .channel(NioServerSocketChannel.class)
                 .childHandler(new PlainPort(
                         sites,
-                        new Arrivals(
-                                ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters()),
+                        new Arrivals(ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters()),
                         passwords))
                 .bind(InetAddress.getLoopbackAddress(), 0)
                 .sync()

@@ -116,7 +116,9 @@ final class PublicationUsageTest {
         assertThat(narrow.admit(ELSEWHERE, () -> {})).as("too often by now").isNull();
         assertThat(narrow.admit(at("203.0.113.1"), () -> {})).isNotNull();
         assertThat(narrow.refused(Limit.CONNECTIONS)).isEqualTo(2);
-        assertThat(publish(AT + ",rate=3/m").takes(HERE)).as("another rate begins anew").isTrue();
+        assertThat(publish(AT + ",rate=3/m").takes(HERE))
+                .as("another rate begins anew")
+                .isTrue();
         assertThat(ended).isEmpty();
     }
 

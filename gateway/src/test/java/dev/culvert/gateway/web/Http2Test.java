@@ -331,7 +331,10 @@ final class Http2Test {
     @Test
     void whoIsNotLetInIsTold() {
         stage.turnsAway = new Refusal(
-                HttpResponseStatus.UNAUTHORIZED, "Who is it?", "WWW-Authenticate", "Basic realm=\"x\", charset=\"UTF-8\"");
+                HttpResponseStatus.UNAUTHORIZED,
+                "Who is it?",
+                "WWW-Authenticate",
+                "Basic realm=\"x\", charset=\"UTF-8\"");
         Http2FrameStream stream = ask(get("/"), true);
         assertThat(heard(stream))
                 .startsWith(":status: 401")
