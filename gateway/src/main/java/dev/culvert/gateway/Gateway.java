@@ -12,6 +12,7 @@ import dev.culvert.gateway.access.PolicyKeeper;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.certificate.CertificateKeeper;
+import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.door.Authenticator;
 import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.fabric.Fabric;
@@ -50,6 +51,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -144,7 +146,7 @@ public final class Gateway implements AutoCloseable {
                 token -> trust.current().key(token.keyId()) == null
                         || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
         loops = EventLoops.create(settings.threads(), "gateway");
-        Set<String> own = ownNames(settings.names());
+        Set<String> own = ownNames(settings.names(), settings.publishing().publicNames());
         try {
             publishing = new Publishing(
                     publications,
@@ -167,7 +169,9 @@ public final class Gateway implements AutoCloseable {
                 links,
                 fabric,
                 authenticator,
-                certificate == null ? null : certificate::served,
+                certificate == null
+                        ? null
+                        : new OwnTls(certificate::served, settings.publishing().publicNames(), publishing.source()),
                 publishing.door(),
                 settings.publishing().proxies(),
                 loops,
@@ -241,8 +245,8 @@ public final class Gateway implements AutoCloseable {
         files.add(addresses, () -> policy.ownAddresses(SensitiveAddresses.with(addresses.known())));
     }
 
-    private static Set<String> ownNames(Collection<String> names) {
-        return names.stream()
+    private static Set<String> ownNames(Collection<String> names, Collection<String> publicNames) {
+        return Stream.concat(names.stream(), publicNames.stream())
                 .map(HostPattern::normalize)
                 .filter(Objects::nonNull)
                 .collect(Collectors.toSet());

@@ -45,6 +45,7 @@ final class Publishing implements AutoCloseable {
     private final @Nullable AcmeCertificates obtained;
     private final FileCertificates own;
     private final CertificateSource certificates;
+    private final List<String> publicNames;
     private final ExpiryWarnings expiry;
     private final Clock clock;
     private final PublishedSites sites;
@@ -70,6 +71,7 @@ final class Publishing implements AutoCloseable {
         this.publications = publications;
         this.loops = loops;
         this.clock = clock;
+        publicNames = settings.publicNames();
         flows = new PublishedFlows(fabric, links, loops, policy);
         own = new FileCertificates(settings.certificates());
         obtained = settings.acme() == null
@@ -78,10 +80,7 @@ final class Publishing implements AutoCloseable {
                         new FileStore(state),
                         settings.acme(),
                         new AddressPrecheck(settings.acme().addresses()),
-                        () -> publications.table().certificateNames().stream()
-                                .map(HostPattern::toString)
-                                .filter(name -> own.find(name) == null)
-                                .collect(Collectors.toSet()),
+                        () -> names().filter(name -> own.find(name) == null).collect(Collectors.toSet()),
                         clock);
         certificates = CertificateSource.first(
                 obtained == null
@@ -104,17 +103,25 @@ final class Publishing implements AutoCloseable {
         return flows;
     }
 
+    /** All names, also wildcards, that want a certificate of a source. */
+    private Stream<String> names() {
+        return Stream.concat(
+                publicNames.stream(),
+                publications.table().certificateNames().stream().map(HostPattern::toString));
+    }
+
+    /** Where certificates come from. */
+    CertificateSource source() {
+        return certificates;
+    }
+
     PublishedDoor door() {
         return door;
     }
 
     /** How it stands with the certificates of all names, in their order. Never blocks; from any thread. */
     List<CertificateState> certificates() {
-        return publications.table().certificateNames().stream()
-                .map(HostPattern::toString)
-                .sorted()
-                .map(this::certificate)
-                .toList();
+        return names().distinct().sorted().map(this::certificate).toList();
     }
 
     /** How it stands with the certificate of a name, perhaps a wildcard. Never blocks; from any thread. */

@@ -14,26 +14,33 @@ import org.jspecify.annotations.Nullable;
  * @param certificates of published names, in files
  * @param acme how others are obtained; null for not at all
  * @param proxies what stands between visitors and the gateway
+ * @param publicNames names and addresses of the gateway itself that such certificates are for as well
  */
 public record PublishingSettings(
         @Nullable InetSocketAddress http,
         List<FileCertificates.Pair> certificates,
         @Nullable AcmeSettings acme,
-        ProxiesInFront proxies) {
+        ProxiesInFront proxies,
+        List<String> publicNames) {
     /** The gateway's own port, without a certificate of a published name. */
-    public static final PublishingSettings NONE = new PublishingSettings(null, List.of(), null, ProxiesInFront.NONE);
+    public static final PublishingSettings NONE = new PublishingSettings(null, List.of(), null);
 
     public PublishingSettings {
         certificates = List.copyOf(certificates);
+        publicNames = List.copyOf(publicNames);
     }
 
     /** With nothing in front. */
     public PublishingSettings(
             @Nullable InetSocketAddress http, List<FileCertificates.Pair> certificates, @Nullable AcmeSettings acme) {
-        this(http, certificates, acme, ProxiesInFront.NONE);
+        this(http, certificates, acme, ProxiesInFront.NONE, List.of());
     }
 
     public PublishingSettings proxies(ProxiesInFront inFront) {
-        return new PublishingSettings(http, certificates, acme, inFront);
+        return new PublishingSettings(http, certificates, acme, inFront, publicNames);
+    }
+
+    public PublishingSettings publicNames(List<String> own) {
+        return new PublishingSettings(http, certificates, acme, proxies, own);
     }
 }

@@ -8,6 +8,7 @@ import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
+import dev.culvert.gateway.PublishingSettings;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.store.StateException;
@@ -156,6 +157,11 @@ public final class GatewayCommand implements Callable<Integer> {
             guessed = true;
         }
         URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
+        PublishingSettings names = publishing.settings();
+        if (plain && !names.publicNames().isEmpty()) {
+            throw new ParameterException(
+                    commandLine(), "--public-name: with --plain the proxy in front shows certificates");
+        }
         Shutdown stop = new Shutdown(SHUTDOWN);
         GatewaySettings settings = GatewaySettings.of(directory, address)
                 .secure(!plain)
@@ -163,7 +169,7 @@ public final class GatewayCommand implements Callable<Integer> {
                 .threads(threads)
                 .audit(auditLog(directory))
                 .policy(policy)
-                .publishing(publishing.settings());
+                .publishing(names);
         try (Gateway gateway = new Gateway(settings)) {
             Closeable answering =
                     control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);

@@ -2,12 +2,14 @@ package dev.culvert.gateway.command;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.PublishingSettings;
+import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.FileCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeSettings;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
 import dev.culvert.gateway.certificate.dns.DnsSettings;
 import dev.culvert.gateway.door.ProxiesInFront;
+import dev.culvert.text.Printable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,6 +39,15 @@ final class PublishingOptions {
             paramLabel = "CHAIN[,KEY]",
             description = "A certificate of published names, as PEM files, read again when they change; repeatable.")
     List<String> certificates = new ArrayList<>();
+
+    @Option(
+            names = "--public-name",
+            paramLabel = "NAME",
+            description = {
+                "A name or address of the gateway itself whose certificate is of --certificate or --acme as well, for browsers and",
+                "tokens made with --public-certificate; repeatable. Tokens with a pin go on with the gateway's own."
+            })
+    List<String> publicNames = new ArrayList<>();
 
     @Option(
             names = "--acme",
@@ -105,7 +116,8 @@ final class PublishingOptions {
                 pairs,
                 acmeSettings(),
                 new ProxiesInFront(
-                        prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)));
+                        prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)),
+                names());
     }
 
     private List<IpPrefix> prefixes(String option, List<String> texts) {
@@ -114,6 +126,27 @@ final class PublishingOptions {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage());
         }
+    }
+
+    private List<String> names() {
+        if (!publicNames.isEmpty() && certificates.isEmpty() && acme.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--public-name: nobody is to give its certificate; name a file with --certificate, or an authority with"
+                            + " --acme");
+        }
+        List<String> names = new ArrayList<>();
+        for (String text : publicNames) {
+            String name = Certificate.normalize(text);
+            if (name == null || name.startsWith("*.")) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--public-name '" + Printable.shorten(text)
+                                + "': write a name or an address, such as vpn.example.com");
+            }
+            names.add(name);
+        }
+        return names;
     }
 
     private @Nullable AcmeSettings acmeSettings() {

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.address.AddressText;
-import dev.culvert.gateway.certificate.ServedTls;
+import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
@@ -24,7 +24,6 @@ import java.net.InetSocketAddress;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The gateway's port, and the connections that come to it until they are links. From any thread but a loop's. */
@@ -52,7 +51,7 @@ public final class Door implements AutoCloseable {
     /**
      * One that is not open yet.
      *
-     * @param tls gives the certificate in force; null for plain {@code ws} behind a proxy that ends TLS
+     * @param tls what is shown; null for plain {@code ws} behind a proxy that ends TLS
      * @param published where connections for published names go; null when there are none
      * @param proxies what may stand before it
      * @param loops event loops of links
@@ -63,7 +62,7 @@ public final class Door implements AutoCloseable {
             Links links,
             Fabric fabric,
             Authenticator authenticator,
-            @Nullable Supplier<ServedTls> tls,
+            @Nullable OwnTls tls,
             @Nullable PublishedDoor published,
             ProxiesInFront proxies,
             EventLoopGroup loops,

@@ -1,5 +1,7 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.certificate.ServedTls;
 import dev.culvert.tunnel.link.UpgradableReads;
 import io.netty.channel.Channel;
@@ -19,11 +21,11 @@ import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.AttributeKey;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A new connection at the gateway's port: limits, TLS, HTTP. */
@@ -43,7 +45,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     /** What is read at once of a stranger: a buffer that holds the rest of a TLS record is no larger than that record. */
     private static final int MAX_READ = 4_096;
 
-    private final @Nullable Supplier<ServedTls> tls;
+    private final @Nullable OwnTls tls;
     private final LinkGate.Shared shared;
     private final Arrivals arrivals;
     private final Strangers strangers;
@@ -51,15 +53,11 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
 
     /**
-     * @param tls gives the certificate in force; null for plain {@code ws}
+     * @param tls what is shown; null for plain {@code ws}
      * @param arrivals among them who is connected and not a link
      * @param published where connections for published names go; null when there are none
      */
-    GatewayChannel(
-            @Nullable Supplier<ServedTls> tls,
-            LinkGate.Shared shared,
-            Arrivals arrivals,
-            @Nullable PublishedDoor published) {
+    GatewayChannel(@Nullable OwnTls tls, LinkGate.Shared shared, Arrivals arrivals, @Nullable PublishedDoor published) {
         this.tls = tls;
         this.shared = shared;
         this.arrivals = arrivals;
@@ -92,11 +90,12 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
             serve(ch, stranger);
             return;
         }
-        ServedTls now = tls.get();
+        OwnTls ours = tls;
+        ServedTls now = ours.served();
         ch.attr(EXPECTS_TLS).set(true);
         ch.attr(CERTIFICATE).set(now.certificate());
         PublishedDoor other = published;
-        if (other == null || !other.mayServe()) {
+        if (!ours.looks() && (other == null || !other.mayServe())) {
             ch.pipeline().addLast(new OptionalSslHandler(now.context()) {
                 @Override
                 protected SslHandler newSslHandler(ChannelHandlerContext ctx, SslContext context) {
@@ -109,10 +108,13 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         ChannelHandler errors = new Errors();
         ServerNameChoice choice = new ServerNameChoice(HANDSHAKE.toMillis(), new ServerNameChoice.Chooser() {
             @Override
-            public void choose(ChannelHandlerContext ctx, @Nullable String name, boolean challenge) {
+            public void choose(ChannelHandlerContext ctx, @Nullable String name, List<String> protocols) {
                 ctx.pipeline().remove(errors);
-                if (!other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
-                    ctx.pipeline().addLast(own(ctx, now.context()));
+                boolean challenge = protocols.contains(Challenges.TLS_PROTOCOL);
+                if (other == null || !other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
+                    ServedTls shown = ours.served(name, !protocols.isEmpty());
+                    ch.attr(CERTIFICATE).set(shown.certificate());
+                    ctx.pipeline().addLast(own(ctx, shown.context()));
                     serve(ch, stranger);
                     ctx.pipeline().remove(ctx.handler());
                 }

@@ -6,6 +6,7 @@ import io.netty.handler.ssl.AbstractSniHandler;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -19,16 +20,19 @@ final class ServerNameChoice extends AbstractSniHandler<Boolean> {
 
     private static final int RECORD_HEADER = 5;
 
-    /** RFC 8737 section 6.2, as ALPN has it: with its length before it. */
-    private static final byte[] ACME = "\012acme-tls/1".getBytes(StandardCharsets.US_ASCII);
+    /** RFC 7301 section 3.1. */
+    private static final int ALPN = 16;
+
+    /** Of a ClientHello: its version and its random (RFC 8446 section 4.1.2). */
+    private static final int BEFORE_SESSION = 2 + 32;
 
     /** Chooses, on the event loop. */
     interface Chooser {
         /**
          * @param name in lower case; null when none was said
-         * @param challenge whether a certificate authority asks to be shown that the name is ours
+         * @param protocols that are offered (ALPN), in their order; empty for none
          */
-        void choose(ChannelHandlerContext ctx, @Nullable String name, boolean challenge);
+        void choose(ChannelHandlerContext ctx, @Nullable String name, List<String> protocols);
 
         /** It is no TLS. */
         void chooseInTheClear(ChannelHandlerContext ctx);
@@ -36,7 +40,7 @@ final class ServerNameChoice extends AbstractSniHandler<Boolean> {
 
     private final Chooser chooser;
     private boolean seen;
-    private boolean challenge;
+    private List<String> protocols = List.of();
 
     ServerNameChoice(long handshakeMillis, Chooser chooser) {
         super(MAX_CLIENT_HELLO, handshakeMillis);
@@ -57,21 +61,35 @@ final class ServerNameChoice extends AbstractSniHandler<Boolean> {
 
     @Override
     protected Future<Boolean> lookup(ChannelHandlerContext ctx, @Nullable ByteBuf clientHello) throws Exception {
-        challenge = clientHello != null && contains(clientHello);
+        protocols = clientHello == null ? List.of() : protocols(clientHello.slice());
         return super.lookup(ctx, clientHello);
     }
 
-    private static boolean contains(ByteBuf hello) {
-        for (int i = hello.readerIndex(); i + ACME.length <= hello.writerIndex(); i++) {
-            int n = 0;
-            while (n < ACME.length && hello.getByte(i + n) == ACME[n]) {
-                n++;
+    /** What is offered by ALPN; nothing where the ClientHello is broken, which TLS finds too. */
+    static List<String> protocols(ByteBuf hello) {
+        List<String> out = new ArrayList<>();
+        try {
+            hello.skipBytes(BEFORE_SESSION);
+            hello.skipBytes(hello.readUnsignedByte()); // session
+            hello.skipBytes(hello.readUnsignedShort()); // cipher suites
+            hello.skipBytes(hello.readUnsignedByte()); // compression methods
+            ByteBuf extensions = hello.readSlice(hello.readUnsignedShort());
+            while (extensions.isReadable()) {
+                int type = extensions.readUnsignedShort();
+                ByteBuf extension = extensions.readSlice(extensions.readUnsignedShort());
+                if (type == ALPN) {
+                    ByteBuf names = extension.readSlice(extension.readUnsignedShort());
+                    while (names.isReadable()) {
+                        int length = names.readUnsignedByte();
+                        out.add(names.readCharSequence(length, StandardCharsets.ISO_8859_1)
+                                .toString());
+                    }
+                }
             }
-            if (n == ACME.length) {
-                return true;
-            }
+        } catch (IndexOutOfBoundsException e) {
+            return List.of();
         }
-        return false;
+        return List.copyOf(out);
     }
 
     @Override
@@ -82,7 +100,7 @@ final class ServerNameChoice extends AbstractSniHandler<Boolean> {
     @Override
     protected void onLookupComplete(ChannelHandlerContext ctx, @Nullable String hostname, Future<Boolean> future) {
         if (ctx.channel().isActive() && !ctx.isRemoved()) {
-            chooser.choose(ctx, hostname, challenge);
+            chooser.choose(ctx, hostname, protocols);
         }
     }
 }

@@ -204,12 +204,10 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
                     throw new IllegalArgumentException(
                             "the agent itself publishes '" + Printable.shorten(twice) + "' already; leave one out");
                 }
-                places.take(publication, publication.shown());
+                places.take(publication, text);
                 readable.add(publication);
             } catch (IllegalArgumentException e) {
-                int options = text.indexOf(','); // among them are hashes of passwords, which are not for logs
-                unreadable.add(
-                        refused(options < 0 ? text : text.substring(0, options), String.valueOf(e.getMessage())));
+                unreadable.add(refused(text, String.valueOf(e.getMessage())));
             }
         }
         return new Said(agent.token(), List.copyOf(readable), List.copyOf(unreadable));

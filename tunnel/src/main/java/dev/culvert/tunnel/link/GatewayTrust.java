@@ -2,6 +2,8 @@ package dev.culvert.tunnel.link;
 
 import dev.culvert.text.Printable;
 import dev.culvert.tunnel.dial.NetworkError;
+import io.netty.handler.ssl.ApplicationProtocolConfig;
+import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.SslContext;
@@ -57,6 +59,14 @@ public final class GatewayTrust {
         SslContextBuilder builder = SslContextBuilder.forClient();
         if (pin != null) {
             builder.trustManager(new PinnedCa(pin)).endpointIdentificationAlgorithm(null);
+        } else {
+            // As browsers do; by it a gateway with a certificate of its own authority and a public one knows which to
+            // show.
+            builder.applicationProtocolConfig(new ApplicationProtocolConfig(
+                    ApplicationProtocolConfig.Protocol.ALPN,
+                    ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
+                    ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
+                    ApplicationProtocolNames.HTTP_1_1));
         }
         return KeyExchange.context(builder);
     }

@@ -68,10 +68,18 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
         SSLContext tls = settings.trusted() == null ? null : TrustedCertificates.context(settings.trusted());
         List<Authority> authorities = new ArrayList<>();
         dns = settings.dns().isEmpty() ? null : new DnsProofs(store, new DnsProvers(settings.dns(), pause::of));
-        settings.servers().forEach(server -> authorities.add(new AcmeAuthority(settings, server, kept, tls, pause, dns)));
+        settings.servers()
+                .forEach(server -> authorities.add(new AcmeAuthority(settings, server, kept, tls, pause, dns)));
         published = new PublishedChallenges(store, clock);
         work = new CertificateWork(
-                kept, authorities, published, precheck, this::isProvedByDns, () -> provable(wanted.get()), clock, new Random());
+                kept,
+                authorities,
+                published,
+                precheck,
+                this::isProvedByDns,
+                () -> provable(wanted.get()),
+                clock,
+                new Random());
         work.load();
     }
 

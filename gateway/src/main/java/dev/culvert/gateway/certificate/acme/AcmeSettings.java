@@ -112,8 +112,7 @@ public record AcmeSettings(
 
     /** By HTTP-01, then TLS-ALPN-01, then DNS-01 where that is set up; without a contact. */
     public static AcmeSettings of(List<Server> servers, boolean termsAccepted) {
-        return new AcmeSettings(
-                servers, null, termsAccepted, null, List.of(Proof.values()), List.of(), Set.of());
+        return new AcmeSettings(servers, null, termsAccepted, null, List.of(Proof.values()), List.of(), Set.of());
     }
 
     public AcmeSettings contact(@Nullable String mail) {

@@ -27,7 +27,8 @@ interface Authority {
      * @param turn counts the failures so far: a way of proving that failed is followed by the next
      * @param pointsHere whether the name leads to this gateway, as far as is known; else only the DNS can prove it
      */
-    void prove(String order, PublishedChallenges published, int turn, boolean pointsHere) throws Refusal, InterruptedException;
+    void prove(String order, PublishedChallenges published, int turn, boolean pointsHere)
+            throws Refusal, InterruptedException;
 
     /** Has the certificate made for the key, and fetches it. */
     List<X509Certificate> finish(String order, KeyPair key) throws Refusal, InterruptedException;

@@ -254,9 +254,8 @@ final class CertificateWork implements CertificateSource {
                 return;
             }
             boolean byDns = provedByDns.test(name);
-            String complaint = name.startsWith("*.") || record.pending() != null && !byDns
-                    ? null
-                    : precheck.complaint(name);
+            String complaint =
+                    name.startsWith("*.") || record.pending() != null && !byDns ? null : precheck.complaint(name);
             if (complaint != null && !byDns) {
                 fail(record, complaint, false);
             } else {

@@ -22,6 +22,9 @@ record Renewal(RenewalWindow window, Instant chosen) {
     /** When there is no answer: RFC 9773 section 4.3.3. */
     static final Duration ASK_AFTER_ERROR = Duration.ofHours(6);
 
+    /** Such a short life is renewed at its half: of six days two are too few for a person to mend what fails. */
+    static final Duration SHORT_LIFE = Duration.ofDays(10);
+
     /** Without a window it is renewed with a third of its life left, and up to so much of its life sooner. */
     private static final int JITTER_SHARE = 50;
 
@@ -50,7 +53,8 @@ record Renewal(RenewalWindow window, Instant chosen) {
         // The same for one certificate each time, also after a start and at another gateway, and different from one to
         // the next.
         double share = Integer.parseInt(certificate.fingerprint().substring(0, 4), 16) / 65536.0;
-        return end.minusMillis(life / 3).minusMillis((long) (life / JITTER_SHARE * share));
+        long left = life <= SHORT_LIFE.toMillis() ? life / 2 : life / 3;
+        return end.minusMillis(left).minusMillis((long) (life / JITTER_SHARE * share));
     }
 
     /** Within what an authority may wish. */

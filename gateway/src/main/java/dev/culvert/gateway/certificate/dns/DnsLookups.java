@@ -79,8 +79,7 @@ final class DnsLookups {
         byte[] random = new byte[8];
         RANDOM.nextBytes(random);
         try {
-            return Name.concatenate(
-                    Name.fromString("_" + HexFormat.of().formatHex(random)), new Name(name, 1));
+            return Name.concatenate(Name.fromString("_" + HexFormat.of().formatHex(random)), new Name(name, 1));
         } catch (NameTooLongException | TextParseException e) {
             throw new IOException(name + " is too long for a name", e);
         }
@@ -209,7 +208,8 @@ final class DnsLookups {
         }
         int code = answer.getRcode();
         if (code != Rcode.NOERROR && code != Rcode.NXDOMAIN) {
-            throw new IOException(AddressText.of(server) + " refuses to say what " + name + " has: " + Rcode.string(code));
+            throw new IOException(
+                    AddressText.of(server) + " refuses to say what " + name + " has: " + Rcode.string(code));
         }
         return answer;
     }

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param resolver whom to ask about names, as {@code ADDRESS[:PORT]}; null for the system's
  * @param within how long to wait until the zone's servers show a record
  */
-public record DnsSettings(By by, @Nullable String zone, @Nullable String resolver, Duration within) {
+public record DnsSettings(
+        By by, @Nullable String zone, @Nullable String resolver, Duration within) {
     private static final String FORM =
             "write rfc2136:SERVER[:PORT],key=NAME:FILE or exec:/path/of/program, and behind it, with commas, zone=ZONE,"
                     + " resolver=ADDRESS[:PORT], wait=SECONDS, and algorithm=NAME for a key, timeout=SECONDS for a program";
@@ -85,7 +86,9 @@ public record DnsSettings(By by, @Nullable String zone, @Nullable String resolve
         Map<String, String> options = new TreeMap<>();
         for (String part : List.of(parts).subList(1, parts.length)) {
             int equals = part.indexOf('=');
-            if (equals < 1 || equals == part.length() - 1 || options.put(part.substring(0, equals), part.substring(equals + 1)) != null) {
+            if (equals < 1
+                    || equals == part.length() - 1
+                    || options.put(part.substring(0, equals), part.substring(equals + 1)) != null) {
                 throw wrong("'" + Printable.shorten(part) + "' is not understood");
             }
         }
@@ -137,8 +140,9 @@ public record DnsSettings(By by, @Nullable String zone, @Nullable String resolve
             throw wrong("exec: takes a program's absolute path, so that it is the same from everywhere");
         }
         if (!Files.isRegularFile(path) || !Files.isExecutable(path)) {
-            throw new IllegalArgumentException("'" + Printable.shorten(text) + "' is no program that can be run: check the path,"
-                    + " and make it executable for whom the gateway runs as");
+            throw new IllegalArgumentException(
+                    "'" + Printable.shorten(text) + "' is no program that can be run: check the path,"
+                            + " and make it executable for whom the gateway runs as");
         }
         Duration timeout = take(options, "timeout", value -> seconds("timeout", value));
         return new Program(path, timeout == null ? TIMEOUT : timeout);

@@ -70,7 +70,8 @@ final class DnsUpdates implements TextRecords {
         if (answer.getRcode() == Rcode.NOERROR && tsig == Rcode.NOERROR && answer.isVerified()) {
             return;
         }
-        throw new IOException(AddressText.of(server) + " refuses updates of " + zone + ": " + cause(answer.getRcode(), tsig));
+        throw new IOException(
+                AddressText.of(server) + " refuses updates of " + zone + ": " + cause(answer.getRcode(), tsig));
     }
 
     private String cause(int code, int tsig) {
@@ -78,13 +79,15 @@ final class DnsUpdates implements TextRecords {
             case BADKEY -> "it does not know the key '" + keyName + "' with " + algorithm;
             case BADSIG -> "the key '" + keyName + "' in " + keyFile + " is another than it has";
             case BADTIME -> "its clock and ours differ by more than five minutes: set them";
-            default -> switch (code) {
-                case Rcode.NOTAUTH -> "it does not know the key '" + keyName + "', or is not the zone's primary server";
-                case Rcode.REFUSED -> "the key '" + keyName + "' may not change it: allow it TXT records there";
-                case Rcode.NOTIMP -> "it takes no dynamic updates at all";
-                case Rcode.NOERROR -> "its answer is not signed with the key '" + keyName + "'";
-                default -> Rcode.string(code);
-            };
+            default ->
+                switch (code) {
+                    case Rcode.NOTAUTH ->
+                        "it does not know the key '" + keyName + "', or is not the zone's primary server";
+                    case Rcode.REFUSED -> "the key '" + keyName + "' may not change it: allow it TXT records there";
+                    case Rcode.NOTIMP -> "it takes no dynamic updates at all";
+                    case Rcode.NOERROR -> "its answer is not signed with the key '" + keyName + "'";
+                    default -> Rcode.string(code);
+                };
         };
     }
 }

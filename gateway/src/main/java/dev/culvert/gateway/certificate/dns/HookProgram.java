@@ -89,8 +89,8 @@ final class HookProgram implements TextRecords {
         lines.forEach(line -> log.info("{} {} {}: {}", program.getFileName(), what, name, line));
         String last = lines.isEmpty() ? "" : ": " + lines.get(lines.size() - 1);
         if (!ended) {
-            throw new IOException(program + " " + what + " has not ended within " + timeout.toSeconds()
-                    + " s and was killed" + last);
+            throw new IOException(
+                    program + " " + what + " has not ended within " + timeout.toSeconds() + " s and was killed" + last);
         }
         if (process.exitValue() != 0) {
             throw new IOException(program + " " + what + " ended with exit code " + process.exitValue() + last);

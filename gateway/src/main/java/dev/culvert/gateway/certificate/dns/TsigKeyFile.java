@@ -22,8 +22,7 @@ final class TsigKeyFile {
     static final String USUAL = "hmac-sha256";
 
     /** What servers still take; MD5 and SHA-1 are not offered. */
-    private static final List<String> ALGORITHMS =
-            List.of("hmac-sha224", USUAL, "hmac-sha384", "hmac-sha512");
+    private static final List<String> ALGORITHMS = List.of("hmac-sha224", USUAL, "hmac-sha384", "hmac-sha512");
 
     private static final int MAX_SIZE = 16 * 1024;
     private static final Pattern NAME = Pattern.compile("key\\s+\"?([^\"\\s{]+)\"?\\s*\\{");
@@ -40,8 +39,8 @@ final class TsigKeyFile {
     static String algorithm(String text) {
         String lower = text.toLowerCase(Locale.ROOT);
         if (!ALGORITHMS.contains(lower)) {
-            throw new IllegalArgumentException("algorithm=" + Printable.shorten(text) + " is not supported: take one of "
-                    + String.join(", ", ALGORITHMS));
+            throw new IllegalArgumentException("algorithm=" + Printable.shorten(text)
+                    + " is not supported: take one of " + String.join(", ", ALGORITHMS));
         }
         return lower;
     }
@@ -70,7 +69,8 @@ final class TsigKeyFile {
         String by = algorithm;
         if (clause.find()) {
             if (!absolute(clause.group(1)).equals(absolute(name))) {
-                throw new IOException(file + " holds the key '" + Printable.shorten(clause.group(1)) + "', not '" + name + "'");
+                throw new IOException(
+                        file + " holds the key '" + Printable.shorten(clause.group(1)) + "', not '" + name + "'");
             }
             Matcher said = ALGORITHM.matcher(text);
             Matcher value = SECRET.matcher(text);
@@ -96,8 +96,7 @@ final class TsigKeyFile {
     }
 
     private static IOException notOne(Path file) {
-        return new IOException(
-                file + " holds no key: write it there in base64, or as tsig-keygen shows it");
+        return new IOException(file + " holds no key: write it there in base64, or as tsig-keygen shows it");
     }
 
     private static Name absolute(String name) throws IOException {

@@ -118,6 +118,18 @@ final class CertificateWorkTest {
     }
 
     @Test
+    void aShortLifeIsRenewedAtItsHalfAndItsWindowAskedForDaily() throws Exception {
+        wanted.add("192.0.2.1");
+        first.life = Duration.ofDays(6);
+        work.tick();
+        pass(Duration.ofHours(68), Duration.ofHours(1));
+        assertThat(first.made).isEqualTo(1);
+        assertThat(first.windows).isBetween(2, 4);
+        pass(Duration.ofHours(5), Duration.ofHours(1));
+        assertThat(first.made).isEqualTo(2);
+    }
+
+    @Test
     void renewsWithinTheWindowThatItsAuthoritySuggests() throws Exception {
         wanted.add("app.example");
         Instant start = NOW.plus(Duration.ofDays(10));

@@ -114,7 +114,11 @@ final class FakeAuthority implements Authority {
                             .addExtension(
                                     Extension.subjectAlternativeName,
                                     false,
-                                    new GeneralNames(new GeneralName(GeneralName.dNSName, name)))
+                                    new GeneralNames(new GeneralName(
+                                            dev.culvert.address.IpLiteral.parse(name) == null
+                                                    ? GeneralName.dNSName
+                                                    : GeneralName.iPAddress,
+                                            name)))
                             .build(new JcaContentSignerBuilder("SHA256withECDSA").build(KEY.getPrivate())));
         } catch (Exception e) {
             throw new IllegalStateException(e);

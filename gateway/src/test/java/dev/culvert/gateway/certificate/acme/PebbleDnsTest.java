@@ -42,18 +42,12 @@ final class PebbleDnsTest {
 
     @BeforeEach
     void begin() throws Exception {
-        bind = new Bind(
-                dir.resolve("bind"),
-                "127.0.0.1",
-                Bind.freePort(),
-                List.of(
-                        """
+        bind = new Bind(dir.resolve("bind"), "127.0.0.1", Bind.freePort(), List.of("""
                         apps.test
                         @ NS ns1
                         ns1 A 127.0.0.1
                         * A 127.0.0.1
-                        _acme-challenge.given CNAME given.proofs.test.""",
-                        """
+                        _acme-challenge.given CNAME given.proofs.test.""", """
                         proofs.test
                         @ NS ns1.apps.test."""));
         pebble = new Pebble(Files.createDirectory(dir.resolve("pebble")), "", Map.of(), bind.at());
@@ -121,7 +115,8 @@ final class PebbleDnsTest {
 
     @Test
     void aProgramPutsTheRecordsThere() throws Exception {
-        Path program = Files.writeString(dir.resolve("hook"), """
+        Path program =
+                Files.writeString(dir.resolve("hook"), """
                 #!/bin/sh
                 case $1 in present) what=add;; cleanup) what=delete;; *) exit 2;; esac
                 [ $what = add ] && ttl=60
@@ -142,8 +137,10 @@ final class PebbleDnsTest {
         store.put(
                 Document.secret("acme-dns.json"),
                 "[{\"domain\":\"apps.test\",\"name\":\"_acme-challenge.old.apps.test.\",\"zone\":\"apps.test.\",\"value\":\"left\"}]");
-        Path program = Files.writeString(dir.resolve("nsupdate"), "server " + bind.at().replace(":", " ")
-                + "\nupdate add _acme-challenge.old.apps.test. 60 TXT left\nsend\n");
+        Path program = Files.writeString(
+                dir.resolve("nsupdate"),
+                "server " + bind.at().replace(":", " ")
+                        + "\nupdate add _acme-challenge.old.apps.test. 60 TXT left\nsend\n");
         Process update = new ProcessBuilder("nsupdate", "-k", bind.key().toString(), program.toString())
                 .inheritIO()
                 .start();
@@ -155,7 +152,9 @@ final class PebbleDnsTest {
             assertThat(certificates.find("x.apps.test")).isNotNull();
         }
         assertThat(bind.texts("_acme-challenge.old.apps.test.")).isEmpty();
-        assertThat(Files.readString(dir.resolve("state").resolve("acme-dns.json")).strip()).isEqualTo("[]");
+        assertThat(Files.readString(dir.resolve("state").resolve("acme-dns.json"))
+                        .strip())
+                .isEqualTo("[]");
     }
 
     @Test

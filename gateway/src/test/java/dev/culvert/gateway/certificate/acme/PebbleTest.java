@@ -12,11 +12,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import org.bouncycastle.asn1.x509.AuthorityKeyIdentifier;
+import org.bouncycastle.cert.X509CertificateHolder;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -174,6 +178,66 @@ final class PebbleTest {
                         .trusted(pebble.trusted))) {
             certificates.tick();
             assertThat(certificates.find("app.example")).isNotNull();
+        }
+    }
+
+    private static String identifier(Certificate certificate) throws Exception {
+        byte[] key = AuthorityKeyIdentifier.fromExtensions(
+                        new X509CertificateHolder(certificate.leaf().getEncoded()).getExtensions())
+                .getKeyIdentifierOctets();
+        Base64.Encoder text = Base64.getUrlEncoder().withoutPadding();
+        return text.encodeToString(key) + "."
+                + text.encodeToString(certificate.leaf().getSerialNumber().toByteArray());
+    }
+
+    /** RFC 9773, which pebble itself does not know. */
+    @Test
+    void asksForTheWindowAndSaysWhatIsReplaced() throws Exception {
+        try (AriFront front = new AriFront(pebble, dir.resolve("pebble"))) {
+            wanted.add("app.example");
+            front.start = clock.now.plus(Duration.ofDays(40)).truncatedTo(ChronoUnit.SECONDS);
+            front.end = front.start.plus(Duration.ofDays(1));
+            front.retryAfter = "21600";
+            AcmeSettings settings = AcmeSettings.of(List.of(new Server(front.directory(), null, null, null)), true)
+                    .trusted(pebble.trusted);
+            try (AcmeCertificates certificates = certificates(settings)) {
+                certificates.tick();
+                Certificate first = certificates.find("app.example");
+                certificates.tick();
+                assertThat(front.asked).containsExactly(identifier(first));
+                assertThat(certificates.state("app.example", clock.now).next()).isBetween(front.start, front.end);
+                certificates.tick();
+                clock.now = clock.now.plus(Duration.ofHours(5));
+                certificates.tick();
+                assertThat(front.asked).as("not before it said").hasSize(1);
+
+                Instant window = front.start;
+                front.start = null; // an error changes nothing
+                clock.now = clock.now.plus(Duration.ofHours(2));
+                certificates.tick();
+                certificates.tick();
+                assertThat(front.asked).hasSizeGreaterThanOrEqualTo(2);
+                assertThat(certificates.state("app.example", clock.now).next())
+                        .isBetween(window, window.plus(Duration.ofDays(1)));
+                int errors = front.asked.size();
+                clock.now = clock.now.plus(Duration.ofHours(3));
+                certificates.tick();
+                assertThat(front.asked).hasSize(errors);
+
+                front.start = clock.now.minus(Duration.ofDays(2)); // as after a revocation: now
+                front.end = clock.now.minus(Duration.ofDays(1));
+                clock.now = clock.now.plus(Duration.ofHours(4));
+                certificates.tick();
+                Certificate second = certificates.find("app.example");
+                assertThat(second).isNotEqualTo(first);
+                assertThat(front.replaces).containsExactly("", identifier(first));
+
+                front.replaced = true;
+                clock.now = clock.now.plus(Duration.ofHours(7));
+                certificates.tick();
+                assertThat(certificates.find("app.example")).isNotEqualTo(second);
+                assertThat(front.replaces).containsExactly("", identifier(first), identifier(second), "");
+            }
         }
     }
 

@@ -42,18 +42,17 @@ public final class Bind implements AutoCloseable {
         this.dir = Files.createDirectories(dir);
         this.address = new InetSocketAddress(InetAddress.getByName(host), port);
         Files.writeString(key(), "key \"" + KEY + "\" {\n\talgorithm hmac-sha256;\n\tsecret \"" + SECRET + "\";\n};\n");
-        StringBuilder config = new StringBuilder(
-                """
+        StringBuilder config = new StringBuilder("""
                 options { directory "%1$s"; pid-file "%1$s/named.pid"; lock-file none; session-keyfile "%1$s/session.key";
                   listen-on port %3$d { %2$s; }; listen-on-v6 { none; }; allow-recursion { 127.0.0.0/8; }; dnssec-validation no; notify no; };
                 controls { };
                 logging { channel out { stderr; severity info; }; category default { out; }; };
                 include "%4$s";
                 key "other-key" { algorithm hmac-sha512; secret "%5$s"; };
-                """
-                        .formatted(dir, host, port, key(), SECRET));
+                """.formatted(dir, host, port, key(), SECRET));
         // Else it would look for names of others at the real root.
-        Files.writeString(dir.resolve("root.zone"), "$TTL 60\n. SOA ns. admin. 1 3600 600 86400 60\n. NS ns.\nns. A 192.0.2.1\n");
+        Files.writeString(
+                dir.resolve("root.zone"), "$TTL 60\n. SOA ns. admin. 1 3600 600 86400 60\n. NS ns.\nns. A 192.0.2.1\n");
         config.append("zone \".\" { type primary; file \"root.zone\"; };\n");
         for (String text : zones) {
             String zone = text.substring(0, text.indexOf('\n'));
@@ -61,8 +60,9 @@ public final class Bind implements AutoCloseable {
                     dir.resolve(zone + ".zone"),
                     "$TTL 60\n$ORIGIN " + zone + ".\n@ SOA ns1 admin 1 3600 600 86400 60\n"
                             + text.substring(text.indexOf('\n') + 1) + "\n");
-            config.append("zone \"%1$s\" { type primary; file \"%1$s.zone\"; update-policy { grant %2$s subdomain %1$s. TXT; }; };\n"
-                    .formatted(zone, KEY));
+            config.append(
+                    "zone \"%1$s\" { type primary; file \"%1$s.zone\"; update-policy { grant %2$s subdomain %1$s. TXT; }; };\n"
+                            .formatted(zone, KEY));
         }
         Path file = Files.writeString(dir.resolve("named.conf"), config);
         process = new ProcessBuilder("named", "-f", "-c", file.toString())

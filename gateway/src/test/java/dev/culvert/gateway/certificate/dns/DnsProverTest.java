@@ -42,26 +42,18 @@ final class DnsProverTest {
     @BeforeEach
     void begin() throws Exception {
         port = Bind.freePort();
-        bind = new Bind(
-                dir.resolve("bind"),
-                "127.0.0.1",
-                port,
-                List.of(
-                        """
+        bind = new Bind(dir.resolve("bind"), "127.0.0.1", port, List.of("""
                         app.test
                         @ NS ns1
                         ns1 A 127.0.0.1
                         _acme-challenge.given CNAME given.proofs.test.
                         *.wild CNAME ns1
                         _acme-challenge.loop CNAME a.loop
-                        a.loop CNAME _acme-challenge.loop""",
-                        """
+                        a.loop CNAME _acme-challenge.loop""", """
                         sub.app.test
-                        @ NS ns1.app.test.""",
-                        """
+                        @ NS ns1.app.test.""", """
                         proofs.test
-                        @ NS ns1.app.test.""",
-                        """
+                        @ NS ns1.app.test.""", """
                         late.test
                         @ NS ns1.app.test.
                         @ NS ns2
@@ -142,9 +134,9 @@ final class DnsProverTest {
                 .hasMessageStartingWith(bind.at() + " refuses updates of app.test.: the key 'acme-key' in " + other);
         assertThatThrownBy(() -> prover("nobody:" + other, "").present(at, "value"))
                 .hasMessageContaining("does not know the key 'nobody'");
-        Path known = Files.writeString(
-                dir.resolve("known.key"), "YSBrZXkgZm9yIHRlc3RzIGFsb25lLCBvZiAzMiBieXRl");
-        assertThatThrownBy(() -> prover("other-key:" + known, ",algorithm=hmac-sha512").present(at, "value"))
+        Path known = Files.writeString(dir.resolve("known.key"), "YSBrZXkgZm9yIHRlc3RzIGFsb25lLCBvZiAzMiBieXRl");
+        assertThatThrownBy(() ->
+                        prover("other-key:" + known, ",algorithm=hmac-sha512").present(at, "value"))
                 .hasMessageContaining("the key 'other-key' may not change it");
         assertThat(bind.texts(at.name())).isEmpty();
     }
@@ -155,9 +147,11 @@ final class DnsProverTest {
         Placed at = prover.place(CHALLENGE + "late.test.");
         prover.present(at, "nobody at 127.0.0.2");
         try (Secondary second = new Secondary(port)) {
-            assertThatThrownBy(() -> prover(Bind.KEY + ":" + bind.key(), ",wait=2").present(at, "only here"))
-                    .hasMessage("the record at _acme-challenge.late.test. has not come to all servers of late.test. within 2 s:"
-                            + " 127.0.0.2:" + port + " lack it");
+            assertThatThrownBy(
+                            () -> prover(Bind.KEY + ":" + bind.key(), ",wait=2").present(at, "only here"))
+                    .hasMessage(
+                            "the record at _acme-challenge.late.test. has not come to all servers of late.test. within 2 s:"
+                                    + " 127.0.0.2:" + port + " lack it");
             second.comesAfter = 3;
             second.text = "on both";
             prover(Bind.KEY + ":" + bind.key(), ",wait=1800").present(at, "on both");

@@ -25,7 +25,8 @@ final class DnsSettingsTest {
         DnsSettings settings = DnsSettings.parse("rfc2136:[2001:db8::1]:5353,key=acme:/etc/culvert/acme.key");
         assertThat(settings)
                 .isEqualTo(new DnsSettings(
-                        new DnsSettings.Updates("2001:db8::1", 5353, "acme", Path.of("/etc/culvert/acme.key"), "hmac-sha256"),
+                        new DnsSettings.Updates(
+                                "2001:db8::1", 5353, "acme", Path.of("/etc/culvert/acme.key"), "hmac-sha256"),
                         null,
                         null,
                         DnsSettings.WAIT));
@@ -36,7 +37,9 @@ final class DnsSettingsTest {
         assertThat(settings.zone()).isEqualTo("example.com");
         assertThat(settings.resolver()).isEqualTo("9.9.9.9");
         assertThat(settings.within()).isEqualTo(Duration.ofSeconds(30));
-        assertThat(((DnsSettings.Updates) DnsSettings.parse("rfc2136:2001:db8::1,key=a:b").by()).server())
+        assertThat(((DnsSettings.Updates)
+                                DnsSettings.parse("rfc2136:2001:db8::1,key=a:b").by())
+                        .server())
                 .isEqualTo("2001:db8::1");
     }
 
@@ -94,7 +97,10 @@ final class DnsSettingsTest {
     @Test
     void aFileThatIsNoKeySaysSoWithoutItsText() throws Exception {
         List<String> broken = List.of(
-                "", "hush hush!", "key \"other\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };", "key \"acme\" { };");
+                "",
+                "hush hush!",
+                "key \"other\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };",
+                "key \"acme\" { };");
         for (String text : broken) {
             Path file = Files.writeString(dir.resolve("key"), text);
             assertThatThrownBy(() -> TsigKeyFile.read(file, "acme", "hmac-sha256"))

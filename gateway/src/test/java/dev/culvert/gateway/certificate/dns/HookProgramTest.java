@@ -60,13 +60,17 @@ final class HookProgramTest {
 
     @Test
     void isToldWhatToDoAsLegoTellsIt() throws Exception {
-        HookProgram program = program(Duration.ofSeconds(30), "printf '%s|' \"$@\" >> told; cat >> told; echo done; echo >&2 well");
+        HookProgram program =
+                program(Duration.ofSeconds(30), "printf '%s|' \"$@\" >> told; cat >> told; echo done; echo >&2 well");
         program.present(name, zone, "-v a'l\"ue$x");
         program.cleanUp(name, zone, "value");
         assertThat(Files.readString(file("told")))
-                .isEqualTo("present|_acme-challenge.app.example.|-v a'l\"ue$x|cleanup|_acme-challenge.app.example.|value|");
+                .isEqualTo(
+                        "present|_acme-challenge.app.example.|-v a'l\"ue$x|cleanup|_acme-challenge.app.example.|value|");
         assertThat(log.list.stream().map(ILoggingEvent::getFormattedMessage))
-                .contains("hook present _acme-challenge.app.example.: done", "hook present _acme-challenge.app.example.: well");
+                .contains(
+                        "hook present _acme-challenge.app.example.: done",
+                        "hook present _acme-challenge.app.example.: well");
     }
 
     @Test
@@ -81,7 +85,8 @@ final class HookProgramTest {
     @Test
     void whatDoesNotEndIsKilledWithAllThatItStarted() throws Exception {
         HookProgram program = program(
-                Duration.ofMillis(1_500), "echo begun; sleep 600 & echo $! > child; sh -c 'sleep 600 & echo $! > orphan'; sleep 600");
+                Duration.ofMillis(1_500),
+                "echo begun; sleep 600 & echo $! > child; sh -c 'sleep 600 & echo $! > orphan'; sleep 600");
         assertThatThrownBy(() -> program.present(name, zone, "value"))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("was killed");
@@ -89,14 +94,16 @@ final class HookProgramTest {
             if (Files.exists(file(each))) { // else the machine froze before it came so far
                 long pid = Long.parseLong(Files.readString(file(each)).strip());
                 Awaitility.await()
-                        .until(() -> ProcessHandle.of(pid).map(p -> !p.isAlive()).orElse(true));
+                        .until(() ->
+                                ProcessHandle.of(pid).map(p -> !p.isAlive()).orElse(true));
             }
         }
     }
 
     @Test
     void muchOutputIsReadAndNotKept() throws Exception {
-        HookProgram program = program(Duration.ofSeconds(50), "head -c 3000000 /dev/zero | tr '\\0' 'x'; seq 1 5000; exit 0");
+        HookProgram program =
+                program(Duration.ofSeconds(50), "head -c 3000000 /dev/zero | tr '\\0' 'x'; seq 1 5000; exit 0");
         program.present(name, zone, "value");
         assertThat(log.list).hasSizeBetween(1, 20);
         assertThat(log.list).allSatisfy(e -> assertThat(e.getFormattedMessage()).hasSizeLessThan(500));
@@ -106,7 +113,8 @@ final class HookProgramTest {
     void aChildThatLivesOnIsNotWaitedFor() throws Exception {
         HookProgram program = program(Duration.ofSeconds(30), "sleep 20 & echo $! > child; exit 0");
         program.present(name, zone, "value");
-        ProcessHandle.of(Long.parseLong(Files.readString(file("child")).strip())).ifPresent(ProcessHandle::destroyForcibly);
+        ProcessHandle.of(Long.parseLong(Files.readString(file("child")).strip()))
+                .ifPresent(ProcessHandle::destroyForcibly);
     }
 
     @Test
