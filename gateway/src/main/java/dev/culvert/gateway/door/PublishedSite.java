@@ -8,8 +8,6 @@ import dev.culvert.gateway.web.SiteOptions;
 import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.PublicationOptions;
 import dev.culvert.policy.publication.ServiceTarget.Scheme;
-import dev.culvert.tunnel.flow.FlowException;
-import dev.culvert.tunnel.frame.Reason;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -57,12 +55,13 @@ record PublishedSite(
     }
 
     @Override
+    public boolean speaksHttp2() {
+        return usage.published().publication().to().scheme() == Scheme.H2C;
+    }
+
+    @Override
     public Future<? extends Channel> connect(EventLoop loop) {
         Published published = usage.published();
-        if (published.publication().to().scheme() == Scheme.H2C) {
-            // What speaks HTTP/2 alone would take HTTP/1.1 for garbage: better no answer of its than a wrong one.
-            return loop.newFailedFuture(new FlowException(Reason.UNSPECIFIED, "h2c:// targets are not served yet"));
-        }
         ProxyHeader first = header;
         InetSocketAddress source = first == null ? null : first.visitor().from();
         Future<? extends Channel> flow =

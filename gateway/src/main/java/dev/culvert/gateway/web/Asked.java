@@ -22,10 +22,18 @@ import java.util.Set;
  * @param path the path to find a site by
  * @param length of its body, as it says; -1 when that is found at its end
  * @param upgrade the protocol that it would rather speak; empty for none
+ * @param isGrpc whether it is a call of gRPC, by its content
  * @param continues whether the browser waits for 100 (Continue) before it sends the body
  */
 record Asked(
-        String host, String authority, String target, String path, long length, String upgrade, boolean continues) {
+        String host,
+        String authority,
+        String target,
+        String path,
+        long length,
+        String upgrade,
+        boolean isGrpc,
+        boolean continues) {
     /** The longest of registered methods has 17 letters. */
     private static final int MAX_METHOD = 32;
 
@@ -75,7 +83,15 @@ record Asked(
                 path,
                 length,
                 is11 && length == 0 ? upgrade(headers) : "",
+                isGrpc(headers),
                 is11 && expect != null);
+    }
+
+    /** Also gRPC-Web, which has its own content but the same status. */
+    static boolean isGrpc(HttpHeaders headers) {
+        return headers.get(HttpHeaderNames.CONTENT_TYPE, "")
+                .toLowerCase(Locale.ROOT)
+                .startsWith("application/grpc");
     }
 
     boolean hasBody() {

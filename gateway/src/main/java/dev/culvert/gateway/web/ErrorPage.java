@@ -15,7 +15,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Date;
 import java.util.Set;
 
-/** An answer of ours that says plainly what is wrong: to a browser in HTML, to a program that asks for JSON in JSON. */
+/**
+ * An answer of ours that says plainly what is wrong: to a browser in HTML, to a program that asks for JSON in JSON, to a call of gRPC
+ * as its status.
+ */
 record ErrorPage(HttpResponse head, LastHttpContent body) {
     /** After that many seconds an agent that was restarted is back. */
     private static final int RETRY_SECONDS = 5;
@@ -25,6 +28,9 @@ record ErrorPage(HttpResponse head, LastHttpContent body) {
 
     static ErrorPage of(Refusal refusal, HttpHeaders request, boolean toHead) {
         HttpResponseStatus status = refusal.status();
+        if (Asked.isGrpc(request)) {
+            return grpc(refusal, request);
+        }
         boolean json = wantsJson(request);
         String text = json ? json(status, refusal.text()) : html(status, refusal.text());
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -48,6 +54,45 @@ record ErrorPage(HttpResponse head, LastHttpContent body) {
                 toHead
                         ? LastHttpContent.EMPTY_LAST_CONTENT
                         : new DefaultLastHttpContent(Unpooled.wrappedBuffer(bytes)));
+    }
+
+    /** Without content: Trailers-Only, as gRPC has it for HTTP/2. */
+    private static ErrorPage grpc(Refusal refusal, HttpHeaders request) {
+        HttpResponse head = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+        head.headers()
+                .set(HttpHeaderNames.CONTENT_TYPE, request.get(HttpHeaderNames.CONTENT_TYPE))
+                .set("grpc-status", grpcStatus(refusal.status().code()))
+                .set("grpc-message", percentEncoded(refusal.text()))
+                .set(HttpHeaderNames.CONTENT_LENGTH, 0);
+        if (ENDING.contains(refusal.status().code())) {
+            head.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+        }
+        return new ErrorPage(head, LastHttpContent.EMPTY_LAST_CONTENT);
+    }
+
+    /** What a gRPC client itself makes of a status of HTTP, and of two that it leaves unknown what they are. */
+    private static int grpcStatus(int http) {
+        return switch (http) {
+            case 400, 431 -> 13; // INTERNAL
+            case 401 -> 16; // UNAUTHENTICATED
+            case 403 -> 7; // PERMISSION_DENIED
+            case 404, 421 -> 12; // UNIMPLEMENTED
+            case 413 -> 8; // RESOURCE_EXHAUSTED
+            case 429, 502, 503, 504 -> 14; // UNAVAILABLE
+            default -> 2; // UNKNOWN
+        };
+    }
+
+    private static String percentEncoded(String text) {
+        StringBuilder encoded = new StringBuilder();
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            if (b >= ' ' && b <= '~' && b != '%') {
+                encoded.append((char) b);
+            } else {
+                encoded.append(String.format("%%%02X", b & 0xff));
+            }
+        }
+        return encoded.toString();
     }
 
     private static boolean wantsJson(HttpHeaders request) {

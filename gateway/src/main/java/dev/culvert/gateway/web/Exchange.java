@@ -2,7 +2,6 @@ package dev.culvert.gateway.web;
 
 import dev.culvert.text.Printable;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.Channel;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
@@ -10,6 +9,7 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.util.concurrent.Future;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +17,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One request and its answer: joins a {@link Front} with a {@link TargetConnection}. Nothing is gathered; each side is read only
+ * One request and its answer: joins a {@link Front} with a {@link Target}. Nothing is gathered; each side is read only
  * while the other is writable. On the event loop of both.
  */
 final class Exchange {
@@ -64,15 +64,15 @@ final class Exchange {
     private @Nullable Asked asked;
     private @Nullable Site site;
     private @Nullable HttpRequest forTarget;
-    private @Nullable Future<? extends Channel> connecting;
-    private @Nullable TargetConnection target;
+    private @Nullable Future<? extends Target> connecting;
+    private @Nullable Target target;
     private @Nullable Answer answer;
     private boolean requestRead; // all of it
     private boolean reused; // the target's connection had served others
     private boolean retried;
-    private boolean interim; // the end of an answer of 1xx is to come
     private int sitesAsked;
     private long bodyBytes;
+    private boolean bodySent; // some of it, perhaps its end only
 
     Exchange(Front front, Sites sites, Browser browser, HttpRequest request) {
         this.front = front;
@@ -170,21 +170,14 @@ final class Exchange {
     }
 
     private void connect(Asked a, Site s) {
-        TargetConnection idle = retried ? null : IdleTargets.here().take(s, front.loop(), !isRepeatable(a));
-        if (idle != null) {
-            connected(idle, a);
-            return;
-        }
         deadline.set(CONNECT_SECONDS);
-        Future<? extends Channel> future = s.connect(front.loop());
-        connecting = future;
-        future.addListener(f -> {
-            if (front.loop().inEventLoop()) {
-                connected(future, a, s);
-            } else {
-                front.loop().execute(() -> connected(future, a, s));
-            }
-        });
+        Future<? extends Target> found = Targets.find(s, front.loop(), !isRepeatable(a), retried);
+        connecting = found;
+        if (found.isDone()) {
+            connected(found, a, s);
+        } else {
+            found.addListener(f -> connected(found, a, s));
+        }
     }
 
     private boolean isRepeatable(Asked a) {
@@ -193,38 +186,38 @@ final class Exchange {
                 && a.upgrade().isEmpty();
     }
 
-    private void connected(Future<? extends Channel> future, Asked a, Site s) {
+    private void connected(Future<? extends Target> found, Asked a, Site s) {
         connecting = null;
-        Channel channel = future.isSuccess() ? future.getNow() : null;
-        if (state == State.ENDED) {
-            if (channel != null) {
-                channel.close();
+        Target t = found.isSuccess() ? found.getNow() : null;
+        Refusal objection = t == null ? null : t.objection(a);
+        if (state == State.ENDED || objection != null) {
+            if (t != null) {
+                t.close();
             }
-        } else if (channel == null) {
-            noWay(a, s, true, TargetErrors.connecting(future.cause(), s));
-        } else if (channel.eventLoop() != front.loop()) {
-            log.error("the channel to {} is on another event loop than its browser's", s.name());
-            channel.close();
-            refuse(failed());
+            if (objection != null) {
+                refuse(objection);
+            }
+        } else if (t == null) {
+            noWay(a, s, true, TargetErrors.connecting(found.cause(), s));
         } else {
-            connected(TargetConnection.on(channel, s), a);
+            connected(t, a);
         }
     }
 
-    private void connected(TargetConnection connection, Asked a) {
+    private void connected(Target t, Asked a) {
         HttpRequest head = forTarget;
         if (head == null) {
             throw new IllegalStateException("no request to send");
         }
-        target = connection;
-        reused = connection.isReused();
-        connection.serve(this, HttpMethod.HEAD.equals(request.method()));
-        connection.write(head);
+        target = t;
+        reused = t.isReused();
+        t.serve(this, HttpMethod.HEAD.equals(request.method()));
+        t.write(head);
         if (!a.hasBody()) {
-            connection.write(LastHttpContent.EMPTY_LAST_CONTENT);
+            t.write(LastHttpContent.EMPTY_LAST_CONTENT);
         }
-        connection.flush();
-        if (target == connection) { // a failed write has told already
+        t.flush();
+        if (target == t) { // a failed write has told already
             pullAnswer();
             pullRequest();
             progress();
@@ -236,7 +229,7 @@ final class Exchange {
     /** Content of the request. Takes it. */
     void requestContent(HttpContent content) {
         Asked a = asked;
-        TargetConnection t = target;
+        Target t = target;
         boolean last = content instanceof LastHttpContent;
         if (content.decoderResult().isFailure()) {
             content.release();
@@ -266,6 +259,7 @@ final class Exchange {
             if (content instanceof LastHttpContent end && a.length() < 0) {
                 HeaderFields.cleanTrailers(end.trailingHeaders());
             }
+            bodySent = true;
             t.write(content);
             progress();
         }
@@ -273,7 +267,7 @@ final class Exchange {
 
     /** Bytes of another protocol. Takes them. */
     void bytesFromBrowser(ByteBuf bytes) {
-        TargetConnection t = target;
+        Target t = target;
         if (state == State.UPGRADED && t != null) {
             t.write(bytes);
             progress();
@@ -283,7 +277,7 @@ final class Exchange {
     }
 
     void browserReadComplete() {
-        TargetConnection t = target;
+        Target t = target;
         if (t != null) {
             t.flush();
             pullRequest();
@@ -297,7 +291,7 @@ final class Exchange {
 
     /** The browser is gone. */
     void browserEnded() {
-        TargetConnection t = target;
+        Target t = target;
         if (state == State.UPGRADED && t != null) {
             target = null;
             t.closeWhenWritten();
@@ -313,7 +307,7 @@ final class Exchange {
     }
 
     private void pullRequest() {
-        TargetConnection t = target;
+        Target t = target;
         if (t != null && t.isWritable() && (!isRequestRead() || state == State.UPGRADED)) {
             front.wantRequest();
         }
@@ -323,20 +317,19 @@ final class Exchange {
 
     void answerHead(HttpResponse head) {
         Answer a = answer;
-        TargetConnection t = target;
+        Target t = target;
         Answer.Kind kind = a == null || t == null || state != State.ASKING ? Answer.Kind.NOT_HTTP : a.kind(head);
         if (a == null || t == null || kind == Answer.Kind.NOT_HTTP) {
             notHttp();
             return;
         }
         switch (kind) {
-            case INTERIM -> interim = true;
             case FINAL -> state = State.ANSWERING;
             case SWITCHING -> {
                 state = State.UPGRADED;
                 requestRead = true;
             }
-            case NOT_HTTP -> {}
+            case INTERIM, NOT_HTTP -> {}
         }
         a.pass(head, kind);
         if (kind == Answer.Kind.SWITCHING) {
@@ -349,11 +342,8 @@ final class Exchange {
     /** Content of the answer. Takes it. */
     void answerContent(HttpContent content) {
         boolean last = content instanceof LastHttpContent;
-        if (interim && last) {
-            interim = false;
+        if (state != State.ANSWERING) {
             content.release();
-        } else if (state != State.ANSWERING) {
-            content.release(); // the end of 101
         } else if (content.decoderResult().isFailure()) {
             content.release();
             notHttp();
@@ -373,12 +363,10 @@ final class Exchange {
     private void answered() {
         end();
         Answer a = answer;
-        TargetConnection t = target;
+        Target t = target;
         target = null;
-        if (t != null && a != null && a.keepsTarget() && isRequestRead()) {
-            IdleTargets.here().put(t);
-        } else if (t != null) {
-            t.close();
+        if (t != null) {
+            t.done(a != null && a.keepsTarget() && isRequestRead());
         }
         front.ended(isRequestRead());
     }
@@ -410,19 +398,23 @@ final class Exchange {
         progress();
     }
 
-    /** The target has closed or reset the connection, which closes by itself. */
-    void targetEnded(@Nullable Throwable cause) {
+    /**
+     * The target has closed or reset the connection or stream, which closes by itself.
+     *
+     * @param untouched whether the target has done nothing about the request, so that any may be sent again
+     */
+    void targetEnded(@Nullable Throwable cause, boolean untouched) {
         target = null;
         Asked a = asked;
         Site s = site;
         if (state == State.UPGRADED) {
             end();
             front.ended(true);
-        } else if (state == State.ANSWERING) {
+        } else if (state == State.ANSWERING || state == State.ASKING && isGrpc() && isReset(cause)) {
             end();
-            front.abort();
+            front.abort(cause instanceof StreamReset reset ? reset.error() : Http2Error.INTERNAL_ERROR);
         } else if (state == State.ASKING && a != null && s != null) {
-            if (mayRetry(a)) {
+            if (mayRetry(a, untouched)) {
                 retried = true;
                 connect(a, s);
             } else {
@@ -431,13 +423,19 @@ final class Exchange {
         }
     }
 
-    /** An idle connection may have been closed while the request was on its way. */
-    private boolean mayRetry(Asked a) {
-        Answer begun = answer;
-        return reused && !retried && (begun == null || !begun.begun()) && isRepeatable(a);
+    /** Of a stream, in a way that means something to a gRPC client. */
+    private static boolean isReset(@Nullable Throwable cause) {
+        return cause instanceof StreamReset reset && reset.error() != Http2Error.REFUSED_STREAM;
     }
 
-    private void notHttp() {
+    /** An idle connection may have been closed while the request was on its way. */
+    private boolean mayRetry(Asked a, boolean untouched) {
+        Answer begun = answer;
+        return !retried && (begun == null || !begun.begun()) && (untouched ? !bodySent : reused && isRepeatable(a));
+    }
+
+    /** What comes from the target is no answer. */
+    void notHttp() {
         dropTarget();
         if (state == State.ASKING) {
             refuse(new Refusal(
@@ -445,12 +443,12 @@ final class Exchange {
                     "The server behind " + name() + " has given an answer that is not HTTP."));
         } else if (state != State.ENDED) {
             end();
-            front.abort();
+            front.abort(Http2Error.INTERNAL_ERROR);
         }
     }
 
     private void pullAnswer() {
-        TargetConnection t = target;
+        Target t = target;
         if (t != null && front.isWritable()) {
             t.read();
         }
@@ -465,15 +463,16 @@ final class Exchange {
 
     /** Something has gone on: what is waited for now, and for how long. */
     private void progress() {
-        TargetConnection t = target;
+        Target t = target;
         Site s = site;
         if (t == null || s == null) {
             return;
         }
         switch (state) {
             case ASKING -> {
-                int answer = s.options().answerSeconds();
-                deadline.set(awaitsBody(t) ? BODY_SECONDS : front.isWritable() ? answer : WRITE_SECONDS);
+                long answerSeconds =
+                        isGrpc() ? ANSWER_IDLE_SECONDS : s.options().answerSeconds();
+                deadline.set(awaitsBody(t) ? BODY_SECONDS : front.isWritable() ? answerSeconds : WRITE_SECONDS);
             }
             case ANSWERING -> deadline.set(front.isWritable() ? ANSWER_IDLE_SECONDS : WRITE_SECONDS);
             case UPGRADED -> deadline.set(TUNNEL_SECONDS);
@@ -482,19 +481,27 @@ final class Exchange {
     }
 
     /** Whether it is the browser's turn. */
-    private boolean awaitsBody(TargetConnection t) {
+    private boolean awaitsBody(Target t) {
         Asked a = asked;
         Answer begun = answer;
         boolean awaits100 = a != null && a.continues() && begun != null && !begun.continued() && bodyBytes == 0;
-        return !isRequestRead() && t.isWritable() && !awaits100;
+        return !isRequestRead() && t.isWritable() && !awaits100 && !isGrpc();
+    }
+
+    /** Calls may be streams both ways, on which nothing is said for long; for their ends clients have deadlines. */
+    private boolean isGrpc() {
+        Asked a = asked;
+        return a != null && a.isGrpc();
     }
 
     private void expired() {
-        TargetConnection t = target;
+        Target t = target;
         if (state == State.ASKING && t != null && awaitsBody(t)) {
             refuse(new Refusal(
                     HttpResponseStatus.REQUEST_TIMEOUT,
                     "Nothing more of the request has come for " + BODY_SECONDS + " seconds."));
+        } else if (state == State.ASKING && t != null && !t.hasPath()) {
+            refuse(TargetErrors.held(name()));
         } else if (state == State.ASKING) {
             refuse(new Refusal(
                     HttpResponseStatus.GATEWAY_TIMEOUT, "The server behind " + name() + " has not answered in time."));
@@ -505,7 +512,7 @@ final class Exchange {
         } else {
             end();
             dropTarget();
-            front.abort();
+            front.abort(Http2Error.INTERNAL_ERROR);
         }
     }
 
@@ -518,7 +525,7 @@ final class Exchange {
         boolean asking = state == State.ASKING;
         end();
         if (!asking) {
-            front.abort();
+            front.abort(Http2Error.INTERNAL_ERROR);
             return;
         }
         log.debug("{} for {}: {}", refusal.status(), name(), refusal.text());
@@ -544,7 +551,7 @@ final class Exchange {
     }
 
     private void dropTarget() {
-        TargetConnection t = target;
+        Target t = target;
         target = null;
         if (t != null) {
             t.close();
@@ -554,7 +561,7 @@ final class Exchange {
     private void end() {
         state = State.ENDED;
         deadline.end();
-        Future<? extends Channel> pending = connecting;
+        Future<? extends Target> pending = connecting;
         connecting = null;
         if (pending != null) {
             pending.cancel(false);

@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http2.Http2Error;
 
 /** The browser's side of an exchange: a turn of an HTTP/1.1 connection, or a stream of HTTP/2. On its event loop. */
 interface Front {
@@ -43,6 +44,10 @@ interface Front {
      */
     void ended(boolean requestRead);
 
-    /** The answer cannot be completed: the browser must not take it for whole. */
-    void abort();
+    /**
+     * The answer cannot be completed: the browser must not take it for whole.
+     *
+     * @param error why, as HTTP/2 says it; HTTP/1.1 has no words for it
+     */
+    void abort(Http2Error error);
 }

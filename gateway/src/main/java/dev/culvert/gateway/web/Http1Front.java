@@ -18,6 +18,7 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -321,7 +322,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     }
 
     @Override
-    public void abort() {
+    public void abort(Http2Error error) {
         exchange = null;
         state = State.CLOSING;
         decoder.discard();

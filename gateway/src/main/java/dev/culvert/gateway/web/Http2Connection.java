@@ -93,7 +93,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
 
             @Override
             public void onStreamClosed(Http2Stream stream) {
-                if (codec.connection().numActiveStreams() == 0) {
+                if (codec.connection().numActiveStreams() == 0 && ctx.channel().isActive()) {
                     d.set(Http1Front.KEEP_ALIVE_SECONDS);
                 }
             }

@@ -2,7 +2,6 @@ package dev.culvert.gateway.web;
 
 import dev.culvert.address.AddressText;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -15,7 +14,6 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
-import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2DataFrame;
@@ -24,8 +22,6 @@ import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2ResetFrame;
 import io.netty.util.ReferenceCountUtil;
-import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +38,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     private @Nullable ChannelHandlerContext context;
     private @Nullable Deadline lastWrite;
     private @Nullable Exchange exchange;
+    private @Nullable Http2Headers head; // of the answer, until it is known whether anything follows
     private @Nullable ChannelFuture written;
     private boolean begun;
     private boolean connect; // RFC 8441
@@ -107,11 +104,11 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
             reset(Http2Error.PROTOCOL_ERROR);
             return;
         }
-        LastHttpContent last = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
-        for (Map.Entry<CharSequence, CharSequence> field : frame.headers()) {
-            last.trailingHeaders().add(field.getKey(), field.getValue());
+        try {
+            e.requestContent(Http2Fields.trailers(frame.headers()));
+        } catch (IllegalArgumentException malformed) {
+            reset(Http2Error.PROTOCOL_ERROR);
         }
-        e.requestContent(last);
     }
 
     private void data(ByteBuf bytes, boolean ends) {
@@ -165,7 +162,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
 
     @Override
     public void inform(HttpResponse head) {
-        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(fields(head.status(), head.headers()), false));
+        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(Http2Fields.of(head.status(), head.headers()), false));
     }
 
     @Override
@@ -173,40 +170,36 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
         HttpResponseStatus status = head.status();
         // To CONNECT a success would mean that the target has switched.
         boolean lies = connect && status.code() / 100 == 2;
-        written = ctx().write(new DefaultHttp2HeadersFrame(
-                fields(lies ? HttpResponseStatus.BAD_GATEWAY : status, head.headers()), false));
-    }
-
-    private static Http2Headers fields(HttpResponseStatus status, HttpHeaders headers) {
-        Http2Headers fields = new DefaultHttp2Headers();
-        fields.status(status.codeAsText());
-        add(headers, fields);
-        return fields;
-    }
-
-    private static void add(HttpHeaders from, Http2Headers to) {
-        for (Map.Entry<String, String> field : from) {
-            String name = field.getKey().toLowerCase(Locale.ROOT);
-            if (!name.equals("connection") && !name.equals("upgrade")) {
-                to.add(name, field.getValue());
-            }
-        }
+        this.head = Http2Fields.of(lies ? HttpResponseStatus.BAD_GATEWAY : status, head.headers());
     }
 
     @Override
     public void content(HttpContent content) {
-        boolean last = content instanceof LastHttpContent;
-        HttpHeaders trailers = content instanceof LastHttpContent l ? l.trailingHeaders() : null;
+        HttpHeaders trailers = content instanceof LastHttpContent last ? last.trailingHeaders() : null;
+        boolean ends = trailers != null;
         boolean trailed = trailers != null && !trailers.isEmpty();
-        if (last || content.content().isReadable()) {
-            written = ctx().write(new DefaultHttp2DataFrame(content.content(), last && !trailed));
+        boolean empty = !content.content().isReadable();
+        if (head != null && ends && empty && !trailed) { // which is what gRPC calls Trailers-Only
+            content.release();
+            writeHead(true);
+            return;
+        }
+        writeHead(false);
+        if (!empty || ends && !trailed) {
+            written = ctx().write(new DefaultHttp2DataFrame(content.content(), ends && !trailed));
         } else {
             content.release();
         }
         if (trailers != null && trailed) {
-            Http2Headers fields = new DefaultHttp2Headers();
-            add(trailers, fields);
-            written = ctx().write(new DefaultHttp2HeadersFrame(fields, true));
+            written = ctx().write(new DefaultHttp2HeadersFrame(Http2Fields.of(trailers), true));
+        }
+    }
+
+    private void writeHead(boolean ends) {
+        Http2Headers h = head;
+        if (h != null) {
+            head = null;
+            written = ctx().write(new DefaultHttp2HeadersFrame(h, ends));
         }
     }
 
@@ -214,7 +207,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     public void upgrade(HttpResponse head) {
         upgraded = true;
         head.headers().remove("Sec-WebSocket-Accept");
-        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(fields(HttpResponseStatus.OK, head.headers()), false));
+        ctx().writeAndFlush(new DefaultHttp2HeadersFrame(Http2Fields.of(HttpResponseStatus.OK, head.headers()), false));
     }
 
     @Override
@@ -224,6 +217,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
 
     @Override
     public void flush() {
+        writeHead(false);
         ctx().flush();
     }
 
@@ -252,9 +246,9 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     }
 
     @Override
-    public void abort() {
+    public void abort(Http2Error error) {
         exchange = null;
-        reset(Http2Error.INTERNAL_ERROR);
+        reset(error);
     }
 
     private void reset(Http2Error error) {

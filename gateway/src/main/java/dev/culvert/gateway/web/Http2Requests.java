@@ -9,20 +9,17 @@ import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpScheme;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import java.util.Base64;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
-/** Makes of a request's head in HTTP/2 what it would be in HTTP/1.1 (RFC 9113 8.3, RFC 8441). */
+/** Makes of a request's head in HTTP/2 what it would be in HTTP/1.1, and the other way (RFC 9113 8.3, RFC 8441). */
 final class Http2Requests {
-    /** RFC 9113 8.2.2: a head that has them is malformed. The codec refuses most by itself. */
-    private static final Set<String> FORBIDDEN =
-            Set.of("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "http2-settings");
-
     private Http2Requests() {}
 
     static boolean isExtendedConnect(Http2Headers head) {
@@ -51,7 +48,7 @@ final class Http2Requests {
             if (name.startsWith(":")) {
                 continue;
             }
-            if (FORBIDDEN.contains(name)) {
+            if (Http2Fields.OF_HTTP1.contains(name)) {
                 throw malformed("it has fields of HTTP/1.1");
             }
             if (name.equals("cookie")) { // RFC 9113 8.2.3: they may be split, and are one field in HTTP/1.1
@@ -85,6 +82,36 @@ final class Http2Requests {
             headers.set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
         }
         return new DefaultHttpRequest(HttpVersion.HTTP_1_1, method, path, headers);
+    }
+
+    /** Whether an upgrade is one that HTTP/2 has another way for. */
+    static boolean isWebSocket(@Nullable String upgrade) {
+        return HttpHeaderValues.WEBSOCKET.contentEqualsIgnoreCase(upgrade);
+    }
+
+    /**
+     * The head as a target is sent it.
+     *
+     * @param webSocket whether its upgrade becomes extended CONNECT; any other is left away, as it may be (RFC 9110 7.8)
+     */
+    static Http2Headers toTarget(HttpRequest request, boolean webSocket) {
+        Http2Headers head = new DefaultHttp2Headers()
+                .method(
+                        webSocket
+                                ? HttpMethod.CONNECT.asciiName()
+                                : request.method().asciiName())
+                .scheme(HttpScheme.HTTP.name())
+                .authority(text(request.headers().get(HttpHeaderNames.HOST)))
+                .path(request.uri());
+        if (webSocket) {
+            head.set(Http2Headers.PseudoHeaderName.PROTOCOL.value(), HttpHeaderValues.WEBSOCKET);
+        }
+        Http2Fields.add(request.headers(), head);
+        head.remove(HttpHeaderNames.HOST);
+        if (webSocket) {
+            head.remove("sec-websocket-key");
+        }
+        return head;
     }
 
     private static void authority(@Nullable CharSequence authority, HttpHeaders headers) throws Refusal {

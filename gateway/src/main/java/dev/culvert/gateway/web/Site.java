@@ -14,6 +14,11 @@ public interface Site {
 
     SiteOptions options();
 
+    /** Whether the target is spoken to in HTTP/2, with prior knowledge (RFC 9113 3.3), not in HTTP/1.1. */
+    default boolean speaksHttp2() {
+        return false;
+    }
+
     /**
      * Opens a byte stream to the target. Called on {@code loop}.
      *

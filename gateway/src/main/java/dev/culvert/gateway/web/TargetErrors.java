@@ -1,9 +1,13 @@
 package dev.culvert.gateway.web;
 
 import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Reason;
+import io.netty.channel.Channel;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Exception;
 import java.net.ConnectException;
 import org.jspecify.annotations.Nullable;
 
@@ -11,10 +15,23 @@ import org.jspecify.annotations.Nullable;
 final class TargetErrors {
     private TargetErrors() {}
 
+    /** Whether bytes on a channel go anywhere now: a flow may wait for its agent, or the link to it. */
+    static boolean hasPath(Channel channel) {
+        return !(channel instanceof LinkFlow flow) || flow.isAttached();
+    }
+
+    /** Its agent was lost while it was waited for. */
+    static Refusal held(String name) {
+        return away("The connection to the agent that " + name + " is behind was lost.");
+    }
+
     /** There is no connection to it. */
     static Refusal connecting(@Nullable Throwable cause, Site site) {
         if (cause instanceof FlowException flow) {
             return of(flow.reason(), site);
+        }
+        if (cause instanceof Http2Exception) {
+            return notHttp2(site);
         }
         return cause instanceof ConnectTimeoutException
                 ? of(Reason.TIMED_OUT, site)
@@ -30,6 +47,18 @@ final class TargetErrors {
                 && flow.reason() != Reason.UNSPECIFIED) {
             return of(flow.reason(), site);
         }
+        if (cause instanceof StreamReset reset && reset.error() == Http2Error.REFUSED_STREAM) {
+            return away("The server behind " + site.name() + " takes no more requests now.");
+        }
+        if (cause instanceof Http2Exception.HeaderListSizeException) {
+            return new Refusal(
+                    HttpResponseStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    "The head of the request is larger than the server behind " + site.name()
+                            + " takes. Fewer or smaller cookies may help.");
+        }
+        if (cause instanceof Http2Exception) {
+            return notHttp2(site);
+        }
         return bad("The server behind " + site.name() + " has closed the connection without an answer.");
     }
 
@@ -37,8 +66,7 @@ final class TargetErrors {
         String name = site.name();
         return switch (reason) {
             case NO_AGENT -> away("The agent that " + name + " is behind is not connected.");
-            case LINK_LOST, SHUTTING_DOWN, UNKNOWN, MOVED ->
-                away("The connection to the agent that " + name + " is behind was lost.");
+            case LINK_LOST, SHUTTING_DOWN, UNKNOWN, MOVED -> held(name);
             case OVERLOADED -> away("The way to " + name + " has too many connections.");
             case CONNECTION_REFUSED ->
                 bad("The server behind " + name + " refuses connections: it is not running, or listens elsewhere.");
@@ -52,6 +80,11 @@ final class TargetErrors {
             case UNSPECIFIED, UNSUPPORTED, RESET, PROTOCOL_ERROR, CANCELLED ->
                 bad("The server behind " + name + " cannot be reached: " + reason.words() + ".");
         };
+    }
+
+    private static Refusal notHttp2(Site site) {
+        return bad(
+                "The server behind " + site.name() + " does not speak HTTP/2 as h2c:// has it, or breaks its rules.");
     }
 
     private static Refusal away(String text) {

@@ -6,9 +6,11 @@
  * behind a {@link dev.culvert.gateway.web.RequestDecoder}, or a {@link dev.culvert.gateway.web.Http2Connection} whose streams are
  * each a {@link dev.culvert.gateway.web.Http2Front} ({@link dev.culvert.gateway.web.Http2Requests}). Each request is an {@link dev.culvert.gateway.web.Exchange}: {@link
  * dev.culvert.gateway.web.Asked} reads it with a strict eye, the {@link dev.culvert.gateway.web.Sites} say who serves it, {@link
- * dev.culvert.gateway.web.HeaderFields} make the target's request of it, and a {@link
- * dev.culvert.gateway.web.TargetConnection}, new or from the {@link dev.culvert.gateway.web.IdleTargets}, takes it there and
- * brings the {@link dev.culvert.gateway.web.Answer}. What cannot be served is answered with an {@link dev.culvert.gateway.web.ErrorPage}.
+ * dev.culvert.gateway.web.HeaderFields} make the target's request of it, and a {@link dev.culvert.gateway.web.Target} that the {@link
+ * dev.culvert.gateway.web.Targets} have found takes it there and brings the {@link dev.culvert.gateway.web.Answer}: an {@link
+ * dev.culvert.gateway.web.Http1Target}, new or from the {@link dev.culvert.gateway.web.Http1Targets}, or an {@link
+ * dev.culvert.gateway.web.Http2Target}, which is a stream of an {@link dev.culvert.gateway.web.Http2TargetConnection} of the {@link
+ * dev.culvert.gateway.web.Http2Targets}. What cannot be served is answered with an {@link dev.culvert.gateway.web.ErrorPage}.
  */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.gateway.web;

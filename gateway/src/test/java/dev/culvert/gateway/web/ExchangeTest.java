@@ -106,7 +106,7 @@ final class ExchangeTest {
         stage.answer(0, OK);
         assertThat(stage.answered()).isEqualTo(OK + OK + OK);
         assertThat(stage.browser.isActive()).isTrue();
-        stage.pass(IdleTargets.IDLE_SECONDS);
+        stage.pass(Http1Targets.IDLE_SECONDS);
         assertThat(stage.targets.get(0).isActive()).isFalse();
     }
 
@@ -222,7 +222,7 @@ final class ExchangeTest {
         assertThat(stage.answered()).contains("502 Bad Gateway", "closed the connection without an answer");
         stage.say(GET);
         stage.answer(2, OK);
-        stage.pass(IdleTargets.FRESH_SECONDS + 1);
+        stage.pass(Http1Targets.FRESH_SECONDS + 1);
         stage.say(POST + "0123456789");
         assertThat(stage.targets).hasSize(4); // one that has rested for long is not risked
         stage.targets.get(3).end();
@@ -234,6 +234,7 @@ final class ExchangeTest {
     void anUpgradeIsNotSentAgain() {
         stage.say(GET);
         stage.answer(0, OK);
+        stage.pass(1);
         stage.say("GET /ws HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
         assertThat(stage.targets).hasSize(1);
         stage.targets.get(0).end();

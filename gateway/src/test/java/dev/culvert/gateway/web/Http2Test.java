@@ -325,7 +325,7 @@ final class Http2Test {
         assertThat(heard(waits)).isEmpty();
         entry.setSuccess("ann");
         carry();
-        assertThat(stage.asked(0)).startsWith("POST /a").contains("X-Forwarded-User: ann\r\n", "body");
+        assertThat(stage.asked(1)).startsWith("POST /a").contains("X-Forwarded-User: ann\r\n", "body");
     }
 
     @Test

@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** A browser and targets of one site as channels on one loop, in frozen time: what is said by one is heard by the other at once. */
@@ -55,6 +56,7 @@ final class Stage implements AutoCloseable {
     private Promise<Channel> pending;
 
     boolean holdsConnects;
+    boolean speaksHttp2;
 
     Stage() {
         this("http/1.1");
@@ -146,7 +148,9 @@ final class Stage implements AutoCloseable {
     @Override
     public void close() {
         browser.end();
-        targets.forEach(End::end);
+        for (int i = 0; i < targets.size(); i++) { // there may be another in place of one that has ended
+            targets.get(i).end();
+        }
         browser.sent();
         targets.forEach(End::sent);
         browser.checkException();
@@ -164,6 +168,11 @@ final class Stage implements AutoCloseable {
         }
 
         @Override
+        public boolean speaksHttp2() {
+            return speaksHttp2;
+        }
+
+        @Override
         public Future<? extends Channel> connect(EventLoop loop) {
             Throwable cause = refusal;
             if (cause != null) {
@@ -178,7 +187,10 @@ final class Stage implements AutoCloseable {
         }
 
         End target(EventLoop loop) {
-            End end = new End(loop);
+            if (loop != browser.eventLoop()) {
+                throw new AssertionError("another loop");
+            }
+            End end = new End(browser);
             targets.add(end);
             return end;
         }
@@ -186,17 +198,48 @@ final class Stage implements AutoCloseable {
 
     /** A channel whose other end is the test. */
     static final class End extends EmbeddedChannel {
+        /** Of all channels on the loop: whether it is at something, behind which its tasks have their turn, and not within. */
+        private final @Nullable AtomicBoolean busy;
+
         int reads;
         boolean stalls; // what is flushed stays where it is, as if its other end did not read
 
         End() {
+            busy = new AtomicBoolean();
             count();
         }
 
-        End(EventLoop loop) {
+        /** One on another's loop. */
+        End(End other) {
             super(false, false);
-            loop.register(this).syncUninterruptibly();
+            busy = other.busy;
+            other.eventLoop().register(this).syncUninterruptibly();
             count();
+        }
+
+        /** An embedded channel runs tasks within any write, which may be between a frame's head and its content. */
+        @Override
+        public void runPendingTasks() {
+            if (busy == null) {
+                super.runPendingTasks(); // within the constructor
+            } else if (busy.compareAndSet(false, true)) {
+                try {
+                    super.runPendingTasks();
+                } finally {
+                    busy.set(false);
+                }
+            }
+        }
+
+        @Override
+        public boolean writeInbound(Object... messages) {
+            boolean first = busy.compareAndSet(false, true);
+            boolean any = super.writeInbound(messages);
+            if (first) {
+                busy.set(false);
+                runPendingTasks();
+            }
+            return any;
         }
 
         private void count() {

@@ -6,14 +6,13 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Connections to targets that serve nobody now: of one event loop, so that a browser's side and a target's are never served by
  * two.
  */
-final class IdleTargets {
+final class Http1Targets {
     /** For each site on each loop: a page's worth of assets. */
     static final int MAX_PER_SITE = 32;
 
@@ -21,52 +20,54 @@ final class IdleTargets {
     static final int MAX = 512;
 
     /** Targets close theirs after 5 s (Node, Apache) up to 75 s (nginx). */
-    static final long IDLE_SECONDS = 30;
+    static final int IDLE_SECONDS = 30;
 
     /** A request that must not be sent twice goes over one whose target has hardly had time to close it. */
     static final long FRESH_SECONDS = 2;
 
-    private static final FastThreadLocal<IdleTargets> HERE = new FastThreadLocal<>() {
+    /** By then the end of a connection that its target closes behind each answer has been heard of. */
+    static final long SETTLED_MILLIS = 200;
+
+    private static final FastThreadLocal<Http1Targets> HERE = new FastThreadLocal<>() {
         @Override
-        protected IdleTargets initialValue() {
-            return new IdleTargets();
+        protected Http1Targets initialValue() {
+            return new Http1Targets();
         }
     };
 
-    private final Map<Site, ArrayDeque<TargetConnection>> bySite = new HashMap<>();
+    private final Map<Site, ArrayDeque<Http1Target>> bySite = new HashMap<>();
     private int size;
 
-    private IdleTargets() {}
+    private Http1Targets() {}
 
     /** Those of the present thread's event loop. */
-    static IdleTargets here() {
+    static Http1Targets here() {
         return HERE.get();
     }
 
     /**
      * The one that was used last.
      *
-     * @param fresh whether it must have been used just now
+     * @param fresh whether it must be one that its target has most probably not closed
      */
     @Nullable
-    TargetConnection take(Site site, EventLoop loop, boolean fresh) {
-        ArrayDeque<TargetConnection> idle = bySite.get(site);
+    Http1Target take(Site site, EventLoop loop, boolean fresh) {
+        ArrayDeque<Http1Target> idle = bySite.get(site);
         if (idle == null) {
             return null;
         }
-        TargetConnection found = null;
-        for (Iterator<TargetConnection> i = idle.descendingIterator(); i.hasNext() && found == null; ) {
-            TargetConnection c = i.next();
-            if (!c.isOn(loop)) {
+        Http1Target found = null;
+        for (Iterator<Http1Target> i = idle.descendingIterator(); i.hasNext() && found == null; ) {
+            Http1Target c = i.next();
+            if (!c.isOn(loop) || fresh && !c.isFresh()) {
                 continue;
-            }
-            if (fresh && c.idleNanos() > TimeUnit.SECONDS.toNanos(FRESH_SECONDS)) {
-                break; // those before it have been idle for longer
             }
             i.remove();
             size--;
             if (c.isUsable()) {
                 found = c;
+            } else {
+                c.close();
             }
         }
         if (idle.isEmpty()) {
@@ -75,23 +76,20 @@ final class IdleTargets {
         return found;
     }
 
-    /** Keeps it, if there is room. */
-    void put(TargetConnection connection) {
-        ArrayDeque<TargetConnection> idle = bySite.computeIfAbsent(connection.site(), s -> new ArrayDeque<>());
-        if (!connection.isUsable() || size >= MAX || idle.size() >= MAX_PER_SITE) {
-            if (idle.isEmpty()) {
-                bySite.remove(connection.site());
-            }
-            connection.close();
-            return;
+    /** @return whether it is kept: if there is room, and it is of use */
+    boolean put(Http1Target connection) {
+        ArrayDeque<Http1Target> idle = bySite.get(connection.site());
+        if (!connection.isUsable() || size >= MAX || idle != null && idle.size() >= MAX_PER_SITE) {
+            return false;
         }
-        idle.addLast(connection);
+        bySite.computeIfAbsent(connection.site(), s -> new ArrayDeque<>()).addLast(connection);
         size++;
-        connection.rest(IDLE_SECONDS);
+        connection.rest();
+        return true;
     }
 
-    void remove(TargetConnection connection) {
-        ArrayDeque<TargetConnection> idle = bySite.get(connection.site());
+    void remove(Http1Target connection) {
+        ArrayDeque<Http1Target> idle = bySite.get(connection.site());
         if (idle != null && idle.remove(connection)) {
             size--;
             if (idle.isEmpty()) {

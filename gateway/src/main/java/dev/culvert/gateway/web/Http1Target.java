@@ -9,16 +9,20 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequestEncoder;
 import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.util.ReferenceCountUtil;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection to a target, which serves one exchange at a time, and else lies in {@link IdleTargets}. One, so that an answer is
+ * A connection to a target in HTTP/1.1, which serves one exchange at a time, and else lies in {@link Http1Targets}. One, so that an answer is
  * never taken for that to another request. On its event loop, which is that of the browser's connection, too.
  */
-final class TargetConnection extends ChannelInboundHandlerAdapter {
+final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     /** Longest status line. */
     private static final int MAX_LINE = 8 << 10;
 
@@ -29,7 +33,7 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     private static final int MAX_PIECE = 64 << 10;
 
     /** For what was still to be written when the browser has gone. */
-    private static final long LAST_WRITE_SECONDS = 10;
+    static final long LAST_WRITE_SECONDS = 10;
 
     private final Channel channel;
     private final Site site;
@@ -39,10 +43,12 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     private @Nullable Exchange exchange;
     private boolean inputEnded;
     private boolean surplus; // more has come than an answer
-    private boolean reused;
+    private boolean interim; // the end of an answer of 1xx is to come
+    private int served;
+    private int restSeconds = Http1Targets.IDLE_SECONDS;
     private long idleSinceNanos;
 
-    private TargetConnection(Channel channel, Site site) {
+    private Http1Target(Channel channel, Site site) {
         this.channel = channel;
         this.site = site;
         decoder = new AnswerDecoder(
@@ -55,8 +61,8 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
     }
 
     /** Takes a channel that {@link Site#connect} has given. */
-    static TargetConnection on(Channel channel, Site site) {
-        TargetConnection connection = new TargetConnection(channel, site);
+    static Http1Target on(Channel channel, Site site) {
+        Http1Target connection = new Http1Target(channel, site);
         channel.config().setAutoRead(false);
         channel.pipeline().addLast(connection.decoder, connection.encoder, connection);
         return connection;
@@ -66,25 +72,41 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
         return site;
     }
 
-    /** Whether another request has been served before. */
-    boolean isReused() {
-        return reused;
+    @Override
+    public @Nullable Refusal objection(Asked asked) {
+        return null;
+    }
+
+    @Override
+    public boolean isReused() {
+        return served > 0;
+    }
+
+    @Override
+    public boolean hasPath() {
+        return TargetErrors.hasPath(channel);
     }
 
     boolean isUsable() {
-        return channel.isActive() && !inputEnded && !surplus;
+        return channel.isActive() && !inputEnded && !surplus && hasPath();
     }
 
     boolean isOn(Object loop) {
         return channel.eventLoop() == loop;
     }
 
-    long idleNanos() {
-        return channel.eventLoop().ticker().nanoTime() - idleSinceNanos;
+    /**
+     * Whether its target has most probably not closed it: one that does so behind each answer without saying so would have been heard
+     * of, and one that waits for the next request waits for longer than we do.
+     */
+    boolean isFresh() {
+        long idleNanos = channel.eventLoop().ticker().nanoTime() - idleSinceNanos;
+        return idleNanos <= TimeUnit.SECONDS.toNanos(Math.min(Http1Targets.FRESH_SECONDS, restSeconds))
+                && (served > 1 || idleNanos >= TimeUnit.MILLISECONDS.toNanos(Http1Targets.SETTLED_MILLIS));
     }
 
-    /** @param toHead whether the request is HEAD, whose answer has no body */
-    void serve(Exchange next, boolean toHead) {
+    @Override
+    public void serve(Exchange next, boolean toHead) {
         idle.end();
         exchange = next;
         decoder.expect(toHead);
@@ -97,47 +119,57 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** It serves nobody: its end, and what comes unasked, are looked out for. */
-    void rest(long seconds) {
+    @Override
+    public void done(boolean keep) {
         exchange = null;
-        reused = true;
+        if (!keep || restSeconds <= 0 || !Http1Targets.here().put(this)) {
+            close();
+        }
+    }
+
+    /** It serves nobody: its end, and what comes unasked, are looked out for. */
+    void rest() {
+        served++;
         idleSinceNanos = channel.eventLoop().ticker().nanoTime();
-        idle.set(seconds);
+        idle.set(restSeconds);
         channel.read();
     }
 
-    boolean isWritable() {
+    @Override
+    public boolean isWritable() {
         return channel.isWritable();
     }
 
-    /** Takes it. */
-    void write(Object message) {
+    @Override
+    public void write(Object message) {
         channel.write(message, channel.voidPromise());
     }
 
-    void flush() {
+    @Override
+    public void flush() {
         channel.flush();
     }
 
-    void read() {
+    @Override
+    public void read() {
         channel.read();
     }
 
-    /** What follows is no HTTP: bytes. */
-    void upgrade() {
+    @Override
+    public void upgrade() {
         channel.pipeline().remove(encoder);
         channel.pipeline().remove(decoder); // which hands on what it still holds
     }
 
-    /** Nobody is told of it. */
-    void close() {
+    @Override
+    public void close() {
         exchange = null;
         idle.end();
         channel.pipeline().close();
     }
 
-    /** As {@link #close()}, behind what has been written, if that is taken before long. */
-    void closeWhenWritten() {
+    @Override
+    public void closeWhenWritten() {
         exchange = null;
         idle.set(LAST_WRITE_SECONDS);
         channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
@@ -154,16 +186,35 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
         } else {
             // A response without content is one object.
             if (msg instanceof HttpResponse response) {
+                interim = response.status().codeClass() == HttpStatusClass.INFORMATIONAL;
+                restSeconds = keepAliveSeconds(response.headers());
                 e.answerHead(response);
             }
             if (msg instanceof HttpContent content) {
-                if (exchange == e) {
+                if (exchange == e && !interim) {
                     e.answerContent(content);
                 } else {
                     content.release();
                 }
             }
         }
+    }
+
+    /** For how long it may be kept: a little shorter than the target says that it will, if it does. */
+    private static int keepAliveSeconds(HttpHeaders answer) {
+        String said = answer.get("Keep-Alive", "").toLowerCase(Locale.ROOT).replace(" ", "");
+        int at = said.indexOf("timeout=");
+        if (at < 0) {
+            return Http1Targets.IDLE_SECONDS;
+        }
+        int end = at + "timeout=".length();
+        int seconds = 0;
+        while (end < said.length()
+                && Character.digit(said.charAt(end), 10) >= 0
+                && seconds <= Http1Targets.IDLE_SECONDS) {
+            seconds = 10 * seconds + Character.digit(said.charAt(end++), 10);
+        }
+        return Math.min(Http1Targets.IDLE_SECONDS, seconds - 1);
     }
 
     @Override
@@ -204,9 +255,9 @@ final class TargetConnection extends ChannelInboundHandlerAdapter {
         Exchange e = exchange;
         exchange = null;
         idle.end();
-        IdleTargets.here().remove(this);
+        Http1Targets.here().remove(this);
         if (e != null) {
-            e.targetEnded(cause);
+            e.targetEnded(cause, false);
         }
         channel.pipeline().close();
     }
