@@ -52,7 +52,8 @@ public final class AgentCommand implements Callable<Integer> {
             paramLabel = "PUBLIC=TARGET",
             description = {
                 "Have the gateway publish a service: app.example.com=http://192.168.77.10:8080 or",
-                "tcp:2222=192.168.77.10:22; repeatable. The token must hold the right, and the gateway's policy allow it."
+                "tcp:2222=192.168.77.10:22; repeatable. The token must hold the right, and the gateway's policy allow it.",
+                "What asks for passwords (basic-auth) is for --publications: a command line is no secret."
             })
     List<String> publish = new ArrayList<>();
 
@@ -76,11 +77,23 @@ public final class AgentCommand implements Callable<Integer> {
 
     private List<Publication> parsed() {
         try {
-            return PublicationsFile.joined(
-                    publish.stream().map(Publication::parse).toList(), List.of());
+            return parsed(publish);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--publish: " + e.getMessage());
         }
+    }
+
+    /** @throws IllegalArgumentException with cause and cure in one line, and without hashes of passwords */
+    static List<Publication> parsed(List<String> texts) {
+        List<Publication> said = texts.stream().map(Publication::parse).toList();
+        for (Publication one : said) {
+            if (!one.options().users().isEmpty()) {
+                throw new IllegalArgumentException("publication '" + one.at()
+                        + "' has hashes of passwords, which everybody on this machine can read on a command line;"
+                        + " write it in a file, with --publications FILE");
+            }
+        }
+        return PublicationsFile.joined(said, List.of());
     }
 
     @Override

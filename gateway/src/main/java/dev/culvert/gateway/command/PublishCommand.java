@@ -25,7 +25,7 @@ import tools.jackson.databind.JsonNode;
         name = "publish",
         description = "Says what the running gateway publishes, and what it does not and why.",
         mixinStandardHelpOptions = true,
-        subcommands = {PublishCommand.ListAll.class, PublishCommand.Explain.class},
+        subcommands = {PublishCommand.ListAll.class, PublishCommand.Explain.class, HashCommand.class},
         footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 3 the gateway is not running.")
 final class PublishCommand implements Runnable {
     @Spec
@@ -33,7 +33,7 @@ final class PublishCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: list or explain");
+        throw new ParameterException(spec.commandLine(), "say what to do: list, explain or hash");
     }
 
     /** Who is asked. */

@@ -67,9 +67,15 @@ public final class PublicationAnswers {
      *
      * @param served what answers there, or null
      * @param reasons one sentence a line, that what decides first
+     * @param usage of what answers there, or null
      * @param others what else wants the name or port, in force or not
      */
-    public record Explained(String asked, @Nullable One served, List<String> reasons, List<One> others) {}
+    public record Explained(
+            String asked,
+            @Nullable One served,
+            List<String> reasons,
+            @Nullable UsageAnswer usage,
+            List<One> others) {}
 
     Listed list() {
         return new Listed(
@@ -158,6 +164,7 @@ public final class PublicationAnswers {
             Predicate<PublicationEntry> concerns,
             @Nullable String near) {
         One answering = null;
+        PublicationUsage usage = served == null ? null : publications.table().usage(served);
         List<One> others = new ArrayList<>();
         List<String> reasons = new ArrayList<>();
         for (PublicationEntry entry : publications.entries()) {
@@ -181,12 +188,16 @@ public final class PublicationAnswers {
             if (answering.state().equals(PublicationEntry.State.AWAY.toString())) {
                 reasons.add("the agent is not connected: visitors hear so");
             }
+            if (usage != null) {
+                reasons.addAll(UsageAnswer.reasons(usage));
+            }
         }
         for (One other : others) {
             if (other.why() != null) {
                 reasons.add("agent '" + other.agent() + "' does not publish " + other.at() + ": " + other.why());
             }
         }
-        return new Explained(asked, answering, reasons, others);
+        return new Explained(
+                asked, answering, reasons, answering == null || usage == null ? null : UsageAnswer.of(usage), others);
     }
 }

@@ -204,10 +204,12 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
                     throw new IllegalArgumentException(
                             "the agent itself publishes '" + Printable.shorten(twice) + "' already; leave one out");
                 }
-                places.take(publication, text);
+                places.take(publication, publication.shown());
                 readable.add(publication);
             } catch (IllegalArgumentException e) {
-                unreadable.add(refused(text, String.valueOf(e.getMessage())));
+                int options = text.indexOf(','); // among them are hashes of passwords, which are not for logs
+                unreadable.add(
+                        refused(options < 0 ? text : text.substring(0, options), String.valueOf(e.getMessage())));
             }
         }
         return new Said(agent.token(), List.copyOf(readable), List.copyOf(unreadable));

@@ -17,10 +17,13 @@ import dev.culvert.token.PublishRight;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.frame.Announcement;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -152,5 +155,34 @@ final class PublicationAnswersTest {
         assertThatThrownBy(() -> answers.explain(asked))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is neither a name nor a port; write");
+    }
+
+    @Test
+    void explainSaysTheLimitsAndWhatTheyHaveTurnedAway() throws Exception {
+        String hash = "$2b$04$" + "a".repeat(53);
+        publications.announced(
+                Agent.of("fourth", 4),
+                List.of("l.example=http://10.0.0.4:80,allow=10.0.0.0/8,connections=9,rate=6/m,max-body=2k,"
+                        + "answer-timeout=7,basic-auth=ann:" + hash + "+bob:" + hash));
+        PublicationTable table = publications.table();
+        PublicationUsage usage =
+                Objects.requireNonNull(table.usage(Objects.requireNonNull(table.web("l.example", "/"))));
+        assertThat(usage.allows(InetAddress.getByName("192.0.2.1"))).isFalse();
+        assertThat(usage.enter(null, () -> {})).isNotNull();
+        Explained answer = answers.explain("l.example");
+        assertThat(answer.reasons())
+                .containsSubsequence(
+                        "open only to 10.0.0.0/8",
+                        "at most 9 connections at once; there are 1",
+                        "of each address at most 6 requests a minute",
+                        "bodies of at most 2000 bytes",
+                        "answers must begin within 7 s",
+                        "asks for a name and a password; known are ann, bob",
+                        "turned away so far: 1 by allow");
+        assertThat(answer.usage())
+                .isEqualTo(new UsageAnswer(1, Map.of("allow", 1L, "rate", 0L, "connections", 0L, "basic-auth", 0L)));
+        assertThat(answer.toString() + answers.list())
+                .contains("basic-auth=ann+bob")
+                .doesNotContain(hash);
     }
 }

@@ -660,4 +660,17 @@ final class PublicationsTest {
         return IntStream.rangeClosed(ports.first(), ports.last())
                 .allMatch(port -> policy.permitsPublishing(one.agent(), ports.transport(), port));
     }
+
+    /** What is sent back to an agent goes to its log. */
+    @Test
+    void hashesDoNotComeBack() {
+        String hash = "$2b$04$" + "a".repeat(53);
+        Link office = link("office", "*.example")
+                .says(
+                        "a.example=http://10.0.0.1:80,basic-auth=a:" + hash,
+                        "a.example=http://10.0.0.2:80,basic-auth=a:" + hash,
+                        "b.example=http://10.0.0.1:80,basic-auth=a:" + hash + ",later=1");
+        assertThat(office.refused).hasSize(2);
+        assertThat(office.refused.toString()).contains("a.example", "b.example").doesNotContain("$2b$", "aaaa");
+    }
 }
