@@ -62,7 +62,7 @@ final class ProxyHeaderTest {
         String hex = ByteBufUtil.hexDump(bytes);
         int crc = hex.indexOf("030004") + 6;
         assertThat(hex.substring(0, crc))
-                .isEqualTo("0d0a0d0a000d0a515549540a" + "21" + "21" + "0067"
+                .isEqualTo("0d0a0d0a000d0a515549540a" + "21" + "21" + "0066"
                         + "00000000000000000000ffffc0000207" + "20010db8000000000000000000000001" + "1267" + "01bb"
                         + "010002" + "6832" // ALPN
                         + "020008" + "6170702e74657374" // AUTHORITY
