@@ -66,6 +66,12 @@ def _figures():
                 f[f"{name}.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
             f[f"{name}.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
             f[f"{name}.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+    for key, what, unit in (("h1", "HTTP/1.1", "req/s"), ("h2", "HTTP/2", "req/s"), ("down", "bodies down, HTTP/1.1", "Mbit/s"),
+                            ("down2", "bodies down, HTTP/2", "Mbit/s"), ("up", "bodies up, HTTP/1.1", "Mbit/s")):
+        for way, through in (("culvert", "through Culvert"), ("nginx", "through nginx twice")):
+            f[f"published.{key}.{way}"] = Figure(f"{what}, {through}", unit, "higher")
+        f[f"published.{key}.of_nginx"] = Figure(f"{what}, share of that", "%", "higher")
+        f[f"published.{key}.failed"] = Figure(f"{what}, failed", "", "lower")
     return f
 
 
@@ -79,6 +85,7 @@ SECTIONS = {
     "connect": "Connection set-up",
     "requests": "HTTP requests, 16 at a time",
     "udp": "UDP, 200 Mbit/s of 1200 bytes",
+    "published": "Published site, beside nginx as a reverse proxy of the same length",
     "held": "Cable held to 50 Mbit/s",
     "delay": "Cable of 100 ms round trip",
     "long": "The same, held to 1 Gbit/s",

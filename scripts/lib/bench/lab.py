@@ -156,7 +156,7 @@ class Lab:
         with open(os.path.join(www, "nginx.conf"), "w") as f:
             f.write(_NGINX.replace("PORT", str(HTTP_PORT)))
         self.run("lan", "sysctl", "-qw", "net.core.somaxconn=4096", check=False)
-        start = self._service
+        start = self.service
         start("lan", "nginx", "nginx", "-p", www + "/", "-c", "nginx.conf", "-e", "error.log")
         start("lan", "iperf3", "iperf3", "-s", "-p", IPERF_PORT)
         start("lan", "iperf3-2", "iperf3", "-s", "-p", SECOND_IPERF_PORT)
@@ -165,14 +165,14 @@ class Lab:
         start("gateway", "iperf3-gateway", "iperf3", "-s", "-p", IPERF_PORT)
         for role, host, ports in (("lan", LAN_HOST, (IPERF_PORT, SECOND_IPERF_PORT, ECHO_PORT, HTTP_PORT)), ("gateway", "127.0.0.1", (IPERF_PORT,))):
             for port in ports:
-                self._until_listening(role, host, port)
+                self.until_listening(role, host, port)
 
-    def _service(self, role, name, *command):
+    def service(self, role, name, *command):
         program = Program(name, self.within(role, *command), os.path.join(self.state, name + ".log"))
         self.services.append(program)
         return program
 
-    def _until_listening(self, role, host, port):
+    def until_listening(self, role, host, port):
         end = time.monotonic() + START_SECONDS
         while not self.run(role, "ss", "-Htln", "sport", "=", f":{port}").stdout.strip():
             for service in self.services:
@@ -182,7 +182,7 @@ class Lab:
             time.sleep(0.02)
 
     def start_relay(self, java, round_trip_ms):
-        relay = self._service(
+        relay = self.service(
             "gateway", "delay-relay", java, "-XX:+UseSerialGC", "-Xmx128m", "-XX:MaxDirectMemorySize=1g",
             os.path.join(HERE, "DelayRelay.java"), round_trip_ms,
             f"10.81.3.1:{DELAYED_GATEWAY_PORT}=127.0.0.1:{GATEWAY_PORT}",
@@ -190,46 +190,45 @@ class Lab:
         relay.wait_for("listening")
         return relay
 
-    def end_relay(self, relay):
-        relay.end()
-        self.services.remove(relay)
+    def end_service(self, service):
+        service.end()
+        self.services.remove(service)
 
     # --- Culvert
 
     def script(self, name):
         return os.path.join(self.build, "scripts", name)
 
+    def token(self, *arguments):
+        self.run("gateway", self.script("token"), *arguments, "--state", self.file("keys"), env={**os.environ, **self.environment})
+
     def make_tokens(self):
-        keys = os.path.join(self.state, "keys")
-
-        def token(*arguments):
-            self.run("gateway", self.script("token"), *arguments, "--state", keys, env={**os.environ, **self.environment})
-
+        token = self.token
         # Those of an earlier build; not every build that is compared has an option that overwrites.
         for name in ("agent.token", "client.token", "far.token"):
             with contextlib.suppress(FileNotFoundError):
-                os.remove(self._file(name))
+                os.remove(self.file(name))
         token("init", "--gateway", f"wss://10.81.1.1:{GATEWAY_PORT}")
-        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--out", self._file("agent.token"))
-        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--out", self._file("client.token"))
-        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self._file("far.token"))
+        token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--out", self.file("agent.token"))
+        token("client", "--name", "near", "--allow", f"lan:{LAN}", "--out", self.file("client.token"))
+        token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self.file("far.token"))
 
-    def _file(self, name):
+    def file(self, name):
         return os.path.join(self.state, name)
 
     def start(self):
         """Starts the three programs, one after the other is ready; the seconds that each took."""
         took = {}
-        took["gateway"] = self._start("gateway", "gateway", r"listening on", "--state", self._file("keys"), "--listen", f":{GATEWAY_PORT}")
-        took["agent"] = self._start("agent", "agent", r"connected to", "--token-file", self._file("agent.token"))
+        took["gateway"] = self.start_one("gateway", "gateway", r"listening on", "--state", self.file("keys"), "--listen", f":{GATEWAY_PORT}")
+        took["agent"] = self.start_one("agent", "agent", r"connected to", "--token-file", self.file("agent.token"))
         took["client"] = self._start_client("client", "client.token")
         return took
 
     def _start_client(self, role, token):
-        return self._start(role, "client", r"^client: routes: ", "up", "--token-file", self._file(token), "--state", self._file(role + ".run"))
+        return self.start_one(role, "client", r"^client: routes: ", "up", "--token-file", self.file(token), "--state", self.file(role + ".run"))
 
-    def _start(self, role, script, ready, *arguments):
-        program = Program(role, self.within(role, self.script(script), *arguments), self._file(role + ".log"), self.environment)
+    def start_one(self, role, script, ready, *arguments):
+        program = Program(role, self.within(role, self.script(script), *arguments), self.file(role + ".log"), self.environment)
         self.programs[role] = program
         return program.wait_for(ready)
 
@@ -295,6 +294,10 @@ http {
   client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
   server {
     listen PORT backlog=4096;
+    location /big { root ..; }
+    # All of the body is read before the answer.
+    location /sink { client_max_body_size 0; client_body_buffer_size 17m; proxy_pass_request_body off;
+      proxy_set_header Content-Length ""; proxy_pass http://127.0.0.1:PORT/; }
     location / { default_type text/plain;
       return 200 "A short answer of one hundred bytes, so that the web server costs little and the path is what counts"; }
   }

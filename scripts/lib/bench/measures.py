@@ -13,6 +13,7 @@ from typing import Callable
 from accounting import cpu_seconds, memory_mib
 from figures import PROGRAMS
 from lab import (DELAYED_IPERF_PORT, ECHO_PORT, HERE, HTTP_PORT, IPERF_PORT, LAN_HOST, SECOND_IPERF_PORT, Failure, Lab)
+from published import published
 
 PING_GAP = 0.01  # seconds; a hundred a second are no load of their own
 LOAD_LEAD = 1.0  # seconds that a load runs before latency under it is taken: past slow start
@@ -357,7 +358,7 @@ def delay(name, mbit=None):
                     figures[f"{name}.{way}.near"], figures[f"{name}.{way}.of_near"] = near, 100 * through / near
         finally:
             lab.stop_far()
-            lab.end_relay(relay)
+            lab.end_service(relay)
         return figures
 
     return measure
@@ -366,6 +367,7 @@ def delay(name, mbit=None):
 CASES = [
     Case("start", "start", start, fresh=True),
     Case("memory", "memory", memory, fresh=True),
+    Case("published", "published", published, fresh=True),
     Case("throughput", "up1", throughput("up1")),
     Case("throughput", "down1", throughput("down1", "-R")),
     Case("throughput", "up8", throughput("up8", "-P", 8)),
