@@ -4,8 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.frame.Reason;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.util.concurrent.Future;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -108,6 +114,58 @@ final class ExchangeTest {
         assertThat(stage.browser.isActive()).isTrue();
         stage.pass(Http1Targets.IDLE_SECONDS);
         assertThat(stage.targets.get(0).isActive()).isFalse();
+    }
+
+    /** All of these are one site, whoever connects to it. */
+    private record Same(Site site) implements Site {
+        @Override
+        public String name() {
+            return site.name();
+        }
+
+        @Override
+        public SiteOptions options() {
+            return site.options();
+        }
+
+        @Override
+        public Future<? extends Channel> connect(EventLoop loop) {
+            return site.connect(loop);
+        }
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Same;
+        }
+
+        @Override
+        public int hashCode() {
+            return 1;
+        }
+    }
+
+    /** Many browsers keep many connections busy, and none is made anew for each request; with the load most of them go. */
+    @Test
+    void moreConnectionsAreKeptWhileALoadLasts() {
+        List<Stage> browsers = new ArrayList<>();
+        for (int i = 0; i < 2 * IdleTargets.FEW; i++) {
+            Stage one = new Stage();
+            one.published = new Same(one.published);
+            one.say(GET);
+            browsers.add(one);
+        }
+        browsers.forEach(one -> one.answer(0, OK));
+        for (Stage one : browsers) {
+            one.say(GET);
+            one.answer(0, OK);
+            assertThat(one.targets).hasSize(1);
+        }
+        browsers.forEach(one -> one.pass(IdleTargets.SURPLUS_IDLE_SECONDS));
+        assertThat(browsers.stream().filter(one -> one.targets.get(0).isActive()))
+                .hasSize(IdleTargets.FEW);
+        browsers.forEach(one -> one.pass(IdleTargets.IDLE_SECONDS));
+        assertThat(browsers.stream().filter(one -> one.targets.get(0).isActive()))
+                .isEmpty();
     }
 
     @ParameterizedTest
