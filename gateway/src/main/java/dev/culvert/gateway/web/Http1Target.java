@@ -45,6 +45,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     private boolean surplus; // more has come than an answer
     private boolean interim; // the end of an answer of 1xx is to come
     private int served;
+    private boolean resting;
     private int restSeconds = Http1Targets.IDLE_SECONDS;
     private long idleSinceNanos;
 
@@ -57,7 +58,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
                         .setMaxHeaderSize(MAX_HEAD)
                         .setMaxChunkSize(MAX_PIECE),
                 this::surplus);
-        idle = new Deadline(channel.eventLoop(), () -> channel.pipeline().close());
+        idle = new Deadline(channel.eventLoop(), this::expired);
     }
 
     /** Takes a channel that {@link Site#connect} has given. */
@@ -108,6 +109,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     @Override
     public void serve(Exchange next, boolean toHead) {
         idle.end();
+        resting = false;
         exchange = next;
         decoder.expect(toHead);
     }
@@ -130,9 +132,21 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     /** It serves nobody: its end, and what comes unasked, are looked out for. */
     void rest() {
         served++;
+        resting = true;
         idleSinceNanos = channel.eventLoop().ticker().nanoTime();
-        idle.set(restSeconds);
+        idle.set(Math.min(restSeconds, Http1Targets.SURPLUS_IDLE_SECONDS));
         channel.read();
+    }
+
+    private void expired() {
+        long idleSeconds =
+                TimeUnit.NANOSECONDS.toSeconds(channel.eventLoop().ticker().nanoTime() - idleSinceNanos);
+        if (resting && idleSeconds < restSeconds && Http1Targets.here().isOfFew(this)) {
+            idle.set(restSeconds - idleSeconds);
+        } else {
+            Http1Targets.here().remove(this); // at once, for the others whose time has come too
+            channel.pipeline().close();
+        }
     }
 
     @Override

@@ -13,11 +13,17 @@ import org.jspecify.annotations.Nullable;
  * two.
  */
 final class Http1Targets {
-    /** For each site on each loop: a page's worth of assets. */
-    static final int MAX_PER_SITE = 32;
+    /** For each site on each loop: as many as hundreds of browsers keep busy. */
+    static final int MAX_PER_SITE = 256;
+
+    /** So many of them for {@link #IDLE_SECONDS}: a page's worth of assets. Those beyond serve a load that is there now. */
+    static final int FEW = 32;
+
+    /** How long those beyond them are kept: a connection anew for every fourth request costs more than all the rest of it. */
+    static final int SURPLUS_IDLE_SECONDS = 5;
 
     /** Of all sites on a loop: each costs a descriptor or a flow at the agent. */
-    static final int MAX = 512;
+    static final int MAX = 1_024;
 
     /** Targets close theirs after 5 s (Node, Apache) up to 75 s (nginx). */
     static final int IDLE_SECONDS = 30;
@@ -86,6 +92,12 @@ final class Http1Targets {
         size++;
         connection.rest();
         return true;
+    }
+
+    /** Whether there are no more to its site than may rest for long. */
+    boolean isOfFew(Http1Target connection) {
+        ArrayDeque<Http1Target> idle = bySite.get(connection.site());
+        return idle != null && idle.size() <= FEW;
     }
 
     void remove(Http1Target connection) {

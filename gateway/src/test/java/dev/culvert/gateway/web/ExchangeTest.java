@@ -148,7 +148,7 @@ final class ExchangeTest {
     @Test
     void moreConnectionsAreKeptWhileALoadLasts() {
         List<Stage> browsers = new ArrayList<>();
-        for (int i = 0; i < 2 * IdleTargets.FEW; i++) {
+        for (int i = 0; i < 2 * Http1Targets.FEW; i++) {
             Stage one = new Stage();
             one.published = new Same(one.published);
             one.say(GET);
@@ -160,10 +160,10 @@ final class ExchangeTest {
             one.answer(0, OK);
             assertThat(one.targets).hasSize(1);
         }
-        browsers.forEach(one -> one.pass(IdleTargets.SURPLUS_IDLE_SECONDS));
+        browsers.forEach(one -> one.pass(Http1Targets.SURPLUS_IDLE_SECONDS));
         assertThat(browsers.stream().filter(one -> one.targets.get(0).isActive()))
-                .hasSize(IdleTargets.FEW);
-        browsers.forEach(one -> one.pass(IdleTargets.IDLE_SECONDS));
+                .hasSize(Http1Targets.FEW);
+        browsers.forEach(one -> one.pass(Http1Targets.IDLE_SECONDS));
         assertThat(browsers.stream().filter(one -> one.targets.get(0).isActive()))
                 .isEmpty();
     }
