@@ -15,6 +15,7 @@ import dev.culvert.gateway.certificate.CertificateKeeper;
 import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.door.Authenticator;
 import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.fabric.LinkCutter;
 import dev.culvert.gateway.limit.Services;
@@ -156,7 +157,8 @@ public final class Gateway implements AutoCloseable {
                     fabric,
                     links,
                     policyInForce,
-                    loops);
+                    loops,
+                    settings.threads());
         } catch (IOException | RuntimeException e) {
             loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
             publications.close();
@@ -177,7 +179,7 @@ public final class Gateway implements AutoCloseable {
                 loops,
                 settings.threads(),
                 settings.link());
-        memory = new MemoryGuard(door.strangers(), links, services.counters());
+        memory = new MemoryGuard(door.strangers(), links, publishing.visitors(), services.counters());
         try {
             publications.reserve(own, Set.of()); // its ports are known when they are open
             door.open(settings.listen());
@@ -296,6 +298,10 @@ public final class Gateway implements AutoCloseable {
 
     EventLoopGroup loops() {
         return loops;
+    }
+
+    Visitors visitors() {
+        return publishing.visitors();
     }
 
     PublishedFlows published() {

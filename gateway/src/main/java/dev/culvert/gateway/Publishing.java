@@ -15,9 +15,11 @@ import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.PublishedDoor;
 import dev.culvert.gateway.door.PublishedPorts;
 import dev.culvert.gateway.door.PublishedSites;
+import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.presence.Links;
+import dev.culvert.gateway.publish.OwnSessions;
 import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
@@ -41,6 +43,7 @@ final class Publishing implements AutoCloseable {
 
     private final Publications publications;
     private final EventLoopGroup loops;
+    private final OwnSessions sessions;
     private final PublishedFlows flows;
     private final @Nullable AcmeCertificates obtained;
     private final FileCertificates own;
@@ -51,11 +54,13 @@ final class Publishing implements AutoCloseable {
     private final PublishedSites sites;
     private final PasswordChecks passwords = new PasswordChecks();
     private final PublishedDoor door;
+    private final Visitors visitors;
     private @Nullable PublishedPorts ports;
 
     /**
      * @param state directory for what is obtained
      * @param loops event loops of links
+     * @param threads how many those are
      * @throws IOException with one line for people
      */
     Publishing(
@@ -66,13 +71,13 @@ final class Publishing implements AutoCloseable {
             Fabric fabric,
             Links links,
             PolicyInForce policy,
-            EventLoopGroup loops)
+            EventLoopGroup loops,
+            int threads)
             throws IOException {
         this.publications = publications;
         this.loops = loops;
         this.clock = clock;
         publicNames = settings.publicNames();
-        flows = new PublishedFlows(fabric, links, loops, policy);
         own = new FileCertificates(settings.certificates());
         obtained = settings.acme() == null
                 ? null
@@ -87,11 +92,15 @@ final class Publishing implements AutoCloseable {
                         ? List.of(own, new NoCertificates(false))
                         : List.of(own, obtained, new NoCertificates(true)));
         expiry = new ExpiryWarnings(this::certificates, clock);
-        sites = new PublishedSites(publications::table, flows);
+        sessions = OwnSessions.begin(() -> state, threads);
+        flows = new PublishedFlows(fabric, links, loops, policy, sessions);
+        visitors = new Visitors(settings.proxies());
+        sites = new PublishedSites(publications::table, flows, visitors);
         door = new PublishedDoor(
                 publications::table,
                 flows,
                 sites,
+                visitors,
                 passwords,
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
@@ -113,6 +122,10 @@ final class Publishing implements AutoCloseable {
     /** Where certificates come from. */
     CertificateSource source() {
         return certificates;
+    }
+
+    Visitors visitors() {
+        return visitors;
     }
 
     PublishedDoor door() {
@@ -192,5 +205,6 @@ final class Publishing implements AutoCloseable {
         if (obtained != null) {
             obtained.close();
         }
+        sessions.close();
     }
 }

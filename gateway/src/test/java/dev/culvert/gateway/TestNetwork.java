@@ -6,11 +6,13 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.limit.Counters;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.gateway.publish.OwnSessions;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.token.AgentToken;
@@ -146,6 +148,16 @@ public final class TestNetwork implements AutoCloseable {
 
     public PublishedFlows published() {
         return gateway.published();
+    }
+
+    /** The gateway's own ends once more, as in a process of their own. */
+    public PublishedFlows published(OwnSessions sessions) {
+        return new PublishedFlows(
+                gateway.fabric(), gateway.links(), gateway.loops(), gateway.policyInForce(), sessions);
+    }
+
+    public Visitors visitors() {
+        return gateway.visitors();
     }
 
     /** One of the gateway's. */

@@ -1,9 +1,11 @@
 package dev.culvert.gateway.access;
 
+import dev.culvert.policy.ClientLimits;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** What clients use, by their names. From any thread. */
 public final class ClientUsages {
@@ -28,6 +30,25 @@ public final class ClientUsages {
             shared.links++;
             return shared;
         });
+    }
+
+    /**
+     * Counts an OPEN of one who has no link of its own; see {@link ClientUsage#asks}.
+     *
+     * @return null when it may be judged, else the limit that is reached, in words
+     */
+    public @Nullable String asks(String one, ClientLimits limits, long nowNanos) {
+        ClientUsage its = take(one);
+        try {
+            return its.asks(limits, nowNanos);
+        } finally {
+            giveBack(one);
+        }
+    }
+
+    /** How many are known. */
+    int size() {
+        return usage.size();
     }
 
     /** A link of the client is gone. */

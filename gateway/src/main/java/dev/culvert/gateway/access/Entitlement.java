@@ -1,5 +1,6 @@
 package dev.culvert.gateway.access;
 
+import dev.culvert.tunnel.frame.Destination;
 import org.jspecify.annotations.Nullable;
 
 /** From where a client's rights come: its token and the policy, or what else stands in their place. From any thread. */
@@ -16,6 +17,20 @@ public interface Entitlement {
      */
     default boolean isNewerThan(ClientRights rights) {
         return false;
+    }
+
+    /**
+     * By whom a flow counts, where its client may have so many flows, and so many new ones a second.
+     *
+     * @param client by whom all else counts
+     */
+    default String countsFor(String client, String agent, Destination destination) {
+        return client;
+    }
+
+    /** Whether flows of sessions that have ended may be held by an agent. */
+    default boolean mayHaveUsed(ClientRights rights, String agent) {
+        return rights.mentions(agent);
     }
 
     /** What agents ask with about the flows that they hold, see {@link TokenMark}; null when they shall not ask. */

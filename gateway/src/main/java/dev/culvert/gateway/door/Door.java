@@ -41,6 +41,7 @@ public final class Door implements AutoCloseable {
     private static final int LINK_LOOPS_PER_STRANGERS = 8;
 
     private final Arrivals arrivals;
+    private final StrangerTurns.Loops turns;
     private final EventLoopGroup strangerLoops;
     private final ThreadPoolExecutor verifying;
     private final GatewayChannel initializer;
@@ -70,6 +71,7 @@ public final class Door implements AutoCloseable {
             LinkSettings settings) {
         arrivals = new Arrivals(
                 proxies, new Strangers(services.nanoTime(), tls == null, proxies::isShared), services.counters());
+        turns = new StrangerTurns.Loops(services.nanoTime());
         strangerLoops = EventLoops.create(1 + (threads - 1) / LINK_LOOPS_PER_STRANGERS, "gateway-strangers");
         verifying = new ThreadPoolExecutor(
                 1,
@@ -82,7 +84,7 @@ public final class Door implements AutoCloseable {
         AttemptLimiter limiter = tls == null ? null : new AttemptLimiter(services.nanoTime(), proxies::isShared);
         LinkGate.Shared shared = new LinkGate.Shared(
                 authenticator, limiter, verifying, services, links, fabric, new ReadShares(), loops, settings);
-        initializer = new GatewayChannel(tls, shared, arrivals, published);
+        initializer = new GatewayChannel(tls, shared, arrivals, turns, published);
     }
 
     /**
@@ -101,7 +103,7 @@ public final class Door implements AutoCloseable {
      * @throws IOException with one line for people
      */
     public void openInTheClear(InetSocketAddress listen, PublishedDoor published, int httpsPort) throws IOException {
-        plain = bind(listen, published.inTheClear(httpsPort, arrivals));
+        plain = bind(listen, published.inTheClear(httpsPort, arrivals, turns));
     }
 
     private Channel bind(InetSocketAddress listen, ChannelHandler each) throws IOException {

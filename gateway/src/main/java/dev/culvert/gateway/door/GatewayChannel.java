@@ -9,7 +9,6 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
-import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequestDecoder;
@@ -22,8 +21,6 @@ import io.netty.util.AttributeKey;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -50,23 +47,26 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     private final Arrivals arrivals;
     private final Strangers strangers;
     private final @Nullable PublishedDoor published;
-    private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
+    private final StrangerTurns.Loops turns;
 
     /**
      * @param tls what is shown; null for plain {@code ws}
      * @param arrivals among them who is connected and not a link
+     * @param turns for all strangers, also those at other ports
      * @param published where connections for published names go; null when there are none
      */
-    GatewayChannel(@Nullable OwnTls tls, LinkGate.Shared shared, Arrivals arrivals, @Nullable PublishedDoor published) {
+    GatewayChannel(
+            @Nullable OwnTls tls,
+            LinkGate.Shared shared,
+            Arrivals arrivals,
+            StrangerTurns.Loops turns,
+            @Nullable PublishedDoor published) {
         this.tls = tls;
         this.shared = shared;
         this.arrivals = arrivals;
         this.strangers = arrivals.strangers();
+        this.turns = turns;
         this.published = published;
-    }
-
-    private StrangerTurns turns(EventLoop loop) {
-        return new StrangerTurns(loop, shared.services().nanoTime());
     }
 
     @Override
@@ -84,8 +84,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         }
         ch.closeFuture().addListener(f -> stranger.leave());
         ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
-        ch.config().setAutoRead(false);
-        ch.pipeline().addLast(new StrangerTurns.Turn(turns.computeIfAbsent(ch.eventLoop(), this::turns), from));
+        turns.serve(ch, from);
         if (tls == null) {
             serve(ch, stranger);
             return;

@@ -5,6 +5,7 @@ import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.HttpFront;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import java.net.InetSocketAddress;
 import java.util.List;
@@ -14,14 +15,19 @@ import java.util.List;
  * nothing that an agent serves is reached here.
  */
 final class PlainPort extends ChannelInitializer<Channel> {
+    /** What is read in one turn: some requests, all of which are answered in it. */
+    private static final int MAX_READ = 4_096;
+
     private final PlainSites sites;
     private final Arrivals arrivals;
     private final PasswordChecks passwords;
+    private final StrangerTurns.Loops turns;
 
-    PlainPort(PlainSites sites, Arrivals arrivals, PasswordChecks passwords) {
+    PlainPort(PlainSites sites, Arrivals arrivals, PasswordChecks passwords, StrangerTurns.Loops turns) {
         this.sites = sites;
         this.arrivals = arrivals;
         this.passwords = passwords;
+        this.turns = turns;
     }
 
     @Override
@@ -38,6 +44,8 @@ final class PlainPort extends ChannelInitializer<Channel> {
             return;
         }
         channel.closeFuture().addListener(f -> stranger.leave());
+        channel.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(MAX_READ).maxMessagesPerRead(1));
+        turns.serve(channel, from);
         HttpFront.install(
                 channel.pipeline(),
                 new WebVisit(sites, channel, passwords),

@@ -9,8 +9,10 @@ import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.EndpointKey;
 import dev.culvert.tunnel.limit.RateLimit;
+import dev.culvert.tunnel.limit.RecentMap;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
@@ -18,9 +20,11 @@ import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,23 +40,69 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
     private static final int NEW_SENDERS_PER_SECOND = 256;
 
+    /** Of those an address, or an IPv6 /64, has a quarter, so that one that floods leaves the others theirs. */
+    private static final int OF_ONE = 4;
+
+    private static final int MAX_ADDRESSES = 1_024;
+
+    /** After a refusal a sender is not asked for again for so long: at first, and at most. */
+    static final Duration SILENCE = Duration.ofMillis(250);
+
+    static final Duration SILENCE_MAX = Duration.ofSeconds(8);
+
     /** What is published there now; null when nothing is. */
     interface Target {
         @Nullable
         PublicationUsage now();
     }
 
+    /** Opens flows, see {@link PublishedFlows#open}. */
+    interface Opener {
+        LinkFlow open(
+                EventLoop loop,
+                String agent,
+                @Nullable String answerer,
+                Destination destination,
+                @Nullable InetSocketAddress source,
+                ChannelHandler handler)
+                throws FlowException;
+    }
+
     private final Target target;
     private final int port;
-    private final PublishedFlows flows;
+    private final Opener flows;
+    private final Visitors visitors;
     private final LinkedHashMap<EndpointKey, Sender> senders = new LinkedHashMap<>(16, 0.75f, true);
     private final List<LinkFlow> unflushed = new ArrayList<>();
-    private final RateLimit newcomers = new RateLimit(NEW_SENDERS, NEW_SENDERS_PER_SECOND);
+    private final LongSupplier nanoTime;
+    private final RateLimit newcomers;
+    private final RecentMap<Network, RateLimit> newcomersOf = new RecentMap<>(MAX_ADDRESSES);
+    private final RecentMap<EndpointKey, Silence> silences = new RecentMap<>(MAX_SENDERS);
 
-    PublishedDatagrams(Target target, int port, PublishedFlows flows) {
+    /**
+     * What a sender was refused.
+     *
+     * @param what to which this holds: what is published there since is asked for at once
+     */
+    private record Silence(Published what, long untilNanos, Duration length) {
+        static Silence of(Published what, @Nullable Silence before, long nowNanos) {
+            Duration twice = before == null ? SILENCE : before.length.multipliedBy(2);
+            Duration length = twice.compareTo(SILENCE_MAX) < 0 ? twice : SILENCE_MAX;
+            return new Silence(what, nowNanos + length.toNanos(), length);
+        }
+    }
+
+    PublishedDatagrams(Target target, int port, PublishedFlows flows, Visitors visitors) {
+        this(target, port, flows::open, visitors, System::nanoTime);
+    }
+
+    PublishedDatagrams(Target target, int port, Opener flows, Visitors visitors, LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+        this.newcomers = new RateLimit(NEW_SENDERS, NEW_SENDERS_PER_SECOND, nanoTime.getAsLong());
         this.target = target;
         this.port = port;
         this.flows = flows;
+        this.visitors = visitors;
     }
 
     @Override
@@ -79,7 +129,8 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         PublicationUsage usage = target.now();
         if (usage == null
                 || !usage.allows(from.getAddress())
-                || !newcomers.takes()
+                || isSilent(key, usage.published())
+                || !mayCome(from)
                 || !usage.takes(from.getAddress())) {
             return null;
         }
@@ -95,13 +146,36 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         try {
             Published to = usage.published();
             Destination destination = to.destinationOf(port);
-            sender.flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
+            LinkFlow flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
+            sender.flow = flow;
+            visitors.opened(flow, to.place());
+            flow.opened().addListener(opened -> {
+                Silence before = silences.get(key);
+                if (!opened.isSuccess() && !sender.ended) {
+                    silences.put(key, Silence.of(to, before, nanoTime.getAsLong()));
+                } else if (before != null) {
+                    silences.remove(key, before);
+                }
+            });
         } catch (FlowException e) {
             visit.leave();
             return null; // lost, as datagrams may be
         }
         senders.put(key, sender);
         return sender;
+    }
+
+    private boolean isSilent(EndpointKey key, Published to) {
+        Silence silence = silences.get(key);
+        return silence != null && silence.what.equals(to) && silence.untilNanos - nanoTime.getAsLong() > 0;
+    }
+
+    private boolean mayCome(InetSocketAddress from) {
+        long now = nanoTime.getAsLong();
+        RateLimit its = newcomersOf.get(
+                Network.of(from.getAddress(), 0),
+                network -> new RateLimit(NEW_SENDERS / OF_ONE, NEW_SENDERS_PER_SECOND / OF_ONE, now));
+        return its.takes(now) && newcomers.takes(now);
     }
 
     @Override
@@ -129,6 +203,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         private final InetSocketAddress address;
         private @Nullable LinkFlow flow;
         private @Nullable Visit visit;
+        private boolean ended; // by us
 
         Sender(Channel socket, EndpointKey key, InetSocketAddress address) {
             this.socket = socket;
@@ -137,6 +212,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
 
         void end() {
+            ended = true;
             leave();
             if (flow != null) {
                 flow.close();

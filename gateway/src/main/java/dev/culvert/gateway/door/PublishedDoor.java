@@ -18,7 +18,6 @@ import dev.culvert.gateway.web.HttpFront;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
 import dev.culvert.tunnel.frame.Destination;
-import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RecentMap;
 import dev.culvert.tunnel.link.KeyExchange;
 import io.netty.buffer.Unpooled;
@@ -53,15 +52,6 @@ import org.slf4j.LoggerFactory;
 public final class PublishedDoor {
     private static final Logger log = LoggerFactory.getLogger(PublishedDoor.class);
 
-    /** Of all names and ports: each is a descriptor, and one more at an agent. */
-    private static final int MAX_CONNECTIONS = 16_384;
-
-    /** Of one of them: the others go on when one is flooded. */
-    private static final int MAX_CONNECTIONS_EACH = 8_192;
-
-    /** Of one address, or an IPv6 /64: an office behind one address, and no more of all than a sixteenth. */
-    private static final int MAX_CONNECTIONS_FROM = 1_024;
-
     /** As long as for HTTP: an agent's link may be back by then. */
     private static final long CONNECT_SECONDS = 30;
 
@@ -79,21 +69,22 @@ public final class PublishedDoor {
     private final Challenges challenges;
     private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
-    private final Quota<String> connections = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_EACH);
-    private final Quota<Network> visitors = new Quota<>(MAX_CONNECTIONS, MAX_CONNECTIONS_FROM);
+    private final Visitors visitors;
     private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
 
     /**
      * @param published what is published now
      * @param sites the same for HTTP
+     * @param visitors who counts
      * @param passwords where those that visitors say are looked at
-     * @param proxies whose visitors are not counted by address
+     * @param proxies who say for whom they ask
      * @param loops event loops of links
      */
     public PublishedDoor(
             Supplier<PublicationTable> published,
             PublishedFlows flows,
             PublishedSites sites,
+            Visitors visitors,
             PasswordChecks passwords,
             CertificateSource certificates,
             Challenges challenges,
@@ -102,6 +93,7 @@ public final class PublishedDoor {
         this.published = published;
         this.flows = flows;
         this.sites = sites;
+        this.visitors = visitors;
         this.passwords = passwords;
         this.certificates = certificates;
         this.challenges = challenges;
@@ -148,7 +140,7 @@ public final class PublishedDoor {
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
-            if (usage == null || !admits(choice.channel(), usage) || !joins(choice.channel(), now.placeOf(name))) {
+            if (usage == null || !admits(choice.channel(), usage) || !visitors.enter(choice.channel(), now.placeOf(name))) {
                 Relay.reset(choice.channel());
                 return true;
             }
@@ -193,9 +185,9 @@ public final class PublishedDoor {
      *
      * @param httpsPort where browsers are sent
      */
-    PlainPort inTheClear(int httpsPort, Arrivals arrivals) {
+    PlainPort inTheClear(int httpsPort, Arrivals arrivals, StrangerTurns.Loops turns) {
         return new PlainPort(
-                new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals, passwords);
+                new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals, passwords, turns);
     }
 
     /** Whether the publication's own options let a connection in, which then counts against it. */
@@ -207,29 +199,6 @@ public final class PublishedDoor {
             return false;
         }
         channel.closeFuture().addListener(closed -> visit.leave());
-        return true;
-    }
-
-    /** Counts a connection against what it is for, and against where it comes from. */
-    private boolean joins(Channel channel, String place) {
-        Visitor visitor = Visitor.of(channel);
-        boolean shared = proxies.isShared(visitor.address());
-        Network from = Network.of(visitor.address(), 0);
-        if (!connections.take(place, 1)) {
-            log.debug("{} has too many connections", place);
-            return false;
-        }
-        if (!shared && !visitors.take(from, 1)) {
-            connections.give(place, 1);
-            log.debug("{} has too many connections", AddressText.of(visitor.from()));
-            return false;
-        }
-        channel.closeFuture().addListener(f -> {
-            connections.give(place, 1);
-            if (!shared) {
-                visitors.give(from, 1);
-            }
-        });
         return true;
     }
 
@@ -295,6 +264,7 @@ public final class PublishedDoor {
                 return;
             }
             LinkFlow flow = (LinkFlow) connected.getNow();
+            visitors.opened(flow, to.place());
             if (!channel.isActive()) {
                 flow.close();
                 return;
@@ -315,7 +285,7 @@ public final class PublishedDoor {
         PublicationTable now = published.get();
         Published there = now.port(port.transport(), port.port());
         PublicationUsage usage = there == null ? null : now.usage(there);
-        if (usage != null && admits(channel, usage) && joins(channel, port.toString())) {
+        if (usage != null && admits(channel, usage) && visitors.enter(channel, port.toString())) {
             Held held = new Held(); // reads nothing, but hears of a reset
             channel.pipeline().addLast(held);
             passThrough(
@@ -331,7 +301,7 @@ public final class PublishedDoor {
 
     /** What serves a published port of UDP. */
     PublishedDatagrams datagrams(PublishedDatagrams.Target target, int port) {
-        return new PublishedDatagrams(target, port, flows);
+        return new PublishedDatagrams(target, port, flows, visitors);
     }
 
     /** What was meant for a stranger's reads is not for these. */
@@ -360,7 +330,7 @@ public final class PublishedDoor {
             Channel channel = ctx.channel();
             Held held = new Held();
             ctx.pipeline().replace(this, null, held);
-            if (!done.isSuccess() || !joins(channel, published.get().placeOf(name))) {
+            if (!done.isSuccess() || !visitors.enter(channel, published.get().placeOf(name))) {
                 ctx.close();
                 return;
             }

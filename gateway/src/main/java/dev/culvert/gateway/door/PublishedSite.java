@@ -8,6 +8,7 @@ import dev.culvert.gateway.web.SiteOptions;
 import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.PublicationOptions;
 import dev.culvert.policy.publication.ServiceTarget.Scheme;
+import dev.culvert.tunnel.flow.LinkFlow;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -24,10 +25,11 @@ record PublishedSite(
         SiteOptions options,
         @Nullable ProxyHeader header,
         PublishedFlows flows,
+        Visitors visitors,
         TargetTls tls)
         implements Site {
     /** @param httpsPort where browsers in the clear are sent; 0 for TLS */
-    static PublishedSite of(PublicationUsage usage, int httpsPort, PublishedFlows flows, TargetTls tls) {
+    static PublishedSite of(PublicationUsage usage, int httpsPort, PublishedFlows flows, Visitors visitors, TargetTls tls) {
         PublicationOptions own = usage.published().publication().options();
         SiteOptions options = SiteOptions.PLAIN
                 .withHost(own.host())
@@ -40,13 +42,13 @@ record PublishedSite(
             options =
                     options.withPath(((WebName) usage.published().publication().at()).path(), "");
         }
-        return new PublishedSite(usage, options, null, flows, tls);
+        return new PublishedSite(usage, options, null, flows, visitors, tls);
     }
 
     /** The same for one visitor, if the target is told of those. */
     PublishedSite of(Caller caller) {
         int version = usage.published().publication().options().proxyProtocol();
-        return version == 0 ? this : new PublishedSite(usage, options, caller.header(version), flows, tls);
+        return version == 0 ? this : new PublishedSite(usage, options, caller.header(version), flows, visitors, tls);
     }
 
     @Override
@@ -64,8 +66,12 @@ record PublishedSite(
         Published published = usage.published();
         ProxyHeader first = header;
         InetSocketAddress source = first == null ? null : first.visitor().from();
-        Future<? extends Channel> flow =
-                flows.connect(loop, published.agent(), null, published.destination(), source);
+        Future<LinkFlow> flow = flows.connect(loop, published.agent(), null, published.destination(), source);
+        flow.addListener(f -> {
+            if (f.isSuccess()) {
+                visitors.opened(flow.getNow(), published.place());
+            }
+        });
         if (first != null) {
             flow.addListener(f -> { // before anybody else hears of it
                 if (f.isSuccess()) {

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 public final class PublishedSites implements Sites {
     private final Supplier<PublicationTable> published;
     private final PublishedFlows flows;
+    private final Visitors visitors;
     private final TargetTls tls = new TargetTls();
 
     /** What was made for one is served again; others go with the next change. */
@@ -22,9 +23,11 @@ public final class PublishedSites implements Sites {
 
     private final Map<PublicationUsage, PublishedSite> clear = new ConcurrentHashMap<>();
 
-    public PublishedSites(Supplier<PublicationTable> published, PublishedFlows flows) {
+    /** @param visitors for whom flows count */
+    public PublishedSites(Supplier<PublicationTable> published, PublishedFlows flows, Visitors visitors) {
         this.published = published;
         this.flows = flows;
+        this.visitors = visitors;
     }
 
     @Override
@@ -53,7 +56,7 @@ public final class PublishedSites implements Sites {
             return null;
         }
         PublishedSite site = made.get(usage);
-        return site != null ? site : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, tls));
+        return site != null ? site : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, visitors, tls));
     }
 
     /** Forgets the sites of what is in force no more. */

@@ -3,6 +3,7 @@ package dev.culvert.gateway.door;
 import dev.culvert.gateway.limit.Network;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.EventLoop;
@@ -10,6 +11,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +21,29 @@ import org.jspecify.annotations.Nullable;
  * somebody from another by one of each. On that loop.
  */
 final class StrangerTurns {
+    /** The turns of every event loop that strangers are on, to whatever port they came. From any thread. */
+    static final class Loops {
+        private final Map<EventLoop, StrangerTurns> turns = new ConcurrentHashMap<>();
+        private final LongSupplier nanoTime;
+
+        Loops(LongSupplier nanoTime) {
+            this.nanoTime = nanoTime;
+        }
+
+        /**
+         * Has a new connection wait for its turns: to be called before anything else is in its pipeline.
+         *
+         * @param from whose it is
+         */
+        void serve(Channel channel, InetSocketAddress from) {
+            channel.config().setAutoRead(false);
+            channel.pipeline()
+                    .addLast(new Turn(
+                            turns.computeIfAbsent(channel.eventLoop(), loop -> new StrangerTurns(loop, nanoTime)),
+                            from));
+        }
+    }
+
     /** How long turns are given before the loop looks at its sockets again: some handshakes. */
     private static final long SLICE_NANOS = 2_000_000;
 

@@ -290,6 +290,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     }
 
     @Override
+    public boolean mayHaveUsed(String agent) {
+        return entitlement.mayHaveUsed(rights, agent);
+    }
+
+    @Override
     public List<SessionId> ended(String agent) {
         return session.ended(agent);
     }
@@ -367,7 +372,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             limited(flowId, record, d, agentName, "too many flows wait to be resumed");
             return;
         }
-        String limit = usage == null || goesOn ? null : usage.asks(rights.limits(), services.nanos());
+        String countsFor = entitlement.countsFor(name(), agentName, d);
+        String limit = goesOn ? null : asks(countsFor);
         if (limit != null) { // before it is judged: who is denied is to be slowed most of all
             limited(flowId, record, d, agentName, limit);
             return;
@@ -407,8 +413,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         int allowed = rights.limits().flows();
-        if (!services.clientFlows().takeShare(name(), 1, allowed)) {
-            long flows = services.clientFlows().of(name());
+        if (!services.clientFlows().takeShare(countsFor, 1, allowed)) {
+            long flows = services.clientFlows().of(countsFor);
             limited(
                     flowId,
                     record,
@@ -420,7 +426,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             return;
         }
         if (resume != null && d.isStream() && agent.side().carrier().version() < 2) {
-            services.clientFlows().give(name(), 1);
+            services.clientFlows().give(countsFor, 1);
             record.refused(Reason.UNKNOWN);
             side.refuse(flowId, Reason.UNKNOWN, "agent '" + agentName + "' is of an older version now");
             return;
@@ -428,6 +434,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         record.takenBy(agent.side().holder(), agent.instance());
         FlowHalf half = new FlowHalf(side, d, record);
         half.judgement = judgement;
+        half.countsFor = countsFor;
         half.resumable = path != null && agent.side().carrier().version() >= 2;
         if (resume != null) {
             resuming.flows++;
@@ -448,6 +455,15 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             agentHalf.close(); // its loop has ended
             side.takeFailure(half, agentHalf, Reason.NO_AGENT);
         }
+    }
+
+    private @Nullable String asks(String countsFor) {
+        ClientUsage own = usage;
+        return own == null
+                ? null
+                : countsFor.equals(name())
+                        ? own.asks(rights.limits(), services.nanos())
+                        : usages.asks(countsFor, rights.limits(), services.nanos());
     }
 
     private void limited(int flowId, FlowRecord record, Destination d, String agentName, String limit) {

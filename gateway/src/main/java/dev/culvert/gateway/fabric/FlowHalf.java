@@ -29,6 +29,10 @@ final class FlowHalf {
     @Nullable
     Judgement judgement;
 
+    /** By whom it counts, when that is not its owner. */
+    @Nullable
+    String countsFor;
+
     /** Bytes that the owner may still send us: what its peer granted and it has not used. */
     long credit;
 

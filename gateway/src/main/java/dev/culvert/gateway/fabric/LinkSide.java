@@ -266,7 +266,7 @@ final class LinkSide implements Side, PresentLink {
             half.close();
             flows.remove(half.id);
             flowCount = flows.size();
-            places.give(name(), 1);
+            places.give(half.countsFor == null ? name() : half.countsFor, 1);
         }
     }
 

@@ -24,6 +24,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,20 +48,28 @@ public final class MemoryGuard implements AutoCloseable {
 
     private final Strangers strangers;
     private final Links links;
+    private final Holders visitors;
     private final Counters counters;
     private final MemoryWatch watch = new MemoryWatch();
     private final Supplier<MemoryWatch.Memory> memory;
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-memory", true));
 
-    public MemoryGuard(Strangers strangers, Links links, Counters counters) {
-        this(strangers, links, counters, new ProcessMemory());
+    /** @param visitors who keep memory for publications */
+    public MemoryGuard(Strangers strangers, Links links, Holders visitors, Counters counters) {
+        this(strangers, links, visitors, counters, new ProcessMemory());
     }
 
     /** @param memory what is taken */
-    MemoryGuard(Strangers strangers, Links links, Counters counters, Supplier<MemoryWatch.Memory> memory) {
+    MemoryGuard(
+            Strangers strangers,
+            Links links,
+            Holders visitors,
+            Counters counters,
+            Supplier<MemoryWatch.Memory> memory) {
         this.strangers = strangers;
         this.links = links;
+        this.visitors = visitors;
         this.counters = counters;
         this.memory = memory;
     }
@@ -109,10 +118,23 @@ public final class MemoryGuard implements AutoCloseable {
     }
 
     private void cutLargest(MemoryWatch.Memory now) {
-        List<PresentLink> all = links.all();
-        Map.Entry<String, Long> largest = held(all).entrySet().stream()
-                .max(Comparator.comparingLong(Map.Entry<String, Long>::getValue))
-                .orElse(null);
+        // What goes through the gateway's own ends is kept for visitors: to cut those would free nothing of it.
+        List<PresentLink> all =
+                links.all().stream().filter(link -> link.token() != null).toList();
+        Map.Entry<String, Long> largest = largest(held(all));
+        Map.Entry<String, Long> published = largest(visitors.held(ASK_MILLIS));
+        if (published != null && (largest == null || published.getValue() > largest.getValue())) {
+            int ended = visitors.shed(published.getKey(), ASK_MILLIS);
+            counters.shedConnections.add(ended);
+            log.warn(
+                    "memory is short ({}): what is published as {} holds the most, about {} KiB, and {} of its connections"
+                            + " and flows were ended",
+                    text(now),
+                    published.getKey(),
+                    published.getValue() >> 10,
+                    ended);
+            return;
+        }
         if (largest == null) {
             log.error("memory is short ({}), and nobody is connected whose links could be cut", text(now));
             return;
@@ -131,6 +153,12 @@ public final class MemoryGuard implements AutoCloseable {
                 largest.getKey(),
                 largest.getValue() >> 10,
                 cut);
+    }
+
+    private static Map.@Nullable Entry<String, Long> largest(Map<String, Long> held) {
+        return held.entrySet().stream()
+                .max(Comparator.comparingLong(Map.Entry<String, Long>::getValue))
+                .orElse(null);
     }
 
     private static String holder(PresentLink link) {

@@ -134,7 +134,7 @@ public final class Presence<A extends PresentAgent> {
     /** Sessions that have ended of clients that may use an agent, as it knows them: so many at most. */
     public List<SessionId> ended(String agent, int most) {
         return clients.stream()
-                .filter(client -> client.rights().mentions(agent))
+                .filter(client -> client.mayHaveUsed(agent))
                 .flatMap(client -> client.ended(agent).stream())
                 .limit(most)
                 .toList();
@@ -145,10 +145,10 @@ public final class Presence<A extends PresentAgent> {
         agents.values().forEach(instances -> instances.forEach(action::accept));
     }
 
-    /** All instances of all agents that a client may use. */
+    /** All instances of all agents that a client, or its processes before, may have used. */
     public void forEachOf(PresentClient client, Consumer<A> action) {
         agents.forEach((agent, instances) -> {
-            if (client.rights().mentions(agent)) {
+            if (client.mayHaveUsed(agent)) {
                 instances.forEach(action);
             }
         });

@@ -18,6 +18,9 @@ public interface PresentClient {
     /** What it may reach has changed: it is told soon. */
     void announceSoon();
 
+    /** Whether processes before this one may have flows that the agent holds. */
+    boolean mayHaveUsed(String agent);
+
     /** Sessions of the client that have ended with processes before this one, as the agent knows them. */
     List<SessionId> ended(String agent);
 }

@@ -135,9 +135,7 @@ public final class PublicationTable {
     /** The public name, perhaps a wildcard, that a host is published under; the host itself when it is not. */
     public String placeOf(String host) {
         List<Published> there = at(host);
-        return there.isEmpty()
-                ? host
-                : ((WebName) there.get(0).publication().at()).host().toString();
+        return there.isEmpty() ? host : there.get(0).place();
     }
 
     /**

@@ -5,6 +5,7 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PortRanges;
 import dev.culvert.address.Transport;
 import dev.culvert.policy.publication.PublicSide.Ports;
+import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.policy.publication.ServiceTarget;
 import dev.culvert.token.Grant;
@@ -34,6 +35,13 @@ public record Published(String agent, Publication publication, boolean byPolicy)
         return to.address() == null
                 ? Destination.ofName(protocol, to.host(), port)
                 : Destination.of(protocol, to.address(), port);
+    }
+
+    /** The public name, perhaps a wildcard, or ports: what visitors count for, whatever path they ask for. */
+    public String place() {
+        return publication.at() instanceof WebName name
+                ? name.host().toString()
+                : publication.at().toString();
     }
 
     /** What its flows need: the target and no more. */

@@ -24,6 +24,7 @@ import io.netty.util.concurrent.PromiseCombiner;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -46,14 +47,21 @@ public final class PublishedFlows {
     /**
      * @param loops on whose event loops flows may be
      * @param policy knows which addresses need an explicit grant
+     * @param sessions one for each loop. What processes before this one have left at agents is ended, whether anything is published or
+     *     not
      */
-    public PublishedFlows(Fabric fabric, Links links, EventLoopGroup loops, PolicyInForce policy) {
+    public PublishedFlows(
+            Fabric fabric, Links links, EventLoopGroup loops, PolicyInForce policy, OwnSessions sessions) {
         this.fabric = fabric;
         this.links = links;
         this.rights = new PublishedRights(policy);
+        Iterator<ClientSession> each = sessions.all().iterator();
         for (EventExecutor executor : loops) {
             EventLoop loop = (EventLoop) executor;
-            ends.put(loop, new InnerEnd(loop, ClientSession.first(), this::receiver));
+            ends.put(loop, new InnerEnd(loop, each.next(), this::receiver));
+        }
+        if (sessions.anyEnded()) {
+            start();
         }
     }
 
@@ -72,7 +80,14 @@ public final class PublishedFlows {
      */
     public Future<?> targets(List<Grant> now) {
         rights.targets(now);
-        if (!now.isEmpty() && started.compareAndSet(false, true)) {
+        if (!now.isEmpty()) {
+            start();
+        }
+        return up;
+    }
+
+    private void start() {
+        if (started.compareAndSet(false, true)) {
             PromiseCombiner all = new PromiseCombiner(GlobalEventExecutor.INSTANCE);
             GlobalEventExecutor.INSTANCE.execute(() -> {
                 ends.values().forEach(end -> all.add((Future<?>) end.wasUp()));
@@ -80,7 +95,6 @@ public final class PublishedFlows {
             });
             ends.forEach((loop, end) -> loop.execute(end::start));
         }
-        return up;
     }
 
     /**

@@ -6,6 +6,7 @@ import dev.culvert.gateway.access.Entitlement;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.token.Grant;
 import dev.culvert.token.TokenGrants;
+import dev.culvert.tunnel.frame.Destination;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -63,6 +64,18 @@ final class PublishedRights implements Entitlement {
             compiled = last;
         }
         return last.grants();
+    }
+
+    /** Each target has its own: who comes in thousands to one takes nothing from the others. */
+    @Override
+    public String countsFor(String client, String agent, Destination destination) {
+        return client + ' ' + agent + ' ' + destination;
+    }
+
+    /** What was published when a session ended is not known any more. */
+    @Override
+    public boolean mayHaveUsed(ClientRights rights, String agent) {
+        return true;
     }
 
     /** Agents need not ask: the gateway's end tells them itself, or its successor does. */

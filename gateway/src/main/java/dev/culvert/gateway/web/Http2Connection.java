@@ -13,6 +13,9 @@ import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
 import io.netty.util.ReferenceCountUtil;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** An HTTP/2 connection of a browser: many streams, each a {@link Http2Front}. */
@@ -44,6 +47,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
     private static final int MAX_EMPTY_DATA = 4;
 
     private final Http2FrameCodec codec;
+    private final Set<Channel> streams = Collections.newSetFromMap(new IdentityHashMap<>());
     private @Nullable Deadline idle;
 
     private Http2Connection(Http2FrameCodec codec) {
@@ -63,13 +67,16 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                 .decoderEnforceMaxConsecutiveEmptyDataFrames(MAX_EMPTY_DATA)
                 .encoderEnforceMaxQueuedControlFrames(MAX_CONTROL_FRAMES)
                 .build();
+        Http2Connection connection = new Http2Connection(codec);
         pipeline.addLast(codec, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel stream) {
+                connection.streams.add(stream);
+                stream.closeFuture().addListener(f -> connection.streams.remove(stream));
                 stream.pipeline().addLast(new Http2Front(sites, browser));
             }
         }));
-        pipeline.addLast(new Http2Connection(codec));
+        pipeline.addLast(connection);
         pipeline.channel().config().setAutoRead(true); // streams have windows of their own
     }
 
@@ -98,6 +105,17 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                 }
             }
         });
+    }
+
+    /** Bytes that streams have been given and that are not written yet. */
+    long waiting() {
+        long bytes = 0;
+        for (Channel stream : streams) {
+            bytes += stream.isWritable()
+                    ? stream.config().getWriteBufferHighWaterMark() - stream.bytesBeforeUnwritable()
+                    : stream.config().getWriteBufferLowWaterMark() + stream.bytesBeforeWritable();
+        }
+        return bytes;
     }
 
     @Override

@@ -233,6 +233,7 @@ final class AttemptLimiterTest {
                                     ProxiesInFront.NONE,
                                     new Strangers(System::nanoTime, true),
                                     fabric.services.counters()),
+                            new StrangerTurns.Loops(System::nanoTime),
                             null))
                     .bind("127.0.0.1", 0)
                     .sync()

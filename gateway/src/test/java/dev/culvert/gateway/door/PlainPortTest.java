@@ -76,7 +76,8 @@ final class PlainPortTest {
                 .childHandler(new PlainPort(
                         sites,
                         new Arrivals(ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters()),
-                        passwords))
+                        passwords,
+                        new StrangerTurns.Loops(System::nanoTime)))
                 .bind(InetAddress.getLoopbackAddress(), 0)
                 .sync()
                 .channel()

@@ -105,8 +105,8 @@ final class MemoryWatchTest {
             Strangers strangers = net.door().strangers();
             await().until(() -> strangers.count() == 1);
             AtomicReference<Memory> memory = new AtomicReference<>(memory(500, 1));
-            try (MemoryGuard guard =
-                    new MemoryGuard(strangers, net.links(), net.services().counters(), memory::get)) {
+            try (MemoryGuard guard = new MemoryGuard(
+                    strangers, net.links(), net.visitors(), net.services().counters(), memory::get)) {
                 guard.look(now);
                 assertThat(strangers.count()).isOne();
                 memory.set(memory(900, 2));

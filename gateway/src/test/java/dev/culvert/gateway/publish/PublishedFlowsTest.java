@@ -209,6 +209,50 @@ final class PublishedFlowsTest {
         }
     }
 
+    /** Each target counts for itself: one that is busy takes no flows from another. */
+    @Test
+    void eachTargetHasItsOwnShareOfFlows() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 2)) {
+            net.agent("office", TestFlow::echo, "10.0.0.0/24");
+            net.published()
+                    .targets(List.of(Grant.parse("office:10.0.0.9:80/tcp"), Grant.parse("office:10.0.0.9:81/tcp")));
+            List<TestFlow> flows = new ArrayList<>();
+            for (int port : new int[] {80, 80, 81}) {
+                TestFlow flow = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", port));
+                flow.flow.opened().get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+                flows.add(flow);
+            }
+            assertThat(net.services().clientFlows().total()).isEqualTo(3);
+            assertThat(net.services().clientFlows().holders()).isEqualTo(2);
+            flows.forEach(f -> f.flow.close());
+            await().untilAsserted(() ->
+                    assertThat(net.services().clientFlows().total()).isZero());
+        }
+    }
+
+    /** One that is killed says nothing; its successor does, and before anything is published. */
+    @Test
+    void aKilledGatewaysFlowsEndWhenItsSuccessorSaysSo() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir.resolve("gateway"), true, 3)) {
+            Path state = dir.resolve("ends");
+            TestFlow atAgent = new TestFlow();
+            net.agent("office", f -> atAgent.start(f.accept(atAgent, false)), "10.0.0.0/24");
+            OwnSessions first = OwnSessions.begin(() -> state, 3);
+            PublishedFlows killed = net.published(first);
+            killed.targets(List.of(Grant.parse("office:10.0.0.9:80/tcp"))).get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            EventLoop loop = net.gatewayLoop();
+            loop.submit(() -> killed.connect(loop, "office", null, TestNetwork.tcp("10.0.0.9", 80), BROWSER))
+                    .get(TestNetwork.PATIENCE, TimeUnit.SECONDS)
+                    .get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+            first.close(); // as the end of its process does
+            assertThat(atAgent.hasEnded()).isFalse();
+            OwnSessions second = OwnSessions.begin(() -> state, 3);
+            net.published(second);
+            assertThat(atAgent.ended()).isNotNull();
+            second.close();
+        }
+    }
+
     /** No agent goes on holding flows for a gateway that has stopped. */
     @Test
     void endsAllWhenTheGatewayStops() throws Exception {

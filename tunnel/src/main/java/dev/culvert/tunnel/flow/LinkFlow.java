@@ -184,6 +184,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return output.keptBytes();
     }
 
+    /** Payload bytes of a stream that have come and that nobody has read. Event loop only. */
+    public long unreadBytes() {
+        return input.unreadBytes();
+    }
+
     /** Whether frames of it go anywhere now; else it waits for another path. */
     public boolean isAttached() {
         return path == Path.OPEN || path == Path.ASKED && window == null;
