@@ -28,7 +28,8 @@ final class PublishingOptions {
             names = "--http",
             paramLabel = "[HOST]:PORT",
             description = {
-                "Listen there for browsers in the clear as well, mostly :80: those of published names are sent to https,",
+                "Listen there for browsers in the clear as well, mostly :80: those of published names are sent to"
+                        + " https,",
                 "and certificate authorities are answered. Default: nowhere."
             })
     @Nullable
@@ -44,7 +45,8 @@ final class PublishingOptions {
             names = "--public-name",
             paramLabel = "NAME",
             description = {
-                "A name or address of the gateway itself whose certificate is of --certificate or --acme as well, for browsers and",
+                "A name or address of the gateway itself whose certificate is of --certificate or --acme as well, for"
+                        + " browsers and",
                 "tokens made with --public-certificate; repeatable. Tokens with a pin go on with the gateway's own."
             })
     List<String> publicNames = new ArrayList<>();
@@ -53,8 +55,10 @@ final class PublishingOptions {
             names = "--acme",
             paramLabel = "CA",
             description = {
-                "Obtain certificates of published names from there: letsencrypt, letsencrypt-staging, zerossl or an https URL,",
-                "then ,eab=KEY-ID:FILE and ,profile=NAME as needed; repeatable, the next is asked when one does not give."
+                "Obtain certificates of published names from there: letsencrypt, letsencrypt-staging, zerossl or an"
+                        + " https URL,",
+                "then ,eab=KEY-ID:FILE and ,profile=NAME as needed; repeatable, the next is asked when one does not"
+                        + " give."
             })
     List<String> acme = new ArrayList<>();
 
@@ -62,7 +66,8 @@ final class PublishingOptions {
             names = "--acme-dns",
             paramLabel = "HOW",
             description = {
-                "How names are proved in the DNS, which wildcards need: rfc2136:SERVER[:PORT],key=NAME:FILE for dynamic updates,",
+                "How names are proved in the DNS, which wildcards need: rfc2136:SERVER[:PORT],key=NAME:FILE for"
+                        + " dynamic updates,",
                 "or exec:/path/of/program; with ,zone=ZONE for names in it only; repeatable."
             })
     List<String> acmeDns = new ArrayList<>();
@@ -87,7 +92,8 @@ final class PublishingOptions {
             paramLabel = "CIDR",
             split = ",",
             description = {
-                "Balancers in front, which begin each connection with a PROXY protocol header (version 1 or 2) that says",
+                "Balancers in front, which begin each connection with a PROXY protocol header (version 1 or 2) that"
+                        + " says",
                 "whose it is; it is read from no others, and connections of theirs without one are closed. Repeatable."
             })
     List<String> balancers = new ArrayList<>();
@@ -97,7 +103,8 @@ final class PublishingOptions {
             paramLabel = "CIDR",
             split = ",",
             description = {
-                "HTTP proxies and CDNs in front, which are believed in X-Forwarded-For, Forwarded and the like: the visitor",
+                "HTTP proxies and CDNs in front, which are believed in X-Forwarded-For, Forwarded and the like: the"
+                        + " visitor",
                 "is the last whom they name and who is none of them. Repeatable."
             })
     List<String> trusted = new ArrayList<>();
@@ -115,8 +122,7 @@ final class PublishingOptions {
                 http == null ? null : GatewayCommand.parseListen("--http", http),
                 pairs,
                 acmeSettings(),
-                new ProxiesInFront(
-                        prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)),
+                new ProxiesInFront(prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)),
                 names());
     }
 
@@ -132,8 +138,8 @@ final class PublishingOptions {
         if (!publicNames.isEmpty() && certificates.isEmpty() && acme.isEmpty()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--public-name: nobody is to give its certificate; name a file with --certificate, or an authority with"
-                            + " --acme");
+                    "--public-name: nobody is to give its certificate; name a file with --certificate, or an authority"
+                            + " with --acme");
         }
         List<String> names = new ArrayList<>();
         for (String text : publicNames) {

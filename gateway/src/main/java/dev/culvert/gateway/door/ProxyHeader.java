@@ -20,7 +20,10 @@ import org.jspecify.annotations.Nullable;
  * @param tls what the gateway has ended; null for none, or what is passed on unread
  */
 record ProxyHeader(
-        int version, Visitor visitor, @Nullable String name, @Nullable Tls tls) {
+        int version,
+        Visitor visitor,
+        @Nullable String name,
+        @Nullable Tls tls) {
     /**
      * The visitor's TLS.
      *

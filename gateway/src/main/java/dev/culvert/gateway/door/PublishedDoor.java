@@ -149,7 +149,11 @@ public final class PublishedDoor {
                     choice.channel(),
                     loops.next(),
                     () -> passThrough(
-                            choice.channel(), () -> published.get().passedThrough(name), Published::destination, name, held));
+                            choice.channel(),
+                            () -> published.get().passedThrough(name),
+                            Published::destination,
+                            name,
+                            held));
             return true;
         }
         Certificate certificate = certificates.find(name);

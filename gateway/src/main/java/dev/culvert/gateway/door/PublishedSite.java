@@ -29,7 +29,8 @@ record PublishedSite(
         TargetTls tls)
         implements Site {
     /** @param httpsPort where browsers in the clear are sent; 0 for TLS */
-    static PublishedSite of(PublicationUsage usage, int httpsPort, PublishedFlows flows, Visitors visitors, TargetTls tls) {
+    static PublishedSite of(
+            PublicationUsage usage, int httpsPort, PublishedFlows flows, Visitors visitors, TargetTls tls) {
         PublicationOptions own = usage.published().publication().options();
         SiteOptions options = SiteOptions.PLAIN
                 .withHost(own.host())
@@ -73,12 +74,13 @@ record PublishedSite(
             }
         });
         if (first != null) {
-            flow.addListener(f -> { // before anybody else hears of it
-                if (f.isSuccess()) {
-                    Channel channel = (Channel) f.getNow();
-                    channel.writeAndFlush(first.encode(), channel.voidPromise());
-                }
-            });
+            flow.addListener(
+                    f -> { // before anybody else hears of it
+                        if (f.isSuccess()) {
+                            Channel channel = (Channel) f.getNow();
+                            channel.writeAndFlush(first.encode(), channel.voidPromise());
+                        }
+                    });
         }
         return published.publication().to().scheme() == Scheme.HTTPS
                 ? tls.over(flow, published.publication(), loop)

@@ -202,8 +202,10 @@ final class HeaderFields {
                 || one.length() > MAX_REQUEST_ID
                 || !one.chars().allMatch(c -> c > ' ' && c <= '~' && c != '"' && c != '\\')) {
             ThreadLocalRandom random = ThreadLocalRandom.current(); // it need only be another each time
-            out.set("X-Request-Id", HexFormat.of().toHexDigits(random.nextLong())
-                    + HexFormat.of().toHexDigits(random.nextLong()));
+            out.set(
+                    "X-Request-Id",
+                    HexFormat.of().toHexDigits(random.nextLong())
+                            + HexFormat.of().toHexDigits(random.nextLong()));
         }
     }
 

@@ -48,23 +48,20 @@ final class NginxReadsHeadersTest {
         for (String kind : List.of("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) {
             temporary += kind + "_temp_path " + dir.resolve(kind) + ";\n";
         }
-        Path settings = Files.writeString(
-                dir.resolve("nginx.conf"),
-                """
-                daemon off; master_process off; pid %s/pid; error_log %s/error.log info;
-                events {}
-                http {
-                  access_log off;
-                  %s
-                  server {
-                    listen 127.0.0.1:%d proxy_protocol;
-                    set_real_ip_from 127.0.0.1;
-                    real_ip_header proxy_protocol;
-                    location / { return 200 "<$remote_addr $remote_port $proxy_protocol_server_addr>"; }
-                  }
-                }
-                """
-                        .formatted(dir, dir, temporary, port));
+        Path settings = Files.writeString(dir.resolve("nginx.conf"), """
+            daemon off; master_process off; pid %s/pid; error_log %s/error.log info;
+            events {}
+            http {
+              access_log off;
+              %s
+              server {
+                listen 127.0.0.1:%d proxy_protocol;
+                set_real_ip_from 127.0.0.1;
+                real_ip_header proxy_protocol;
+                location / { return 200 "<$remote_addr $remote_port $proxy_protocol_server_addr>"; }
+              }
+            }
+            """.formatted(dir, dir, temporary, port));
         nginx = new ProcessBuilder(program.getPath(), "-p", dir.toString(), "-c", settings.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(dir.resolve("out").toFile())
@@ -104,7 +101,8 @@ final class NginxReadsHeadersTest {
             socket.setSoTimeout(60_000);
             socket.getOutputStream().write(ByteBufUtil.getBytes(header));
             socket.getOutputStream()
-                    .write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                    .write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
             assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
                     .startsWith("HTTP/1.1 200")
                     .endsWith("<" + known + ">");

@@ -44,21 +44,20 @@ final class ProxyHeaderTest {
 
     @Test
     void versionTwoOfAPort() throws Exception {
-        byte[] bytes = ByteBufUtil.getBytes(
-                new ProxyHeader(2, visitor("192.0.2.7", "198.51.100.1"), null, null).encode());
-        byte[] before = ByteBufUtil.decodeHexDump("0d0a0d0a000d0a515549540a" + "21" + "11" + "0013"
-                + "c0000207" + "c6336401" + "1267" + "01bb" + "030004" + "00000000");
+        byte[] bytes =
+                ByteBufUtil.getBytes(new ProxyHeader(2, visitor("192.0.2.7", "198.51.100.1"), null, null).encode());
+        byte[] before = ByteBufUtil.decodeHexDump("0d0a0d0a000d0a515549540a" + "21" + "11" + "0013" + "c0000207"
+                + "c6336401" + "1267" + "01bb" + "030004" + "00000000");
         CRC32C sum = new CRC32C();
         sum.update(before);
         assertThat(ByteBufUtil.hexDump(bytes))
-                .isEqualTo(ByteBufUtil.hexDump(before, 0, before.length - 4)
-                        + "%08x".formatted(sum.getValue()));
+                .isEqualTo(ByteBufUtil.hexDump(before, 0, before.length - 4) + "%08x".formatted(sum.getValue()));
     }
 
     @Test
     void versionTwoOfAPublishedName() throws Exception {
-        byte[] bytes = ByteBufUtil.getBytes(
-                new ProxyHeader(2, visitor("192.0.2.7", "2001:db8::1"), "app.test", TLS).encode());
+        byte[] bytes =
+                ByteBufUtil.getBytes(new ProxyHeader(2, visitor("192.0.2.7", "2001:db8::1"), "app.test", TLS).encode());
         String hex = ByteBufUtil.hexDump(bytes);
         int crc = hex.indexOf("030004") + 6;
         assertThat(hex.substring(0, crc))
@@ -86,7 +85,10 @@ final class ProxyHeaderTest {
         assertThat(read.destinationPort()).isEqualTo(443);
         assertThat(read.tlvs())
                 .extracting(HAProxyTLV::type)
-                .contains(HAProxyTLV.Type.PP2_TYPE_ALPN, HAProxyTLV.Type.PP2_TYPE_AUTHORITY, HAProxyTLV.Type.PP2_TYPE_SSL);
+                .contains(
+                        HAProxyTLV.Type.PP2_TYPE_ALPN,
+                        HAProxyTLV.Type.PP2_TYPE_AUTHORITY,
+                        HAProxyTLV.Type.PP2_TYPE_SSL);
         HAProxySSLTLV ssl = (HAProxySSLTLV) read.tlvs().stream()
                 .filter(t -> t.type() == HAProxyTLV.Type.PP2_TYPE_SSL)
                 .findAny()

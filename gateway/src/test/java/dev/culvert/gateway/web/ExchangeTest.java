@@ -60,8 +60,14 @@ final class ExchangeTest {
 
     @Test
     void whatABrowserSaysOfItselfIsNotBelieved() {
-        stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: http\r\n"
-                + "X_Forwarded_For: 10.0.0.2\r\nX-Forwarded-Port: 1\r\nForwarded: for=10.0.0.3\r\nX-Real-Ip: 10.0.0.4\r\n"
+        stage.say("GET / HTTP/1.1\r\n"
+                + "Host: app.example.com\r\n"
+                + "X-Forwarded-For: 10.0.0.1\r\n"
+                + "X-Forwarded-Proto: http\r\n"
+                + "X_Forwarded_For: 10.0.0.2\r\n"
+                + "X-Forwarded-Port: 1\r\n"
+                + "Forwarded: for=10.0.0.3\r\n"
+                + "X-Real-Ip: 10.0.0.4\r\n"
                 + "Connection: X-Forwarded-For\r\n\r\n");
         assertThat(stage.asked(0))
                 .contains("X-Forwarded-For: 203.0.113.9\r\n", "X-Forwarded-Proto: https\r\n")
@@ -679,7 +685,9 @@ final class ExchangeTest {
     void eachRequestHasANumber() {
         String said = "GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Request-Id: theirs-1\r\nX_Request_Id: theirs-1\r\n";
         stage.say(said + "\r\n");
-        assertThat(stage.askedWhole(0)).containsPattern("X-Request-Id: [0-9a-f]{32}\r\n").doesNotContain("theirs");
+        assertThat(stage.askedWhole(0))
+                .containsPattern("X-Request-Id: [0-9a-f]{32}\r\n")
+                .doesNotContain("theirs");
         stage.close();
         stage = new Stage("http/1.1", false, true);
         stage.say(said + "\r\n");

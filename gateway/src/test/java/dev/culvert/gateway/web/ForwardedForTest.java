@@ -30,11 +30,9 @@ final class ForwardedForTest {
             headers.add("Forwarded", forwarded);
         }
         Browser browser = new Browser(
-                InetAddress.getByName(peer),
-                true,
-                List.of(IpPrefix.parse("10.0.0.0/8"), IpPrefix.parse("fd00::/8")));
-        return AddressText.of(browser.visitor(
-                new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/", headers)));
+                InetAddress.getByName(peer), true, List.of(IpPrefix.parse("10.0.0.0/8"), IpPrefix.parse("fd00::/8")));
+        return AddressText.of(
+                browser.visitor(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/", headers)));
     }
 
     @ParameterizedTest

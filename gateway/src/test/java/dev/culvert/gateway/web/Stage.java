@@ -95,7 +95,10 @@ final class Stage implements AutoCloseable {
                         return p;
                     }
                 },
-                new Browser(address, secure, trustedProxy ? List.of(IpPrefix.of(address), IpPrefix.parse("198.51.100.0/24")) : List.of()),
+                new Browser(
+                        address,
+                        secure,
+                        trustedProxy ? List.of(IpPrefix.of(address), IpPrefix.parse("198.51.100.0/24")) : List.of()),
                 protocol);
     }
 
