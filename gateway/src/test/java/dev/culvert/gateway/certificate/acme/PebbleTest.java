@@ -8,6 +8,7 @@ import dev.culvert.gateway.certificate.Challenges;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
 import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -238,6 +239,73 @@ final class PebbleTest {
                 assertThat(certificates.find("app.example")).isNotEqualTo(second);
                 assertThat(front.replaces).containsExactly("", identifier(first), identifier(second), "");
             }
+        }
+    }
+
+    /** The page is served by another gateway that shares the store: this one. */
+    @Test
+    void whoeverIsKilledAtAWaitForTheAuthorityIsGoneOnWithByTheNext() throws Exception {
+        PublishedChallenges shared = new PublishedChallenges(store, clock);
+        Challenges fromStore = new Challenges() {
+            @Override
+            public String keyAuthorization(String token) {
+                try {
+                    shared.refresh();
+                } catch (StateException e) {
+                    throw new IllegalStateException(e);
+                }
+                return shared.keyAuthorization(token);
+            }
+
+            @Override
+            public Certificate tlsAlpn(String serverName) {
+                return null;
+            }
+        };
+        for (int at = 0; at < 2; at++) {
+            int orders = pebble.count("There are now \\d+ orders");
+            String name = "app" + at + ".example";
+            answerer.challenges = fromStore;
+            Process process = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            KilledGateway.class.getName(),
+                            dir.resolve("state").toString(),
+                            pebble.directory().toString(),
+                            pebble.trusted.toString(),
+                            name,
+                            Integer.toString(at))
+                    .redirectErrorStream(true)
+                    .redirectOutput(dir.resolve("killed.out").toFile())
+                    .start();
+            int code = process.waitFor();
+            assertThat(code).as(Files.readString(dir.resolve("killed.out"))).isIn(137, 0); // 0: it was done before
+            wanted.clear();
+            wanted.add(name);
+            try (AcmeCertificates certificates = certificates(settings())) {
+                certificates.tick();
+                if (certificates.find(name) == null) { // where the machine froze, the authority gave up
+                    clock.now = clock.now.plus(Duration.ofHours(1));
+                    certificates.tick();
+                } else {
+                    assertThat(pebble.count("There are now \\d+ orders"))
+                            .as("the one that was begun")
+                            .isEqualTo(orders + 1);
+                }
+                assertThat(certificates.find(name).isFor(name)).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void anAddressHasACertificateToo() throws Exception {
+        wanted.add("127.0.0.1");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            certificates.tick();
+            assertThat(certificates.state("127.0.0.1", clock.now).why()).isNull();
+            assertThat(certificates.find("127.0.0.1").names()).containsExactly("127.0.0.1");
+            assertThat(answerer.tls.get()).isZero();
         }
     }
 
