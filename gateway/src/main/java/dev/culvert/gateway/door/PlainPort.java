@@ -22,6 +22,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
     private final Arrivals arrivals;
     private final PasswordChecks passwords;
     private final StrangerTurns.Loops turns;
+    private final ExchangeCounts exchanges = new ExchangeCounts();
 
     PlainPort(PlainSites sites, Arrivals arrivals, PasswordChecks passwords, StrangerTurns.Loops turns) {
         this.sites = sites;
@@ -48,7 +49,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
         turns.serve(channel, from);
         HttpFront.install(
                 channel.pipeline(),
-                new WebVisit(sites, channel, passwords),
+                new WebVisit(sites, channel, passwords, exchanges),
                 new Browser(from.getAddress(), false, List.of()),
                 ApplicationProtocolNames.HTTP_1_1);
     }

@@ -15,6 +15,8 @@ import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.publish.Visit;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.HttpFront;
+import dev.culvert.gateway.web.Site;
+import dev.culvert.gateway.web.Sites;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
 import dev.culvert.tunnel.frame.Destination;
@@ -70,6 +72,7 @@ public final class PublishedDoor {
     private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
     private final Visitors visitors;
+    private final ExchangeCounts exchanges = new ExchangeCounts();
     private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
 
     /**
@@ -313,6 +316,22 @@ public final class PublishedDoor {
         channel.config().setRecvByteBufAllocator(new AdaptiveRecvByteBufAllocator());
     }
 
+    /** Of another name than its certificate's the browser has seen no proof that this is it (RFC 9110 section 7.4). */
+    private Sites sitesOn(Certificate certificate, Caller caller) {
+        return new Sites() {
+            @Override
+            public @Nullable Site find(String host, String path) {
+                return certificate.isFor(host) ? sites.find(host, path, caller) : null;
+            }
+
+            @Override
+            public boolean isElsewhere(String host) {
+                NameUse use = published.get().use(host);
+                return use == NameUse.PASSED_THROUGH || use == NameUse.WEB && !certificate.isFor(host);
+            }
+        };
+    }
+
     /** Waits for the handshake; then the connection is one of what is published. */
     private final class Welcomed extends ChannelInboundHandlerAdapter {
         private final String name;
@@ -346,11 +365,7 @@ public final class PublishedDoor {
                 Caller caller = new Caller(Visitor.of(channel), name, tls);
                 HttpFront.install(
                         channel.pipeline(),
-                        // Of another name the browser has seen no proof that this is it (RFC 9110 section 7.4).
-                        new WebVisit(
-                                (host, path) -> certificate.isFor(host) ? sites.find(host, path, caller) : null,
-                                channel,
-                                passwords),
+                        new WebVisit(sitesOn(certificate, caller), channel, passwords, exchanges),
                         new Browser(caller.visitor().address(), true, proxies.trusted()),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);

@@ -32,10 +32,12 @@ final class WebVisit implements Sites {
     private final Sites sites;
     private final Channel connection;
     private final PasswordChecks passwords;
+    private final ExchangeCounts exchanges;
     private final List<Visit> visits = new ArrayList<>();
 
     /** @param sites that are there, for this connection */
-    WebVisit(Sites sites, Channel connection, PasswordChecks passwords) {
+    WebVisit(Sites sites, Channel connection, PasswordChecks passwords, ExchangeCounts exchanges) {
+        this.exchanges = exchanges;
         this.sites = sites;
         this.connection = connection;
         this.passwords = passwords;
@@ -44,6 +46,21 @@ final class WebVisit implements Sites {
     @Override
     public @Nullable Site find(String host, String path) {
         return sites.find(host, path);
+    }
+
+    @Override
+    public boolean isElsewhere(String host) {
+        return sites.isElsewhere(host);
+    }
+
+    @Override
+    public boolean begins(Site site, Browser browser) {
+        return exchanges.begins(site.name(), browser);
+    }
+
+    @Override
+    public void ends(Site site, Browser browser) {
+        exchanges.ends(site.name(), browser);
     }
 
     @Override

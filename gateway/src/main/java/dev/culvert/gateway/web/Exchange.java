@@ -71,6 +71,7 @@ final class Exchange {
     private boolean reused; // the target's connection had served others
     private boolean retried;
     private int sitesAsked;
+    private @Nullable Site counted;
     private long bodyBytes;
     private boolean bodySent; // some of it, perhaps its end only
 
@@ -94,6 +95,11 @@ final class Exchange {
 
     private void ask(Asked a) throws Refusal {
         Site s = sites.find(a.host(), a.path());
+        if (s == null && sites.isElsewhere(a.host())) {
+            throw new Refusal(
+                    HttpResponseStatus.MISDIRECTED_REQUEST,
+                    Printable.shorten(a.host()) + " is not served on a connection that was made for another name.");
+        }
         if (s == null) {
             throw new Refusal(
                     HttpResponseStatus.NOT_FOUND,
@@ -152,11 +158,25 @@ final class Exchange {
             refuse(user.cause() instanceof Refusal r ? r : failed());
         } else if (a.length() > s.options().maxBody()) {
             refuse(tooLarge(s.options()));
+        } else if (!counts(s)) {
+            refuse(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "As many requests as may be are being served for " + s.name() + " or your address; try again soon."));
         } else {
             answer = new Answer(front, request, a, s.options(), browser.secure());
             forTarget = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
             connect(a, s);
         }
+    }
+
+    private boolean counts(Site s) {
+        if (counted != null) {
+            sites.ends(counted, browser); // of what had been published before
+            counted = null;
+        }
+        boolean begun = sites.begins(s, browser);
+        counted = begun ? s : null;
+        return begun;
     }
 
     private static Refusal failed() {
@@ -560,6 +580,11 @@ final class Exchange {
 
     private void end() {
         state = State.ENDED;
+        Site s = counted;
+        counted = null;
+        if (s != null) {
+            sites.ends(s, browser);
+        }
         deadline.end();
         Future<? extends Target> pending = connecting;
         connecting = null;

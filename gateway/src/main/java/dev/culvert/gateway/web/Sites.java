@@ -16,6 +16,18 @@ public interface Sites {
     @Nullable
     Site find(String host, String path);
 
+    /** Whether a host for which nothing was found is served on other connections than the browser's (421, RFC 9110 15.5.20). */
+    default boolean isElsewhere(String host) {
+        return false;
+    }
+
+    /** Counts an exchange that has been let in, until {@link #ends}; false when there are too many, and it is not counted. */
+    default boolean begins(Site site, Browser browser) {
+        return true;
+    }
+
+    default void ends(Site site, Browser browser) {}
+
     /**
      * Lets a request in, or not. Asked once for each request, before the target hears of it and any of its body is read.
      *

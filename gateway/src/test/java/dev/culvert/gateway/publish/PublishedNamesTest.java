@@ -196,7 +196,7 @@ final class PublishedNamesTest {
         try (SSLSocket socket = connect("app.test")) {
             assertThat(ask(socket, "bare.test", "/"))
                     .as("published, with another certificate")
-                    .startsWith("HTTP/1.1 404");
+                    .startsWith("HTTP/1.1 421");
         }
         try (SSLSocket socket = connect("other.test")) {
             assertThat(shown(socket)).doesNotContain("app.test");

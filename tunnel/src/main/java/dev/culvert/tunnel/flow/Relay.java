@@ -9,6 +9,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -81,7 +82,10 @@ public final class Relay {
                 inOrder ? null : cause != null ? cause : new FlowException(Reason.RESET, "closed early"));
     }
 
-    /** Closes so that the other end sees a reset, not an orderly end: for TCP, RST (RFC 9293 3.10.4 ABORT). */
+    /**
+     * Closes so that the other end sees a reset, not an orderly end: for TCP, RST (RFC 9293 3.10.4 ABORT); for TLS on it, no
+     * close_notify, which would say that nothing is missing (RFC 8446 6.1).
+     */
     public static void reset(Channel channel) {
         if (channel.isOpen()) {
             try {
@@ -89,7 +93,12 @@ public final class Relay {
             } catch (RuntimeException e) {
                 // The socket is already gone: closing it is all that is left to do.
             }
-            channel.close();
+            ChannelHandlerContext tls = channel.pipeline().context(SslHandler.class);
+            if (tls == null) {
+                channel.close();
+            } else {
+                tls.close(); // below it
+            }
         }
     }
 

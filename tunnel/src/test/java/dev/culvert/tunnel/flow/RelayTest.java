@@ -8,6 +8,9 @@ import dev.culvert.tunnel.fixture.LinkPair;
 import dev.culvert.tunnel.fixture.LinkPair.Flows;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.ssl.SslContextBuilder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -28,6 +31,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 @NullUnmarked
 @Timeout(180)
 class RelayTest {
+    @Test
+    void aResetOfTlsDoesNotSayThatAllHasBeenSaid() throws Exception {
+        EmbeddedChannel channel = new EmbeddedChannel(
+                SslContextBuilder.forClient().build().newHandler(UnpooledByteBufAllocator.DEFAULT));
+        channel.releaseOutbound(); // the ClientHello
+        Relay.reset(channel);
+        assertThat(channel.isOpen()).isFalse();
+        assertThat(channel.outboundMessages()).isEmpty();
+        channel.finishAndReleaseAll();
+    }
+
     private static CompletableFuture<Void> send(Socket s, byte[] bytes, boolean end) {
         return CompletableFuture.runAsync(
                 () -> {
