@@ -70,7 +70,12 @@ public final class Bind implements AutoCloseable {
                 .redirectErrorStream(true)
                 .redirectOutput(dir.resolve("named.out").toFile())
                 .start();
-        await().atMost(START).ignoreExceptions().until(() -> process.isAlive() && isUp(zones.get(0)));
+        try {
+            await().atMost(START).ignoreExceptions().until(() -> process.isAlive() && isUp(zones.get(0)));
+        } catch (RuntimeException | Error e) {
+            close(); // nobody else would
+            throw e;
+        }
     }
 
     private boolean isUp(String zone) throws IOException {
