@@ -262,22 +262,29 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     /** Runs one of probe.py's clients and returns what it printed. */
     String probe(Host host, String... arguments) throws Exception {
-        List<String> command = new ArrayList<>(List.of("python3", probe().toString()));
+        List<String> command =
+                new ArrayList<>(List.of("python3", resource("probe.py").toString()));
         command.addAll(List.of(arguments));
         return must(host, Duration.ofSeconds(120), command.toArray(String[]::new))
                 .strip();
     }
 
     Program startProbe(Host host, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of("python3", probe().toString()));
-        command.addAll(List.of(arguments));
-        return start(host, "probe-" + arguments[0], command.toArray(String[]::new));
+        return startPython(host, "probe-" + arguments[0], "probe.py", arguments);
     }
 
-    private Path probe() throws IOException {
-        Path file = directory.resolve("probe.py");
+    /** Runs one of this module's Python programs. */
+    Program startPython(Host host, String name, String program, String... arguments) throws IOException {
+        List<String> command =
+                new ArrayList<>(List.of("python3", resource(program).toString()));
+        command.addAll(List.of(arguments));
+        return start(host, name, command.toArray(String[]::new));
+    }
+
+    private Path resource(String name) throws IOException {
+        Path file = directory.resolve(name);
         if (!Files.exists(file)) {
-            try (InputStream in = Lab.class.getResourceAsStream("/e2e/probe.py")) {
+            try (InputStream in = Lab.class.getResourceAsStream("/e2e/" + name)) {
                 Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
             }
         }

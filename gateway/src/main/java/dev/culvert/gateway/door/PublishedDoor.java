@@ -4,7 +4,6 @@ import dev.culvert.address.AddressText;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.Challenges;
-import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationTable;
@@ -143,7 +142,9 @@ public final class PublishedDoor {
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
-            if (usage == null || !admits(choice.channel(), usage) || !visitors.enter(choice.channel(), now.placeOf(name))) {
+            if (usage == null
+                    || !admits(choice.channel(), usage)
+                    || !visitors.enter(choice.channel(), now.placeOf(name))) {
                 Relay.reset(choice.channel());
                 return true;
             }

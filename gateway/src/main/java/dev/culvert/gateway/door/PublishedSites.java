@@ -56,7 +56,9 @@ public final class PublishedSites implements Sites {
             return null;
         }
         PublishedSite site = made.get(usage);
-        return site != null ? site : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, visitors, tls));
+        return site != null
+                ? site
+                : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, visitors, tls));
     }
 
     /** Forgets the sites of what is in force no more. */

@@ -38,6 +38,9 @@ final class Exchange {
     /** After an upgrade: WebSockets without pings are silent for as long as nothing happens. */
     static final long TUNNEL_SECONDS = 3_600;
 
+    /** The same once the browser has said all: a WebSocket's target has its own closing message to say, and then closes. */
+    static final long LAST_WORD_SECONDS = 30;
+
     /** What is published may be changed while a request looks for its target; not so often, for one request. */
     private static final int MAX_SITES = 3;
 
@@ -61,6 +64,7 @@ final class Exchange {
     private final Deadline deadline;
 
     private State state = State.ASKING;
+    private boolean saidAll;
     private @Nullable Asked asked;
     private @Nullable Site site;
     private @Nullable HttpRequest forTarget;
@@ -161,7 +165,8 @@ final class Exchange {
         } else if (!counts(s)) {
             refuse(new Refusal(
                     HttpResponseStatus.SERVICE_UNAVAILABLE,
-                    "As many requests as may be are being served for " + s.name() + " or your address; try again soon."));
+                    "As many requests as may be are being served for " + s.name()
+                            + " or your address; try again soon."));
         } else {
             answer = new Answer(front, request, a, s.options(), browser.secure());
             forTarget = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
@@ -306,6 +311,15 @@ final class Exchange {
 
     void browserWritable() {
         pullAnswer();
+        progress();
+    }
+
+    /**
+     * The browser says nothing more over an upgraded stream, and still listens. Chromium ends its side of a WebSocket (RFC 8441) with
+     * its closing message, and wants the target's. The target is not told: it closes when it has answered that.
+     */
+    void browserSaidAll() {
+        saidAll = true;
         progress();
     }
 
@@ -495,7 +509,7 @@ final class Exchange {
                 deadline.set(awaitsBody(t) ? BODY_SECONDS : front.isWritable() ? answerSeconds : WRITE_SECONDS);
             }
             case ANSWERING -> deadline.set(front.isWritable() ? ANSWER_IDLE_SECONDS : WRITE_SECONDS);
-            case UPGRADED -> deadline.set(TUNNEL_SECONDS);
+            case UPGRADED -> deadline.set(saidAll ? LAST_WORD_SECONDS : TUNNEL_SECONDS);
             case ENDED -> {}
         }
     }

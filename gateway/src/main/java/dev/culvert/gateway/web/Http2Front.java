@@ -33,6 +33,9 @@ import org.slf4j.LoggerFactory;
 final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     private static final Logger log = LoggerFactory.getLogger(Http2Front.class);
 
+    /** How long a browser may take to end its side of a stream that is over. */
+    static final long LINGER_SECONDS = 10;
+
     private final Sites sites;
     private final Browser browser;
     private @Nullable ChannelHandlerContext context;
@@ -43,6 +46,8 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     private boolean begun;
     private boolean connect; // RFC 8441
     private boolean upgraded;
+    private boolean inputEnded;
+    private boolean lingers; // all is said, and the browser's end is waited for
 
     Http2Front(Sites sites, Browser browser) {
         this.sites = sites;
@@ -113,16 +118,20 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
 
     private void data(ByteBuf bytes, boolean ends) {
         Exchange e = exchange;
+        inputEnded |= ends;
         if (e == null) {
             bytes.release();
+            if (lingers && ends) {
+                ctx().close();
+            } else if (lingers) {
+                ctx().read();
+            }
         } else if (!upgraded) {
             e.requestContent(ends ? new DefaultLastHttpContent(bytes) : new DefaultHttpContent(bytes));
         } else {
             e.bytesFromBrowser(bytes);
             if (ends) {
-                exchange = null;
-                e.browserEnded();
-                ended(true);
+                e.browserSaidAll();
             }
         }
     }
@@ -235,6 +244,15 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
         ctx.flush();
         if (last != null) {
             last.addListener(f -> {
+                if (upgraded && !inputEnded) {
+                    // Closing would reset the stream, and a browser forgets what it has not read of one that is. It
+                    // ends its
+                    // side when it has (a WebSocket that was closed), or the deadline does.
+                    lingers = true;
+                    deadline.set(LINGER_SECONDS);
+                    ctx.read();
+                    return;
+                }
                 deadline.end();
                 if (!requestRead) {
                     reset(Http2Error.NO_ERROR); // RFC 9113 8.1: the rest of the request is not wanted

@@ -54,8 +54,8 @@ final class PublishedDatagramsTest {
         port = (InetSocketAddress) new Bootstrap()
                 .group(net.gatewayLoop())
                 .channelFactory(EventLoops::newDatagramChannel)
-                .handler(
-                        new PublishedDatagrams(() -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), now::get))
+                .handler(new PublishedDatagrams(
+                        () -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), now::get))
                 .bind("127.0.0.1", 0)
                 .sync()
                 .channel()

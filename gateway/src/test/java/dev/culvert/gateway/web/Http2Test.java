@@ -234,7 +234,50 @@ final class Http2Test {
         assertThat(stage.asked(0)).isEqualTo("second");
         stage.targets.get(0).end();
         carry();
-        assertThat(heard(stream)).startsWith("END");
+        assertThat(heard(stream))
+                .as("a reset would make a browser forget what it has not read")
+                .isEqualTo("END");
+        send(stream, "closed", true);
+        assertThat(heard(stream)).isEmpty();
+    }
+
+    /** As Chromium closes them: its last message ends its side, and it waits for the target's. */
+    @Test
+    void aWebSocketThatTheBrowserEndsHearsTheTargetsLastWord() {
+        Http2FrameStream stream = ask(get("/ws").method("CONNECT").add(":protocol", "websocket"), false);
+        answer(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+        stage.asked(0);
+        send(stream, "close", true);
+        assertThat(stage.asked(0)).isEqualTo("close");
+        assertThat(stage.targets.get(0).isActive()).isTrue();
+        answer(0, "closed");
+        stage.targets.get(0).end();
+        carry();
+        assertThat(heard(stream)).endsWith("firstclosedEND");
+    }
+
+    @Test
+    void aTargetThatDoesNotEndAWebSocketIsClosed() {
+        Http2FrameStream stream = ask(get("/ws").method("CONNECT").add(":protocol", "websocket"), false);
+        answer(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+        send(stream, "close", true);
+        stage.pass(Exchange.LAST_WORD_SECONDS);
+        carry();
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+        assertThat(heard(stream)).endsWith("firstEND");
+    }
+
+    @Test
+    void aBrowserThatDoesNotEndAWebSocketIsReset() {
+        Http2FrameStream stream = ask(get("/ws").method("CONNECT").add(":protocol", "websocket"), false);
+        answer(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
+        stage.targets.get(0).end();
+        carry();
+        assertThat(heard(stream)).endsWith("firstEND");
+        send(stream, "still here", false);
+        stage.pass(Http2Front.LINGER_SECONDS);
+        carry();
+        assertThat(heard(stream)).startsWith("RESET");
     }
 
     @Test

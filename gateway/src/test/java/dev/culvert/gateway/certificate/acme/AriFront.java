@@ -157,7 +157,8 @@ final class AriFront implements AutoCloseable {
             int colon = line.indexOf(':');
             String name = line.substring(0, colon);
             if (!name.equalsIgnoreCase("Connection") && !name.equalsIgnoreCase("Content-Length")) {
-                exchange.getResponseHeaders().add(name, line.substring(colon + 1).strip());
+                exchange.getResponseHeaders()
+                        .add(name, line.substring(colon + 1).strip());
             }
         }
         byte[] answer = Arrays.copyOfRange(all, end + 4, all.length);

@@ -267,7 +267,8 @@ final class PebbleTest {
             String name = "app" + at + ".example";
             answerer.challenges = fromStore;
             Process process = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "-cp",
                             System.getProperty("java.class.path"),
                             KilledGateway.class.getName(),

@@ -1,0 +1,131 @@
+package dev.culvert.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.json.JsonMapper;
+
+/** A published site in a real browser: Chromium without a screen, whose page tries what web applications do. */
+@Tag("netns")
+final class BrowserIT {
+    @RegisterExtension
+    static final Lab lab = new Lab();
+
+    private static final Duration PATIENCE = Duration.ofSeconds(240);
+    private static final int BIG = 24 << 20;
+
+    private static Path report;
+
+    @BeforeAll
+    static void start() throws Exception {
+        Path key = lab.directory().resolve("site.key");
+        Path certificate = lab.directory().resolve("site.crt");
+        Lab.must(
+                "bash",
+                "-c",
+                "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=site.test"
+                        + " -addext subjectAltName=DNS:site.test -keyout " + key + " -out " + certificate);
+        report = lab.directory().resolve("report.json");
+        lab.startPython(lab.officeHost, "site", "site.py", "8081", report.toString())
+                .awaitOutput("READY", Lab.START);
+        lab.start(
+                        lab.gateway,
+                        "gateway",
+                        lab.script("gateway"),
+                        "--state",
+                        lab.state().toString(),
+                        "--listen",
+                        ":" + Lab.PORT,
+                        "--certificate",
+                        certificate + "," + key)
+                .awaitOutput("listening on", Lab.START);
+        Path token = lab.directory().resolve("agent-office.token");
+        lab.token(
+                "agent",
+                "--name",
+                "office",
+                "--gateway",
+                "wss://10.71.2.1:" + Lab.PORT,
+                "--routes",
+                "192.168.77.0/24",
+                "--publish",
+                "site.test",
+                "--out",
+                token.toString());
+        lab.start(
+                        lab.office,
+                        "agent",
+                        lab.script("agent"),
+                        "--token-file",
+                        token.toString(),
+                        "--publish",
+                        "site.test=http://192.168.77.2:8081")
+                .awaitOutput("connected to", Lab.START);
+        await().atMost(PATIENCE)
+                .ignoreExceptions()
+                .untilAsserted(() -> assertThat(lab.shell(
+                                lab.client,
+                                Lab.COMMAND,
+                                "curl -sSkf --resolve site.test:" + Lab.PORT + ":" + Lab.GATEWAY + " https://site.test:"
+                                        + Lab.PORT + "/asset/0.svg"))
+                        .startsWith("<svg"));
+    }
+
+    @Test
+    void aPageWithAllThatPagesHave() throws Exception {
+        lab.start(
+                lab.client,
+                "chromium",
+                "chromium",
+                "--headless",
+                "--no-sandbox", // it is run by root
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--ignore-certificate-errors",
+                "--user-data-dir=" + lab.directory().resolve("browser"),
+                "--host-resolver-rules=MAP site.test " + Lab.GATEWAY,
+                "--remote-debugging-port=9222", // it stays until it is ended
+                "https://site.test:" + Lab.PORT + "/");
+        await().atMost(PATIENCE).until(() -> Files.exists(report));
+        Map<String, Object> seen = JsonMapper.shared().readValue(Files.readString(report), new TypeReference<>() {});
+        byte[] piece = MessageDigest.getInstance("SHA-256")
+                .digest("culvert".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+        MessageDigest whole = MessageDigest.getInstance("SHA-256");
+        for (int i = 0; i < BIG / piece.length; i++) {
+            whole.update(piece);
+        }
+        assertThat(seen)
+                .doesNotContainKey("error")
+                .containsEntry("images", 100)
+                .containsEntry("page", "h2")
+                .containsEntry("missing", 404)
+                .containsEntry("aborted", true)
+                .containsEntry("cookie", "a=1; b=2")
+                .containsEntry("closed", 1000)
+                .containsEntry("events", List.of("0", "1", "2", "3", "4"))
+                .containsEntry("socket", Map.of("protocol", "echo.v1", "texts", 50, "bytes", 300_000, "same", true))
+                .containsEntry(
+                        "download", Map.of("bytes", BIG, "sum", HexFormat.of().formatHex(whole.digest())));
+        assertThat(seen.get("upload"))
+                .asInstanceOf(org.assertj.core.api.InstanceOfAssertFactories.map(String.class, Integer.class))
+                .containsEntry("status", 200)
+                .containsEntry("bytes", BIG)
+                .containsEntry("most", BIG)
+                .satisfies(upload -> assertThat(upload.get("steps")).isPositive());
+    }
+}
