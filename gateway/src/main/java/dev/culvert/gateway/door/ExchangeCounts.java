@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.tunnel.limit.Quota;
 

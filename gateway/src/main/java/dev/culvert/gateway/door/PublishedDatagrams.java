@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.PublishedFlows;

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.memory.Holders;
 import dev.culvert.gateway.web.HttpFront;
 import dev.culvert.tunnel.flow.LinkFlow;

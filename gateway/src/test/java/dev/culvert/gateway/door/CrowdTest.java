@@ -177,9 +177,7 @@ final class CrowdTest {
         }
         for (int i = 0; i < 30; i++) {
             say(visitor(500 + 100 * (i / 15), "app.test"), "GET / HTTP/1.1\r\nHost: app.te");
-            say(
-                    visitor(800, "app.test"),
-                    "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1000000\r\n\r\nslow");
+            say(visitor(800, "app.test"), "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1000000\r\n\r\nslow");
         }
         othersAreServed();
     }

@@ -11,6 +11,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.util.concurrent.Future;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -156,7 +157,7 @@ final class ExchangeTest {
         List<Stage> browsers = new ArrayList<>();
         for (int i = 0; i < 2 * Http1Targets.FEW; i++) {
             Stage one = new Stage();
-            one.published = new Same(one.published);
+            one.published = new Same(Objects.requireNonNull(one.published));
             one.say(GET);
             browsers.add(one);
         }
@@ -172,6 +173,7 @@ final class ExchangeTest {
         browsers.forEach(one -> one.pass(Http1Targets.IDLE_SECONDS));
         assertThat(browsers.stream().filter(one -> one.targets.get(0).isActive()))
                 .isEmpty();
+        browsers.forEach(Stage::close);
     }
 
     @ParameterizedTest

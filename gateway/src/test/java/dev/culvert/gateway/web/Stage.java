@@ -17,6 +17,7 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -236,10 +237,11 @@ final class Stage implements AutoCloseable {
 
         @Override
         public boolean writeInbound(Object... messages) {
-            boolean first = busy.compareAndSet(false, true);
+            AtomicBoolean shared = Objects.requireNonNull(busy);
+            boolean first = shared.compareAndSet(false, true);
             boolean any = super.writeInbound(messages);
             if (first) {
-                busy.set(false);
+                shared.set(false);
                 runPendingTasks();
             }
             return any;

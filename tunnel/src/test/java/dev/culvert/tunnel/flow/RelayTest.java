@@ -33,8 +33,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RelayTest {
     @Test
     void aResetOfTlsDoesNotSayThatAllHasBeenSaid() throws Exception {
-        EmbeddedChannel channel = new EmbeddedChannel(
-                SslContextBuilder.forClient().build().newHandler(UnpooledByteBufAllocator.DEFAULT));
+        EmbeddedChannel channel =
+                new EmbeddedChannel(SslContextBuilder.forClient().build().newHandler(UnpooledByteBufAllocator.DEFAULT));
         channel.releaseOutbound(); // the ClientHello
         Relay.reset(channel);
         assertThat(channel.isOpen()).isFalse();
