@@ -18,6 +18,7 @@ import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.fabric.LinkCutter;
+import dev.culvert.gateway.instance.Instances;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.memory.MemoryGuard;
 import dev.culvert.gateway.presence.Links;
@@ -153,7 +154,7 @@ public final class Gateway implements AutoCloseable {
                     publications,
                     settings.publishing(),
                     state.path(),
-                    services.clock(),
+                    services,
                     fabric,
                     links,
                     policyInForce,
@@ -204,6 +205,8 @@ public final class Gateway implements AutoCloseable {
         if (certificate != null) {
             certificate.start();
         }
+        PublicationAnswers published =
+                new PublicationAnswers(publications, publishing::certificate, publishing.instances()::shown);
         questions.add(
                 "status",
                 "who is connected, what is in force, what was counted",
@@ -218,8 +221,9 @@ public final class Gateway implements AutoCloseable {
                         policy,
                         certificate,
                         publishing::certificates,
+                        published::list,
                         door.strangers()::count));
-        new PublicationAnswers(publications, publishing::certificate).in(questions);
+        published.in(questions);
         tell(true);
     }
 
@@ -302,6 +306,10 @@ public final class Gateway implements AutoCloseable {
 
     Visitors visitors() {
         return publishing.visitors();
+    }
+
+    Instances instances() {
+        return publishing.instances();
     }
 
     PublishedFlows published() {

@@ -15,8 +15,13 @@ import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.PublishedDoor;
 import dev.culvert.gateway.door.PublishedPorts;
 import dev.culvert.gateway.door.PublishedSites;
+import dev.culvert.gateway.door.Targets;
 import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.instance.HealthChecks;
+import dev.culvert.gateway.instance.Instances;
+import dev.culvert.gateway.instance.TargetLook;
+import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.publish.OwnSessions;
@@ -32,6 +37,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +51,8 @@ final class Publishing implements AutoCloseable {
     private final EventLoopGroup loops;
     private final OwnSessions sessions;
     private final PublishedFlows flows;
+    private final Instances instances;
+    private final HealthChecks health;
     private final @Nullable AcmeCertificates obtained;
     private final FileCertificates own;
     private final CertificateSource certificates;
@@ -67,7 +75,7 @@ final class Publishing implements AutoCloseable {
             Publications publications,
             PublishingSettings settings,
             Path state,
-            Clock clock,
+            Services services,
             Fabric fabric,
             Links links,
             PolicyInForce policy,
@@ -76,7 +84,7 @@ final class Publishing implements AutoCloseable {
             throws IOException {
         this.publications = publications;
         this.loops = loops;
-        this.clock = clock;
+        this.clock = services.clock();
         publicNames = settings.publicNames();
         own = new FileCertificates(settings.certificates());
         obtained = settings.acme() == null
@@ -86,7 +94,7 @@ final class Publishing implements AutoCloseable {
                         settings.acme(),
                         new AddressPrecheck(settings.acme().addresses()),
                         () -> names().filter(name -> own.find(name) == null).collect(Collectors.toSet()),
-                        clock);
+                        services.clock());
         certificates = CertificateSource.first(
                 obtained == null
                         ? List.of(own, new NoCertificates(false))
@@ -95,10 +103,24 @@ final class Publishing implements AutoCloseable {
         sessions = OwnSessions.begin(() -> state, threads);
         flows = new PublishedFlows(fabric, links, loops, policy, sessions);
         visitors = new Visitors(settings.proxies());
-        sites = new PublishedSites(publications::table, flows, visitors);
+        instances = new Instances(
+                fabric.presence()::instances,
+                services.nanoTime(),
+                n -> ThreadLocalRandom.current().nextInt(n));
+        Targets targets = new Targets(flows, instances, visitors);
+        sites = new PublishedSites(publications::table, targets);
+        health = new HealthChecks(
+                loops.next(),
+                () -> publications.table().all(),
+                instances,
+                new TargetLook(loops::next, targets::look),
+                services.lines(),
+                clock,
+                () -> ThreadLocalRandom.current().nextDouble());
         door = new PublishedDoor(
                 publications::table,
                 flows,
+                instances,
                 sites,
                 visitors,
                 passwords,
@@ -126,6 +148,11 @@ final class Publishing implements AutoCloseable {
 
     Visitors visitors() {
         return visitors;
+    }
+
+    /** Which serve what is published. */
+    Instances instances() {
+        return instances;
     }
 
     PublishedDoor door() {
@@ -170,6 +197,7 @@ final class Publishing implements AutoCloseable {
                 }
             }
         });
+        health.start();
         files.add(own::refresh, () -> {});
         files.add(
                 () -> {
@@ -198,6 +226,7 @@ final class Publishing implements AutoCloseable {
 
     @Override
     public void close() {
+        health.stop();
         passwords.close();
         if (ports != null) {
             ports.close();

@@ -14,7 +14,9 @@ import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.gateway.publish.OwnSessions;
 import dev.culvert.gateway.publish.Publications;
+import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.publish.PublishedInstance;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
@@ -158,6 +160,11 @@ public final class TestNetwork implements AutoCloseable {
 
     public Visitors visitors() {
         return gateway.visitors();
+    }
+
+    /** The instances behind what is published, and how the target is through each. */
+    public List<PublishedInstance> shown(Published published) {
+        return gateway.instances().shown(published);
     }
 
     /** One of the gateway's. */

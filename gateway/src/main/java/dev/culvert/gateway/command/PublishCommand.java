@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -70,6 +71,7 @@ final class PublishCommand implements Runnable {
                         one.path("agent").asString("?"),
                         one.path("by").asString("?"),
                         one.path("state").asString("?"),
+                        instances(one.path("instances")),
                         certificate(one.path("certificate")),
                         one.path("target").asString("?")));
                 String why = one.path("why").asString("");
@@ -77,6 +79,13 @@ final class PublishCommand implements Runnable {
                 if (certificate.has("why") && named.add(certificate.path("name").asString("?"))) {
                     refused.add("certificate of " + certificate.path("name").asString("?") + ": "
                             + StatusText.certificate(certificate));
+                }
+                for (JsonNode instance : one.path("instances")) {
+                    String trouble = StatusText.trouble(instance);
+                    if (!trouble.isEmpty()) {
+                        refused.add(one.path("at").asString("?") + " through instance "
+                                + instance.path("instance").asString("?") + ": " + trouble);
+                    }
                 }
                 if (!why.isEmpty()) {
                     refused.add(one.path("at").asString("?") + " of agent '"
@@ -87,12 +96,21 @@ final class PublishCommand implements Runnable {
                 return List.of("nothing is published");
             }
             List<String> lines = new ArrayList<>(
-                    Words.table(List.of("PUBLIC", "AGENT", "BY", "STATE", "CERTIFICATE", "TARGET"), rows));
+                    Words.table(List.of("PUBLIC", "AGENT", "BY", "STATE", "INSTANCES", "CERTIFICATE", "TARGET"), rows));
             if (!refused.isEmpty()) {
                 lines.add("");
                 lines.addAll(refused);
             }
             return lines;
+        }
+
+        /** How many are in each state. */
+        private static String instances(JsonNode all) {
+            Map<String, Integer> states = new TreeMap<>();
+            all.forEach(one -> states.merge(one.path("state").asString("?"), 1, Integer::sum));
+            List<String> counts = new ArrayList<>();
+            states.forEach((state, n) -> counts.add(n + " " + state));
+            return counts.isEmpty() ? "-" : String.join(", ", counts);
         }
 
         private static String certificate(JsonNode one) {

@@ -4,6 +4,8 @@ import dev.culvert.command.control.Words;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 
 /** The answer to {@code status} for people. What another version leaves out is left out, what it adds is not shown. */
@@ -25,6 +27,7 @@ final class StatusText {
         text.itself();
         text.certificate();
         text.certificates();
+        text.publications();
         text.policy();
         text.counted();
         text.agents();
@@ -96,6 +99,43 @@ final class StatusText {
                     .append(one.path("next").asString("?"));
         }
         return out.toString();
+    }
+
+    private void publications() {
+        Map<String, Integer> states = new TreeMap<>();
+        List<String> unwell = new ArrayList<>();
+        for (JsonNode one : status.path("publications")) {
+            states.merge(one.path("state").asString("?"), 1, Integer::sum);
+            for (JsonNode instance : one.path("instances")) {
+                String trouble = trouble(instance);
+                if (!trouble.isEmpty()) {
+                    unwell.add("             " + one.path("at").asString("?") + " through '"
+                            + one.path("agent").asString("?") + "' instance "
+                            + instance.path("instance").asString("?") + ": " + trouble);
+                }
+            }
+        }
+        if (!states.isEmpty()) {
+            List<String> counts = new ArrayList<>();
+            states.forEach((state, n) -> counts.add(n + " " + state));
+            lines.add("publishes    " + String.join(", ", counts));
+            lines.addAll(unwell);
+        }
+    }
+
+    /** What is wrong with the way through an instance; empty when nothing is known to be. */
+    static String trouble(JsonNode instance) {
+        List<String> all = new ArrayList<>();
+        if (instance.path("state").asString("").equals("unwell")) {
+            all.add("unwell since " + instance.path("since").asString("?"));
+        }
+        if (instance.has("error")) {
+            all.add(instance.path("error").asString("?"));
+        }
+        if (instance.path("passedOver").asBoolean(false)) {
+            all.add("connecting has failed, others go before it");
+        }
+        return String.join("; ", all);
     }
 
     private void policy() {

@@ -36,6 +36,7 @@ record ProxyHeader(
     private static final byte[] SIGNATURE = {0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
 
     private static final int PROXY_VERSION_2 = 0x21;
+    private static final int LOCAL_VERSION_2 = 0x20;
     private static final int TCP4 = 0x11;
     private static final int TCP6 = 0x21;
 
@@ -57,6 +58,17 @@ record ProxyHeader(
     /** In bytes, as it stands on the wire. The caller releases it. */
     ByteBuf encode() {
         return version == 1 ? text() : binary();
+    }
+
+    /** What stands in its place on a connection of the gateway's own: UNKNOWN, and LOCAL. The caller releases it. */
+    static ByteBuf ofNobody(int version) {
+        return version == 1
+                ? Unpooled.copiedBuffer("PROXY UNKNOWN\r\n", StandardCharsets.US_ASCII)
+                : Unpooled.buffer()
+                        .writeBytes(SIGNATURE)
+                        .writeByte(LOCAL_VERSION_2)
+                        .writeByte(0)
+                        .writeShort(0);
     }
 
     private boolean isIpv4() {

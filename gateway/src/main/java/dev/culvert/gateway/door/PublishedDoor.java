@@ -4,6 +4,8 @@ import dev.culvert.address.AddressText;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.instance.Connecting;
+import dev.culvert.gateway.instance.Instances;
 import dev.culvert.gateway.login.PasswordChecks;
 import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationTable;
@@ -28,6 +30,7 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolNames;
@@ -64,6 +67,7 @@ public final class PublishedDoor {
 
     private final Supplier<PublicationTable> published;
     private final PublishedFlows flows;
+    private final Instances instances;
     private final PublishedSites sites;
     private final PasswordChecks passwords;
     private final CertificateSource certificates;
@@ -85,6 +89,7 @@ public final class PublishedDoor {
     public PublishedDoor(
             Supplier<PublicationTable> published,
             PublishedFlows flows,
+            Instances instances,
             PublishedSites sites,
             Visitors visitors,
             PasswordChecks passwords,
@@ -94,6 +99,7 @@ public final class PublishedDoor {
             EventLoopGroup loops) {
         this.published = published;
         this.flows = flows;
+        this.instances = instances;
         this.sites = sites;
         this.visitors = visitors;
         this.passwords = passwords;
@@ -254,8 +260,13 @@ public final class PublishedDoor {
         }
         Visitor visitor = Visitor.of(channel);
         InetSocketAddress from = visitor.from();
-        Future<LinkFlow> asked = flows.connect(channel.eventLoop(), to.agent(), null, destination.apply(to), from);
-        Future<?> deadline = channel.eventLoop().schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
+        EventLoop loop = channel.eventLoop();
+        Future<LinkFlow> asked = Connecting.begin(
+                instances,
+                loop,
+                to,
+                answerer -> flows.connect(loop, to.agent(), answerer, destination.apply(to), from));
+        Future<?> deadline = loop.schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         asked.addListener(connected -> {
             deadline.cancel(false);
             if (PublishedFlows.isWithdrawn(connected.cause()) && !to.equals(where.get()) && channel.isActive()) {

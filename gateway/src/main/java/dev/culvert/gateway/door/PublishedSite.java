@@ -2,17 +2,14 @@ package dev.culvert.gateway.door;
 
 import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
-import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.web.Site;
 import dev.culvert.gateway.web.SiteOptions;
 import dev.culvert.policy.publication.PublicSide.WebName;
 import dev.culvert.policy.publication.PublicationOptions;
 import dev.culvert.policy.publication.ServiceTarget.Scheme;
-import dev.culvert.tunnel.flow.LinkFlow;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
-import java.net.InetSocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,13 +21,9 @@ record PublishedSite(
         PublicationUsage usage,
         SiteOptions options,
         @Nullable ProxyHeader header,
-        PublishedFlows flows,
-        Visitors visitors,
-        TargetTls tls)
-        implements Site {
+        Targets targets) implements Site {
     /** @param httpsPort where browsers in the clear are sent; 0 for TLS */
-    static PublishedSite of(
-            PublicationUsage usage, int httpsPort, PublishedFlows flows, Visitors visitors, TargetTls tls) {
+    static PublishedSite of(PublicationUsage usage, int httpsPort, Targets targets) {
         PublicationOptions own = usage.published().publication().options();
         SiteOptions options = SiteOptions.PLAIN
                 .withHost(own.host())
@@ -43,13 +36,13 @@ record PublishedSite(
             options =
                     options.withPath(((WebName) usage.published().publication().at()).path(), "");
         }
-        return new PublishedSite(usage, options, null, flows, visitors, tls);
+        return new PublishedSite(usage, options, null, targets);
     }
 
     /** The same for one visitor, if the target is told of those. */
     PublishedSite of(Caller caller) {
         int version = usage.published().publication().options().proxyProtocol();
-        return version == 0 ? this : new PublishedSite(usage, options, caller.header(version), flows, visitors, tls);
+        return version == 0 ? this : new PublishedSite(usage, options, caller.header(version), targets);
     }
 
     @Override
@@ -65,25 +58,6 @@ record PublishedSite(
     @Override
     public Future<? extends Channel> connect(EventLoop loop) {
         Published published = usage.published();
-        ProxyHeader first = header;
-        InetSocketAddress source = first == null ? null : first.visitor().from();
-        Future<LinkFlow> flow = flows.connect(loop, published.agent(), null, published.destination(), source);
-        flow.addListener(f -> {
-            if (f.isSuccess()) {
-                visitors.opened(flow.getNow(), published.place());
-            }
-        });
-        if (first != null) {
-            flow.addListener(
-                    f -> { // before anybody else hears of it
-                        if (f.isSuccess()) {
-                            Channel channel = (Channel) f.getNow();
-                            channel.writeAndFlush(first.encode(), channel.voidPromise());
-                        }
-                    });
-        }
-        return published.publication().to().scheme() == Scheme.HTTPS
-                ? tls.over(flow, published.publication(), loop)
-                : flow;
+        return targets.connect(loop, published, header);
     }
 }

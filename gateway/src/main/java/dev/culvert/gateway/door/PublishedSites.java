@@ -3,7 +3,6 @@ package dev.culvert.gateway.door;
 import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
-import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.web.Site;
 import dev.culvert.gateway.web.Sites;
 import java.util.Map;
@@ -14,20 +13,16 @@ import org.jspecify.annotations.Nullable;
 /** What is published over HTTP, as {@link dev.culvert.gateway.web} asks for it: a site for each publication. From any thread. */
 public final class PublishedSites implements Sites {
     private final Supplier<PublicationTable> published;
-    private final PublishedFlows flows;
-    private final Visitors visitors;
-    private final TargetTls tls = new TargetTls();
+    private final Targets targets;
 
     /** What was made for one is served again; others go with the next change. */
     private final Map<PublicationUsage, PublishedSite> secure = new ConcurrentHashMap<>();
 
     private final Map<PublicationUsage, PublishedSite> clear = new ConcurrentHashMap<>();
 
-    /** @param visitors for whom flows count */
-    public PublishedSites(Supplier<PublicationTable> published, PublishedFlows flows, Visitors visitors) {
+    public PublishedSites(Supplier<PublicationTable> published, Targets targets) {
         this.published = published;
-        this.flows = flows;
-        this.visitors = visitors;
+        this.targets = targets;
     }
 
     @Override
@@ -56,9 +51,7 @@ public final class PublishedSites implements Sites {
             return null;
         }
         PublishedSite site = made.get(usage);
-        return site != null
-                ? site
-                : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, flows, visitors, tls));
+        return site != null ? site : made.computeIfAbsent(usage, u -> PublishedSite.of(u, httpsPort, targets));
     }
 
     /** Forgets the sites of what is in force no more. */

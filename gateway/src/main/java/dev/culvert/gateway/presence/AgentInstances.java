@@ -102,6 +102,10 @@ public final class AgentInstances<A extends PresentAgent> {
                 instances.stream().filter(a -> a != agent && a.takesFlows()).count();
     }
 
+    List<A> all() {
+        return List.copyOf(instances);
+    }
+
     void forEach(Consumer<A> action) {
         instances.forEach(action);
     }

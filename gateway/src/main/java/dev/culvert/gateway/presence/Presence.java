@@ -145,6 +145,12 @@ public final class Presence<A extends PresentAgent> {
         agents.values().forEach(instances -> instances.forEach(action::accept));
     }
 
+    /** The instances of an agent. */
+    public List<A> instances(String agent) {
+        AgentInstances<A> instances = agents.get(agent);
+        return instances == null ? List.of() : instances.all();
+    }
+
     /** All instances of all agents that a client, or its processes before, may have used. */
     public void forEachOf(PresentClient client, Consumer<A> action) {
         agents.forEach((agent, instances) -> {

@@ -24,11 +24,19 @@ public final class PublicationAnswers {
 
     private final Publications publications;
     private final Function<String, CertificateState> certificates;
+    private final Function<Published, List<PublishedInstance>> instances;
 
-    /** @param certificates how it stands with the certificate of a name, perhaps a wildcard; never blocks */
-    public PublicationAnswers(Publications publications, Function<String, CertificateState> certificates) {
+    /**
+     * @param certificates how it stands with the certificate of a name, perhaps a wildcard; never blocks
+     * @param instances those of a publication's agent and how the target is through each; likewise
+     */
+    public PublicationAnswers(
+            Publications publications,
+            Function<String, CertificateState> certificates,
+            Function<Published, List<PublishedInstance>> instances) {
         this.publications = publications;
         this.certificates = certificates;
+        this.instances = instances;
     }
 
     /** It answers them from now on. */
@@ -52,6 +60,7 @@ public final class PublicationAnswers {
      * @param state {@code served}, {@code agent away} or {@code refused}
      * @param why it is refused, or null
      * @param certificate how it stands with the name's; null where the gateway ends no TLS, or it is refused
+     * @param instances of its agent that are connected; null when it is refused
      */
     public record One(
             String at,
@@ -60,7 +69,8 @@ public final class PublicationAnswers {
             String by,
             String state,
             @Nullable String why,
-            @Nullable CertificateState certificate) {}
+            @Nullable CertificateState certificate,
+            @Nullable List<PublishedInstance> instances) {}
 
     /**
      * The answer to {@code publish-explain}.
@@ -77,7 +87,8 @@ public final class PublicationAnswers {
             @Nullable UsageAnswer usage,
             List<One> others) {}
 
-    Listed list() {
+    /** All of them. */
+    public Listed list() {
         return new Listed(
                 publications.entries().stream().map(entry -> one(entry, null)).toList());
     }
@@ -92,7 +103,8 @@ public final class PublicationAnswers {
                 published.byPolicy() ? "policy" : "agent",
                 entry.state().toString(),
                 entry.why().isEmpty() ? null : entry.why(),
-                certificate(entry, host));
+                certificate(entry, host),
+                entry.isInForce() ? instances.apply(published) : null);
     }
 
     private @Nullable CertificateState certificate(PublicationEntry entry, @Nullable String host) {
@@ -138,6 +150,18 @@ public final class PublicationAnswers {
                 served == null && use != NameUse.UNKNOWN
                         ? "the name is published, but no path that holds " + path
                         : null);
+    }
+
+    private static String text(PublishedInstance one) {
+        return "instance " + one.instance() + ": "
+                + switch (one.state()) {
+                    case "draining" -> "is going, and gets nothing new";
+                    case "well", "unwell" ->
+                        "the target is " + one.state() + " since " + one.since()
+                                + (one.error() == null ? "" : "; the last look failed: " + one.error());
+                    default -> "nobody looks at the target, or has looked yet";
+                }
+                + (one.passedOver() == null ? "" : "; connecting has failed, others go before it");
     }
 
     private static int port(String asked, String text) throws IOException {
@@ -187,6 +211,10 @@ public final class PublicationAnswers {
                             : "because the agent says so, its token holds the right, and the policy lets it");
             if (answering.state().equals(PublicationEntry.State.AWAY.toString())) {
                 reasons.add("the agent is not connected: visitors hear so");
+            }
+            List<PublishedInstance> its = answering.instances();
+            if (its != null) {
+                its.forEach(one -> reasons.add(text(one)));
             }
             if (usage != null) {
                 reasons.addAll(UsageAnswer.reasons(usage));

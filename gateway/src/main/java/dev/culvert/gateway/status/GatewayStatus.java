@@ -2,6 +2,7 @@ package dev.culvert.gateway.status;
 
 import dev.culvert.gateway.access.PolicyStatus;
 import dev.culvert.gateway.certificate.CertificateState;
+import dev.culvert.gateway.publish.PublicationAnswers;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param urls what new tokens say
  * @param certificate of its own authority, that holders of tokens with a pin are shown; null without TLS
  * @param certificates of published names, and of its own public ones
+ * @param publications in force or not, with the instances behind them and how the target is through each
  * @param clients by name, each once with all its links
  * @param flows open now
  * @param strangers connections that are no links (yet)
@@ -32,6 +34,7 @@ record GatewayStatus(
         List<String> urls,
         @Nullable Certificate certificate,
         List<CertificateState> certificates,
+        List<PublicationAnswers.One> publications,
         PolicyStatus policy,
         List<Agent> agents,
         List<Client> clients,

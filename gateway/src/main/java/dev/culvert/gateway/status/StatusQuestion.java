@@ -12,6 +12,7 @@ import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
 import dev.culvert.gateway.presence.PresentLink;
+import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.store.StateException;
 import dev.culvert.token.Token;
 import dev.culvert.token.state.StateDirectory;
@@ -47,6 +48,7 @@ import tools.jackson.databind.JsonNode;
  * @param listen where it listens
  * @param certificates null without TLS
  * @param published how it stands with the certificates of published names
+ * @param publications what is published, and what is not and why
  * @param strangers how many connections are no links
  * @param since when it began to listen
  */
@@ -61,6 +63,7 @@ public record StatusQuestion(
         PolicyKeeper policy,
         @Nullable CertificateKeeper certificates,
         Supplier<List<CertificateState>> published,
+        Supplier<PublicationAnswers.Listed> publications,
         IntSupplier strangers)
         implements Questions.Question {
     private record Seen(PresentLink link, GatewayStatus.OneLink one) {}
@@ -103,6 +106,7 @@ public record StatusQuestion(
                 urls(),
                 certificates == null ? null : certificate(certificates.leaf()),
                 published.get(),
+                publications.get().publications(),
                 policy.status(),
                 agents.entrySet().stream()
                         .map(e -> new GatewayStatus.Agent(e.getKey(), e.getValue()))

@@ -33,6 +33,9 @@ final class TargetErrors {
         if (cause instanceof Http2Exception) {
             return notHttp2(site);
         }
+        if (cause instanceof UnwellException) {
+            return away("The server behind " + site.name() + " is not well: it fails the checks of its health.");
+        }
         return cause instanceof ConnectTimeoutException
                 ? of(Reason.TIMED_OUT, site)
                 : cause instanceof ConnectException

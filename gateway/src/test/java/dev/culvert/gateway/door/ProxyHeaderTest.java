@@ -108,4 +108,12 @@ final class ProxyHeaderTest {
                 .isEqualTo(new ProxyHeader(2, visitor("192.0.2.7", "198.51.100.1"), "app.test", TLS))
                 .isNotEqualTo(new ProxyHeader(2, visitor("192.0.2.8", "198.51.100.1"), "app.test", TLS));
     }
+
+    /** As HAProxy's own health checks begin. */
+    @Test
+    void aConnectionOfTheGatewaysOwnIsNobodys() {
+        assertThat(ProxyHeader.ofNobody(1).toString(java.nio.charset.StandardCharsets.US_ASCII))
+                .isEqualTo("PROXY UNKNOWN\r\n");
+        assertThat(ByteBufUtil.hexDump(ProxyHeader.ofNobody(2))).isEqualTo("0d0a0d0a000d0a515549540a20000000");
+    }
 }

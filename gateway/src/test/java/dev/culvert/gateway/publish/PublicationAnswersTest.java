@@ -38,8 +38,17 @@ final class PublicationAnswersTest {
                     .lines(),
             Clock.systemUTC(),
             Runnable::run);
-    private final PublicationAnswers answers =
-            new PublicationAnswers(publications, PublicationAnswersTest::certificate);
+    private final PublicationAnswers answers = new PublicationAnswers(
+            publications, PublicationAnswersTest::certificate, PublicationAnswersTest::instances);
+
+    private static List<PublishedInstance> instances(Published published) {
+        return of(published.agent());
+    }
+
+    private static List<PublishedInstance> of(String agent) {
+        return List.of(new PublishedInstance(
+                agent + "-1", "unwell", Instant.parse("2026-01-02T03:04:05Z"), "it answers 500", null));
+    }
 
     private static CertificateState certificate(String name) {
         return CertificateState.without(name, null, CertificateState.Standing.OBTAINING, null, null);
@@ -98,9 +107,18 @@ final class PublicationAnswersTest {
                                 "agent",
                                 "agent away",
                                 null,
-                                certificate("app.example")),
-                        new One("m.example", "tls://10.0.0.1:993", "office", "agent", "agent away", null, null),
-                        new One("tcp:22", "10.0.0.2:22", "branch", "agent", "served", null, null),
+                                certificate("app.example"),
+                                of("office")),
+                        new One(
+                                "m.example",
+                                "tls://10.0.0.1:993",
+                                "office",
+                                "agent",
+                                "agent away",
+                                null,
+                                null,
+                                of("office")),
+                        new One("tcp:22", "10.0.0.2:22", "branch", "agent", "served", null, null, of("branch")),
                         new One(
                                 "*.example",
                                 "http://10.0.0.2:80",
@@ -108,7 +126,8 @@ final class PublicationAnswersTest {
                                 "agent",
                                 "served",
                                 null,
-                                certificate("*.example")),
+                                certificate("*.example"),
+                                of("branch")),
                         new One(
                                 "tcp:22",
                                 "10.0.0.3:22",
@@ -117,6 +136,7 @@ final class PublicationAnswersTest {
                                 "refused",
                                 "agent 'branch' publishes it already; publish it under another name or port, or take that"
                                         + " one back",
+                                null,
                                 null));
     }
 
@@ -127,12 +147,13 @@ final class PublicationAnswersTest {
                 .containsExactly(
                         "tcp:22 leads through agent 'branch' to 10.0.0.2:22",
                         "because the agent says so, its token holds the right, and the policy lets it",
+                        "instance branch-1: the target is unwell since 2026-01-02T03:04:05Z; the last look failed: it"
+                                + " answers 500",
                         "agent 'third' does not publish tcp:22: agent 'branch' publishes it already; publish it under"
                                 + " another name or port, or take that one back");
         assertThat(answers.explain("APP.example/api/x").reasons())
-                .hasSize(3)
-                .last()
-                .isEqualTo("the agent is not connected: visitors hear so");
+                .hasSize(4)
+                .contains("the agent is not connected: visitors hear so");
         assertThat(answers.explain("m.example").served()).isNotNull();
         assertThat(answers.explain("x.example").served())
                 .extracting(One::certificate)

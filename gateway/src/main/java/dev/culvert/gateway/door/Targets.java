@@ -1,0 +1,74 @@
+package dev.culvert.gateway.door;
+
+import dev.culvert.gateway.instance.Connecting;
+import dev.culvert.gateway.instance.Instances;
+import dev.culvert.gateway.publish.Published;
+import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.policy.publication.ServiceTarget.Scheme;
+import dev.culvert.tunnel.flow.LinkFlow;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.net.InetSocketAddress;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Connections to the targets of publications over HTTP, with TLS where they speak that. From any thread. */
+public final class Targets {
+    private final PublishedFlows flows;
+    private final Instances instances;
+    private final Visitors visitors;
+    private final TargetTls tls = new TargetTls();
+
+    /** @param visitors for whom flows count */
+    public Targets(PublishedFlows flows, Instances instances, Visitors visitors) {
+        this.flows = flows;
+        this.instances = instances;
+        this.visitors = visitors;
+    }
+
+    /**
+     * Through the instance that is chosen, or another when that fails. Called on {@code loop}.
+     *
+     * @param header what the target is told first of the one visitor whom the connection is for; null for nothing
+     */
+    Future<? extends Channel> connect(EventLoop loop, Published to, @Nullable ProxyHeader header) {
+        InetSocketAddress source = header == null ? null : header.visitor().from();
+        return Connecting.begin(
+                instances,
+                loop,
+                to,
+                answerer -> connect(loop, to, answerer, source, header == null ? null : header::encode));
+    }
+
+    /** Through an instance, by its answerer, for nobody: to look at the target. Called on {@code loop}. */
+    public Future<? extends Channel> look(EventLoop loop, Published to, String answerer) {
+        int version = to.publication().options().proxyProtocol();
+        return connect(loop, to, answerer, null, version == 0 ? null : () -> ProxyHeader.ofNobody(version));
+    }
+
+    private Future<? extends Channel> connect(
+            EventLoop loop,
+            Published to,
+            String answerer,
+            @Nullable InetSocketAddress source,
+            @Nullable Supplier<ByteBuf> first) {
+        Future<LinkFlow> flow = flows.connect(loop, to.agent(), answerer, to.destination(), source);
+        flow.addListener(f -> {
+            if (f.isSuccess()) {
+                visitors.opened(flow.getNow(), to.place());
+            }
+        });
+        if (first != null) {
+            flow.addListener(
+                    f -> { // before anybody else hears of it
+                        if (f.isSuccess()) {
+                            Channel channel = (Channel) f.getNow();
+                            channel.writeAndFlush(first.get(), channel.voidPromise());
+                        }
+                    });
+        }
+        return to.publication().to().scheme() == Scheme.HTTPS ? tls.over(flow, to.publication(), loop) : flow;
+    }
+}
