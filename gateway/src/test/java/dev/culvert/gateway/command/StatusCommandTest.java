@@ -231,8 +231,8 @@ final class StatusCommandTest {
                  {"at": "new.example", "agent": "office", "by": "agent", "state": "served", "target": "http://10.0.0.1",
                   "certificate": {"name": "new.example", "state": "unproved", "why": "404"}}]}
                 """)))
-                .anyMatch(line -> line.matches("app.example +office +agent +served +valid, 60 d +http://10.0.0.1"))
-                .anyMatch(line -> line.matches("tcp:22 +office +agent +served +- +10.0.0.1:22"))
+                .anyMatch(line -> line.matches("app.example +office +agent +served +- +valid, 60 d +http://10.0.0.1"))
+                .anyMatch(line -> line.matches("tcp:22 +office +agent +served +- +- +10.0.0.1:22"))
                 .contains("certificate of new.example: unproved; 404");
     }
 

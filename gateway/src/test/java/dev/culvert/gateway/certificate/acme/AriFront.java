@@ -46,7 +46,7 @@ final class AriFront implements AutoCloseable {
     /** Certificates that were asked for, by their identifiers. */
     final List<String> asked = new CopyOnWriteArrayList<>();
 
-    /** What orders said that they replace; empty for nothing. */
+    /** What orders said that they replace, the same in a row once; empty for nothing. */
     final List<String> replaces = new CopyOnWriteArrayList<>();
 
     private final URI pebble;
@@ -110,7 +110,10 @@ final class AriFront implements AutoCloseable {
                                 .required("payload")
                                 .stringValue()));
         String what = order.path("replaces").asString("");
-        replaces.add(what);
+        // One that is refused for its nonce, as Pebble does at random, is said again.
+        if (replaces.isEmpty() || !replaces.get(replaces.size() - 1).equals(what)) {
+            replaces.add(what);
+        }
         return replaced && !what.isEmpty();
     }
 
