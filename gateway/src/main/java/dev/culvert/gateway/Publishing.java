@@ -3,6 +3,7 @@ package dev.culvert.gateway;
 import dev.culvert.address.HostPattern;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.PolicyInForce;
+import dev.culvert.gateway.accesslog.AccessLog;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.certificate.Challenges;
@@ -63,6 +64,7 @@ final class Publishing implements AutoCloseable {
     private final PasswordChecks passwords = new PasswordChecks();
     private final PublishedDoor door;
     private final Visitors visitors;
+    private final @Nullable AccessLog access;
     private @Nullable PublishedPorts ports;
 
     /**
@@ -100,6 +102,8 @@ final class Publishing implements AutoCloseable {
                         ? List.of(own, new NoCertificates(false))
                         : List.of(own, obtained, new NoCertificates(true)));
         expiry = new ExpiryWarnings(this::certificates, clock);
+        PublishingSettings.Access logs = settings.access();
+        access = logs == null ? null : AccessLog.in(logs.directory(), logs.format(), clock);
         sessions = OwnSessions.begin(() -> state, threads);
         flows = new PublishedFlows(fabric, links, loops, policy, sessions);
         visitors = new Visitors(settings.proxies());
@@ -127,7 +131,8 @@ final class Publishing implements AutoCloseable {
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
                 settings.proxies(),
-                loops);
+                loops,
+                access);
     }
 
     PublishedFlows flows() {
@@ -192,6 +197,11 @@ final class Publishing implements AutoCloseable {
                 flows.targets(now.targets());
                 opened.follow(now);
                 sites.follow(now);
+                if (access != null) {
+                    access.follow(now.all().stream()
+                            .map(published -> published.publication().at().toString())
+                            .toList());
+                }
                 if (obtained != null) {
                     obtained.lookSoon();
                 }
@@ -235,5 +245,8 @@ final class Publishing implements AutoCloseable {
             obtained.close();
         }
         sessions.close();
+        if (access != null) {
+            access.close();
+        }
     }
 }

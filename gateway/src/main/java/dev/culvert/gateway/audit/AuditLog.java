@@ -1,7 +1,11 @@
 package dev.culvert.gateway.audit;
 
 import dev.culvert.command.LineFile;
+import dev.culvert.gateway.lines.LineQueue;
+import dev.culvert.gateway.lines.LineSink;
+import dev.culvert.gateway.lines.LineThread;
 import dev.culvert.text.FileError;
+import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -19,25 +23,33 @@ public final class AuditLog implements AutoCloseable {
     /** Records that may wait: some hundred bytes each, and two thirds of a second of a hundred thousand flows each. */
     private static final int QUEUE = 65_536;
 
-    private final @Nullable AuditWriter events;
-    private final @Nullable AuditWriter flows;
+    private final @Nullable LineQueue<AuditRecord> events;
+    private final @Nullable LineQueue<AuditRecord> flows;
+    private final LineThread eventWriter = new LineThread("audit");
+    private final LineThread flowWriter = new LineThread("audit-flows");
     private final AuditShares shares;
     private final Clock clock;
 
     /** @param flowSink null for the same as {@code sink}; both null for a log that keeps nothing */
-    private AuditLog(@Nullable AuditSink sink, @Nullable AuditSink flowSink, int capacity, Clock clock) {
+    private AuditLog(@Nullable LineSink sink, @Nullable LineSink flowSink, int capacity, Clock clock) {
         this.clock = clock;
         shares = new AuditShares(clock, System::nanoTime);
-        events = sink == null ? null : new AuditWriter(sink, capacity, clock, shares::tell);
-        flows = flowSink == null ? events : new AuditWriter(flowSink, capacity, clock, out -> {});
+        events = sink == null ? null : queue(sink, capacity, new AuditLines(clock, shares::tell));
+        flows = flowSink == null ? events : queue(flowSink, capacity, new AuditLines(clock, out -> {}));
+    }
+
+    private static LineQueue<AuditRecord> queue(LineSink sink, int capacity, AuditLines lines) {
+        return new LineQueue<>("the audit log", PlatformDependent.newFixedMpscQueue(capacity), lines, sink);
     }
 
     private AuditLog start() {
         if (events != null) {
-            events.start();
+            eventWriter.add(events);
+            eventWriter.start();
         }
         if (flows != null && flows != events) {
-            flows.start();
+            flowWriter.add(flows);
+            flowWriter.start();
         }
         return this;
     }
@@ -64,10 +76,10 @@ public final class AuditLog implements AutoCloseable {
         return file.resolveSibling(dot > 0 ? name.substring(0, dot) + "-flows" + name.substring(dot) : name + "-flows");
     }
 
-    private static AuditSink open(Path file) throws IOException {
+    private static LineSink open(Path file) throws IOException {
         try {
             LineFile lines = new LineFile(file);
-            return new AuditSink() {
+            return new LineSink() {
                 @Override
                 public void write(ByteBuffer text) throws IOException {
                     try {
@@ -93,7 +105,7 @@ public final class AuditLog implements AutoCloseable {
     /** A log to a stream, such as standard output, which is flushed and not closed. */
     public static AuditLog to(OutputStream stream) {
         return start(
-                new AuditSink() {
+                new LineSink() {
                     @Override
                     public void write(ByteBuffer lines) throws IOException {
                         stream.write(lines.array(), lines.arrayOffset() + lines.position(), lines.remaining());
@@ -107,7 +119,7 @@ public final class AuditLog implements AutoCloseable {
                 Clock.systemUTC());
     }
 
-    static AuditLog start(AuditSink sink, int capacity, Clock clock) {
+    static AuditLog start(LineSink sink, int capacity, Clock clock) {
         return new AuditLog(sink, null, capacity, clock).start();
     }
 
@@ -118,9 +130,9 @@ public final class AuditLog implements AutoCloseable {
 
     /** Takes a record. Never blocks. */
     public void add(AuditRecord record) {
-        AuditWriter writer = record instanceof AuditRecord.Flow ? flows : events;
-        if (writer != null && shares.takes(record)) {
-            writer.add(record);
+        LineQueue<AuditRecord> queue = record instanceof AuditRecord.Flow ? flows : events;
+        if (queue != null && shares.takes(record)) {
+            queue.add(record);
         }
     }
 
@@ -133,11 +145,11 @@ public final class AuditLog implements AutoCloseable {
     @Override
     public void close() {
         if (flows != null && flows != events) {
-            flows.close();
+            flowWriter.close();
         }
         if (events != null) {
             shares.hurry();
-            events.close();
+            eventWriter.close();
         }
     }
 }

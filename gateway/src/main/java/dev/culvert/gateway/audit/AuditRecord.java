@@ -103,6 +103,7 @@ public sealed interface AuditRecord {
      *
      * @param time when it ended
      * @param client the client's name, {@code clientLink} the number of its link
+     * @param flow its number in the client's session; null for what has none: datagrams, and flows of older clients
      * @param agent the name that the client asked for; {@code agentLink} and {@code instance} who took it, if any did
      * @param source the application's endpoint, as the client says
      * @param allowed whether policy allowed it
@@ -115,6 +116,7 @@ public sealed interface AuditRecord {
             Instant time,
             String client,
             long clientLink,
+            @Nullable Long flow,
             @Nullable String source,
             String protocol,
             String host,
@@ -140,6 +142,7 @@ public sealed interface AuditRecord {
             Map<String, @Nullable Object> out = new LinkedHashMap<>();
             out.put("client", client);
             out.put("clientLink", clientLink);
+            out.put("flow", flow);
             out.put("source", source);
             out.put("protocol", protocol);
             out.put("host", host);

@@ -2,6 +2,7 @@ package dev.culvert.gateway.command;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.PublishingSettings;
+import dev.culvert.gateway.accesslog.AccessFormat;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.FileCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeSettings;
@@ -109,6 +110,25 @@ final class PublishingOptions {
             })
     List<String> trusted = new ArrayList<>();
 
+    @Option(
+            names = "--access-log",
+            paramLabel = "DIR",
+            description = {
+                "Write a line for each request and connection to what is published there, into a file for each"
+                        + " publication,",
+                "such as app.example.com.log; they are put aside at 64 MiB, and seven kept. Default: none is written."
+            })
+    @Nullable
+    Path accessLog;
+
+    @Option(
+            names = "--access-log-format",
+            paramLabel = "FORMAT",
+            description =
+                    "combined, as Apache httpd and nginx have it, or json, with all that is known. Default: combined.")
+    @Nullable
+    String accessFormat;
+
     /** Used by picocli. */
     PublishingOptions() {}
 
@@ -123,7 +143,29 @@ final class PublishingOptions {
                 pairs,
                 acmeSettings(),
                 new ProxiesInFront(prefixes("--proxy-protocol-from", balancers), prefixes("--trusted-proxy", trusted)),
-                names());
+                names(),
+                access());
+    }
+
+    private PublishingSettings.@Nullable Access access() {
+        String format = accessFormat;
+        if (accessLog == null) {
+            if (format != null) {
+                throw new ParameterException(
+                        spec.commandLine(), "--access-log-format: say where it is written, with --access-log DIR");
+            }
+            return null;
+        }
+        if (format == null) {
+            return new PublishingSettings.Access(accessLog, AccessFormat.COMBINED);
+        }
+        for (AccessFormat each : AccessFormat.values()) {
+            if (each.name().equalsIgnoreCase(format)) {
+                return new PublishingSettings.Access(accessLog, each);
+            }
+        }
+        throw new ParameterException(
+                spec.commandLine(), "--access-log-format '" + Printable.shorten(format) + "': write combined or json");
     }
 
     private List<IpPrefix> prefixes(String option, List<String> texts) {

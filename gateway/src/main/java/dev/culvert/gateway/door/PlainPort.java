@@ -9,6 +9,7 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import java.net.InetSocketAddress;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Connections in the clear to port 80: browsers are sent to https, certificate authorities are answered. They stay strangers, for
@@ -22,9 +23,17 @@ final class PlainPort extends ChannelInitializer<Channel> {
     private final Arrivals arrivals;
     private final PasswordChecks passwords;
     private final StrangerTurns.Loops turns;
+    private final @Nullable WebAccess access;
     private final ExchangeCounts exchanges = new ExchangeCounts();
 
-    PlainPort(PlainSites sites, Arrivals arrivals, PasswordChecks passwords, StrangerTurns.Loops turns) {
+    /** @param access who is told what became of requests; null for nobody */
+    PlainPort(
+            PlainSites sites,
+            Arrivals arrivals,
+            PasswordChecks passwords,
+            StrangerTurns.Loops turns,
+            @Nullable WebAccess access) {
+        this.access = access;
         this.sites = sites;
         this.arrivals = arrivals;
         this.passwords = passwords;
@@ -49,7 +58,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
         turns.serve(channel, from);
         HttpFront.install(
                 channel.pipeline(),
-                new WebVisit(sites, channel, passwords, exchanges),
+                new WebVisit(sites, channel, passwords, exchanges, access),
                 new Browser(from.getAddress(), false, List.of()),
                 ApplicationProtocolNames.HTTP_1_1);
     }

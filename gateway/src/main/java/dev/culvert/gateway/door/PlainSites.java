@@ -50,7 +50,7 @@ final class PlainSites implements Sites {
             return site;
         }
         CertificateState state = certificates.state(host, Instant.now());
-        return new Waiting(host, state == null ? Standing.MISSING : state.state());
+        return new Waiting(host, state == null ? Standing.MISSING : state.state(), site);
     }
 
     @Override
@@ -61,8 +61,12 @@ final class PlainSites implements Sites {
         return site == challenge ? loop.newSucceededFuture("") : published.admit(site, request, browser, loop);
     }
 
-    /** A name that cannot be served over https yet: nobody is let in. */
-    private record Waiting(String name, Standing standing) implements Site {
+    /**
+     * A name that cannot be served over https yet: nobody is let in.
+     *
+     * @param published what will be served there
+     */
+    record Waiting(String name, Standing standing, @Nullable Site published) implements Site {
         @Override
         public SiteOptions options() {
             return SiteOptions.PLAIN;

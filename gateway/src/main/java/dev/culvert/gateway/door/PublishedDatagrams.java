@@ -1,5 +1,6 @@
 package dev.culvert.gateway.door;
 
+import dev.culvert.gateway.accesslog.AccessLog;
 import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Published;
@@ -73,6 +74,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     private final int port;
     private final Opener flows;
     private final Visitors visitors;
+    private final @Nullable AccessLog access;
     private final LinkedHashMap<EndpointKey, Sender> senders = new LinkedHashMap<>(16, 0.75f, true);
     private final List<LinkFlow> unflushed = new ArrayList<>();
     private final LongSupplier nanoTime;
@@ -93,11 +95,19 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
     }
 
-    PublishedDatagrams(Target target, int port, PublishedFlows flows, Visitors visitors) {
-        this(target, port, flows::open, visitors, System::nanoTime);
+    /** @param access who is told of senders; null for nobody */
+    PublishedDatagrams(Target target, int port, PublishedFlows flows, Visitors visitors, @Nullable AccessLog access) {
+        this(target, port, flows::open, visitors, System::nanoTime, access);
     }
 
-    PublishedDatagrams(Target target, int port, Opener flows, Visitors visitors, LongSupplier nanoTime) {
+    PublishedDatagrams(
+            Target target,
+            int port,
+            Opener flows,
+            Visitors visitors,
+            LongSupplier nanoTime,
+            @Nullable AccessLog access) {
+        this.access = access;
         this.nanoTime = nanoTime;
         this.newcomers = new RateLimit(NEW_SENDERS, NEW_SENDERS_PER_SECOND, nanoTime.getAsLong());
         this.target = target;
@@ -119,6 +129,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
         LinkFlow flow = sender.flow;
         if (flow != null) {
+            sender.bytesIn += packet.content().readableBytes();
             flow.write(packet.content().retain(), flow.voidPromise());
             if (!unflushed.contains(flow)) {
                 unflushed.add(flow);
@@ -149,6 +160,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
             Destination destination = to.destinationOf(port);
             LinkFlow flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
             sender.flow = flow;
+            sender.isFor(to, flow);
             visitors.opened(flow, to.place());
             flow.opened().addListener(opened -> {
                 Silence before = silences.get(key);
@@ -204,12 +216,25 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         private final InetSocketAddress address;
         private @Nullable LinkFlow flow;
         private @Nullable Visit visit;
+        private @Nullable ConnectionAccess seen;
+        private @Nullable Published to;
+        private long bytesIn;
+        private long bytesOut;
         private boolean ended; // by us
 
         Sender(Channel socket, EndpointKey key, InetSocketAddress address) {
             this.socket = socket;
             this.key = key;
             this.address = address;
+        }
+
+        void isFor(Published published, LinkFlow by) {
+            to = published;
+            if (access != null) {
+                ConnectionAccess one = new ConnectionAccess(access, address, "UDP", "udp:" + port);
+                one.servedBy(by);
+                seen = one;
+            }
         }
 
         void end() {
@@ -224,6 +249,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
             // Errors of ICMP, and answers from other ports, have nobody here to be told to.
             if (msg instanceof ByteBuf answer && socket.isWritable()) {
+                bytesOut += answer.readableBytes();
                 socket.write(new DatagramPacket(answer, address), socket.voidPromise());
             } else {
                 ReferenceCountUtil.release(msg);
@@ -237,6 +263,16 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
         private void leave() {
             senders.remove(key, this);
+            LinkFlow by = flow;
+            if (seen != null && to != null && by != null) {
+                boolean refused = by.opened().isDone() && !by.opened().isSuccess() && !ended;
+                seen.ended(
+                        to,
+                        refused ? ConnectionAccess.UNREACHED : ConnectionAccess.SERVED,
+                        bytesIn,
+                        bytesOut,
+                        !refused);
+            }
             if (visit != null) {
                 visit.leave();
             }

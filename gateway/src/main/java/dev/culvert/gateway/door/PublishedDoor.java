@@ -1,6 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.gateway.accesslog.AccessLog;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.CertificateSource;
 import dev.culvert.gateway.certificate.Challenges;
@@ -75,6 +76,8 @@ public final class PublishedDoor {
     private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
     private final Visitors visitors;
+    private final @Nullable AccessLog access;
+    private final @Nullable WebAccess webAccess;
     private final ExchangeCounts exchanges = new ExchangeCounts();
     private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
 
@@ -85,6 +88,7 @@ public final class PublishedDoor {
      * @param passwords where those that visitors say are looked at
      * @param proxies who say for whom they ask
      * @param loops event loops of links
+     * @param access who is told of visitors; null for nobody
      */
     public PublishedDoor(
             Supplier<PublicationTable> published,
@@ -96,7 +100,8 @@ public final class PublishedDoor {
             CertificateSource certificates,
             Challenges challenges,
             ProxiesInFront proxies,
-            EventLoopGroup loops) {
+            EventLoopGroup loops,
+            @Nullable AccessLog access) {
         this.published = published;
         this.flows = flows;
         this.instances = instances;
@@ -107,6 +112,8 @@ public final class PublishedDoor {
         this.challenges = challenges;
         this.proxies = proxies;
         this.loops = loops;
+        this.access = access;
+        this.webAccess = access == null ? null : new WebAccess(access);
     }
 
     /** Whether any connection may be for a published name, so that it is worth looking. */
@@ -148,9 +155,11 @@ public final class PublishedDoor {
             Held held = new Held();
             choice.pipeline().addLast(held);
             choice.pipeline().remove(choice.handler());
+            ConnectionAccess seen = seen(choice.channel(), "TLS", name);
             if (usage == null
                     || !admits(choice.channel(), usage)
                     || !visitors.enter(choice.channel(), now.placeOf(name))) {
+                turnedAway(choice.channel(), usage, seen);
                 Relay.reset(choice.channel());
                 return true;
             }
@@ -163,7 +172,8 @@ public final class PublishedDoor {
                             () -> published.get().passedThrough(name),
                             Published::destination,
                             name,
-                            held));
+                            held,
+                            seen));
             return true;
         }
         Certificate certificate = certificates.find(name);
@@ -201,7 +211,11 @@ public final class PublishedDoor {
      */
     PlainPort inTheClear(int httpsPort, Arrivals arrivals, StrangerTurns.Loops turns) {
         return new PlainPort(
-                new PlainSites(sites.inTheClear(httpsPort), certificates, challenges), arrivals, passwords, turns);
+                new PlainSites(sites.inTheClear(httpsPort), certificates, challenges),
+                arrivals,
+                passwords,
+                turns,
+                webAccess);
     }
 
     /** Whether the publication's own options let a connection in, which then counts against it. */
@@ -246,13 +260,15 @@ public final class PublishedDoor {
      *
      * @param where gives what is published there now; null when nothing is
      * @param name that TLS asks for; null when it is not known
+     * @param seen for the access log; null for none
      */
     private void passThrough(
             Channel channel,
             Supplier<@Nullable Published> where,
             Function<Published, Destination> destination,
             @Nullable String name,
-            Held held) {
+            Held held,
+            @Nullable ConnectionAccess seen) {
         Published to = where.get();
         if (to == null) {
             Relay.reset(channel);
@@ -270,7 +286,7 @@ public final class PublishedDoor {
         asked.addListener(connected -> {
             deadline.cancel(false);
             if (PublishedFlows.isWithdrawn(connected.cause()) && !to.equals(where.get()) && channel.isActive()) {
-                passThrough(channel, where, destination, name, held); // it leads elsewhere since
+                passThrough(channel, where, destination, name, held, seen); // it leads elsewhere since
                 return;
             }
             if (!connected.isSuccess()) {
@@ -279,12 +295,21 @@ public final class PublishedDoor {
                         AddressText.of(from),
                         to,
                         connected.cause().getMessage());
+                if (seen != null) {
+                    seen.ended(to, ConnectionAccess.UNREACHED, 0, 0, false);
+                }
                 Relay.reset(channel);
                 return;
             }
             LinkFlow flow = (LinkFlow) connected.getNow();
             visitors.opened(flow, to.place());
+            if (seen != null) {
+                seen.servedBy(flow);
+            }
             if (!channel.isActive()) {
+                if (seen != null) {
+                    seen.ended(to, ConnectionAccess.SERVED, 0, 0, false);
+                }
                 flow.close();
                 return;
             }
@@ -294,7 +319,11 @@ public final class PublishedDoor {
             if (version > 0) {
                 flow.writeAndFlush(new ProxyHeader(version, visitor, name, null).encode(), flow.voidPromise());
             }
-            Relay.join(channel, flow, (up, down, cause) -> {});
+            Relay.join(channel, flow, (up, down, cause) -> {
+                if (seen != null) {
+                    seen.ended(to, ConnectionAccess.SERVED, up, down, cause == null);
+                }
+            });
             held.passOn(channel);
         });
     }
@@ -304,6 +333,7 @@ public final class PublishedDoor {
         PublicationTable now = published.get();
         Published there = now.port(port.transport(), port.port());
         PublicationUsage usage = there == null ? null : now.usage(there);
+        ConnectionAccess seen = seen(channel, "TCP", port.toString());
         if (usage != null && admits(channel, usage) && visitors.enter(channel, port.toString())) {
             Held held = new Held(); // reads nothing, but hears of a reset
             channel.pipeline().addLast(held);
@@ -312,15 +342,30 @@ public final class PublishedDoor {
                     () -> published.get().port(port.transport(), port.port()),
                     to -> to.destinationOf(port.port()),
                     null,
-                    held);
+                    held,
+                    seen);
         } else {
+            turnedAway(channel, usage, seen);
             Relay.reset(channel);
+        }
+    }
+
+    private @Nullable ConnectionAccess seen(Channel channel, String protocol, String target) {
+        return access == null
+                ? null
+                : new ConnectionAccess(access, Visitor.of(channel).from(), protocol, target);
+    }
+
+    private static void turnedAway(Channel channel, @Nullable PublicationUsage usage, @Nullable ConnectionAccess seen) {
+        if (seen != null && usage != null) {
+            boolean open = usage.allows(Visitor.of(channel).address());
+            seen.ended(usage.published(), open ? ConnectionAccess.CROWDED : ConnectionAccess.FORBIDDEN, 0, 0, false);
         }
     }
 
     /** What serves a published port of UDP. */
     PublishedDatagrams datagrams(PublishedDatagrams.Target target, int port) {
-        return new PublishedDatagrams(target, port, flows, visitors);
+        return new PublishedDatagrams(target, port, flows, visitors, access);
     }
 
     /** What was meant for a stranger's reads is not for these. */
@@ -377,7 +422,7 @@ public final class PublishedDoor {
                 Caller caller = new Caller(Visitor.of(channel), name, tls);
                 HttpFront.install(
                         channel.pipeline(),
-                        new WebVisit(sitesOn(certificate, caller), channel, passwords, exchanges),
+                        new WebVisit(sitesOn(certificate, caller), channel, passwords, exchanges, webAccess),
                         new Browser(caller.visitor().address(), true, proxies.trusted()),
                         protocol == null ? ApplicationProtocolNames.HTTP_1_1 : protocol);
                 held.passOn(channel);

@@ -7,6 +7,7 @@ import dev.culvert.gateway.publish.PublicationUsage;
 import dev.culvert.gateway.publish.Visit;
 import dev.culvert.gateway.web.Browser;
 import dev.culvert.gateway.web.Refusal;
+import dev.culvert.gateway.web.RequestLog;
 import dev.culvert.gateway.web.Site;
 import dev.culvert.gateway.web.Sites;
 import io.netty.channel.Channel;
@@ -33,10 +34,20 @@ final class WebVisit implements Sites {
     private final Channel connection;
     private final PasswordChecks passwords;
     private final ExchangeCounts exchanges;
+    private final @Nullable WebAccess access;
     private final List<Visit> visits = new ArrayList<>();
 
-    /** @param sites that are there, for this connection */
-    WebVisit(Sites sites, Channel connection, PasswordChecks passwords, ExchangeCounts exchanges) {
+    /**
+     * @param sites that are there, for this connection
+     * @param access who is told what became of requests; null for nobody
+     */
+    WebVisit(
+            Sites sites,
+            Channel connection,
+            PasswordChecks passwords,
+            ExchangeCounts exchanges,
+            @Nullable WebAccess access) {
+        this.access = access;
         this.exchanges = exchanges;
         this.sites = sites;
         this.connection = connection;
@@ -61,6 +72,11 @@ final class WebVisit implements Sites {
     @Override
     public void ends(Site site, Browser browser) {
         exchanges.ends(site.name(), browser);
+    }
+
+    @Override
+    public @Nullable RequestLog requestLog() {
+        return access;
     }
 
     @Override

@@ -361,7 +361,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         AgentRole named = chosen == null ? null : presence.named(agentName, chosen);
         services.counters().opens.increment();
         Destination d = request.destination();
-        FlowRecord record = new FlowRecord(services, side.holder(), agentName, d, request.source());
+        FlowRecord record = new FlowRecord(
+                services, side.holder(), agentName, d, request.source(), path == null ? null : path.number());
         if (side.flowCount() >= MAX_FLOWS) {
             record.refused(Reason.OVERLOADED);
             side.refuse(flowId, Reason.OVERLOADED, MAX_FLOWS + " flows on this link");

@@ -30,6 +30,7 @@ final class FlowRecord {
     private final AuditRecord.Holder client;
     private final Destination destination;
     private final @Nullable InetSocketAddress source;
+    private final @Nullable Long number;
     private final String agent;
     private AuditRecord.@Nullable Holder agentLink;
     private @Nullable String instance;
@@ -40,13 +41,17 @@ final class FlowRecord {
     private long bytesDown;
     private int openHalves = 2;
 
-    /** @param agent the name that the client asked for */
+    /**
+     * @param agent the name that the client asked for
+     * @param number in the client's session; null when it has none
+     */
     FlowRecord(
             Services services,
             AuditRecord.Holder client,
             String agent,
             Destination destination,
-            @Nullable InetSocketAddress source) {
+            @Nullable InetSocketAddress source,
+            @Nullable Long number) {
         this.audit = services.audit();
         this.nanoTime = services.nanoTime();
         this.startNanos = services.nanos();
@@ -54,6 +59,7 @@ final class FlowRecord {
         this.agent = agent;
         this.destination = destination;
         this.source = source;
+        this.number = number;
     }
 
     /** Policy allows it; {@code rule} says what decided. */
@@ -109,6 +115,7 @@ final class FlowRecord {
                 audit.clock().instant(),
                 client.name(),
                 client.link(),
+                number,
                 source == null ? null : NetUtil.toSocketAddressString(source),
                 switch (destination.protocol()) {
                     case Destination.TCP -> "tcp";

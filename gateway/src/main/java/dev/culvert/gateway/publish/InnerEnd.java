@@ -24,7 +24,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,7 +46,8 @@ final class InnerEnd {
     private static final long AGAIN_MILLIS = 100;
 
     private final EventLoop loop;
-    private final Function<InstanceChoice, FrameReceiver> gateway;
+    private final LongSupplier numbers;
+    private final Side gateway;
     private final OpenedFlows flows;
 
     /** For flows whose OPEN is on its way through the pipe: which instance shall take them. */
@@ -54,14 +55,22 @@ final class InnerEnd {
 
     private final Promise<Void> wasUp;
     private @Nullable FlowMultiplexer up;
+    private long upNumber;
     private boolean stopped;
 
+    /** Gives the gateway's side of a new link. */
+    interface Side {
+        FrameReceiver of(long number, InstanceChoice choice);
+    }
+
     /**
+     * @param numbers of links
      * @param gateway gives the gateway's side of a new link, whose flows go where the choice says
      * @param session of this end, in this process
      */
-    InnerEnd(EventLoop loop, ClientSession session, Function<InstanceChoice, FrameReceiver> gateway) {
+    InnerEnd(EventLoop loop, ClientSession session, LongSupplier numbers, Side gateway) {
         this.loop = loop;
+        this.numbers = numbers;
         this.gateway = gateway;
         this.wasUp = loop.newPromise();
         this.flows = new OpenedFlows(loop, session, n -> log.debug("{} published flows go on", n));
@@ -74,10 +83,11 @@ final class InnerEnd {
         }
         chosen.clear(); // what was on its way then is asked for again, of any instance
         PipeChannel[] pipe = PipeChannel.pair();
+        long number = numbers.getAsLong();
         // Frames are masked with key 0, as over TLS: what is kept must not change in place.
-        Link server =
-                new Link(Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.apply(chosen::remove), LinkUpgrade.NEWEST);
-        FlowMultiplexer own = new FlowMultiplexer(new Events(), flows);
+        Link server = new Link(
+                Link.Role.WEBSOCKET_SERVER, true, SETTINGS, gateway.of(number, chosen::remove), LinkUpgrade.NEWEST);
+        FlowMultiplexer own = new FlowMultiplexer(new Events(number), flows);
         Link client = new Link(Link.Role.WEBSOCKET_CLIENT, true, SETTINGS, own, LinkUpgrade.NEWEST);
         pipe[0].pipeline().addLast(server);
         pipe[1].pipeline().addLast(client);
@@ -128,6 +138,7 @@ final class InnerEnd {
                     link == null ? "the gateway is just starting" : "the gateway has too much to do");
         }
         LinkFlow flow = link.open(OpenRequest.ofClient(destination, agent, source), handler);
+        FlowKey.mark(flow, upNumber);
         if (answerer != null) {
             chosen.put(flow.flowId(), answerer); // the pipe delivers in a later turn
         }
@@ -135,9 +146,16 @@ final class InnerEnd {
     }
 
     private final class Events implements FlowListener {
+        private final long number;
+
+        Events(long number) {
+            this.number = number;
+        }
+
         @Override
         public void linkUp(FlowMultiplexer link) {
             up = link;
+            upNumber = number;
             wasUp.trySuccess(null);
         }
 

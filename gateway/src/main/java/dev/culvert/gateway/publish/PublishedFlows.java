@@ -58,18 +58,16 @@ public final class PublishedFlows {
         Iterator<ClientSession> each = sessions.all().iterator();
         for (EventExecutor executor : loops) {
             EventLoop loop = (EventLoop) executor;
-            ends.put(loop, new InnerEnd(loop, each.next(), this::receiver));
+            ends.put(loop, new InnerEnd(loop, each.next(), links::nextNumber, this::receiver));
         }
         if (sessions.anyEnded()) {
             start();
         }
     }
 
-    private FrameReceiver receiver(InstanceChoice choice) {
+    private FrameReceiver receiver(long link, InstanceChoice choice) {
         return fabric.inner(
-                new AuditRecord.Holder(links.nextNumber(), KIND, NAME, "none", null, PipeChannel.HERE.toString()),
-                rights,
-                choice);
+                new AuditRecord.Holder(link, KIND, NAME, "none", null, PipeChannel.HERE.toString()), rights, choice);
     }
 
     /**

@@ -62,6 +62,7 @@ final class Exchange {
     private final Browser browser;
     private final HttpRequest request;
     private final Deadline deadline;
+    private final @Nullable RequestRecord record;
 
     private State state = State.ASKING;
     private boolean saidAll;
@@ -85,6 +86,8 @@ final class Exchange {
         this.browser = browser;
         this.request = request;
         deadline = new Deadline(front.loop(), this::expired);
+        RequestLog requests = sites.requestLog();
+        record = requests == null ? null : new RequestRecord(requests, front, browser, request);
     }
 
     void begin() {
@@ -110,6 +113,9 @@ final class Exchange {
                     "Nothing is published here under the name " + Printable.shorten(a.host()) + ".");
         }
         site = s;
+        if (record != null) {
+            record.isFor(s);
+        }
         sitesAsked++;
         if (!browser.secure() && s.options().httpsPort() > 0 && !browser.trustedProxy()) {
             throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
@@ -169,7 +175,11 @@ final class Exchange {
                             + " or your address; try again soon."));
         } else {
             answer = new Answer(front, request, a, s.options(), browser.secure());
-            forTarget = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
+            HttpRequest head = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
+            forTarget = head;
+            if (record != null) {
+                record.admitted(user.getNow(), head);
+            }
             connect(a, s);
         }
     }
@@ -236,6 +246,9 @@ final class Exchange {
         }
         target = t;
         reused = t.isReused();
+        if (record != null) {
+            record.servedBy(t.connection());
+        }
         t.serve(this, HttpMethod.HEAD.equals(request.method()));
         t.write(head);
         if (!a.hasBody()) {
@@ -285,6 +298,9 @@ final class Exchange {
                 HeaderFields.cleanTrailers(end.trailingHeaders());
             }
             bodySent = true;
+            if (record != null) {
+                record.in(content.content().readableBytes());
+            }
             t.write(content);
             progress();
         }
@@ -294,6 +310,9 @@ final class Exchange {
     void bytesFromBrowser(ByteBuf bytes) {
         Target t = target;
         if (state == State.UPGRADED && t != null) {
+            if (record != null) {
+                record.in(bytes.readableBytes());
+            }
             t.write(bytes);
             progress();
         } else {
@@ -330,7 +349,10 @@ final class Exchange {
             target = null;
             t.closeWhenWritten();
         }
-        end();
+        if (record != null) {
+            record.browserGone();
+        }
+        end(state == State.UPGRADED);
         dropTarget();
     }
 
@@ -365,6 +387,9 @@ final class Exchange {
             }
             case INTERIM, NOT_HTTP -> {}
         }
+        if (record != null && kind != Answer.Kind.INTERIM) {
+            record.answered(head.status().code());
+        }
         a.pass(head, kind);
         if (kind == Answer.Kind.SWITCHING) {
             t.upgrade();
@@ -385,6 +410,9 @@ final class Exchange {
             if (content instanceof LastHttpContent end) {
                 HeaderFields.cleanTrailers(end.trailingHeaders());
             }
+            if (record != null) {
+                record.out(content.content().readableBytes());
+            }
             front.content(content);
             if (last) {
                 answered();
@@ -395,7 +423,7 @@ final class Exchange {
     }
 
     private void answered() {
-        end();
+        end(true);
         Answer a = answer;
         Target t = target;
         target = null;
@@ -413,6 +441,9 @@ final class Exchange {
     /** Bytes of another protocol. Takes them. */
     void bytesFromTarget(ByteBuf bytes) {
         if (state == State.UPGRADED) {
+            if (record != null) {
+                record.out(bytes.readableBytes());
+            }
             front.bytes(bytes);
             progress();
         } else {
@@ -442,10 +473,10 @@ final class Exchange {
         Asked a = asked;
         Site s = site;
         if (state == State.UPGRADED) {
-            end();
+            end(true);
             front.ended(true);
         } else if (state == State.ANSWERING || state == State.ASKING && isGrpc() && isReset(cause)) {
-            end();
+            end(false);
             front.abort(cause instanceof StreamReset reset ? reset.error() : Http2Error.INTERNAL_ERROR);
         } else if (state == State.ASKING && a != null && s != null) {
             if (mayRetry(a, untouched)) {
@@ -476,7 +507,7 @@ final class Exchange {
                     HttpResponseStatus.BAD_GATEWAY,
                     "The server behind " + name() + " has given an answer that is not HTTP."));
         } else if (state != State.ENDED) {
-            end();
+            end(false);
             front.abort(Http2Error.INTERNAL_ERROR);
         }
     }
@@ -540,11 +571,11 @@ final class Exchange {
             refuse(new Refusal(
                     HttpResponseStatus.GATEWAY_TIMEOUT, "The server behind " + name() + " has not answered in time."));
         } else if (state == State.UPGRADED) {
-            end();
+            end(false);
             dropTarget();
             front.ended(true);
         } else {
-            end();
+            end(false);
             dropTarget();
             front.abort(Http2Error.INTERNAL_ERROR);
         }
@@ -556,15 +587,19 @@ final class Exchange {
         if (state == State.ENDED) {
             return;
         }
-        boolean asking = state == State.ASKING;
-        end();
-        if (!asking) {
+        if (state != State.ASKING) {
+            end(false);
             front.abort(Http2Error.INTERNAL_ERROR);
             return;
         }
         log.debug("{} for {}: {}", refusal.status(), name(), refusal.text());
         boolean toHead = HttpMethod.HEAD.equals(request.method());
         ErrorPage page = ErrorPage.of(refusal, request.headers(), toHead);
+        if (record != null) {
+            record.answered(refusal.status().code());
+            record.out(page.body().content().readableBytes());
+        }
+        end(true);
         if (refusal.status().code() == HttpResponseStatus.PERMANENT_REDIRECT.code()) {
             page.head().headers().set(HttpHeaderNames.LOCATION, httpsAddress());
         }
@@ -592,7 +627,11 @@ final class Exchange {
         }
     }
 
-    private void end() {
+    /** @param whole whether nothing is missing in the answer, or of what was said behind an upgrade */
+    private void end(boolean whole) {
+        if (record != null && state != State.ENDED) {
+            record.ended(whole);
+        }
         state = State.ENDED;
         Site s = counted;
         counted = null;

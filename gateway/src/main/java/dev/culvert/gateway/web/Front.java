@@ -10,6 +10,9 @@ import io.netty.handler.codec.http2.Http2Error;
 interface Front {
     EventLoop loop();
 
+    /** Whether the browser speaks HTTP/2; else HTTP/1.1 or 1.0. */
+    boolean speaksHttp2();
+
     boolean isWritable();
 
     /** Reads more of the request. */

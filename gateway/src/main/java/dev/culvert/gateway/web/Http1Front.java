@@ -183,6 +183,11 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     // ---- of the exchange ----
 
     @Override
+    public boolean speaksHttp2() {
+        return false;
+    }
+
+    @Override
     public EventLoop loop() {
         return ctx().channel().eventLoop();
     }

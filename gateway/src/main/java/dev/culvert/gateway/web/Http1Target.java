@@ -84,6 +84,11 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     }
 
     @Override
+    public Channel connection() {
+        return channel;
+    }
+
+    @Override
     public boolean hasPath() {
         return TargetErrors.hasPath(channel);
     }

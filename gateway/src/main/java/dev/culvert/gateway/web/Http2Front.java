@@ -155,6 +155,11 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     // ---- of the exchange ----
 
     @Override
+    public boolean speaksHttp2() {
+        return true;
+    }
+
+    @Override
     public EventLoop loop() {
         return ctx().channel().eventLoop();
     }

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.web;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -86,6 +87,11 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
     @Override
     public boolean isReused() {
         return reused;
+    }
+
+    @Override
+    public Channel connection() {
+        return connection.channel();
     }
 
     @Override

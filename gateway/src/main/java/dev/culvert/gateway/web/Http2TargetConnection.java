@@ -80,6 +80,10 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
         lastReadNanos = nanoTime();
     }
 
+    Channel channel() {
+        return channel;
+    }
+
     void start() {
         if (!channel.isActive()) {
             fail(null);

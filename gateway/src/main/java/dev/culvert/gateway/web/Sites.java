@@ -28,6 +28,11 @@ public interface Sites {
 
     default void ends(Site site, Browser browser) {}
 
+    /** Who is told what became of requests; null for nobody. */
+    default @Nullable RequestLog requestLog() {
+        return null;
+    }
+
     /**
      * Lets a request in, or not. Asked once for each request, before the target hears of it and any of its body is read.
      *

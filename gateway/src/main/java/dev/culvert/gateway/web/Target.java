@@ -1,5 +1,6 @@
 package dev.culvert.gateway.web;
 
+import io.netty.channel.Channel;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,9 @@ interface Target {
 
     /** Whether bytes go to it now, and do not wait for its agent to come back. */
     boolean hasPath();
+
+    /** Its connection, by which it can be told from others. */
+    Channel connection();
 
     /** Begins: answers are told to that exchange, as are its end and when it can be written to again. */
     void serve(Exchange exchange, boolean toHead);

@@ -3,6 +3,7 @@ package dev.culvert.gateway.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.gateway.lines.LineSink;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -50,6 +51,7 @@ final class AuditLogTest {
                     NOW,
                     "laptop",
                     3,
+                    null,
                     null,
                     "tcp",
                     "fd77::2",
@@ -106,7 +108,7 @@ final class AuditLogTest {
     }
 
     /** A sink that takes nothing until it is told to. */
-    private static final class Stuck implements AuditSink {
+    private static final class Stuck implements LineSink {
         final CountDownLatch go = new CountDownLatch(1);
         final StringBuilder text = new StringBuilder();
         int failures;
@@ -186,6 +188,7 @@ final class AuditLogTest {
                 NOW,
                 client,
                 3,
+                null,
                 null,
                 "tcp",
                 "10.0.0.1",

@@ -77,7 +77,8 @@ final class PlainPortTest {
                         sites,
                         new Arrivals(ProxiesInFront.NONE, new Strangers(System::nanoTime, false), new Counters()),
                         passwords,
-                        new StrangerTurns.Loops(System::nanoTime)))
+                        new StrangerTurns.Loops(System::nanoTime),
+                        null))
                 .bind(InetAddress.getLoopbackAddress(), 0)
                 .sync()
                 .channel()

@@ -55,7 +55,7 @@ final class PublishedDatagramsTest {
                 .group(net.gatewayLoop())
                 .channelFactory(EventLoops::newDatagramChannel)
                 .handler(new PublishedDatagrams(
-                        () -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), now::get))
+                        () -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), now::get, null))
                 .bind("127.0.0.1", 0)
                 .sync()
                 .channel()

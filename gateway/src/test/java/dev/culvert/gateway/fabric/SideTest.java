@@ -47,7 +47,7 @@ final class SideTest {
 
         FlowHalf open(int port) throws Exception {
             Destination d = Destination.of(Destination.TCP, InetAddress.getByName("10.0.0.1"), port);
-            FlowRecord record = new FlowRecord(fabric.services, holder, "office", d, null);
+            FlowRecord record = new FlowRecord(fabric.services, holder, "office", d, null, null);
             record.allowed("published");
             FlowHalf own = new FlowHalf(this, d, record);
             FlowHalf asked = own.towards(agentSwitch.side());
@@ -220,7 +220,7 @@ final class SideTest {
         AgentRole gone = (AgentRole) fabric.fabric.presence().pick("office", 0, TestNetwork.tcp("10.0.0.1", 1), null);
         agent.end();
         Destination d = TestNetwork.tcp("10.0.0.1", 1);
-        FlowHalf own = new FlowHalf(inProcess, d, new FlowRecord(fabric.services, holder, "office", d, null));
+        FlowHalf own = new FlowHalf(inProcess, d, new FlowRecord(fabric.services, holder, "office", d, null, null));
         gone.open(own.towards(gone.side()), own, new OpenRequest(d, "office", "web", null, 100, 0, null));
         assertThat(inProcess.told).containsExactly("failure " + Reason.NO_AGENT);
     }

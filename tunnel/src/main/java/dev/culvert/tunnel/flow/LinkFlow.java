@@ -155,6 +155,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return flowId;
     }
 
+    /** Its number in the opener's session, never used again there; 0 for one that has no session. */
+    public long number() {
+        return number;
+    }
+
     public OpenRequest request() {
         return request;
     }
@@ -510,10 +515,6 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     // ---- its session's ----
-
-    long number() {
-        return number;
-    }
 
     int epoch() {
         return epoch;

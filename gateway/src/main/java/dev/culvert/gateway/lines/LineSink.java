@@ -1,10 +1,10 @@
-package dev.culvert.gateway.audit;
+package dev.culvert.gateway.lines;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
-/** Where the audit log's lines go. Used by the log's one thread. */
-interface AuditSink {
+/** Where lines go. Used by one thread, which it may block. */
+public interface LineSink {
     /**
      * Writes some whole lines, all or none.
      *
