@@ -2,24 +2,29 @@
 # Sourced by scripts/{demo,test,bench}, never run.
 # shellcheck shell=bash
 
-# What each script runs, as PROGRAM:DEBIAN-PACKAGE. The only list.
+# What each script runs, as PROGRAM:DEBIAN-PACKAGE, or FILE:DEBIAN-PACKAGE. The only list.
 BUILD_TOOLS="javac:default-jdk-headless mvn:maven"
 DEMO_TOOLS="openssl:openssl ip:iproute2 ping:iputils-ping curl:curl python3:python3 dnsmasq:dnsmasq-base dig:bind9-dnsutils
   setpriv:util-linux sysctl:procps flock:util-linux"
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat traceroute:traceroute mtr:mtr-tiny tc:iproute2 nft:nftables ss:iproute2 pebble:pebble named:bind9
-  chromium:chromium"
+  chromium:chromium /usr/lib/python3/dist-packages/grpc:python3-grpcio"
 BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps setpriv:util-linux python3:python3
   iperf3:iperf3 nginx:nginx-light wrk:wrk h2load:nghttp2-client openssl:openssl git:git tar:tar"
 
 # sbin is not in every user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+# has TOOL: a program in the path, or a file.
+has() {
+  case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null ;; esac
+}
+
 # missing_packages TOOLS...: prints the packages of the tools that are not here.
 missing_packages() {
   local entry packages=
   for entry in "$@"; do
-    command -v "${entry%%:*}" >/dev/null || packages="$packages ${entry#*:}"
+    has "${entry%%:*}" || packages="$packages ${entry#*:}"
   done
   echo $packages | tr ' ' '\n' | sort -u | tr '\n' ' '
 }
@@ -28,7 +33,7 @@ missing_packages() {
 missing_tools() {
   local entry tools=
   for entry in "$@"; do
-    command -v "${entry%%:*}" >/dev/null || tools="$tools ${entry%%:*}"
+    has "${entry%%:*}" || tools="$tools ${entry%%:*}"
   done
   echo $tools
 }

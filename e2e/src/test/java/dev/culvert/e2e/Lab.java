@@ -281,7 +281,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         return start(host, name, command.toArray(String[]::new));
     }
 
-    private Path resource(String name) throws IOException {
+    Path resource(String name) throws IOException {
         Path file = directory.resolve(name);
         if (!Files.exists(file)) {
             try (InputStream in = Lab.class.getResourceAsStream("/e2e/" + name)) {

@@ -17,14 +17,17 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A published site in a real browser: Chromium without a screen, whose page tries what web applications do. */
+/** Published sites and real clients of them: Chromium without a screen, whose page tries what web applications do, and gRPC's own. */
 @Tag("netns")
-final class BrowserIT {
+final class RealClientsIT {
     @RegisterExtension
     static final Lab lab = new Lab();
 
     private static final Duration PATIENCE = Duration.ofSeconds(240);
     private static final int BIG = 24 << 20;
+
+    /** Debian's, which knows Debian's packages. */
+    private static final String SYSTEM_PYTHON = "/usr/bin/python3";
 
     private static Path report;
 
@@ -36,9 +39,18 @@ final class BrowserIT {
                 "bash",
                 "-c",
                 "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=site.test"
-                        + " -addext subjectAltName=DNS:site.test -keyout " + key + " -out " + certificate);
+                        + " -addext subjectAltName=DNS:site.test,DNS:calls.test -keyout " + key + " -out "
+                        + certificate);
         report = lab.directory().resolve("report.json");
         lab.startPython(lab.officeHost, "site", "site.py", "8081", report.toString())
+                .awaitOutput("READY", Lab.START);
+        lab.start(
+                        lab.officeHost,
+                        "calls",
+                        SYSTEM_PYTHON,
+                        lab.resource("calls.py").toString(),
+                        "serve",
+                        "8082")
                 .awaitOutput("READY", Lab.START);
         lab.start(
                         lab.gateway,
@@ -61,7 +73,7 @@ final class BrowserIT {
                 "--routes",
                 "192.168.77.0/24",
                 "--publish",
-                "site.test",
+                "*.test",
                 "--out",
                 token.toString());
         lab.start(
@@ -71,7 +83,9 @@ final class BrowserIT {
                         "--token-file",
                         token.toString(),
                         "--publish",
-                        "site.test=http://192.168.77.2:8081")
+                        "site.test=http://192.168.77.2:8081",
+                        "--publish",
+                        "calls.test=h2c://192.168.77.2:8082")
                 .awaitOutput("connected to", Lab.START);
         await().atMost(PATIENCE)
                 .ignoreExceptions()
@@ -127,5 +141,21 @@ final class BrowserIT {
                 .containsEntry("bytes", BIG)
                 .containsEntry("most", BIG)
                 .satisfies(upload -> assertThat(upload.get("steps")).isPositive());
+    }
+
+    /** Unary calls and streams, all ways; large messages, many at once; failures, deadlines and calls that are given up. */
+    @Test
+    void callsOfGrpc() throws Exception {
+        assertThat(lab.run(
+                                lab.client,
+                                PATIENCE,
+                                SYSTEM_PYTHON,
+                                lab.resource("calls.py").toString(),
+                                "call",
+                                Lab.GATEWAY + ":" + Lab.PORT,
+                                "calls.test",
+                                lab.directory().resolve("site.crt").toString())
+                        .output())
+                .endsWith("OK\n");
     }
 }
