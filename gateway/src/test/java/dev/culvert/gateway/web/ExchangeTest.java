@@ -45,6 +45,33 @@ final class ExchangeTest {
     }
 
     @Test
+    void whatBecameOfRequestsIsTold() {
+        stage.say(POST + "0123456789");
+        stage.answer(0, OK);
+        assertThat(stage.records).singleElement().satisfies(r -> {
+            assertThat(r.status()).isEqualTo(200);
+            assertThat(r.bytesIn()).isEqualTo(10);
+            assertThat(r.bytesOut()).isEqualTo(2);
+            assertThat(r.whole()).isTrue();
+        });
+        stage.say(GET);
+        stage.answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+        stage.targets.get(0).close();
+        assertThat(stage.records.get(1).whole()).isFalse();
+        assertThat(stage.records.get(1).bytesOut()).isEqualTo(4);
+    }
+
+    @Test
+    void aBrowserThatLeavesBeforeItIsAnsweredIsTold() {
+        stage.say(GET);
+        stage.browser.close();
+        assertThat(stage.records).singleElement().satisfies(r -> {
+            assertThat(r.status()).isEqualTo(499);
+            assertThat(r.firstByte()).isNull();
+        });
+    }
+
+    @Test
     void fieldsOfAConnectionEndThere() {
         stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n"
                 + "Keep-Alive: timeout=5\r\nProxy-Connection: x\r\nProxy-Authorization: secret\r\nTE: gzip\r\n"

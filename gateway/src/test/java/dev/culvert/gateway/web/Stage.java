@@ -15,6 +15,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -59,6 +60,9 @@ final class Stage implements AutoCloseable {
     boolean holdsConnects;
     boolean speaksHttp2;
 
+    /** What became of requests that have ended. */
+    final List<RequestRecord> records = new ArrayList<>();
+
     Stage() {
         this("http/1.1");
     }
@@ -81,6 +85,21 @@ final class Stage implements AutoCloseable {
                     @Override
                     public @Nullable Site find(String host, String path) {
                         return host.equals(NAME) ? published : null;
+                    }
+
+                    @Override
+                    public RequestLog requestLog() {
+                        return new RequestLog() {
+                            @Override
+                            public Clock clock() {
+                                return Clock.systemUTC();
+                            }
+
+                            @Override
+                            public void ended(RequestRecord request) {
+                                records.add(request);
+                            }
+                        };
                     }
 
                     @Override
