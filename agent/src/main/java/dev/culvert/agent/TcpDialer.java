@@ -4,8 +4,8 @@ import dev.culvert.tunnel.dial.AddressRace;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
+import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
@@ -38,12 +38,6 @@ final class TcpDialer {
     /** As long as a black hole may hold a dial. The application sees silence, as on the LAN. */
     static final Duration DEADLINE = Duration.ofSeconds(10);
 
-    /** Dials under way: a scan of four thousand silent ports is not held up. */
-    static final int MAX_DIALS = 4096;
-
-    /** Of these for one client, so that one client's black holes do not stop another's flows. */
-    static final int MAX_DIALS_PER_CLIENT = 2048;
-
     /**
      * What a socket may have waiting for a slow LAN host, beside the kernel's own buffer, which is megabytes and what keeps a
      * fast one busy. A client can have thousands of flows to hosts that do not read, so this is as little as a turn brings, and less
@@ -71,7 +65,7 @@ final class TcpDialer {
 
     private final EventLoop loop;
     private final SocketBudget budget;
-    private final Quota<String> dials = new Quota<>(MAX_DIALS, MAX_DIALS_PER_CLIENT);
+    private final Dials dials = new Dials();
     private int open;
 
     TcpDialer(EventLoop loop, SocketBudget budget) {
@@ -90,19 +84,20 @@ final class TcpDialer {
 
     /** @param permitted addresses that may be dialled, in the order of preference; at least one */
     void dial(IncomingFlow flow, List<InetAddress> permitted) {
+        Destination destination = flow.request().destination();
         String client = flow.request().clientName();
-        if (!dials.take(client, 1)) {
+        if (!dials.take(client, destination)) {
             flow.refuse(Reason.OVERLOADED, "too many dials under way at the agent");
             return;
         }
-        int port = flow.request().destination().port();
+        int port = destination.port();
         List<InetSocketAddress> addresses = AddressRace.interleave(permitted).stream()
                 .map(a -> new InetSocketAddress(a, port))
                 .toList();
         Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(flow));
         flow.onAbandoned(() -> race.cancel(false));
         race.addListener(f -> {
-            dials.give(client, 1);
+            dials.give(client, destination);
             if (race.isSuccess()) {
                 join(flow, race.getNow());
             } else if (!race.isCancelled()) {

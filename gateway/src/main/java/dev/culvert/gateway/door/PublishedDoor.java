@@ -283,6 +283,8 @@ public final class PublishedDoor {
                 to,
                 answerer -> flows.connect(loop, to.agent(), answerer, destination.apply(to), from));
         Future<?> deadline = loop.schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
+        // Who has gone counts nowhere any more, and leaves no flow behind that is being opened.
+        channel.closeFuture().addListener(closed -> asked.cancel(false));
         asked.addListener(connected -> {
             deadline.cancel(false);
             if (PublishedFlows.isWithdrawn(connected.cause()) && !to.equals(where.get()) && channel.isActive()) {

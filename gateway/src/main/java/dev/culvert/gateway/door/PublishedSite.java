@@ -46,6 +46,11 @@ record PublishedSite(
     }
 
     @Override
+    public boolean isShared() {
+        return header == null;
+    }
+
+    @Override
     public String name() {
         return usage.published().publication().at().toString();
     }

@@ -4,7 +4,9 @@ import dev.culvert.address.AddressText;
 import dev.culvert.gateway.limit.Network;
 import dev.culvert.gateway.memory.Holders;
 import dev.culvert.gateway.web.HttpFront;
+import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.Quota;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOutboundBuffer;
@@ -141,9 +143,20 @@ public final class Visitors implements Holders {
             }
             tooMuch -= f.bytes;
             ended++;
-            GatewayChannel.closeNow(f.kept.channel);
+            end(f.kept.channel);
         }
         return ended;
+    }
+
+    /** A flow ends with an error, lest what was read of it be taken for whole by who reads an answer without a length. */
+    private static void end(Channel channel) {
+        if (channel instanceof LinkFlow) {
+            channel.eventLoop()
+                    .execute(() -> channel.pipeline()
+                            .fireExceptionCaught(
+                                    new FlowException(Reason.OVERLOADED, "the gateway is short of memory")));
+        }
+        GatewayChannel.closeNow(channel);
     }
 
     /** What their event loops say. One that says nothing is busy with something. */

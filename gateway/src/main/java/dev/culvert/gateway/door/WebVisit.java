@@ -85,6 +85,11 @@ final class WebVisit implements Sites {
             return sites.admit(site, request, browser, loop); // a page of the gateway's own
         }
         PublicationUsage usage = there.usage();
+        if (browser.isContradicted(request)) {
+            return loop.newFailedFuture(new Refusal(
+                    HttpResponseStatus.BAD_REQUEST,
+                    "The proxy in front says two different things of where the request comes from."));
+        }
         InetAddress visitor = browser.visitor(request);
         if (!usage.allows(visitor)) {
             return loop.newFailedFuture(

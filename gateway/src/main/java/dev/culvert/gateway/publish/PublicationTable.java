@@ -114,6 +114,15 @@ public final class PublicationTable {
         return usages.get(one);
     }
 
+    /** How what is published at a place is used; null when nothing is. */
+    @Nullable
+    PublicationUsage usageAt(PublicSide at) {
+        return usages.values().stream()
+                .filter(u -> u.published().publication().at().equals(at))
+                .findFirst()
+                .orElse(null);
+    }
+
     /** How they are used. */
     public Collection<PublicationUsage> usages() {
         return Collections.unmodifiableCollection(usages.values());
@@ -143,10 +152,18 @@ public final class PublicationTable {
      *
      * @param host of SNI or Host without its port, in any case
      * @param path as the request has it, with or without its query
-     * @return null when nothing of HTTP is published there
+     * @return null when nothing of HTTP is published there, or when who decodes or tidies the path would find another one: its target may
+     *     do that, and then would answer from where the other's limits and passwords stand
      */
     public @Nullable Published web(String host, String path) {
-        for (Published one : at(host)) {
+        List<Published> there = at(host);
+        Published found = web(there, path);
+        String tidied = found == null || there.size() < 2 ? path : TidyPath.of(path);
+        return tidied.equals(path) || found == web(there, tidied) ? found : null;
+    }
+
+    private static @Nullable Published web(List<Published> there, String path) {
+        for (Published one : there) {
             if (one.publication().to().scheme().isHttp()
                     && ((WebName) one.publication().at()).holds(path)) {
                 return one;

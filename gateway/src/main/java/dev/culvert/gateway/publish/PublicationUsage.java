@@ -169,8 +169,29 @@ public final class PublicationUsage {
         return place.count();
     }
 
-    /** Ends what has come from where it is open to no more. */
-    void endDisallowed() {
+    /**
+     * Ends what is in the way of what follows: all, when another target or nothing does; else what has come from where it is open to
+     * no more.
+     *
+     * @param next what is in force at the same place now; null for nothing
+     */
+    void giveWay(@Nullable PublicationUsage next) {
+        if (next == null || !next.leadsWhereThis(this)) {
+            place.visits().forEach(Visit::end);
+        } else {
+            next.endDisallowed();
+        }
+    }
+
+    private boolean leadsWhereThis(PublicationUsage other) {
+        return published.agent().equals(other.published.agent())
+                && published
+                        .publication()
+                        .to()
+                        .equals(other.published.publication().to());
+    }
+
+    private void endDisallowed() {
         if (!allowed.isEmpty()) {
             for (Visit visit : place.visits()) {
                 if (visit.from() != null && !isOpenTo(Objects.requireNonNull(visit.from()))) {

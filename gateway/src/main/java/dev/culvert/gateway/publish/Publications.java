@@ -316,9 +316,12 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
         PublicationTable next = new PublicationTable(inForce, unproven, own, table, System::nanoTime);
         boolean other = !next.saysTheSame(table);
         if (other) {
-            listeners.forEach(l -> l.publicationsChanging(table, next));
+            PublicationTable last = table;
+            listeners.forEach(l -> l.publicationsChanging(last, next));
             table = next;
-            next.usages().forEach(PublicationUsage::endDisallowed);
+            last.usages()
+                    .forEach(u ->
+                            u.giveWay(next.usageAt(u.published().publication().at())));
         }
         tell(before, judged, toJudge.all());
         answer(toJudge.links(), refused);

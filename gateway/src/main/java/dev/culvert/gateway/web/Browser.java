@@ -31,6 +31,14 @@ public record Browser(InetAddress address, boolean secure, List<IpPrefix> truste
         return trustedProxy() ? ForwardedFor.visitor(request.headers(), this) : address;
     }
 
+    /**
+     * Whether trusted proxies name two different visitors, in {@code X-Forwarded-For} and in {@code Forwarded}: one of them has passed by
+     * a proxy that does not know it, and nobody can say which. Such a request is nobody's.
+     */
+    public boolean isContradicted(HttpRequest request) {
+        return trustedProxy() && ForwardedFor.contradicts(request.headers(), this);
+    }
+
     boolean isTrusted(InetAddress proxy) {
         for (IpPrefix prefix : trusted) {
             if (prefix.contains(proxy)) {

@@ -286,7 +286,13 @@ final class Exchange {
         bodyBytes += content.content().readableBytes();
         boolean wrongLength = a.length() >= 0 && (bodyBytes > a.length() || last && bodyBytes < a.length());
         Site s = site;
-        if (wrongLength || t == null || s == null) {
+        if (t == null && retried && !wrongLength) {
+            // It was read for the target that has refused, and there is none yet to take it.
+            content.release();
+            refuse(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "The server behind " + name() + " takes no more; try again."));
+        } else if (wrongLength || t == null || s == null) {
             // Without a target nothing is read: then it is not of HTTP's making, either.
             content.release();
             requestBroken();
@@ -294,7 +300,7 @@ final class Exchange {
             content.release();
             refuse(tooLarge(s.options()));
         } else {
-            if (content instanceof LastHttpContent end && a.length() < 0) {
+            if (content instanceof LastHttpContent end) {
                 HeaderFields.cleanTrailers(end.trailingHeaders());
             }
             bodySent = true;
@@ -477,7 +483,7 @@ final class Exchange {
             front.ended(true);
         } else if (state == State.ANSWERING || state == State.ASKING && isGrpc() && isReset(cause)) {
             end(false);
-            front.abort(cause instanceof StreamReset reset ? reset.error() : Http2Error.INTERNAL_ERROR);
+            front.abort(cutOff(cause));
         } else if (state == State.ASKING && a != null && s != null) {
             if (mayRetry(a, untouched)) {
                 retried = true;
@@ -486,6 +492,13 @@ final class Exchange {
                 noWay(a, s, isRepeatable(a), TargetErrors.ended(cause, s));
             }
         }
+    }
+
+    /** How a browser hears that an answer is not whole: NO_ERROR would say that it is (RFC 9113 section 8.1). */
+    private static Http2Error cutOff(@Nullable Throwable cause) {
+        return cause instanceof StreamReset reset && reset.error() != Http2Error.NO_ERROR
+                ? reset.error()
+                : Http2Error.INTERNAL_ERROR;
     }
 
     /** Of a stream, in a way that means something to a gRPC client. */

@@ -12,9 +12,7 @@ final class ForwardedFor {
     private ForwardedFor() {}
 
     /**
-     * The rightmost address that is no trusted proxy's. A request that names no other is the leftmost proxy's own; where
-     * {@code X-Forwarded-For} and {@code Forwarded} name different ones, one of them has passed by a proxy that does not know it, and
-     * the peer is all that is sure.
+     * The rightmost address that is no trusted proxy's. A request that names no other is the leftmost proxy's own.
      *
      * @param from the connection of a trusted proxy
      */
@@ -24,8 +22,15 @@ final class ForwardedFor {
         if (lists.isEmpty()) {
             return visitor(nodes(elements), from);
         }
-        InetAddress visitor = visitor(split(lists), from);
-        return elements.isEmpty() || visitor.equals(visitor(nodes(elements), from)) ? visitor : from.address();
+        return visitor(split(lists), from);
+    }
+
+    static boolean contradicts(HttpHeaders headers, Browser from) {
+        List<String> lists = headers.getAll("X-Forwarded-For");
+        List<String> elements = headers.getAll("Forwarded");
+        return !lists.isEmpty()
+                && !elements.isEmpty()
+                && !visitor(split(lists), from).equals(visitor(nodes(elements), from));
     }
 
     private static InetAddress visitor(List<String> hops, Browser from) {

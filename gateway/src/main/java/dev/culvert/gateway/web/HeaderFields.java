@@ -39,6 +39,10 @@ final class HeaderFields {
     private static final int MAX_REQUEST_ID = 128;
 
     /** What only we may say of a browser; also in the spelling that a CGI program cannot tell from it. */
+    /** Of these, what a trusted proxy says is kept. It passes other ones on from whoever sent them: who is logged in is not its to say. */
+    private static final Set<String> OF_PROXIES = Set.of(
+            "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", REQUEST_ID);
+
     private static final Set<String> OURS = Set.of("forwarded", "x-real-ip", REQUEST_ID);
 
     /** What CGI programs take for their proxy (httpoxy), and frameworks for the path, which the site was found by. */
@@ -149,7 +153,7 @@ final class HeaderFields {
             return false; // only ever sent to be mistaken for those
         }
         boolean ours = OURS.contains(plain) || plain.startsWith(FORWARDED_PREFIX);
-        return !ours || trusted && plain.equals(name);
+        return !ours || trusted && OF_PROXIES.contains(name);
     }
 
     /** Fields that the sender calls fields of the connection. */
@@ -183,9 +187,7 @@ final class HeaderFields {
         if (!options.publicPath().isEmpty()) {
             out.set("X-Forwarded-Prefix", options.publicPath());
         }
-        if (!trusted || !in.contains("X-Real-IP")) {
-            out.set("X-Real-IP", AddressText.of(browser.visitor(from)));
-        }
+        out.set("X-Real-IP", AddressText.of(browser.visitor(from)));
         // RFC 7239: an IPv6 address is in brackets, and what has a colon in quotes.
         String node = browser.address() instanceof Inet6Address && address.indexOf(':') >= 0
                 ? "\"[" + address + "]\""

@@ -94,10 +94,10 @@ final class Http1Targets {
         return true;
     }
 
-    /** Whether there are no more to its site than may rest for long. */
+    /** Whether there are no more to its site than may rest for long; one that only one browser's connection can use does not. */
     boolean isOfFew(Http1Target connection) {
         ArrayDeque<Http1Target> idle = bySite.get(connection.site());
-        return idle != null && idle.size() <= FEW;
+        return idle != null && idle.size() <= FEW && connection.site().isShared();
     }
 
     void remove(Http1Target connection) {

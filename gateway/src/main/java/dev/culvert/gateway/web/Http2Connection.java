@@ -9,9 +9,11 @@ import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
+import io.netty.handler.codec.http2.Http2LocalFlowController;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
+import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -68,12 +70,16 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                 .encoderEnforceMaxQueuedControlFrames(MAX_CONTROL_FRAMES)
                 .build();
         Http2Connection connection = new Http2Connection(codec);
-        pipeline.addLast(codec, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
+        Http2Received received = new Http2Received(true);
+        pipeline.addLast(codec, received, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel stream) {
                 connection.streams.add(stream);
-                stream.closeFuture().addListener(f -> connection.streams.remove(stream));
-                stream.pipeline().addLast(new Http2Front(sites, browser));
+                stream.closeFuture().addListener(f -> {
+                    connection.streams.remove(stream);
+                    received.ended(((Http2StreamChannel) stream).stream());
+                });
+                stream.pipeline().addLast(new Http2Front(sites, browser, received));
             }
         }));
         pipeline.addLast(connection);
@@ -107,9 +113,10 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
         });
     }
 
-    /** Bytes that streams have been given and that are not written yet. */
+    /** Bytes that streams have been given and that are not written yet, and that have come for streams that have not read them. */
     long waiting() {
-        long bytes = 0;
+        Http2LocalFlowController local = codec.connection().local().flowController();
+        long bytes = local.unconsumedBytes(codec.connection().connectionStream());
         for (Channel stream : streams) {
             bytes += stream.isWritable()
                     ? stream.config().getWriteBufferHighWaterMark() - stream.bytesBeforeUnwritable()

@@ -38,6 +38,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
 
     private final Sites sites;
     private final Browser browser;
+    private final Http2Received received;
     private @Nullable ChannelHandlerContext context;
     private @Nullable Deadline lastWrite;
     private @Nullable Exchange exchange;
@@ -49,9 +50,11 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     private boolean inputEnded;
     private boolean lingers; // all is said, and the browser's end is waited for
 
-    Http2Front(Sites sites, Browser browser) {
+    /** @param received is told of each piece of a body that is read */
+    Http2Front(Sites sites, Browser browser, Http2Received received) {
         this.sites = sites;
         this.browser = browser;
+        this.received = received;
     }
 
     private ChannelHandlerContext ctx() {
@@ -82,6 +85,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
                 trailers(head);
             }
         } else if (msg instanceof Http2DataFrame data) {
+            received.read(data);
             data(data.content(), data.isEndStream());
         } else {
             ReferenceCountUtil.release(msg);

@@ -215,6 +215,7 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
         }
         ChannelHandlerContext c = context;
         if (c != null && !gone) {
+            connection.reset();
             c.close(); // with RST_STREAM, unless both sides have ended
         }
     }

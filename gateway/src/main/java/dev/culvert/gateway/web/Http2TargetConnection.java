@@ -35,6 +35,11 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
     /** Most bytes of a head: targets are trusted with more than browsers, and some set many cookies. */
     private static final int MAX_HEAD = 64 << 10;
 
+    /** Resets within {@link #RESET_SECONDS} behind which it takes no more streams; those that it has may be as many again, within 200. */
+    static final int MAX_RESETS = 100;
+
+    private static final long RESET_SECONDS = 30;
+
     /** DATA without content, one behind another. */
     private static final int MAX_EMPTY_DATA = 100;
 
@@ -57,6 +62,8 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
     private final Deadline idle;
     private @Nullable Throwable cause;
     private boolean settled;
+    private int resets;
+    private long resetsSinceNanos;
     private boolean retired; // takes no more streams
     private boolean ended;
     private boolean takesConnect; // RFC 8441
@@ -90,7 +97,12 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
             return;
         }
         idle.set(SETTINGS_SECONDS);
-        channel.pipeline().addLast(codec, new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()), this);
+        channel.pipeline()
+                .addLast(
+                        codec,
+                        new Http2Received(false),
+                        new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()),
+                        this);
         channel.config().setAutoRead(true);
     }
 
@@ -161,6 +173,21 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
 
     long nanoTime() {
         return channel.eventLoop().ticker().nanoTime();
+    }
+
+    /**
+     * A stream has been reset, for one browser's sake. Targets count that too (CVE-2023-44487), and end a connection of which many were;
+     * on it are other browsers' requests.
+     */
+    void reset() {
+        long now = nanoTime();
+        if (resets == 0 || now - resetsSinceNanos > TimeUnit.SECONDS.toNanos(RESET_SECONDS)) {
+            resets = 0;
+            resetsSinceNanos = now;
+        }
+        if (++resets >= MAX_RESETS) {
+            retire();
+        }
     }
 
     /** Takes no more streams: the target takes none, or there is doubt whether it is there. */

@@ -12,6 +12,11 @@ public interface Site {
     /** For messages and logs: the published name. */
     String name();
 
+    /** Whether what connects to its target may serve several browsers; else it is of one browser's connection. */
+    default boolean isShared() {
+        return true;
+    }
+
     SiteOptions options();
 
     /** Whether the target is spoken to in HTTP/2, with prior knowledge (RFC 9113 3.3), not in HTTP/1.1. */

@@ -32,8 +32,11 @@ final class PublicationUsageTest {
         List<Published> all = Arrays.stream(texts)
                 .map(text -> new Published("office", Publication.parse(text), false))
                 .toList();
-        table = new PublicationTable(all, Set.of(), Set.of(), table, () -> now);
-        table.usages().forEach(PublicationUsage::endDisallowed);
+        PublicationTable before = table;
+        table = new PublicationTable(all, Set.of(), Set.of(), before, () -> now);
+        before.usages()
+                .forEach(
+                        u -> u.giveWay(table.usageAt(u.published().publication().at())));
         return Objects.requireNonNull(table.usage(all.get(0)));
     }
 
@@ -49,6 +52,19 @@ final class PublicationUsageTest {
         }
         assertThat(usage.visits()).isEqualTo(10_000);
         assertThat(usage.login()).isNull();
+    }
+
+    /** Also when something else leads to the same target, so that the right to it is there still. */
+    @Test
+    void whatIsWithdrawnOrLeadsElsewhereEnds() {
+        enter(publish("a.example.com=http://app", "b.example.com=http://app"), HERE);
+        publish("a.example.com=http://app,hsts", "b.example.com=http://app");
+        assertThat(ended).isEmpty();
+        publish("b.example.com=http://app");
+        assertThat(ended).containsExactly("192.0.2.1");
+        enter(publish("b.example.com=http://app"), ELSEWHERE);
+        publish("b.example.com=http://other");
+        assertThat(ended).containsExactly("192.0.2.1", "198.51.100.1");
     }
 
     @Test

@@ -708,6 +708,14 @@ final class ExchangeTest {
                 .as("from a trusted proxy")
                 .contains("X-Forwarded-User: ann\r\n")
                 .doesNotContain("root");
+        stage.answer(0, OK);
+        stage.user = "";
+        stage.say("GET / HTTP/1.1\r\nHost: app.example.com\r\nX-Forwarded-User: root\r\nX-Forwarded-Prefix: /root\r\n"
+                + "X-Real-IP: 127.0.0.1\r\nX-Forwarded-Port: 444\r\n\r\n");
+        assertThat(stage.askedWhole(0))
+                .as("which passes on what it does not know")
+                .contains("X-Forwarded-Port: 444\r\n", "X-Real-IP: 203.0.113.9\r\n")
+                .doesNotContain("root", "127.0.0.1");
     }
 
     @Test

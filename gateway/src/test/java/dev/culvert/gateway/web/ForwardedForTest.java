@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Whom proxies name, and who would like to be named. 10.0.0.0/8 and fd00::/8 are trusted; the peer is 10.0.0.1. */
 @NullUnmarked
 final class ForwardedForTest {
-    private static String visitor(String peer, String list, String forwarded) throws Exception {
+    private static DefaultHttpRequest request(String list, String forwarded) {
         HttpHeaders headers = new DefaultHttpHeaders();
         if (list != null) {
             for (String value : list.split("[|]")) {
@@ -29,10 +29,20 @@ final class ForwardedForTest {
         if (forwarded != null) {
             headers.add("Forwarded", forwarded);
         }
-        Browser browser = new Browser(
+        return new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/", headers);
+    }
+
+    private static Browser browser(String peer) throws Exception {
+        return new Browser(
                 InetAddress.getByName(peer), true, List.of(IpPrefix.parse("10.0.0.0/8"), IpPrefix.parse("fd00::/8")));
-        return AddressText.of(
-                browser.visitor(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/", headers)));
+    }
+
+    private static String visitor(String peer, String list, String forwarded) throws Exception {
+        return AddressText.of(browser(peer).visitor(request(list, forwarded)));
+    }
+
+    private static boolean contradicted(String peer, String list, String forwarded) throws Exception {
+        return browser(peer).isContradicted(request(list, forwarded));
     }
 
     @ParameterizedTest
@@ -78,10 +88,15 @@ final class ForwardedForTest {
 
     /** One of the two came from the visitor, by a proxy that does not know it. */
     @Test
-    void whatContradictsItselfIsNotBelieved() throws Exception {
+    void whatContradictsItselfIsKnown() throws Exception {
         assertThat(visitor("10.0.0.1", "203.0.113.7", "for=203.0.113.7")).isEqualTo("203.0.113.7");
-        assertThat(visitor("10.0.0.1", "203.0.113.7", "for=1.1.1.1")).isEqualTo("10.0.0.1");
-        assertThat(visitor("10.0.0.1", "1.1.1.1", "for=203.0.113.7")).isEqualTo("10.0.0.1");
+        assertThat(contradicted("10.0.0.1", "203.0.113.7", "for=203.0.113.7")).isFalse();
+        assertThat(contradicted("10.0.0.1", "203.0.113.7", null)).isFalse();
+        assertThat(contradicted("10.0.0.1", "203.0.113.7", "for=1.1.1.1")).isTrue();
+        assertThat(contradicted("10.0.0.1", "1.1.1.1", "for=203.0.113.7")).isTrue();
+        assertThat(contradicted("203.0.113.9", "1.1.1.1", "for=203.0.113.7"))
+                .as("of no proxy")
+                .isFalse();
     }
 
     @Test

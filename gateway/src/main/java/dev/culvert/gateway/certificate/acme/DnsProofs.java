@@ -66,10 +66,11 @@ final class DnsProofs {
             throw new Refusal(Refusal.Kind.OURS, "dns-01: no server is named for " + domain, null);
         }
         try {
-            sweep();
+            sweep(prover);
             Placed at = prover.place(record);
             Noted noted = new Noted(domain, at, value);
             change(all -> {
+                all.remove(noted); // of an attempt before, that could not take it away
                 all.add(noted);
                 while (all.size() > MAX_KEPT) {
                     all.remove(0);
@@ -86,25 +87,26 @@ final class DnsProofs {
         }
     }
 
-    /** Takes away what a process that is no more has left. */
-    private void sweep() throws StateException, InterruptedException {
+    /** Takes away what is left with a prover, of a process that is no more; when one cannot be, the others most probably cannot either. */
+    private void sweep(DnsProver prover) throws StateException, InterruptedException {
         for (Noted noted : parse(store.get(DOCUMENT))) {
-            DnsProver prover = provers.of(noted.domain);
-            if (prover != null) {
-                cleanUp(prover, noted);
+            if (prover.equals(provers.of(noted.domain)) && !cleanUp(prover, noted)) {
+                return;
             }
         }
     }
 
     /** What cannot be taken away now is tried again before the next proof: it proves nothing any more. */
-    private void cleanUp(DnsProver prover, Noted noted) throws StateException, InterruptedException {
+    private boolean cleanUp(DnsProver prover, Noted noted) throws StateException, InterruptedException {
         try {
             prover.cleanUp(noted.at, noted.value);
             change(all -> all.remove(noted));
+            return true;
         } catch (StateException e) {
             throw e;
         } catch (IOException e) {
             log.warn("the record at {} is not taken away yet: {}", noted.at.name(), e.getMessage());
+            return false;
         }
     }
 

@@ -8,8 +8,11 @@ import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -131,6 +134,9 @@ public final class DnsProver {
         }
     }
 
+    /** So often in a row a server is asked that is not heard. */
+    private static final int SILENCES = 2;
+
     /** A server that has the old zone still would tell an authority that there is nothing. */
     private void await(Name name, Name zone, String value) throws IOException, InterruptedException {
         Set<InetSocketAddress> servers = new LinkedHashSet<>();
@@ -143,33 +149,39 @@ public final class DnsProver {
             log.info("the servers of {} are not known ({})", zone, e.getMessage());
         }
         List<InetSocketAddress> lacking = new ArrayList<>(servers);
-        List<InetSocketAddress> silent = new ArrayList<>();
+        Map<InetSocketAddress, Integer> silent = new HashMap<>();
         for (Duration waited = Duration.ZERO; ; waited = waited.plus(LOOK)) {
-            silent.clear();
             for (InetSocketAddress each : List.copyOf(lacking)) {
                 switch (lookups.shows(each, name, value)) {
                     case VALUE -> lacking.remove(each);
-                    case NOTHING_HEARD -> silent.add(each);
-                    case OTHER -> {}
+                    case NOTHING_HEARD -> silent.merge(each, 1, Integer::sum);
+                    case OTHER -> silent.remove(each);
                 }
             }
-            if (lacking.isEmpty()) {
-                return;
+            // One that is not heard twice is not waited for: an IPv6 address where there is no IPv6, a port that is
+            // filtered.
+            lacking.removeIf(each -> silent.getOrDefault(each, 0) >= SILENCES);
+            boolean nobodyHeard = silent.keySet().containsAll(servers);
+            if (lacking.isEmpty() && !nobodyHeard) {
+                break;
             }
             if (waited.compareTo(settings.within()) >= 0) {
-                break;
+                break; // who hears nobody has given them the time all the same
             }
             pause.of(LOOK);
         }
-        if (lacking.size() > silent.size()) {
-            lacking.removeAll(silent);
+        silent.values().removeIf(times -> times < SILENCES);
+        if (silent.isEmpty() && lacking.isEmpty()) {
+            return;
+        }
+        if (!lacking.isEmpty()) {
             throw new IOException("the record at " + name + " has not come to all servers of " + zone + " within "
                     + settings.within().toSeconds() + " s: " + texts(lacking) + " lack it");
         }
-        log.info("{} of {} were not heard: whether they show the record is not known", texts(silent), zone);
+        log.info("{} of {} were not heard: whether they show the record is not known", texts(silent.keySet()), zone);
     }
 
-    private static String texts(List<InetSocketAddress> servers) {
+    private static String texts(Collection<InetSocketAddress> servers) {
         return servers.stream().map(AddressText::of).collect(Collectors.joining(", "));
     }
 }
