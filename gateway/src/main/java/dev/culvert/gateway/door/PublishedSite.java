@@ -46,6 +46,11 @@ record PublishedSite(
     }
 
     @Override
+    public boolean mayServe(Channel connection) {
+        return targets.mayServe(usage.published(), connection);
+    }
+
+    @Override
     public boolean isShared() {
         return header == null;
     }

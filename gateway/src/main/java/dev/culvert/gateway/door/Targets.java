@@ -9,6 +9,7 @@ import dev.culvert.tunnel.flow.LinkFlow;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
+import io.netty.util.AttributeKey;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
 import java.util.function.Supplier;
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Connections to the targets of publications over HTTP, with TLS where they speak that. From any thread. */
 public final class Targets {
+    /** Through which instance a connection goes. */
+    private static final AttributeKey<String> ANSWERER = AttributeKey.valueOf(Targets.class, "answerer");
+
     private final PublishedFlows flows;
     private final Instances instances;
     private final Visitors visitors;
@@ -48,6 +52,12 @@ public final class Targets {
         return connect(loop, to, answerer, null, version == 0 ? null : () -> ProxyHeader.ofNobody(version));
     }
 
+    /** Whether a kept connection may serve on: not through an instance that drains, or from which the target is unwell. */
+    boolean mayServe(Published to, Channel connection) {
+        String answerer = connection.attr(ANSWERER).get();
+        return answerer == null || instances.mayServe(to, answerer);
+    }
+
     private Future<? extends Channel> connect(
             EventLoop loop,
             Published to,
@@ -57,6 +67,7 @@ public final class Targets {
         Future<LinkFlow> flow = flows.connect(loop, to.agent(), answerer, to.destination(), source);
         flow.addListener(f -> {
             if (f.isSuccess()) {
+                flow.getNow().attr(ANSWERER).set(answerer);
                 visitors.opened(flow.getNow(), to.place());
             }
         });

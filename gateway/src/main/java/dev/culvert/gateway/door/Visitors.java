@@ -1,8 +1,8 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.gateway.limit.Holders;
 import dev.culvert.gateway.limit.Network;
-import dev.culvert.gateway.memory.Holders;
 import dev.culvert.gateway.web.HttpFront;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;

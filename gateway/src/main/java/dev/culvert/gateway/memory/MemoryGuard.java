@@ -2,6 +2,7 @@ package dev.culvert.gateway.memory;
 
 import dev.culvert.gateway.door.Strangers;
 import dev.culvert.gateway.limit.Counters;
+import dev.culvert.gateway.limit.Holders;
 import dev.culvert.gateway.presence.Links;
 import dev.culvert.gateway.presence.PresentLink;
 import io.netty.buffer.ByteBufAllocator;

@@ -94,7 +94,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     }
 
     boolean isUsable() {
-        return channel.isActive() && !inputEnded && !surplus && hasPath();
+        return channel.isActive() && !inputEnded && !surplus && hasPath() && site.mayServe(channel);
     }
 
     boolean isOn(Object loop) {

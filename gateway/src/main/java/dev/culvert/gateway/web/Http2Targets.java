@@ -76,7 +76,9 @@ final class Http2Targets {
 
         private @Nullable Http2TargetConnection free() {
             for (Http2TargetConnection connection : connections) {
-                if (connection.hasRoom()) {
+                if (!site.mayServe(connection.channel())) {
+                    connection.loop().execute(connection::retire); // not now: it is asked about while it is chosen from
+                } else if (connection.hasRoom()) {
                     return connection;
                 }
             }

@@ -17,6 +17,14 @@ public interface Site {
         return true;
     }
 
+    /**
+     * Whether a kept connection of {@link #connect} may serve another request: not when who carries it shall be given nothing new.
+     * Asked on its event loop.
+     */
+    default boolean mayServe(Channel connection) {
+        return true;
+    }
+
     SiteOptions options();
 
     /** Whether the target is spoken to in HTTP/2, with prior knowledge (RFC 9113 3.3), not in HTTP/1.1. */

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.gateway.limit.Holders;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import io.netty.channel.ChannelHandlerContext;

@@ -12,6 +12,7 @@ import io.netty.util.concurrent.Future;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -150,8 +151,35 @@ final class ExchangeTest {
         assertThat(stage.targets.get(0).isActive()).isFalse();
     }
 
+    @Test
+    void aKeptConnectionIsNotUsedWhenItMayNotServe() {
+        AtomicBoolean may = new AtomicBoolean(true);
+        stage.published = new Same(Objects.requireNonNull(stage.published)) {
+            @Override
+            public boolean mayServe(Channel connection) {
+                return may.get();
+            }
+        };
+        stage.say(GET);
+        stage.answer(0, OK);
+        stage.say(GET);
+        stage.answer(0, OK);
+        assertThat(stage.targets).hasSize(1);
+        may.set(false);
+        stage.say(GET);
+        assertThat(stage.targets).hasSize(2);
+        assertThat(stage.targets.get(0).isActive()).isFalse();
+        stage.answer(1, OK);
+    }
+
     /** All of these are one site, whoever connects to it. */
-    private record Same(Site site) implements Site {
+    private static class Same implements Site {
+        private final Site site;
+
+        Same(Site site) {
+            this.site = site;
+        }
+
         @Override
         public String name() {
             return site.name();

@@ -1,4 +1,4 @@
-package dev.culvert.gateway.memory;
+package dev.culvert.gateway.limit;
 
 import java.util.Map;
 
