@@ -70,8 +70,7 @@ public final class PublicationTable {
             LongSupplier nanoTime) {
         this.all = List.copyOf(all);
         this.own = Set.copyOf(own);
-        Map<PublicSide, PublicationUsage> places = new HashMap<>();
-        before.usages().forEach(u -> places.put(u.published().publication().at(), u));
+        Map<PublicSide, PublicationUsage> places = before.places();
         for (Published one : all) {
             PublicationUsage same = before.usage(one);
             usages.put(
@@ -114,13 +113,11 @@ public final class PublicationTable {
         return usages.get(one);
     }
 
-    /** How what is published at a place is used; null when nothing is. */
-    @Nullable
-    PublicationUsage usageAt(PublicSide at) {
-        return usages.values().stream()
-                .filter(u -> u.published().publication().at().equals(at))
-                .findFirst()
-                .orElse(null);
+    /** How they are used, by their public sides. */
+    Map<PublicSide, PublicationUsage> places() {
+        Map<PublicSide, PublicationUsage> places = new HashMap<>();
+        usages.values().forEach(u -> places.put(u.published().publication().at(), u));
+        return places;
     }
 
     /** How they are used. */

@@ -319,9 +319,8 @@ public final class Publications implements PublicationListener, PolicyInForce.Li
             PublicationTable last = table;
             listeners.forEach(l -> l.publicationsChanging(last, next));
             table = next;
-            last.usages()
-                    .forEach(u ->
-                            u.giveWay(next.usageAt(u.published().publication().at())));
+            Map<PublicSide, PublicationUsage> places = next.places();
+            last.places().forEach((at, usage) -> usage.giveWay(places.get(at)));
         }
         tell(before, judged, toJudge.all());
         answer(toJudge.links(), refused);

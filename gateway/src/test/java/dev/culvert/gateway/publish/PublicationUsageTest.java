@@ -34,9 +34,7 @@ final class PublicationUsageTest {
                 .toList();
         PublicationTable before = table;
         table = new PublicationTable(all, Set.of(), Set.of(), before, () -> now);
-        before.usages()
-                .forEach(
-                        u -> u.giveWay(table.usageAt(u.published().publication().at())));
+        before.places().forEach((at, usage) -> usage.giveWay(table.places().get(at)));
         return Objects.requireNonNull(table.usage(all.get(0)));
     }
 
