@@ -65,21 +65,17 @@ public final class Targets {
             @Nullable InetSocketAddress source,
             @Nullable Supplier<ByteBuf> first) {
         Future<LinkFlow> flow = flows.connect(loop, to.agent(), answerer, to.destination(), source);
-        flow.addListener(f -> {
-            if (f.isSuccess()) {
-                flow.getNow().attr(ANSWERER).set(answerer);
-                visitors.opened(flow.getNow(), to.place());
-            }
-        });
-        if (first != null) {
-            flow.addListener(
-                    f -> { // before anybody else hears of it
-                        if (f.isSuccess()) {
-                            Channel channel = (Channel) f.getNow();
-                            channel.writeAndFlush(first.get(), channel.voidPromise());
+        flow.addListener(
+                f -> { // before anybody else hears of it
+                    if (f.isSuccess()) {
+                        LinkFlow opened = flow.getNow();
+                        opened.attr(ANSWERER).set(answerer);
+                        visitors.opened(opened, to.place());
+                        if (first != null) {
+                            opened.writeAndFlush(first.get(), opened.voidPromise());
                         }
-                    });
-        }
+                    }
+                });
         return to.publication().to().scheme() == Scheme.HTTPS ? tls.over(flow, to.publication(), loop) : flow;
     }
 }

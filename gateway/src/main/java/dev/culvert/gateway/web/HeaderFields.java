@@ -39,11 +39,11 @@ final class HeaderFields {
     private static final int MAX_REQUEST_ID = 128;
 
     /** What only we may say of a browser; also in the spelling that a CGI program cannot tell from it. */
+    private static final Set<String> OURS = Set.of("forwarded", "x-real-ip", REQUEST_ID);
+
     /** Of these, what a trusted proxy says is kept. It passes other ones on from whoever sent them: who is logged in is not its to say. */
     private static final Set<String> OF_PROXIES = Set.of(
             "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", REQUEST_ID);
-
-    private static final Set<String> OURS = Set.of("forwarded", "x-real-ip", REQUEST_ID);
 
     /** What CGI programs take for their proxy (httpoxy), and frameworks for the path, which the site was found by. */
     private static final Set<String> MISTAKEN = Set.of("proxy", "x-original-url", "x-rewrite-url");

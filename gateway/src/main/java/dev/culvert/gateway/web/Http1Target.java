@@ -106,9 +106,13 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
      * of, and one that waits for the next request waits for longer than we do.
      */
     boolean isFresh() {
-        long idleNanos = channel.eventLoop().ticker().nanoTime() - idleSinceNanos;
+        long idleNanos = idleNanos();
         return idleNanos <= TimeUnit.SECONDS.toNanos(Math.min(Http1Targets.FRESH_SECONDS, restSeconds))
                 && (served > 1 || idleNanos >= TimeUnit.MILLISECONDS.toNanos(Http1Targets.SETTLED_MILLIS));
+    }
+
+    private long idleNanos() {
+        return channel.eventLoop().ticker().nanoTime() - idleSinceNanos;
     }
 
     @Override
@@ -144,8 +148,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     }
 
     private void expired() {
-        long idleSeconds =
-                TimeUnit.NANOSECONDS.toSeconds(channel.eventLoop().ticker().nanoTime() - idleSinceNanos);
+        long idleSeconds = TimeUnit.NANOSECONDS.toSeconds(idleNanos());
         if (resting && idleSeconds < restSeconds && Http1Targets.here().isOfFew(this)) {
             idle.set(restSeconds - idleSeconds);
         } else {

@@ -30,6 +30,9 @@ public final class DnsProver {
     /** How often a zone's servers are asked. */
     private static final Duration LOOK = Duration.ofSeconds(2);
 
+    /** So often in a row a server is asked that is not heard. */
+    private static final int SILENCES = 2;
+
     private final DnsSettings settings;
     private final DnsLookups lookups;
     private final TextRecords records;
@@ -133,9 +136,6 @@ public final class DnsProver {
             throw new IOException("'" + Printable.shorten(name) + "' is no name for the DNS", e);
         }
     }
-
-    /** So often in a row a server is asked that is not heard. */
-    private static final int SILENCES = 2;
 
     /** A server that has the old zone still would tell an authority that there is nothing. */
     private void await(Name name, Name zone, String value) throws IOException, InterruptedException {
