@@ -98,6 +98,11 @@ record Asked(
         return length != 0;
     }
 
+    /** The same address over https. */
+    String onHttps(int port) {
+        return "https://" + host + (port == 443 ? "" : ":" + port) + (target.equals("*") ? "/" : target);
+    }
+
     private static Refusal undecodable(Throwable cause) {
         if (cause instanceof Refusal refusal) {
             return refusal;

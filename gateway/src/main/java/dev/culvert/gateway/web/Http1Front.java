@@ -293,7 +293,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
             deadline().set(KEEP_ALIVE_SECONDS);
             return;
         }
-        deadline().set(Exchange.WRITE_SECONDS);
+        deadline().set(Patience.WRITE_SECONDS);
         w.addListener(f -> {
             if (state == State.WAITING && written == w && !headBegun) {
                 deadline().set(KEEP_ALIVE_SECONDS);
@@ -315,7 +315,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
         boolean linger = state != State.UPGRADED && !requestRead;
         state = State.CLOSING;
         decoder.discard();
-        deadline().set(Exchange.WRITE_SECONDS);
+        deadline().set(Patience.WRITE_SECONDS);
         ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(written -> {
             if (linger && written.isSuccess()) {
                 deadline().set(LINGER_SECONDS);

@@ -249,7 +249,7 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
         ChannelFuture last = upgraded ? ctx.write(new DefaultHttp2DataFrame(true)) : written;
         Deadline deadline = new Deadline(loop(), ctx::close);
         lastWrite = deadline;
-        deadline.set(Exchange.WRITE_SECONDS);
+        deadline.set(Patience.WRITE_SECONDS);
         ctx.flush();
         if (last != null) {
             last.addListener(f -> {

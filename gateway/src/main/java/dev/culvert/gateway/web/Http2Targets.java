@@ -93,7 +93,7 @@ final class Http2Targets {
             Future<? extends Channel> future = site.connect(loop);
             connecting = future;
             Deadline deadline = new Deadline(loop, () -> future.cancel(false));
-            deadline.set(Exchange.CONNECT_SECONDS);
+            deadline.set(Patience.CONNECT_SECONDS);
             Targets.onLoop(
                     future,
                     loop,

@@ -547,7 +547,7 @@ final class ExchangeTest {
         assertThat(stage.answered()).contains("504 Gateway");
         assertThat(stage.targets.get(0).isActive()).isFalse();
         stage.say(POST + "0");
-        stage.pass(Exchange.BODY_SECONDS);
+        stage.pass(Patience.BODY_SECONDS);
         assertThat(stage.answered()).contains("408 Request Timeout");
         stage.pass(Http1Front.LINGER_SECONDS);
         assertThat(stage.browser.isActive()).isFalse();
@@ -564,7 +564,7 @@ final class ExchangeTest {
         stage = new Stage();
         stage.say(expecting);
         stage.answer(0, "HTTP/1.1 100 Continue\r\n\r\n");
-        stage.pass(Exchange.BODY_SECONDS);
+        stage.pass(Patience.BODY_SECONDS);
         assertThat(stage.answered()).contains("408 Request Timeout");
     }
 
@@ -572,7 +572,7 @@ final class ExchangeTest {
     void connectingIsTimedOut() {
         stage.holdsConnects = true;
         stage.say(GET);
-        stage.pass(Exchange.CONNECT_SECONDS);
+        stage.pass(Patience.CONNECT_SECONDS);
         assertThat(stage.answered()).contains("504 Gateway");
         assertThat(stage.pending().isCancelled()).isTrue();
     }
@@ -604,7 +604,7 @@ final class ExchangeTest {
         stage.browser.stalls = true;
         stage.say(GET);
         stage.answer(0, OK);
-        stage.pass(Exchange.WRITE_SECONDS - 1);
+        stage.pass(Patience.WRITE_SECONDS - 1);
         assertThat(stage.browser.isActive()).isTrue();
         stage.browser.stalls = false;
         stage.browser.flush();
@@ -620,7 +620,7 @@ final class ExchangeTest {
         stage.browser.stalls = true;
         stage.say(GET);
         stage.answer(0, OK);
-        stage.pass(Exchange.WRITE_SECONDS);
+        stage.pass(Patience.WRITE_SECONDS);
         assertThat(stage.browser.isActive()).isFalse();
     }
 

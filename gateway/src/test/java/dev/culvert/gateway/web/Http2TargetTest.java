@@ -567,7 +567,7 @@ final class Http2TargetTest {
         stage.pass(SiteOptions.ANSWER_SECONDS + 1);
         carry();
         assertThat(browser.heard(page)).startsWith(":status: 504\n");
-        stage.pass(Exchange.ANSWER_IDLE_SECONDS / 2);
+        stage.pass(Patience.ANSWER_IDLE_SECONDS / 2);
         carry();
         head(0, 0, status(200), false);
         answer(0, 0, "at last", false);

@@ -261,7 +261,7 @@ final class Http2Test {
         Http2FrameStream stream = ask(get("/ws").method("CONNECT").add(":protocol", "websocket"), false);
         answer(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst");
         send(stream, "close", true);
-        stage.pass(Exchange.LAST_WORD_SECONDS);
+        stage.pass(Patience.LAST_WORD_SECONDS);
         carry();
         assertThat(stage.targets.get(0).isActive()).isFalse();
         assertThat(heard(stream)).endsWith("firstEND");

@@ -1,0 +1,260 @@
+package dev.culvert.gateway.web;
+
+import dev.culvert.text.Printable;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.util.concurrent.Future;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way of one request to who serves it: its site is found, it is let in and counted, and a target is got for it; another one
+ * when that has ended and the request may be sent again. On the event loop of its exchange.
+ */
+final class TargetSearch {
+    /** What is published may be changed while a request looks for its target; not so often, for one request. */
+    private static final int MAX_SITES = 3;
+
+    /** They may be sent again when nobody has answered (RFC 9110 9.2.2). */
+    private static final Set<HttpMethod> IDEMPOTENT =
+            Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.OPTIONS, HttpMethod.PUT, HttpMethod.DELETE);
+
+    private final Exchange exchange;
+    private final Front front;
+    private final Sites sites;
+    private final Browser browser;
+    private final HttpRequest request;
+    private final Patience patience;
+    private final @Nullable RequestRecord record;
+
+    private @Nullable Asked asked;
+    private @Nullable Site site;
+    private @Nullable HttpRequest forTarget;
+    private @Nullable Future<? extends Target> connecting;
+    private @Nullable Site counted;
+    private boolean retried;
+    private boolean ended;
+    private int sitesAsked;
+
+    /** @param exchange who is told the target, or why there is none */
+    TargetSearch(
+            Exchange exchange,
+            Front front,
+            Sites sites,
+            Browser browser,
+            HttpRequest request,
+            Patience patience,
+            @Nullable RequestRecord record) {
+        this.exchange = exchange;
+        this.front = front;
+        this.sites = sites;
+        this.browser = browser;
+        this.request = request;
+        this.patience = patience;
+        this.record = record;
+    }
+
+    /** What is asked for; null while that is not known, or when it is malformed. */
+    @Nullable
+    Asked asked() {
+        return asked;
+    }
+
+    /** For whom it is, as far as that is known. */
+    @Nullable
+    Site site() {
+        return site;
+    }
+
+    /** Whether the target that was found first has ended, and another is looked for. */
+    boolean retried() {
+        return retried;
+    }
+
+    void begin() {
+        try {
+            Asked a = Asked.of(request);
+            asked = a;
+            ask(a);
+        } catch (Refusal e) {
+            exchange.refuse(e);
+        }
+    }
+
+    private void ask(Asked a) throws Refusal {
+        Site s = sites.find(a.host(), a.path());
+        if (s == null && sites.isElsewhere(a.host())) {
+            throw new Refusal(
+                    HttpResponseStatus.MISDIRECTED_REQUEST,
+                    Printable.shorten(a.host()) + " is not served on a connection that was made for another name.");
+        }
+        if (s == null) {
+            throw new Refusal(
+                    HttpResponseStatus.NOT_FOUND,
+                    "Nothing is published here under the name " + Printable.shorten(a.host()) + ".");
+        }
+        site = s;
+        if (record != null) {
+            record.isFor(s);
+        }
+        sitesAsked++;
+        if (!browser.secure() && s.options().httpsPort() > 0 && !browser.trustedProxy()) {
+            throw new Refusal(HttpResponseStatus.PERMANENT_REDIRECT, "This site is served over https only.");
+        }
+        admit(a, s);
+    }
+
+    private void admit(Asked a, Site s) {
+        Future<String> user = sites.admit(s, request, browser, front.loop());
+        if (user.isDone()) {
+            admitted(user, a, s);
+            return;
+        }
+        patience.connecting();
+        user.addListener(f -> {
+            if (front.loop().inEventLoop()) {
+                admitted(user, a, s);
+            } else {
+                front.loop().execute(() -> admitted(user, a, s));
+            }
+        });
+    }
+
+    private void admitted(Future<String> user, Asked a, Site s) {
+        if (ended) {
+            return;
+        }
+        if (!user.isSuccess()) {
+            exchange.refuse(
+                    user.cause() instanceof Refusal r
+                            ? r
+                            : new Refusal(HttpResponseStatus.INTERNAL_SERVER_ERROR, "The gateway has failed."));
+        } else if (a.length() > s.options().maxBody()) {
+            exchange.refuse(tooLarge(s.options()));
+        } else if (!counts(s)) {
+            exchange.refuse(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "As many requests as may be are being served for " + s.name()
+                            + " or your address; try again soon."));
+        } else {
+            HttpRequest head = HeaderFields.toTarget(request, a, s.options(), browser, user.getNow());
+            forTarget = head;
+            if (record != null) {
+                record.admitted(user.getNow(), head);
+            }
+            connect(a, s, head);
+        }
+    }
+
+    private boolean counts(Site s) {
+        if (counted != null) {
+            sites.ends(counted, browser); // of what had been published before
+            counted = null;
+        }
+        boolean begun = sites.begins(s, browser);
+        counted = begun ? s : null;
+        return begun;
+    }
+
+    static Refusal tooLarge(SiteOptions options) {
+        return new Refusal(
+                HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE,
+                "The body of the request is larger than the " + options.maxBody() + " bytes that this site takes.");
+    }
+
+    private void connect(Asked a, Site s, HttpRequest head) {
+        patience.connecting();
+        Future<? extends Target> found = Targets.find(s, front.loop(), !isRepeatable(a), retried);
+        connecting = found;
+        if (found.isDone()) {
+            connected(found, a, s, head);
+        } else {
+            found.addListener(f -> connected(found, a, s, head));
+        }
+    }
+
+    private boolean isRepeatable(Asked a) {
+        return !a.hasBody()
+                && IDEMPOTENT.contains(request.method())
+                && a.upgrade().isEmpty();
+    }
+
+    private void connected(Future<? extends Target> found, Asked a, Site s, HttpRequest head) {
+        connecting = null;
+        Target t = found.isSuccess() ? found.getNow() : null;
+        Refusal objection = t == null ? null : t.objection(a);
+        if (ended || objection != null) {
+            if (t != null) {
+                t.close();
+            }
+            if (objection != null) {
+                exchange.refuse(objection);
+            }
+        } else if (t == null) {
+            noWay(a, s, true, TargetErrors.connecting(found.cause(), s));
+        } else {
+            exchange.serve(t, a, s, head);
+        }
+    }
+
+    /**
+     * There is no way to the site.
+     *
+     * @param mayAskAgain whether nothing of the request can have been served
+     */
+    private void noWay(Asked a, Site s, boolean mayAskAgain, Refusal why) {
+        if (s.equals(sites.find(a.host(), a.path()))) {
+            exchange.refuse(why);
+        } else if (mayAskAgain && sitesAsked < MAX_SITES) { // something else is published there since
+            try {
+                ask(a);
+            } catch (Refusal e) {
+                exchange.refuse(e);
+            }
+        } else {
+            exchange.refuse(new Refusal(
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "What is published as " + s.name() + " has just been changed; please try again."));
+        }
+    }
+
+    /**
+     * The target that was found has ended, and nothing has come of an answer that is for the browser: looks for another, or refuses.
+     *
+     * @param reused whether its connection had served others
+     * @param untouched whether it has done nothing about the request, so that any may be sent again
+     * @param begun whether anything of an answer has come
+     * @param bodySent whether some of the request's content went there, and is nowhere else
+     */
+    void targetEnded(@Nullable Throwable cause, boolean reused, boolean untouched, boolean begun, boolean bodySent) {
+        Asked a = asked;
+        Site s = site;
+        HttpRequest head = forTarget;
+        if (a == null || s == null || head == null) {
+            throw new IllegalStateException("no target was found");
+        }
+        // An idle connection may have been closed while the request was on its way.
+        if (!retried && !begun && (untouched ? !bodySent : reused && isRepeatable(a))) {
+            retried = true;
+            connect(a, s, head);
+        } else {
+            noWay(a, s, isRepeatable(a), TargetErrors.ended(cause, s));
+        }
+    }
+
+    /** Nothing is looked for any more, and the request counts nowhere. */
+    void end() {
+        ended = true;
+        Site s = counted;
+        counted = null;
+        if (s != null) {
+            sites.ends(s, browser);
+        }
+        Future<? extends Target> pending = connecting;
+        connecting = null;
+        if (pending != null) {
+            pending.cancel(false);
+        }
+    }
+}
