@@ -3,8 +3,6 @@ package dev.culvert.agent;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.connect.LinkConnector;
-import dev.culvert.tunnel.connect.LinkKeeper;
-import dev.culvert.tunnel.connect.Repetition;
 import dev.culvert.tunnel.flow.AnsweredFlows;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
@@ -13,14 +11,12 @@ import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
-import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.Future;
 import java.lang.ref.WeakReference;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -36,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A running agent: one link to its gateway, kept up, and the flows on it. */
+/** A running agent: a link to each of its gateways, kept up, and the flows on them. */
 public final class Agent implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Agent.class);
 
@@ -52,13 +48,10 @@ public final class Agent implements AutoCloseable {
     final EventLoop loop = loops.next();
     private final NameResolver resolver;
     private final OwnAddresses own = new OwnAddresses();
-    private final LinkKeeper keeper;
-    private final Repetition troubles = new Repetition();
+    final List<Attachment> attachments;
     private final boolean echo;
     private final AnsweredFlows flows;
     private final Draining draining;
-    private final Publishing publishing = new Publishing(log::warn);
-    private @Nullable FlowMultiplexer current;
     private volatile boolean closing;
 
     /**
@@ -83,25 +76,37 @@ public final class Agent implements AutoCloseable {
         Flows listener = new Flows();
         this.draining = new Draining(loop, listener.budget::connections, log::info);
         this.flows = new AnsweredFlows(loop, Descriptors.forFlows() / HELD_FRACTION, listener);
-        this.keeper = new LinkKeeper(loop, connectors, settings, listener, flows);
+        this.attachments = connectors.stream()
+                .map(c -> new Attachment(loop, c, settings, flows, listener))
+                .toList();
     }
 
     public void start() {
-        keeper.start();
+        attachments.forEach(Attachment::start);
     }
 
-    /** Asks the gateway to publish these from now on, and nothing else of it. From any thread. */
+    /** Asks the gateways to publish these from now on, and nothing else of it. From any thread. */
     void publish(List<Publication> publications) {
         loop.execute(() -> {
-            publishing.set(publications);
-            if (current != null && current.isUp()) {
-                announce(current);
+            for (Attachment a : attachments) {
+                a.publishing.set(publications);
+                FlowMultiplexer link = a.link();
+                if (link != null) {
+                    announce(a, link);
+                }
             }
         });
     }
 
-    private void announce(FlowMultiplexer link) {
-        link.announce(publishing.in(new Announcement.Agent(
+    private List<FlowMultiplexer> links() {
+        return attachments.stream()
+                .map(Attachment::link)
+                .filter(Objects::nonNull)
+                .toList();
+    }
+
+    private void announce(Attachment to, FlowMultiplexer link) {
+        link.announce(to.publishing.in(new Announcement.Agent(
                 instance.id(),
                 Agent.class.getPackage().getImplementationVersion(),
                 token.routes().stream().map(Object::toString).toList(),
@@ -110,18 +115,12 @@ public final class Agent implements AutoCloseable {
     }
 
     /**
-     * Has the gateway send nothing new, and lets connections end where that helps anybody; see {@link Draining}. From any thread.
+     * Has the gateways send nothing new, and lets connections end where that helps anybody; see {@link Draining}. From any thread.
      *
      * @return done when the agent may be closed
      */
     CompletableFuture<?> drain() {
-        loop.execute(() -> {
-            if (current != null && current.isUp()) {
-                draining.begin(current);
-            } else {
-                draining.begin();
-            }
-        });
+        loop.execute(() -> draining.begin(links()));
         return draining.over();
     }
 
@@ -130,17 +129,19 @@ public final class Agent implements AutoCloseable {
     public void close() {
         closing = true;
         resolver.close();
-        loop.execute(() -> {
-            if (current != null && current.isUp()) {
-                draining.tell(current); // no new flows, while the Close is on its way
-            }
-        });
-        keeper.stop("the agent was stopped").awaitUninterruptibly(LINK_ENDS.toMillis());
+        loop.execute(() -> links().forEach(draining::tell)); // no new flows, while the Close is on its way
+        List<Future<?>> ended = attachments.stream()
+                .<Future<?>>map(a -> a.stop("the agent was stopped"))
+                .toList();
+        long until = System.nanoTime() + LINK_ENDS.toNanos();
+        for (Future<?> link : ended) {
+            link.awaitUninterruptibly(Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
+        }
         loops.shutdownGracefully(100, 1_000, TimeUnit.MILLISECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
         own.close();
     }
 
-    final class Flows implements LinkKeeper.Listener, AnsweredFlows.Judge {
+    private final class Flows implements Attachment.Owner, AnsweredFlows.Judge {
         private @Nullable DestinationGuard guard;
 
         // The process's, not a link's: what a link that has just broken leaves behind counts too.
@@ -153,19 +154,24 @@ public final class Agent implements AutoCloseable {
         private final Map<Restriction, WeakReference<Restriction>> restrictions = new WeakHashMap<>();
 
         @Override
-        public void linkUp(FlowMultiplexer link) {
-            troubles.clear();
-            current = link;
-            guard = new DestinationGuard(token.routes(), link.link().remoteAddress(), own);
-            publishing.linkUp();
+        public void linkUp(Attachment attachment, FlowMultiplexer link) {
+            // Of all of them, also of those that are away just now: their machines are no part of the network that is
+            // served.
+            guard = new DestinationGuard(
+                    token.routes(),
+                    attachments.stream()
+                            .map(Attachment::address)
+                            .filter(Objects::nonNull)
+                            .toList(),
+                    own);
             if (draining.hasBegun()) {
                 draining.tell(link); // first: from its announcement on flows might come
             }
-            announce(link);
+            announce(attachment, link);
             String group = link.link().keyExchange();
             log.info(
                     "connected to {} as '{}', serving {}{}",
-                    keeper.gateway(),
+                    attachment.gateway,
                     token.name(),
                     token.routes().stream().map(Object::toString).collect(Collectors.joining(", ")),
                     group.isEmpty() ? "" : "; keys by " + group);
@@ -185,14 +191,18 @@ public final class Agent implements AutoCloseable {
         }
 
         @Override
-        public void onAnnounce(FlowMultiplexer link, ByteBuf payload) throws ProtocolException {
-            Announcement.Answer answer = Announcement.decode(payload, Announcement.Answer.class);
-            if (answer.others() != null) {
-                draining.others(answer.others());
-            }
-            if (answer.refused() != null) {
-                publishing.refused(answer.refused());
-            }
+        public void others(FlowMultiplexer link, int instances) {
+            draining.others(link, instances);
+        }
+
+        @Override
+        public int held(FlowMultiplexer link) {
+            return flows.heldCount() + link.flowCount();
+        }
+
+        @Override
+        public boolean isClosing() {
+            return closing;
         }
 
         private void openName(IncomingFlow flow, String name) {
@@ -258,37 +268,6 @@ public final class Agent implements AutoCloseable {
                 case Destination.TCP -> tcp.dial(flow, permitted);
                 case Destination.UDP -> udp.open(flow, permitted.get(0));
                 default -> echoes.open(flow, permitted.get(0));
-            }
-        }
-
-        @Override
-        public void linkDown(FlowMultiplexer link, String why) {
-            troubles.isNews(why, loop.ticker().nanoTime());
-            if (!closing) {
-                int held = link.link().endsFlows() ? 0 : flows.heldCount() + link.flowCount();
-                log.warn(
-                        "link to {} is down: {}; connecting again{}",
-                        keeper.gateway(),
-                        why,
-                        held == 0 ? "" : ", " + held + " flows are held");
-            }
-        }
-
-        @Override
-        public void waiting(Throwable why, long retryMillis) {
-            say(String.valueOf(why.getMessage()), "; trying again");
-        }
-
-        /** A service goes on: somebody may renew the token's key, take a revocation back, or set the gateway's clock right. */
-        @Override
-        public boolean refused(LinkRefusedException why) {
-            say(String.valueOf(why.getMessage()), "; asking again once a minute");
-            return true;
-        }
-
-        private void say(String trouble, String then) {
-            if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
-                log.warn("{}{}", trouble, then);
             }
         }
     }

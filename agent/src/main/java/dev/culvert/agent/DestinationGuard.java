@@ -6,14 +6,12 @@ import dev.culvert.tunnel.frame.AddressRanges;
 import dev.culvert.tunnel.frame.OpenRequest.AddressRange;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The agent's own check of an address that it is about to dial: the address must lie in a prefix that the agent's token
- * holds, loopback, link-local, multicast, metadata addresses and the gateway's own only where a prefix names them
+ * holds, loopback, link-local, multicast, metadata addresses and the gateways' own only where a prefix names them
  * explicitly, and addresses of the agent's own machine only where a prefix names them or their network. For names it is
  * asked about what they resolved to. Event loop only.
  */
@@ -22,13 +20,10 @@ final class DestinationGuard {
     private final SensitiveAddresses sensitive;
     private final OwnAddresses own;
 
-    DestinationGuard(List<IpPrefix> routes, SocketAddress gateway, OwnAddresses own) {
+    DestinationGuard(List<IpPrefix> routes, List<InetAddress> gateways, OwnAddresses own) {
         this.routes = routes;
         this.own = own;
-        this.sensitive = SensitiveAddresses.with(
-                gateway instanceof InetSocketAddress inet && inet.getAddress() != null
-                        ? List.of(inet.getAddress())
-                        : List.of());
+        this.sensitive = SensitiveAddresses.with(gateways);
     }
 
     /** @param restriction what the gateway says a name must be resolved to; null when it has judged the destination itself */

@@ -4,6 +4,9 @@ import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.frame.Drain;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -19,7 +22,7 @@ final class Draining {
     /** How long its connections may go on: as the like of it do. */
     static final Duration GRACE = Duration.ofSeconds(30);
 
-    /** How long the gateway may take to say whether there are others; one of an older version says nothing. */
+    /** How long gateways may take to say whether there are others; one of an older version says nothing. */
     static final Duration ANSWER = Duration.ofSeconds(1);
 
     private static final Duration LOOK = Duration.ofMillis(100);
@@ -32,6 +35,8 @@ final class Draining {
     private final CompletableFuture<Void> over = new CompletableFuture<>();
     private boolean begun;
     private boolean answered;
+    private int others; // at most, of what gateways have said
+    private final Set<FlowMultiplexer> asked = new HashSet<>(); // that have not said it
     private long endNanos;
 
     /** @param connections how many there are now, and how many are being made */
@@ -50,19 +55,19 @@ final class Draining {
         return over;
     }
 
-    /** Over the link that there is now. */
-    void begin(FlowMultiplexer link) {
-        if (!begun) {
-            begun = true;
-            tell(link);
-            loop.schedule(() -> others(0), ANSWER.toMillis(), TimeUnit.MILLISECONDS);
+    /** @param links over which gateways are told: those that there are now. Without one nobody asks for anything */
+    void begin(List<FlowMultiplexer> links) {
+        if (begun) {
+            return;
         }
-    }
-
-    /** There is no link: nothing can be told, and nobody asks for anything. */
-    void begin() {
         begun = true;
-        over.complete(null);
+        if (links.isEmpty()) {
+            over.complete(null);
+            return;
+        }
+        asked.addAll(links);
+        links.forEach(this::tell);
+        loop.schedule(this::answered, ANSWER.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Another link is there: it too is to bring nothing new. */
@@ -70,12 +75,23 @@ final class Draining {
         link.link().drain(GOING);
     }
 
-    /** The gateway's answer: so many other instances take new flows. */
-    void others(int instances) {
-        if (!begun || answered) {
+    /** A gateway's answer: so many other instances take new flows that come by it. */
+    void others(FlowMultiplexer link, int instances) {
+        if (asked.remove(link)) {
+            others = Math.max(others, instances);
+            if (asked.isEmpty()) {
+                answered();
+            }
+        }
+    }
+
+    private void answered() {
+        if (answered) {
             return;
         }
         answered = true;
+        asked.clear();
+        int instances = others;
         int open = connections.getAsInt();
         if (instances == 0) {
             log.accept("stopping; no other instance is connected, so it ends now"

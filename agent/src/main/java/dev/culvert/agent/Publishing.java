@@ -10,13 +10,16 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** What the agent publishes, and what the gateway says of it. Event loop only. */
+/** What the agent publishes, and what one gateway says of it. Event loop only. */
 final class Publishing {
+    private final String gateway;
     private final Consumer<String> log;
     private List<String> texts = List.of();
     private Set<Announcement.Refused> refused = Set.of();
 
-    Publishing(Consumer<String> log) {
+    /** @param gateway how people know it */
+    Publishing(String gateway, Consumer<String> log) {
+        this.gateway = gateway;
         this.log = log;
     }
 
@@ -50,11 +53,11 @@ final class Publishing {
             if (!refused.contains(one)) {
                 // Its public side says which, and options may have hashes of passwords.
                 String at = one.publication().split("=", 2)[0];
-                log.accept("the gateway does not publish " + Printable.shorten(at) + ": " + Printable.text(one.why()));
+                log.accept(gateway + " does not publish " + Printable.shorten(at) + ": " + Printable.text(one.why()));
             }
         }
         if (next.isEmpty() && !refused.isEmpty()) {
-            log.accept("the gateway publishes all of it now");
+            log.accept(gateway + " publishes all of it now");
         }
         refused = next;
     }

@@ -32,7 +32,7 @@ final class DrainingTest {
 
     private void begin() {
         gateway.take();
-        draining.begin(mux);
+        draining.begin(List.of(mux));
         gateway.settle();
     }
 
@@ -53,7 +53,7 @@ final class DrainingTest {
         assertThat(gateway.takeFrames())
                 .singleElement()
                 .satisfies(f -> assertThat(f.type()).isEqualTo(Frame.DRAIN));
-        draining.others(2);
+        draining.others(mux, 2);
         assertThat(log)
                 .containsExactly(
                         "stopping; new flows go to 2 other instances, and 3 connections may go on for 30 s at most;"
@@ -70,7 +70,7 @@ final class DrainingTest {
     @Test
     void butNotWithoutEnd() {
         begin();
-        draining.others(1);
+        draining.others(mux, 1);
         pass(Draining.GRACE.minusSeconds(1));
         assertThat(draining.over()).isNotDone();
         pass(Duration.ofSeconds(2));
@@ -81,7 +81,7 @@ final class DrainingTest {
     @Test
     void theOnlyOneEndsAtOnce() {
         begin();
-        draining.others(0);
+        draining.others(mux, 0);
         assertThat(draining.over()).isDone();
         assertThat(log)
                 .containsExactly("stopping; no other instance is connected, so it ends now, and 3 connections with it");
@@ -93,25 +93,43 @@ final class DrainingTest {
         assertThat(draining.over()).isNotDone();
         pass(Draining.ANSWER);
         assertThat(draining.over()).isDone();
-        draining.others(1);
+        draining.others(mux, 1);
         assertThat(log).as("what comes too late").hasSize(1);
     }
 
     @Test
     void withoutALinkThereIsNothingToWaitFor() {
-        draining.begin();
+        draining.begin(List.of());
         assertThat(draining.over()).isDone();
     }
 
     @Test
     void whatNobodyHasAskedForMeansNothing() {
-        draining.others(3);
+        draining.others(mux, 3);
         assertThat(draining.over()).isNotDone();
         assertThat(log).isEmpty();
         connections = 0;
         begin();
-        draining.others(1);
+        draining.others(mux, 1);
         assertThat(draining.over()).isDone();
         assertThat(log).containsExactly("stopping; new flows go to another instance");
+    }
+
+    /** One of several gateways may know of fewer: it was restarted a moment ago. */
+    @Test
+    void ofSeveralGatewaysTheOneCountsThatKnowsMost() {
+        FlowMultiplexer second = new FlowMultiplexer(flow -> flow.refuse(Reason.UNSUPPORTED, ""));
+        RawPeer other = new RawPeer(Link.Role.WEBSOCKET_CLIENT, true, second);
+        try {
+            draining.begin(List.of(mux, second));
+            draining.others(mux, 0);
+            draining.others(mux, 0);
+            assertThat(log).as("the other is waited for").isEmpty();
+            draining.others(second, 1);
+            assertThat(log).singleElement().asString().startsWith("stopping; new flows go to another instance");
+            assertThat(draining.over()).isNotDone();
+        } finally {
+            other.close();
+        }
     }
 }

@@ -175,7 +175,7 @@ class HostileGatewayFuzzTest {
         warnings.start();
         root.addAppender(warnings);
         long before = sockets();
-        FlowMultiplexer mux = new FlowMultiplexer(gateway.agent.new Flows());
+        FlowMultiplexer mux = new FlowMultiplexer(gateway.agent.attachments.get(0));
         Channel end;
         try (TestGateway.Wire wire = gateway.connect(mux)) {
             end = wire.agentsEnd;

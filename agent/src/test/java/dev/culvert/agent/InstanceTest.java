@@ -213,7 +213,7 @@ final class InstanceTest {
         first.close();
         try (Instance second = start();
                 TestGateway gateway = new TestGateway(second);
-                TestGateway.Wire wire = gateway.connect(new FlowMultiplexer(gateway.agent.new Flows()))) {
+                TestGateway.Wire wire = gateway.connect(new FlowMultiplexer(gateway.agent.attachments.get(0)))) {
             ByteBuffer frame = wire.next();
             while (frame.get(0) != Frame.ANNOUNCE) {
                 frame = wire.next();

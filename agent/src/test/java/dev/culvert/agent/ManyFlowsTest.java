@@ -35,7 +35,7 @@ class ManyFlowsTest {
     @BeforeEach
     void start() throws Exception {
         gateway = new TestGateway();
-        mux = new FlowMultiplexer(gateway.agent.new Flows());
+        mux = new FlowMultiplexer(gateway.agent.attachments.get(0));
         wire = gateway.connect(mux);
     }
 

@@ -113,7 +113,7 @@ final class PublicationsFileTest {
 
     @Test
     void whatDoesNotFitTheAnnouncementIsLeftOutAndToldOf() {
-        Publishing publishing = new Publishing(log::add);
+        Publishing publishing = new Publishing("the gateway", log::add);
         Announcement.Agent plain = new Announcement.Agent("i", "1", List.of("10.0.0.0/8"), true, List.of("before"));
         publishing.set(List.of(A, B));
         assertThat(publishing.in(plain))
@@ -134,7 +134,7 @@ final class PublicationsFileTest {
 
     @Test
     void whatTheGatewayRefusesIsSaidOnceAndWhenItIsOver() {
-        Publishing publishing = new Publishing(log::add);
+        Publishing publishing = new Publishing("the gateway", log::add);
         Announcement.Refused refused = new Announcement.Refused("a.example", "somebody has it; ask\u001b");
         publishing.refused(List.of(refused));
         publishing.refused(List.of(refused));

@@ -70,6 +70,12 @@ public final class Gateway implements AutoCloseable {
     /** Flows that end with their links may end in peace after DRAIN: a request that is under way. The others go on without us. */
     private static final Duration MORTAL_FLOWS = Duration.ofMillis(400);
 
+    /** Beyond the spread that they were named, those who go on by another gateway have so long to find one that takes them. */
+    private static final Duration MOVE = Duration.ofSeconds(5);
+
+    /** However many there are. */
+    private static final Duration MAX_MOVE = Duration.ofSeconds(30);
+
     /** All links stop being read: a turn of each loop. */
     private static final Duration STOP_READING = Duration.ofMillis(50);
 
@@ -327,8 +333,9 @@ public final class Gateway implements AutoCloseable {
     }
 
     /**
-     * Closes the port, tells every peer that it goes, writes what it has received, then closes every connection. Flows go on
-     * when their ends have found the next gateway: nothing here is waited for on their behalf. From any thread but a loop's.
+     * Closes the port, tells every peer that it goes, writes what it has received, then closes every connection. Clients that have
+     * another gateway to go on by are waited for; else nothing is: flows go on when their ends have found a gateway again. From any
+     * thread but a loop's.
      */
     @Override
     public void close() {
@@ -339,6 +346,7 @@ public final class Gateway implements AutoCloseable {
         Drain drain = new Drain(GOING, spread(all.size()), List.of());
         all.forEach(link -> link.drain(drain));
         await(MORTAL_FLOWS, () -> all.stream().allMatch(link -> link.mortalFlowCount() == 0));
+        await(moveTime(all.size()), () -> all.stream().noneMatch(link -> link.moves() && !isGone(link)));
         flush(all);
         all.forEach(link -> link.close(Link.CLOSE_GOING, GOING));
         await(CLOSE, () -> all.stream().allMatch(link -> link.closeFuture().isDone()));
@@ -347,6 +355,15 @@ public final class Gateway implements AutoCloseable {
         log.info("closed; {}", services.counters());
         tell(false);
         closeParts();
+    }
+
+    private static Duration moveTime(int links) {
+        Duration most = spread(links).plus(MOVE);
+        return most.compareTo(MAX_MOVE) < 0 ? most : MAX_MOVE;
+    }
+
+    private static boolean isGone(PresentLink link) {
+        return link.closeFuture().isDone();
     }
 
     /** None is looked at before all have stopped reading: what another has read last may still be for it. */

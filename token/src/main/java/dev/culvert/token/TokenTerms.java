@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param name the holder's name; see {@link HolderName}
  * @param audience the gateways that accept it, each by a URL that it calls itself, in canonical form
  *     ({@link GatewayUrls#canonical}); RFC 7519 section 4.1.3
- * @param gateways where the holder connects, best first: {@code wss://host[:port][/path]} or, for laboratories,
+ * @param gateways where the holder connects, an agent to all, a client to one: {@code wss://host[:port][/path]} or, for laboratories,
  *     {@code ws://}. Often the audience, but a gateway may be reached under addresses that it does not know
  * @param pin SHA-256 of the SubjectPublicKeyInfo of the certificate authority that signs the gateways' certificates, in
  *     base64url without padding; null means certificates of the public web PKI

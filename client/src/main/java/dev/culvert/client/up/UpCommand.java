@@ -28,6 +28,7 @@ import java.io.PrintStream;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -250,8 +251,9 @@ public final class UpCommand implements Callable<Integer> {
                 host.configure();
             }
             // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
-            List<LinkConnector> connectors =
-                    LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
+            List<LinkConnector> connectors = new ArrayList<>(
+                    LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token)));
+            Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
             Uplink uplink = new Uplink(
                     loops.next(),
                     connectors,

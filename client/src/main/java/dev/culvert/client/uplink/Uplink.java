@@ -114,7 +114,7 @@ public final class Uplink {
 
     /**
      * @param loop on which all of it lives, flows too
-     * @param connectors to the gateways, best first
+     * @param connectors to the gateways, in the order in which they are tried
      * @param grants of the client's own token
      * @param session this process's own
      */
@@ -320,6 +320,9 @@ public final class Uplink {
             upSinceNanos = loop.ticker().nanoTime();
             trouble = "";
             troubles.clear();
+            if (keeper.moves()) {
+                up.announce(new Announcement.Client(true));
+            }
             String group = up.link().keyExchange();
             voice.say("connected to the gateway" + (group.isEmpty() ? "" : ", keys by " + group));
         }

@@ -15,6 +15,7 @@ import dev.culvert.policy.BitRate;
 import dev.culvert.policy.ClientLimits;
 import dev.culvert.token.HolderName;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
+import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.Frame;
@@ -85,6 +86,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     private @Nullable ClientUsage usage;
     private @Nullable Rejudging rejudging;
     private boolean announcementWaits;
+    private boolean heard; // its announcement
     private long announcedNanos;
 
     /**
@@ -270,8 +272,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     }
 
     @Override
-    public void announced(ByteBuf payload) {
-        // A client has nothing to announce yet; a later version's announcement is none of ours.
+    public void announced(ByteBuf payload) throws ProtocolException {
+        if (!heard) { // it does not change
+            heard = true;
+            side.moves(Announcement.decode(payload, Announcement.Client.class).moves());
+        }
     }
 
     @Override

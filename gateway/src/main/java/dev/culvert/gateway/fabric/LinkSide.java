@@ -55,6 +55,7 @@ final class LinkSide implements Side, PresentLink {
     private final LinkMeter meter;
     private long flowsEver;
     private volatile int flowCount;
+    private volatile boolean moves;
 
     /**
      * @param accepts whether flows are opened towards it
@@ -132,6 +133,16 @@ final class LinkSide implements Side, PresentLink {
     @Override
     public void drain(Drain drain) {
         run(() -> carrier.drain(drain));
+    }
+
+    /** What its peer has said. */
+    void moves(boolean said) {
+        moves = said;
+    }
+
+    @Override
+    public boolean moves() {
+        return moves;
     }
 
     @Override

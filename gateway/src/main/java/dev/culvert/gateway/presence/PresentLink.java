@@ -38,6 +38,9 @@ public interface PresentLink {
     /** Says DRAIN: its peer shall open no new flows. */
     void drain(Drain drain);
 
+    /** Whether its peer has said that it goes on by another gateway when this one is about to stop. */
+    boolean moves();
+
     /** Has no more read of it. Done when all that was read is on its way to others. */
     Future<?> stopReading();
 

@@ -28,7 +28,7 @@ final class InitCommand extends Subcommand {
             converter = GatewayUrl.class,
             split = ",",
             description = {
-                "Public URL of the gateway, like wss://vpn.example:443, or of several, best first;",
+                "Public URL of the gateway, like wss://vpn.example:443, or of several: agents attach to all, a client to one;",
                 "remembered for new tokens. Tokens that name earlier ones count on."
             })
     List<URI> gateways = new ArrayList<>();

@@ -281,7 +281,7 @@ public final class StateDirectory {
         return certificates.server(names);
     }
 
-    /** The public URLs of the gateway, or gateways, that new tokens name, best first; empty if none was set. */
+    /** The public URLs of the gateway, or gateways, that new tokens name; empty if none was set. */
     public List<URI> gatewayUrls() throws StateException {
         return urls.read().urls();
     }

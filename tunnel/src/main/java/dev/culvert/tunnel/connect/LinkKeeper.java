@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps a link to the gateway up: connects, and connects again with jittered exponential back-off whenever it is gone. Beside one
- * that has gone silent another is tried, which takes its place unless the first has spoken meanwhile. All on one event loop; {@link #start} and {@link #stop} from any thread.
+ * that has gone silent another is tried, which takes its place unless the first has spoken meanwhile; beside one whose gateway is about
+ * to stop another gateway, if there is one. All on one event loop; {@link #start} and {@link #stop} from any thread.
  */
 public final class LinkKeeper {
     /** What becomes of the link, beside the flows. Event loop. */
@@ -97,7 +98,7 @@ public final class LinkKeeper {
         this(loop, List.of(connector), settings, listener);
     }
 
-    /** @param connectors to the gateways, best first; at least one. If one does not work the next is tried at once. */
+    /** @param connectors to the gateways, in the order in which they are tried; at least one. If one does not work the next is tried at once. */
     public LinkKeeper(EventLoop loop, List<? extends Connector> connectors, LinkSettings settings, Listener listener) {
         this(loop, connectors, settings, listener, null);
     }
@@ -189,11 +190,19 @@ public final class LinkKeeper {
         return connectors.get(up == null ? at : up.gateway).gateway();
     }
 
+    /** Whether there are others that it goes to when a gateway says that it is about to stop. */
+    public boolean moves() {
+        return connectors.size() > 1;
+    }
+
     /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
     private boolean next() {
-        at = (at + 1) % connectors.size();
-        boolean round = untried == 0;
-        untried = round ? connectors.size() - 1 : untried - 1;
+        boolean round = false;
+        do {
+            at = (at + 1) % connectors.size();
+            round |= untried == 0;
+            untried = untried == 0 ? connectors.size() - 1 : untried - 1;
+        } while (up != null && up.leaving && at == up.gateway);
         return round;
     }
 
@@ -223,6 +232,9 @@ public final class LinkKeeper {
 
     /** Then nothing is to be tried beside it any more, and what was has taught nothing. */
     private boolean hasSpokenAgain(Attempt silent) {
+        if (silent.leaving) {
+            return false; // whatever it says, it is about to go
+        }
         boolean spoken = silent.link().hasSpokenSince(silentSinceNanos);
         if (spoken) {
             stay(silent);
@@ -307,6 +319,9 @@ public final class LinkKeeper {
         /** Over what time those shall come back whose links its gateway is about to end, as it says; null while it does not. */
         private @Nullable Duration spread;
 
+        /** Another gateway is to take its place. */
+        private boolean leaving;
+
         Link link() {
             return Objects.requireNonNull(mux).link();
         }
@@ -327,7 +342,11 @@ public final class LinkKeeper {
                 return false;
             }
             if (silent != null) {
-                silent.link().abandon("nothing heard any more, and the gateway answers on another connection");
+                silent.link()
+                        .abandon(
+                                silent.leaving
+                                        ? "the gateway is stopping, and another takes its place"
+                                        : "nothing heard any more, and the gateway answers on another connection");
             }
             this.mux = mux;
             return true;
@@ -358,6 +377,23 @@ public final class LinkKeeper {
         public void onDrain(FlowMultiplexer mux, Drain drain) {
             spread = drain.spread();
             listener.onDrain(mux, drain);
+            if (up == this && !leaving && moves() && mux.isOutlived()) {
+                leave();
+            }
+        }
+
+        /** All of its gateway's peers do so, each at a moment of its own. */
+        private void leave() {
+            giveUpAttempt();
+            give(waiting);
+            leaving = true;
+            at = gateway;
+            untried = connectors.size() - 1;
+            next();
+            Duration over = spread == null ? NEXT_GATEWAY : spread;
+            long most = Math.min(over.toMillis(), Backoff.MAX_SPREAD.toMillis());
+            waiting = loop.schedule(
+                    LinkKeeper.this::connect, ThreadLocalRandom.current().nextLong(most + 1), TimeUnit.MILLISECONDS);
         }
 
         /** To a gateway of an older version flows would end with the first link: that has all of its deadline. */

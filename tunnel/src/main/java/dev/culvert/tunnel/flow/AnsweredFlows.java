@@ -11,6 +11,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,10 @@ public final class AnsweredFlows extends FlowSession {
 
     private final Judge judge;
     private int asked;
+
+    /** Those that are up, to all gateways, and whose peers know how flows go on over them. */
+    private final List<FlowMultiplexer> links = new ArrayList<>();
+
     private final Map<SessionId, Session> sessions = new HashMap<>();
 
     /** @param mostHeld flows that may be held without a path: each has a socket */
@@ -57,6 +62,18 @@ public final class AnsweredFlows extends FlowSession {
     AnsweredFlows(EventLoop loop, int mostHeld, Judge judge, KeptBudget kept) {
         super(loop, mostHeld, kept);
         this.judge = judge;
+    }
+
+    @Override
+    void linkUp(FlowMultiplexer up) {
+        if (up.isOutlived()) {
+            links.add(up);
+        }
+    }
+
+    @Override
+    void linkDown(FlowMultiplexer down) {
+        links.remove(down);
     }
 
     /** Flows that could be resumed, pending ones among them. */
@@ -211,14 +228,18 @@ public final class AnsweredFlows extends FlowSession {
     }
 
     /**
-     * Asks the gateway whether they may still be: it tells nobody of its own accord what has become of rights, for it may be another
-     * than the one that they were opened through, and knows nothing of them.
+     * Asks each gateway whether they may still be: it tells nobody of its own accord what has become of rights, for it may be another
+     * than the one that they were opened through, and knows nothing of them. Of several any may say that they are over.
      */
     @Override
     void stillHeld(List<LinkFlow> held) {
-        FlowMultiplexer over = link;
-        for (int i = Math.min(held.size(), MAX_QUESTIONS); i > 0 && over != null && over.canOpen(); i--) {
-            ask(over, held.get(asked++ % held.size()));
+        for (int i = Math.min(held.size(), MAX_QUESTIONS); i > 0; i--) {
+            LinkFlow flow = held.get(asked++ % held.size());
+            for (FlowMultiplexer link : links) {
+                if (link.canOpen()) {
+                    ask(link, flow);
+                }
+            }
         }
         asked %= held.size();
     }

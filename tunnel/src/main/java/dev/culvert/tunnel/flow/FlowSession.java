@@ -12,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Flows that outlive their links, at one of their ends: those that have no path now are held until there is another, which {@link
@@ -53,10 +52,6 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     private final Map<String, Holder> holders = new HashMap<>();
     private int heldCount;
-
-    /** The link that is up, if its peer knows how flows go on over it. */
-    @Nullable
-    FlowMultiplexer link;
 
     private final ArrayList<LinkFlow> quiet = new ArrayList<>();
     private boolean quietScheduled;
@@ -102,16 +97,10 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     abstract void waits(LinkFlow flow);
 
     /** A link is up. */
-    void linkUp(FlowMultiplexer up) {
-        link = up.isOutlived() ? up : null;
-    }
+    abstract void linkUp(FlowMultiplexer up);
 
     /** It is down, and its flows are about to lose their paths. */
-    final void linkDown(FlowMultiplexer down) {
-        if (link == down) {
-            link = null;
-        }
-    }
+    abstract void linkDown(FlowMultiplexer down);
 
     /** The flow is over. */
     abstract void gone(LinkFlow flow);

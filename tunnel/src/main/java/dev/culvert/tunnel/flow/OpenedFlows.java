@@ -46,6 +46,9 @@ public final class OpenedFlows extends FlowSession {
     private final Set<LinkFlow> due = new LinkedHashSet<>();
     private final Set<LinkFlow> later = new LinkedHashSet<>();
     private final Set<LinkFlow> asked = new LinkedHashSet<>();
+    /** The link that is up, if its peer knows how flows go on over it: a client has one. */
+    private @Nullable FlowMultiplexer link;
+
     private boolean older; // the last link that came up knows nothing of flows that go on
     private @Nullable Future<?> retry;
     private long retryMillis = RETRY.toMillis();
@@ -87,8 +90,8 @@ public final class OpenedFlows extends FlowSession {
 
     @Override
     void linkUp(FlowMultiplexer up) {
-        super.linkUp(up);
-        older = link == null;
+        older = !up.isOutlived();
+        link = older ? null : up;
         if (older) {
             letAllGo(Reason.LINK_LOST, OLDER);
             return;
@@ -99,6 +102,13 @@ public final class OpenedFlows extends FlowSession {
             say(up, Frame.SESSION_ENDED, session.ended());
         }
         tryAgain();
+    }
+
+    @Override
+    void linkDown(FlowMultiplexer down) {
+        if (link == down) {
+            link = null;
+        }
     }
 
     private static void say(FlowMultiplexer up, int type, List<SessionId> sessions) {

@@ -84,6 +84,13 @@ public final class Announcement {
     }
 
     /**
+     * Client to gateway.
+     *
+     * @param moves whether it knows other gateways, and goes on by one of them when this one is about to stop
+     */
+    public record Client(boolean moves) {}
+
+    /**
      * Gateway to agent: in answer to its DRAIN, or to what it publishes.
      *
      * @param others how many other instances of it take new flows now; null in an answer to something else

@@ -136,6 +136,22 @@ final class HeldFlowsTest {
         assertThat(questionsAfterSweep()).as("again").containsExactly(flow(2, SESSION));
     }
 
+    /** Copies of revocations and policies may differ, and what one of its gateways forbids is over. */
+    @Test
+    void ofSeveralGatewaysEachIsAsked() throws Exception {
+        RawPeer first = gateway;
+        FlowRecorder application = open(1, "whose");
+        RawPeer other = link();
+        losePath(1);
+        assertThat(questionsAfterSweep()).containsExactly(flow(1, SESSION));
+        gateway = other;
+        assertThat(questions()).containsExactly(flow(1, SESSION));
+        over(flow(1, SESSION));
+        assertThat(application.channel.isOpen()).isFalse();
+        assertThat(flows.heldCount()).isZero();
+        first.close();
+    }
+
     @Test
     void whatIsOverIsReset() throws Exception {
         FlowRecorder application = open(1, "whose");

@@ -1,0 +1,148 @@
+package dev.culvert.tunnel.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.tunnel.fixture.RawPeer;
+import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.flow.OpenedFlows;
+import dev.culvert.tunnel.frame.Drain;
+import dev.culvert.tunnel.frame.Frame;
+import dev.culvert.tunnel.link.Link;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A gateway says that it is about to stop, and there is another: make before break, in frozen time. */
+@NullUnmarked
+class MovingTest extends FrozenKeeper {
+    private LinkKeeper keeper;
+    private RawPeer first;
+
+    @BeforeEach
+    void begin() {
+        version = 2;
+        keeper = keeper(new OpenedFlows(clock.eventLoop(), flows -> {}), gateway, other);
+        start(keeper);
+        first = gateway.accept(0, version);
+        settle();
+        pass(2_000);
+        speak();
+    }
+
+    private void speak() {
+        first.sendFrame(Frame.PONG, 0, 0, new byte[8]);
+        settle();
+    }
+
+    private void drain(Duration spread) {
+        Drain drain = new Drain("shutting down", spread, List.of());
+        ByteBuf payload = drain.payload(version);
+        first.sendFrame(Frame.DRAIN, drain.flags(version), 0, ByteBufUtil.getBytes(payload));
+        payload.release();
+        settle();
+    }
+
+    @Test
+    void theOtherIsThereBeforeTheFirstIsLeft() {
+        drain(Duration.ZERO);
+        pass(0);
+        assertThat(other.dials).hasSize(1);
+        speak(); // whatever it says, it goes
+        pass(100);
+        assertThat(first.channel.isOpen()).isTrue();
+        assertThat(events.downs).isEmpty();
+        EmbeddedChannel second = accept(other, 0);
+        assertThat(events.ups).isEqualTo(2);
+        assertThat(events.downs).containsExactly("the gateway is stopping, and another takes its place");
+        assertThat(events.waits).as("nothing is waited for").isEmpty();
+        assertThat(first.channel.isOpen()).isFalse();
+        assertThat(second.isOpen()).isTrue();
+        assertThat(other.peers.get(0).takeFrames().stream().map(WebSocketMessage::type))
+                .contains(Frame.SESSION);
+        pass(2_000);
+        assertThat(gateway.dials).hasSize(1);
+    }
+
+    /** However often it is said. */
+    @Test
+    void eachAtAMomentOfItsOwn() {
+        drain(Duration.ofSeconds(20));
+        drain(Duration.ofSeconds(20));
+        int dialled = 0;
+        for (int second = 0; second <= 20 && dialled == 0; second++) {
+            pass(1_000);
+            speak();
+            dialled = other.dials.size();
+        }
+        assertThat(dialled).isEqualTo(1);
+        assertThat(events.downs).isEmpty();
+    }
+
+    @Test
+    void theOneThatGoesIsNotTriedMeanwhile() {
+        drain(Duration.ZERO);
+        pass(0);
+        for (int i = 0; i < 4; i++) {
+            fail(other);
+            for (int step = 0; step < 80 && other.dials.size() == i + 1; step++) {
+                pass(100);
+                speak();
+            }
+        }
+        assertThat(other.dials).hasSize(5);
+        assertThat(gateway.dials).hasSize(1);
+        assertThat(events.downs).isEmpty();
+        assertThat(events.waits)
+                .as("of no concern to anybody while the link is there")
+                .isEmpty();
+    }
+
+    /** It may be back first. */
+    @Test
+    void whenTheLinkEndsBeforeAnotherTakesItBothAreTried() {
+        drain(Duration.ZERO);
+        pass(0);
+        fail(other);
+        first.send(first.message(
+                0x88, ByteBuffer.allocate(2).putShort((short) Link.CLOSE_GOING).array()));
+        settle();
+        assertThat(events.downs).hasSize(1);
+        pass(events.lastWait());
+        fail(other);
+        pass(200);
+        assertThat(gateway.dials).hasSize(2);
+        accept(gateway, 1);
+        assertThat(events.ups).isEqualTo(2);
+    }
+
+    /** Flows would end with it. */
+    @Test
+    void ofVersionOneNothingMoves() {
+        drain(Duration.ZERO);
+        pass(0);
+        version = 1;
+        EmbeddedChannel second = accept(other, 0);
+        pass(1_500);
+        assertThat(second.isOpen()).isFalse();
+        assertThat(first.channel.isOpen()).isTrue();
+        assertThat(events.downs).isEmpty();
+    }
+
+    @Test
+    void theNextLinkKnowsNothingOfIt() {
+        drain(Duration.ZERO);
+        pass(0);
+        EmbeddedChannel second = accept(other, 0);
+        pass(1_000);
+        second.close();
+        settle();
+        pass(events.lastWait());
+        assertThat(other.dials).as("its own gateway first, as after any link").hasSize(2);
+    }
+}
