@@ -42,27 +42,8 @@ final class EnrolmentIT {
     void aCopiedTokenIsOfNoUseAndARevokedOneNeither() throws Exception {
         LanServices.start(lab);
         Program gateway = lab.startGateway();
-        Path agentToken = lab.directory().resolve("agent-office.token");
-        lab.token(
-                "agent",
-                "--name",
-                "office",
-                "--gateway",
-                "wss://10.71.2.1:" + Lab.PORT,
-                "--routes",
-                "192.168.77.0/24",
-                "--enrol",
-                "--out",
-                agentToken.toString());
-        Program agent = lab.start(
-                lab.office,
-                "agent",
-                lab.script("agent"),
-                "--token-file",
-                agentToken.toString(),
-                "--state",
-                lab.directory().resolve("agent-state").toString());
-        agent.awaitOutput("connected to", Lab.START);
+        Path agentToken = lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.77.0/24", "--enrol");
+        Program agent = lab.startAgent(lab.office, agentToken);
         Path clientToken = lab.clientToken("laptop", "office:192.168.77.0/24", "--enrol");
         // Who asks first must not become the holder: perhaps it is another user than who will be up.
         assertThat(lab.run(lab.client, Lab.START, list(clientToken)).output()).contains("the first 'up' makes it");

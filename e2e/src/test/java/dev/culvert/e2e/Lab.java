@@ -39,6 +39,9 @@ import org.junit.jupiter.api.extension.TestWatcher;
 final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     static final String GATEWAY = "10.71.1.1";
     static final int PORT = 8443;
+    /** The gateway, as the office's agent reaches it. */
+    static final String OFFICE_GATEWAY = "wss://10.71.2.1:" + PORT;
+
     static final String OFFICE_HOST = "192.168.77.2";
     static final String OFFICE_HOST_6 = "fd77::2";
     static final String PLANT_HOST = "192.168.88.2";
@@ -323,9 +326,12 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     }
 
     /** Makes an agent's token. */
-    Path agentToken(String name, String gateway, String routes) throws Exception {
+    Path agentToken(String name, String gateway, String routes, String... more) throws Exception {
         Path file = directory.resolve("agent-" + name + ".token");
-        token("agent", "--name", name, "--gateway", gateway, "--routes", routes, "--force", "--out", file.toString());
+        List<String> arguments = new ArrayList<>(
+                List.of("--name", name, "--gateway", gateway, "--routes", routes, "--force", "--out", file.toString()));
+        arguments.addAll(List.of(more));
+        token("agent", arguments.toArray(String[]::new));
         return file;
     }
 
@@ -339,30 +345,65 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         return file;
     }
 
-    Program startGateway() throws IOException {
-        Program p = start(gateway, "gateway", script("gateway"), "--state", state().toString(), "--listen", ":" + PORT);
+    /** Makes a certificate that signs itself, {@code FILE.crt} and {@code FILE.key}; returns the former. */
+    Path certificate(String file, String names) throws Exception {
+        Path certificate = directory.resolve(file + ".crt");
+        must(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "30",
+                "-subj",
+                "/CN=" + file,
+                "-addext",
+                "subjectAltName=" + names,
+                "-keyout",
+                directory.resolve(file + ".key").toString(),
+                "-out",
+                certificate.toString());
+        return certificate;
+    }
+
+    Program startGateway(String... more) throws IOException {
+        List<String> line =
+                new ArrayList<>(List.of(script("gateway"), "--state", state().toString(), "--listen", ":" + PORT));
+        line.addAll(List.of(more));
+        Program p = start(gateway, "gateway", line.toArray(String[]::new));
         p.awaitOutput("listening on", START);
         return p;
     }
 
-    Program startAgent(Host host, Path token) throws IOException {
-        Program p = start(
-                host,
-                "agent",
+    Program startAgent(Host host, Path token, String... more) throws IOException {
+        List<String> line = new ArrayList<>(List.of(
                 script("agent"),
                 "--token-file",
                 token.toString(),
                 "--state",
-                directory.resolve("agent-state-" + host.namespace()).toString());
+                directory.resolve("agent-state-" + host.namespace()).toString()));
+        line.addAll(List.of(more));
+        Program p = start(host, "agent", line.toArray(String[]::new));
         p.awaitOutput("connected to", START);
         return p;
+    }
+
+    /** The token of the office's agent that publishes names in {@code .test}, and perhaps more. */
+    Path publishersToken(String... more) throws Exception {
+        List<String> rights = new ArrayList<>(List.of("--publish", "*.test"));
+        rights.addAll(List.of(more));
+        return agentToken("office", OFFICE_GATEWAY, "192.168.77.0/24", rights.toArray(String[]::new));
     }
 
     /** The agent of the office, with its usual token. */
     Program startOffice() throws Exception {
         Path token = directory.resolve("agent-office.token");
         if (!Files.exists(token)) {
-            agentToken("office", "wss://10.71.2.1:" + PORT, "192.168.77.0/24,fd77::/64");
+            agentToken("office", OFFICE_GATEWAY, "192.168.77.0/24,fd77::/64");
         }
         return startAgent(office, token);
     }

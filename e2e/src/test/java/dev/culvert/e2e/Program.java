@@ -136,10 +136,20 @@ final class Program implements AutoCloseable {
     }
 
     long residentKilobytes() throws IOException {
-        Matcher m =
-                Pattern.compile("VmRSS:\\s+(\\d+) kB").matcher(Files.readString(Path.of("/proc/" + pid() + "/status")));
+        return status("VmRSS");
+    }
+
+    /** The most that it has ever had resident. */
+    long mostResidentKilobytes() throws IOException {
+        return status("VmHWM");
+    }
+
+    private long status(String field) throws IOException {
+        Path file = Path.of("/proc/" + pid() + "/status");
+        Matcher m = Pattern.compile("^" + field + ":\\s+(\\d+) kB", Pattern.MULTILINE)
+                .matcher(Files.readString(file));
         if (!m.find()) {
-            throw new IOException("no VmRSS in /proc/" + pid() + "/status");
+            throw new IOException("no " + field + " in " + file);
         }
         return Long.parseLong(m.group(1));
     }

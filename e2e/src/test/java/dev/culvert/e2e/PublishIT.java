@@ -26,11 +26,13 @@ final class PublishIT {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final int BIG = 64 << 20;
 
+    private static Path app;
     private static Path www;
+    private static Path token;
     private static Program agent;
 
     private static String curl(String... arguments) throws Exception {
-        StringBuilder line = new StringBuilder("curl -sS --max-time 100 --cacert " + cert("app"));
+        StringBuilder line = new StringBuilder("curl -sS --max-time 100 --cacert " + app);
         for (String name : new String[] {"app.test", "api.test", "mail.test", "nobody.test"}) {
             line.append(" --resolve ")
                     .append(name)
@@ -44,45 +46,14 @@ final class PublishIT {
         return lab.shell(lab.client, PATIENCE, line.toString());
     }
 
-    private static Path cert(String name) {
-        return lab.directory().resolve("certs").resolve(name + ".crt");
-    }
-
     private static String url(String host, String path) {
         return "https://" + host + ".test:" + Lab.PORT + path;
     }
 
-    private static void certificate(String file, String names) throws Exception {
-        Path directory = Files.createDirectories(lab.directory().resolve("certs"));
-        Lab.must(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days",
-                "30",
-                "-subj",
-                "/CN=" + file,
-                "-addext",
-                "subjectAltName=" + names,
-                "-keyout",
-                directory.resolve(file + ".key").toString(),
-                "-out",
-                cert(file).toString());
-    }
-
     @BeforeAll
     static void start() throws Exception {
-        certificate("app", "DNS:app.test,DNS:api.test");
-        Path own = Files.createDirectories(lab.directory().resolve("own"));
-        certificate("mail", "DNS:mail.test");
-        for (String end : new String[] {".crt", ".key"}) { // not the gateway's to have
-            Files.move(lab.directory().resolve("certs/mail" + end), own.resolve("mail" + end));
-        }
+        app = lab.certificate("app", "DNS:app.test,DNS:api.test");
+        lab.certificate("mail", "DNS:mail.test"); // not the gateway's to have
         www = Files.createDirectories(lab.directory().resolve("www"));
         Files.writeString(www.resolve("small"), "a short answer\n");
         Lab.must("bash", "-c", "head -c " + BIG + " /dev/urandom >" + www.resolve("big"));
@@ -97,7 +68,7 @@ final class PublishIT {
                     location / { dav_methods PUT; add_header X-Seen-Host $http_host; add_header X-Seen-Proto $http_x_forwarded_proto;
                                  add_header X-Seen-For $http_x_forwarded_for; add_header X-Connection $connection; }
                   }
-                  server { listen 8444 ssl; ssl_certificate own/mail.crt; ssl_certificate_key own/mail.key;
+                  server { listen 8444 ssl; ssl_certificate mail.crt; ssl_certificate_key mail.key;
                     location / { return 200 "unread\\n"; } }
                 }
                 """);
@@ -122,34 +93,9 @@ final class PublishIT {
                     public: mail.test
                     target: tls://192.168.77.2:8444
                 """);
-        Program gateway = lab.start(
-                lab.gateway,
-                "gateway",
-                lab.script("gateway"),
-                "--state",
-                lab.state().toString(),
-                "--listen",
-                ":" + Lab.PORT,
-                "--http",
-                ":8080",
-                "--certificate",
-                cert("app") + "," + lab.directory().resolve("certs/app.key"));
-        gateway.awaitOutput("listening on", Lab.START);
-        Path token = lab.directory().resolve("agent-office.token");
-        lab.token(
-                "agent",
-                "--name",
-                "office",
-                "--gateway",
-                "wss://10.71.2.1:" + Lab.PORT,
-                "--routes",
-                "192.168.77.0/24",
-                "--publish",
-                "*.test",
-                "--publish",
-                ":2222/tcp",
-                "--out",
-                token.toString());
+        lab.startGateway(
+                "--http", ":8080", "--certificate", app + "," + lab.directory().resolve("app.key"));
+        token = lab.publishersToken("--publish", ":2222/tcp");
         agent = startAgent();
         await().atMost(PATIENCE)
                 .ignoreExceptions()
@@ -157,22 +103,15 @@ final class PublishIT {
     }
 
     private static Program startAgent() throws Exception {
-        Program p = lab.start(
+        return lab.startAgent(
                 lab.office,
-                "agent",
-                lab.script("agent"),
-                "--token-file",
-                lab.directory().resolve("agent-office.token").toString(),
-                "--state",
-                lab.directory().resolve("agent-state").toString(),
+                token,
                 "--publish",
                 "app.test=http://192.168.77.2:8081",
                 "--publish",
                 "api.test/v1=http://192.168.77.2:8081,strip-prefix,hsts=3600",
                 "--publish",
                 "tcp:2222=192.168.77.2:7001");
-        p.awaitOutput("connected to", Lab.START);
-        return p;
     }
 
     /** Twenty requests on one connection of curl's use one connection to the target, which hears who asks. */
@@ -225,7 +164,7 @@ final class PublishIT {
     void namesAreToldApart() throws Exception {
         assertThat(curl("-k -o /dev/null -w '%{http_code}'", url("nobody", "/small")))
                 .isEqualTo("404");
-        assertThat(curl("--cacert " + lab.directory().resolve("own/mail.crt"), url("mail", "/")))
+        assertThat(curl("--cacert " + lab.directory().resolve("mail.crt"), url("mail", "/")))
                 .isEqualTo("unread\n");
         assertThat(lab.probe(lab.client, "banner", Lab.GATEWAY, "2222")).startsWith("220 ");
     }
@@ -240,8 +179,8 @@ final class PublishIT {
                 "curl",
                 "sh",
                 "-c",
-                "curl -sS --limit-rate 8M --max-time 110 --cacert " + cert("app") + " --resolve app.test:" + Lab.PORT
-                        + ":" + Lab.GATEWAY + " " + url("app", "/big") + " | sha256sum");
+                "curl -sS --limit-rate 8M --max-time 110 --cacert " + app + " --resolve app.test:" + Lab.PORT + ":"
+                        + Lab.GATEWAY + " " + url("app", "/big") + " | sha256sum");
         Lab.must("sleep", "2");
         lab.must(lab.office, Lab.COMMAND, "ip", "link", "set", "gw", "down");
         Lab.must("sleep", "4");

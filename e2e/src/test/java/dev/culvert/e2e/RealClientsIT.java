@@ -33,14 +33,7 @@ final class RealClientsIT {
 
     @BeforeAll
     static void start() throws Exception {
-        Path key = lab.directory().resolve("site.key");
-        Path certificate = lab.directory().resolve("site.crt");
-        Lab.must(
-                "bash",
-                "-c",
-                "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=site.test"
-                        + " -addext subjectAltName=DNS:site.test,DNS:calls.test -keyout " + key + " -out "
-                        + certificate);
+        Path certificate = lab.certificate("site", "DNS:site.test,DNS:calls.test");
         report = lab.directory().resolve("report.json");
         lab.startPython(lab.officeHost, "site", "site.py", "8081", report.toString())
                 .awaitOutput("READY", Lab.START);
@@ -52,41 +45,14 @@ final class RealClientsIT {
                         "serve",
                         "8082")
                 .awaitOutput("READY", Lab.START);
-        lab.start(
-                        lab.gateway,
-                        "gateway",
-                        lab.script("gateway"),
-                        "--state",
-                        lab.state().toString(),
-                        "--listen",
-                        ":" + Lab.PORT,
-                        "--certificate",
-                        certificate + "," + key)
-                .awaitOutput("listening on", Lab.START);
-        Path token = lab.directory().resolve("agent-office.token");
-        lab.token(
-                "agent",
-                "--name",
-                "office",
-                "--gateway",
-                "wss://10.71.2.1:" + Lab.PORT,
-                "--routes",
-                "192.168.77.0/24",
+        lab.startGateway("--certificate", certificate + "," + lab.directory().resolve("site.key"));
+        lab.startAgent(
+                lab.office,
+                lab.publishersToken(),
                 "--publish",
-                "*.test",
-                "--out",
-                token.toString());
-        lab.start(
-                        lab.office,
-                        "agent",
-                        lab.script("agent"),
-                        "--token-file",
-                        token.toString(),
-                        "--publish",
-                        "site.test=http://192.168.77.2:8081",
-                        "--publish",
-                        "calls.test=h2c://192.168.77.2:8082")
-                .awaitOutput("connected to", Lab.START);
+                "site.test=http://192.168.77.2:8081",
+                "--publish",
+                "calls.test=h2c://192.168.77.2:8082");
         await().atMost(PATIENCE)
                 .ignoreExceptions()
                 .untilAsserted(() -> assertThat(lab.shell(
