@@ -28,8 +28,10 @@ import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.status.StatusQuestion;
+import dev.culvert.store.Watch;
 import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
+import dev.culvert.token.state.DrainedAgents;
 import dev.culvert.token.state.Revocations;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.state.TrustFiles;
@@ -125,10 +127,12 @@ public final class Gateway implements AutoCloseable {
         policy = new PolicyKeeper(policyFile, policyInForce, services.audit(), services.clock());
         Revocations revocations;
         TrustFiles trust;
+        Watch<DrainedAgents.Content> drained;
         Authenticator authenticator;
         try {
             revocations = state.revocations();
             trust = state.trust();
+            drained = state.drainedAgents().watch();
             authenticator = new Authenticator(
                     new TokenVerifier(trust::current, services.clock()), revocations, state.enrolments(), services);
             policy.start(settings.policy() != null);
@@ -205,6 +209,8 @@ public final class Gateway implements AutoCloseable {
             throw e;
         }
         watch(revocations, trust, addresses);
+        fabric.presence().drained(drained.current()::holds);
+        files.add(drained::refresh, () -> fabric.presence().drained(drained.current()::holds));
         publishing.start(door, files);
         policy.watch();
         memory.start();

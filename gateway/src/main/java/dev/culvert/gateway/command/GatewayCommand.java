@@ -44,7 +44,7 @@ import picocli.CommandLine.ParameterException;
         name = "gateway",
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
-        subcommands = {StatusCommand.class, PublishCommand.class, PolicyCommand.class},
+        subcommands = {StatusCommand.class, PublishCommand.class, PolicyCommand.class, AgentsCommand.class},
         footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer> {

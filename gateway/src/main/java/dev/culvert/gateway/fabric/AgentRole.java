@@ -5,12 +5,14 @@ import dev.culvert.address.PrefixTable;
 import dev.culvert.gateway.access.HeldRights;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.FailedDials;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
 import dev.culvert.gateway.presence.PublicationListener;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.tunnel.frame.Announcement;
+import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -75,6 +77,7 @@ final class AgentRole implements Role, PresentAgent {
     private final Presence<AgentRole> presence;
     private final PrefixTable<Boolean> granted;
     private final Quota<String> opensWaiting = new Quota<>(MAX_OPENS_WAITING, MAX_OPENS_WAITING_PER_CLIENT);
+    private final FailedDials failedDials = new FailedDials();
     private final HeldRights heldRights;
     private final Publisher publisher;
     private final RateLimit questions;
@@ -82,6 +85,7 @@ final class AgentRole implements Role, PresentAgent {
     private volatile PrefixTable<Boolean> served = new PrefixTable<>();
     private volatile boolean draining;
     private volatile boolean superseded;
+    private volatile boolean drained; // by whoever works on it
     private volatile @Nullable String instance;
 
     /** Answerers whose processes have ended, as it says. */
@@ -161,7 +165,27 @@ final class AgentRole implements Role, PresentAgent {
 
     @Override
     public boolean takesFlows() {
-        return !draining && !superseded;
+        return !draining && !superseded && !drained;
+    }
+
+    @Override
+    public FailedDials failedDials() {
+        return failedDials;
+    }
+
+    @Override
+    public void dialled(Destination destination, @Nullable Reason refused) {
+        failedDials.dialled(destination, refused, services.nanos());
+    }
+
+    @Override
+    public boolean isDrained() {
+        return drained;
+    }
+
+    @Override
+    public void drained(boolean now) {
+        drained = now;
     }
 
     @Override

@@ -267,6 +267,11 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
     }
 
     @Override
+    public void dialled(Destination destination, @Nullable Reason refused) {
+        // It answers nothing.
+    }
+
+    @Override
     public void draining() {
         // A client that goes ends its flows itself.
     }

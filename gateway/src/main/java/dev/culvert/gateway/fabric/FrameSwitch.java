@@ -205,7 +205,9 @@ final class FrameSwitch implements FrameReceiver {
             case Frame.OPENED -> answeredOpened(own, half, peer, flags, payload);
             case Frame.REFUSED -> {
                 FrameRules.answer("REFUSED", half);
-                half.record.endedBy(own.kind(), FrameRules.reason(payload));
+                Reason reason = FrameRules.reason(payload);
+                role().dialled(half.destination, reason);
+                half.record.endedBy(own.kind(), reason);
                 own.end(half);
                 payload.writerIndex(payload.readerIndex() + Math.min(payload.readableBytes(), MAX_REFUSED));
                 return own.tell(other, () -> other.takeRefused(peer, payload), payload);
@@ -228,6 +230,7 @@ final class FrameSwitch implements FrameReceiver {
             received = FrameRules.offset(payload, "OPENED");
         }
         half.answered();
+        role().dialled(half.destination, null);
         Side.Opened opened =
                 new Side.Opened(flags & Frame.FLAG_PROBES, credit, own.carrier().minRttMicros(), received);
         String answerer = role().answerer();

@@ -1,7 +1,10 @@
 package dev.culvert.gateway.fabric;
 
+import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is particular to one kind of link: what its OPEN, ANNOUNCE and DRAIN do, and whom its coming and going concerns. It is
@@ -25,6 +28,13 @@ interface Role {
 
     /** DRAIN. */
     void draining();
+
+    /**
+     * It has answered an OPEN.
+     *
+     * @param refused why it opened nothing; null when it did
+     */
+    void dialled(Destination destination, @Nullable Reason refused);
 
     /** SESSION. {@code payload} is released by the caller. */
     void session(ByteBuf payload) throws ProtocolException;

@@ -149,8 +149,8 @@ public final class AgentInstances<A extends PresentAgent> {
     }
 
     /**
-     * The instance that shall take a flow: of those that serve the address the one with the fewest flows; for datagrams
-     * always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).
+     * The instance that shall take a flow: of those that serve the address, and have not just failed to reach the destination, the one
+     * with the fewest flows; for UDP always the same one for the same source, because its socket is the source's mapping (RFC 4787 4.1).
      *
      * @return null when none takes flows
      */
@@ -175,6 +175,18 @@ public final class AgentInstances<A extends PresentAgent> {
                 }
             }
             n = serving > 0 ? serving : n;
+        }
+        if (n > 1 && destination.protocol() != Destination.UDP) {
+            long now = nanoTime.getAsLong();
+            int reaching = 0;
+            for (int i = 0; i < n; i++) {
+                A candidate = snapshot[i];
+                if (!candidate.failedDials().has(destination, now)) {
+                    snapshot[i] = snapshot[reaching];
+                    snapshot[reaching++] = candidate;
+                }
+            }
+            n = reaching > 0 ? reaching : n;
         }
         if (n <= 1) {
             return n == 0 ? null : snapshot[0];

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ public final class Presence<A extends PresentAgent> {
     private final LongSupplier nanoTime;
     private final Map<String, AgentInstances<A>> agents = new ConcurrentHashMap<>();
     private final Set<PresentClient> clients = ConcurrentHashMap.newKeySet();
+    private volatile BiPredicate<String, @Nullable String> drained = (agent, instance) -> false;
 
     /** @param nanoTime what the time is that passes */
     public Presence(PeerLines lines, LongSupplier nanoTime) {
@@ -46,10 +48,26 @@ public final class Presence<A extends PresentAgent> {
         clients.remove(client);
     }
 
+    /** These get no new flows from now on, and no others are kept from them. */
+    public void drained(BiPredicate<String, @Nullable String> which) {
+        drained = which;
+        forEachAgent(this::look);
+    }
+
+    private void look(A agent) {
+        boolean now = drained.test(agent.name(), agent.instance());
+        if (now != agent.isDrained()) {
+            agent.drained(now);
+            log.info("{} {}", agent, now ? "gets no new flows: it was drained" : "gets new flows again");
+        }
+    }
+
     /** An instance has announced itself. Is it here already on an older link, that is given up. */
     public void add(A agent) {
+        look(agent);
         agents.computeIfAbsent(agent.name(), n -> new AgentInstances<>(lines, nanoTime))
                 .add(agent);
+        look(agent); // it may have changed meanwhile
         changed(agent.name());
     }
 

@@ -36,11 +36,20 @@ public interface PresentAgent {
     /** Whether it announced a prefix that holds the address. */
     boolean serves(InetAddress address);
 
-    /** Whether new flows may come to it: not when it finishes its own, or has a newer link. */
+    /** Whether new flows may come to it: not when it finishes its own, has a newer link, or somebody works on it. */
     boolean takesFlows();
+
+    /** Whether somebody works on it, who has said so. */
+    boolean isDrained();
+
+    /** From now on it is so, or not. */
+    void drained(boolean now);
 
     /** Whether a newer link of its process has {@linkplain #supersede taken over}. */
     boolean isSuperseded();
+
+    /** What it could not reach of late. */
+    FailedDials failedDials();
 
     /** Flows on it. */
     int flowCount();

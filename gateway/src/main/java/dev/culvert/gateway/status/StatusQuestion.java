@@ -147,7 +147,9 @@ public record StatusQuestion(
         if (agent == null) {
             return new GatewayStatus.Instance(null, "silent", null, link);
         }
-        String state = agent.isSuperseded() ? "superseded" : agent.takesFlows() ? "up" : "draining";
+        String state = agent.isSuperseded()
+                ? "superseded"
+                : agent.takesFlows() ? "up" : agent.isDrained() ? "drained" : "draining";
         return new GatewayStatus.Instance(
                 agent.instance(), state, agent.routes().size(), link);
     }

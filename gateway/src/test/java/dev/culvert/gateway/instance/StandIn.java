@@ -1,6 +1,7 @@
 package dev.culvert.gateway.instance;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.gateway.presence.FailedDials;
 import dev.culvert.gateway.presence.PresentAgent;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.policy.publication.Publication;
@@ -69,6 +70,19 @@ final class StandIn implements PresentAgent {
     @Override
     public boolean takesFlows() {
         return !draining;
+    }
+
+    @Override
+    public boolean isDrained() {
+        return false;
+    }
+
+    @Override
+    public void drained(boolean now) {}
+
+    @Override
+    public FailedDials failedDials() {
+        return new FailedDials();
     }
 
     @Override

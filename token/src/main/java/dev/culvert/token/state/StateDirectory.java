@@ -44,6 +44,7 @@ import org.jspecify.annotations.Nullable;
  * ca.crt         certificate of the authority, ten years
  * server.key     private key of the gateway
  * server.crt     certificate of the gateway and of the authority
+ * drained        agents that get no new flows: {@link DrainedAgents}
  * enrolments     which keys tokens are bound to: {@link Enrolments}
  * audit.jsonl    what was changed here, and what happened at the gateway
  * </pre>
@@ -207,6 +208,11 @@ public final class StateDirectory {
     public TokenVerifier verifier() throws StateException {
         Trust trust = trust().current();
         return new TokenVerifier(() -> trust, clock);
+    }
+
+    /** Agents that get no new flows for the time being. */
+    public DrainedAgents drainedAgents() {
+        return new DrainedAgents(shared);
     }
 
     /** The keys and the gateway's URLs, for a gateway to read again when they change. */

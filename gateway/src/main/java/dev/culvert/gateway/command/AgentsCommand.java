@@ -1,0 +1,145 @@
+package dev.culvert.gateway.command;
+
+import dev.culvert.text.Printable;
+import dev.culvert.token.state.DrainedAgents;
+import dev.culvert.token.state.StateDirectory;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+
+/** The {@code gateway agent} commands: agents are put into maintenance and out of it, whether a gateway runs or not. */
+@Command(
+        name = "agent",
+        description = {
+            "Puts agents into maintenance: they get no new flows, and those that they have end by themselves.",
+            "Every gateway with this state does so within a second, also after a restart. See 'gateway status'."
+        },
+        mixinStandardHelpOptions = true,
+        subcommands = {AgentsCommand.Drain.class, AgentsCommand.Resume.class, AgentsCommand.ListAll.class},
+        footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
+final class AgentsCommand implements Runnable {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "say what to do: drain, resume or list");
+    }
+
+    /** What all of them have. */
+    abstract static class OnState implements Callable<Integer> {
+        @Option(
+                names = "--state",
+                paramLabel = "DIR",
+                description = "State directory of the gateway, if it has another than usual.")
+        @Nullable
+        Path state;
+
+        @Option(names = "--json", description = "Answer in JSON.")
+        boolean json;
+
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        DrainedAgents drained() throws IOException {
+            return StateDirectory.open(state != null ? state : StateDirectory.defaultPath())
+                    .drainedAgents();
+        }
+
+        void print(List<String> words, Map<String, Object> fields) {
+            PrintWriter out = spec.commandLine().getOut();
+            (json ? List.of(JSON.writeValueAsString(fields)) : words).forEach(l -> out.println(Printable.escape(l)));
+            out.flush();
+        }
+
+        ParameterException wrong(IllegalArgumentException e) {
+            return new ParameterException(spec.commandLine(), Printable.line(String.valueOf(e.getMessage())));
+        }
+
+        static Map<String, Object> fields(String agent, boolean changed) {
+            Map<String, Object> fields = new LinkedHashMap<>();
+            fields.put("agent", agent);
+            fields.put("changed", changed);
+            return fields;
+        }
+    }
+
+    /** {@code gateway agent drain}. */
+    @Command(
+            name = "drain",
+            description = {
+                "Gives an agent, or one instance of it, no new flows. What runs goes on until it ends by itself.",
+                "An instance is named as 'gateway status' does; it is another when the agent's process is started again."
+            },
+            mixinStandardHelpOptions = true)
+    static final class Drain extends OnState {
+        @Parameters(paramLabel = "NAME[/INSTANCE]", description = "The agent, or one of its instances.")
+        String agent = "";
+
+        @Override
+        public Integer call() throws IOException {
+            try {
+                boolean changed = drained().add(agent);
+                print(
+                        List.of(
+                                changed
+                                        ? agent + " gets no new flows; undo it with gateway agent resume " + agent
+                                        : agent + " is drained already"),
+                        fields(agent, changed));
+                return 0;
+            } catch (IllegalArgumentException e) {
+                throw wrong(e);
+            }
+        }
+    }
+
+    /** {@code gateway agent resume}. */
+    @Command(
+            name = "resume",
+            description = "Gives an agent, and each of its instances, or one instance of it new flows again.",
+            mixinStandardHelpOptions = true)
+    static final class Resume extends OnState {
+        @Parameters(paramLabel = "NAME[/INSTANCE]", description = "The agent, or one of its instances.")
+        String agent = "";
+
+        @Override
+        public Integer call() throws IOException {
+            try {
+                boolean changed = drained().remove(agent);
+                print(List.of(agent + (changed ? " gets new flows again" : " is not drained")), fields(agent, changed));
+                return 0;
+            } catch (IllegalArgumentException e) {
+                throw wrong(e);
+            }
+        }
+    }
+
+    /** {@code gateway agent list}. */
+    @Command(
+            name = "list",
+            description = "Lists the agents and instances that get no new flows.",
+            mixinStandardHelpOptions = true)
+    static final class ListAll extends OnState {
+        @Override
+        public Integer call() throws IOException {
+            List<String> all = List.copyOf(new TreeSet<>(drained().read().entries()));
+            print(all.isEmpty() ? List.of("no agent is drained") : all, Map.of("drained", all));
+            return 0;
+        }
+    }
+}
