@@ -63,6 +63,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                         .initialWindowSize(STREAM_WINDOW)
                         .maxHeaderListSize(RequestDecoder.MAX_HEAD)
                         .connectProtocolEnabled(true))
+                .validateRequiredPseudoHeaders(true)
                 .decoderEnforceMaxRstFramesPerWindow(MAX_RESETS, RESET_SECONDS)
                 .encoderEnforceMaxRstFramesPerWindow(MAX_OWN_RESETS, RESET_SECONDS)
                 .decoderEnforceMaxSmallContinuationFrames(MAX_SMALL_CONTINUATIONS)
@@ -141,6 +142,8 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        ctx.close();
+        if (!(cause instanceof Http2Exception)) {
+            ctx.close(); // else the codec does, when it has said why
+        }
     }
 }

@@ -18,6 +18,7 @@ import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2ResetFrame;
@@ -290,7 +291,9 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
         if (event instanceof Http2ResetFrame) {
-            ctx.close();
+            gone();
+            // Not now: the codec does not know it as closed yet, and would answer with a reset (RFC 9113 5.4.2).
+            loop().execute(ctx::close);
         }
     }
 
@@ -300,6 +303,10 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
         if (d != null) {
             d.end();
         }
+        gone();
+    }
+
+    private void gone() {
         Exchange e = exchange;
         exchange = null;
         if (e != null) {
@@ -310,6 +317,8 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         log.debug("closing a stream of {}: {}", AddressText.of(browser.address()), cause.toString());
-        ctx.close();
+        if (!(cause instanceof Http2Exception.StreamException)) { // which it is reset with behind this
+            ctx.close();
+        }
     }
 }

@@ -14,6 +14,7 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.Http2Headers;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,9 @@ final class Http2Requests {
             if (Http2Fields.OF_HTTP1.contains(name)) {
                 throw malformed("it has fields of HTTP/1.1");
             }
+            if (!value.isEmpty() && (isSpace(value.charAt(0)) || isSpace(value.charAt(value.length() - 1)))) {
+                throw malformed("a value has white space around it"); // RFC 9113 8.2.1
+            }
             if (name.equals("cookie")) { // RFC 9113 8.2.3: they may be split, and are one field in HTTP/1.1
                 cookies.append(cookies.length() == 0 ? "" : "; ").append(value);
                 continue;
@@ -67,6 +71,9 @@ final class Http2Requests {
         }
         authority(head.authority(), headers);
         HttpMethod method = HttpMethod.valueOf(text(head.method()));
+        if (head.contains(Http2Headers.PseudoHeaderName.PROTOCOL.value()) && !HttpMethod.CONNECT.equals(method)) {
+            throw malformed("its protocol is not of a CONNECT");
+        }
         String path = text(head.path());
         if (isExtendedConnect(head)) {
             method = HttpMethod.GET;
@@ -116,12 +123,16 @@ final class Http2Requests {
 
     private static void authority(@Nullable CharSequence authority, HttpHeaders headers) throws Refusal {
         if (authority != null) {
-            String host = headers.get(HttpHeaderNames.HOST);
-            if (host != null && !host.equalsIgnoreCase(authority.toString())) {
+            List<String> hosts = headers.getAll(HttpHeaderNames.HOST);
+            if (hosts.size() > 1 || hosts.size() == 1 && !hosts.get(0).equalsIgnoreCase(authority.toString())) {
                 throw malformed("its authority and its Host are not of one site");
             }
             headers.set(HttpHeaderNames.HOST, authority);
         }
+    }
+
+    private static boolean isSpace(char c) {
+        return c == ' ' || c == '\t';
     }
 
     private static String text(@Nullable CharSequence value) {

@@ -2,13 +2,16 @@ package dev.culvert.gateway.web;
 
 import dev.culvert.address.IpPrefix;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.DefaultChannelId;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.local.LocalServerChannel;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -36,6 +39,7 @@ final class Stage implements AutoCloseable {
     final List<End> targets = new ArrayList<>();
     final End browser;
     private final InetAddress address;
+    private final @Nullable ByteBufAllocator memory;
     SiteOptions options = SiteOptions.PLAIN;
 
     /** Who is said to have asked. */
@@ -72,12 +76,19 @@ final class Stage implements AutoCloseable {
     }
 
     Stage(String protocol, boolean secure, boolean trustedProxy) {
+        this(protocol, secure, trustedProxy, null);
+    }
+
+    /** @param memory what all channels have their buffers from; null for the default */
+    Stage(String protocol, boolean secure, boolean trustedProxy, @Nullable ByteBufAllocator memory) {
+        this.memory = memory;
         try {
             address = InetAddress.getByName("203.0.113.9");
         } catch (UnknownHostException e) {
             throw new AssertionError(e);
         }
         browser = new End();
+        lend(browser);
         browser.freezeTime();
         HttpFront.install(
                 browser.pipeline(),
@@ -120,6 +131,12 @@ final class Stage implements AutoCloseable {
                         secure,
                         trustedProxy ? List.of(IpPrefix.of(address), IpPrefix.parse("198.51.100.0/24")) : List.of()),
                 protocol);
+    }
+
+    private void lend(End end) {
+        if (memory != null) {
+            end.config().setAllocator(memory);
+        }
     }
 
     /** The connection to the target that is being waited for. */
@@ -214,6 +231,7 @@ final class Stage implements AutoCloseable {
                 throw new AssertionError("another loop");
             }
             End end = new End(browser);
+            lend(end);
             targets.add(end);
             return end;
         }
@@ -227,7 +245,9 @@ final class Stage implements AutoCloseable {
         int reads;
         boolean stalls; // what is flushed stays where it is, as if its other end did not read
 
+        /** An accepted one: by its parent Netty's multiplexer knows that it serves, and stream 1 is a browser's like any other. */
         End() {
+            super(new LocalServerChannel(), DefaultChannelId.newInstance(), true, false);
             busy = new AtomicBoolean();
             count();
         }
