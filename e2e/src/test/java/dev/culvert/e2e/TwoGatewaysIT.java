@@ -141,6 +141,29 @@ final class TwoGatewaysIT {
         }
     }
 
+    /** Whichever the client is attached to, six times, as soon as the one before is back. */
+    @Test
+    void eachIsKilledAgainAndAgain() throws Exception {
+        Program talk = lab.startProbe(lab.client, "talk", Lab.OFFICE_HOST, "7003");
+        programs.add(talk);
+        Program idle = begin("wait", Lab.OFFICE_HOST, "7003");
+        Program copy = begin("copy", Lab.OFFICE_HOST, "7003", "1024");
+        for (int round = 0; round < 6; round++) {
+            int gone = clients();
+            int mark = client.mark();
+            gateways[gone].kill();
+            client.awaitOutputAfter(mark, "go on", PATIENCE);
+            gateways[gone] = startGateway(gone);
+            attached();
+        }
+        answers(idle, "still-there");
+        assertThat(copy.exitWithin(PATIENCE)).isZero();
+        assertThat(copy.output()).contains("SAME");
+        talk.input("\n");
+        assertThat(talk.exitWithin(PATIENCE)).isZero();
+        System.out.println("TwoGatewaysIT: longest wait of a talk over six kills, in ms: " + talk.output().strip());
+    }
+
     /** Make before break: who goes says so, and clients leave it for the other while it still serves them. */
     @Test
     void bothAreRestartedOneAfterTheOtherAndNothingFails() throws Exception {

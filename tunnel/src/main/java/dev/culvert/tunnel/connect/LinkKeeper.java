@@ -53,6 +53,9 @@ public final class LinkKeeper {
      */
     static final Duration PATIENCE = Duration.ofSeconds(5);
 
+    /** A gateway that ends a link which has lived for so long may be gone, and another is tried at once; sooner, all may be in trouble. */
+    private static final Duration SETTLED = Duration.ofSeconds(1);
+
     /** How often it is looked whether a silent link has spoken while another is being made beside it. */
     private static final Duration WATCH = Duration.ofMillis(100);
 
@@ -193,6 +196,13 @@ public final class LinkKeeper {
     /** Whether there are others that it goes to when a gateway says that it is about to stop. */
     public boolean moves() {
         return connectors.size() > 1;
+    }
+
+    /** Has the next attempt go to another gateway, if there is one, than that of the link that is up; that is tried after the others. */
+    private void another() {
+        at = Objects.requireNonNull(up).gateway;
+        untried = connectors.size();
+        next();
     }
 
     /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
@@ -387,9 +397,7 @@ public final class LinkKeeper {
             giveUpAttempt();
             give(waiting);
             leaving = true;
-            at = gateway;
-            untried = connectors.size() - 1;
-            next();
+            another();
             Duration over = spread == null ? NEXT_GATEWAY : spread;
             long most = Math.min(over.toMillis(), Backoff.MAX_SPREAD.toMillis());
             waiting = loop.schedule(
@@ -401,7 +409,7 @@ public final class LinkKeeper {
         public void linkSilent(FlowMultiplexer mux) {
             if (up == this && trying == null && waiting == null && mux.isOutlived()) {
                 silentSinceNanos = loop.ticker().nanoTime();
-                untried = connectors.size() - 1;
+                another();
                 connect();
             }
         }
@@ -412,12 +420,13 @@ public final class LinkKeeper {
                 return;
             }
             listener.linkDown(mux, why);
-            up = null;
             if (trying != null) {
+                up = null;
                 return; // what was begun beside it goes on in its place
             }
             give(waiting);
-            untried = connectors.size() - 1;
+            another();
+            up = null;
             long now = loop.ticker().nanoTime();
             retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), now));
         }
@@ -429,9 +438,11 @@ public final class LinkKeeper {
             if (spread != null) {
                 return backoff.sentAway(now - upSinceNanos, spread, now);
             }
-            return probed && probeEndsNanos - now > 0
+            long lived = now - upSinceNanos;
+            boolean toAnother = moves() && link.isEndedByPeer() && lived >= SETTLED.toNanos();
+            return toAnother || probed && probeEndsNanos - now > 0
                     ? jitter(NEXT_GATEWAY)
-                    : backoff.linkEnded(now - upSinceNanos, link.isEndedByPeer(), now);
+                    : backoff.linkEnded(lived, link.isEndedByPeer(), now);
         }
     }
 }

@@ -26,6 +26,11 @@ class SilentLinkTest extends FrozenKeeper {
     @BeforeEach
     void begin() {
         version = 2;
+        keeper = keeper(new OpenedFlows(clock.eventLoop(), flows -> {}), gateway);
+    }
+
+    /** Instead of one gateway. */
+    private void two() {
         keeper = keeper(new OpenedFlows(clock.eventLoop(), flows -> {}), gateway, other);
     }
 
@@ -102,12 +107,14 @@ class SilentLinkTest extends FrozenKeeper {
 
     @Test
     void whatFailsIsTriedAgainUntilItSpeaksAndNobodyIsToldOfThat() {
+        two();
         EmbeddedChannel first = silent();
         passSlowly(SUSPECTED);
-        fail(gateway);
-        pass(250);
-        assertThat(other.dials).as("the next gateway").hasSize(1);
+        assertThat(other.dials).as("the other gateway first").hasSize(1);
         fail(other);
+        pass(250);
+        assertThat(gateway.dials).as("then its own").hasSize(2);
+        fail(gateway);
         speak(first);
         for (int second = 0; second < 30; second++) {
             pass(1_000);
@@ -118,30 +125,31 @@ class SilentLinkTest extends FrozenKeeper {
         assertThat(events.downs).isEmpty();
         first.close();
         settle();
+        assertThat(events.lastWait()).as("at once").isBetween(100L, 200L);
         pass(events.lastWait());
-        assertThat(gateway.dials).as("its own gateway first").hasSize(3);
+        assertThat(other.dials).as("the other gateway first").hasSize(2);
     }
 
     @Test
     void whatWasBegunBesideItGoesOnWhenItsDeadlineHasCome() {
+        two();
         EmbeddedChannel first = silent();
         passSlowly(SUSPECTED);
-        fail(gateway);
+        fail(other);
         pass(250);
         passSlowly(LinkSettings.DEFAULT.deadline().toMillis());
         assertThat(events.downs).hasSize(1);
         assertThat(first.isOpen()).isFalse();
-        assertThat(other.dials).as("still the one").hasSize(1);
-        accept(other, 0);
+        assertThat(gateway.dials).as("still the one").hasSize(2);
+        accept(gateway, 1);
         assertThat(events.ups).isEqualTo(2);
     }
 
     @Test
     void anotherGatewayTakesThePlaceOfOneThatDied() {
+        two();
         silent();
         passSlowly(SUSPECTED);
-        fail(gateway);
-        pass(250);
         accept(other, 0);
         assertThat(events.ups).isEqualTo(2);
         assertThat(events.downs).hasSize(1);
@@ -211,12 +219,13 @@ class SilentLinkTest extends FrozenKeeper {
     /** Or a link that was good would be made again after the pause of one that never was. */
     @Test
     void whatFailedBesideItIsForgottenWhenItsEndComes() {
+        two();
         EmbeddedChannel first = silent();
         for (int bout = 0; bout < 3; bout++) {
             passSlowly(SUSPECTED);
-            fail(gateway);
-            passSlowly(250);
             fail(other);
+            passSlowly(250);
+            fail(gateway);
             speak(first);
         }
         for (int second = 0; second < 20; second++) {
@@ -229,10 +238,10 @@ class SilentLinkTest extends FrozenKeeper {
                 .as("as for one that its gateway has ended")
                 .isLessThanOrEqualTo(1_000);
         pass(events.lastWait());
-        int dialled = gateway.dials.size();
+        int dialled = other.dials.size();
         passSlowly(LinkKeeper.PATIENCE.toMillis());
-        assertThat(gateway.dials).hasSize(dialled);
-        assertThat(gateway.dials.get(dialled - 1).isCancelled())
+        assertThat(other.dials).hasSize(dialled);
+        assertThat(other.dials.get(dialled - 1).isCancelled())
                 .as("one that says nothing is left for the next")
                 .isTrue();
     }
