@@ -161,7 +161,8 @@ final class TwoGatewaysIT {
         assertThat(copy.output()).contains("SAME");
         talk.input("\n");
         assertThat(talk.exitWithin(PATIENCE)).isZero();
-        System.out.println("TwoGatewaysIT: longest wait of a talk over six kills, in ms: " + talk.output().strip());
+        System.out.println("TwoGatewaysIT: longest wait of a talk over six kills, in ms: "
+                + talk.output().strip());
     }
 
     /** Make before break: who goes says so, and clients leave it for the other while it still serves them. */
