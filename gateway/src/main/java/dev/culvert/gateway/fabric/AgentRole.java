@@ -8,6 +8,7 @@ import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.FailedDials;
 import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentAgent;
+import dev.culvert.gateway.presence.PresentClient;
 import dev.culvert.gateway.presence.PublicationListener;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
@@ -25,6 +26,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.net.InetAddress;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -269,6 +271,19 @@ final class AgentRole implements Role, PresentAgent {
         throw new ProtocolException("SESSION_ENDED from an agent: clients have sessions, agents answer them");
     }
 
+    /** It has come: it is told of all clients' that may have used it, one after another, and other things of the loop between them. */
+    private void tellEndedOf(Iterator<PresentClient> clients, List<SessionId> ended) {
+        if (clients.hasNext() && ended.size() < MAX_ENDED && side.isUp()) {
+            PresentClient client = clients.next();
+            if (client.mayHaveUsed(name())) {
+                ended.addAll(client.ended(name()));
+            }
+            side.hand(new Inbox.Item(null, 0, () -> tellEndedOf(clients, ended), null));
+        } else {
+            tellEnded(ended);
+        }
+    }
+
     /** Tells it of sessions that have ended, as it knows them: what it holds for them is of no use. On its link's loop. */
     void tellEnded(List<SessionId> sessions) {
         // One that does not read hears of it by time alone.
@@ -348,7 +363,7 @@ final class AgentRole implements Role, PresentAgent {
             presence.add(this);
             publisher.announced(said.publish());
             tellOthers();
-            tellEnded(presence.ended(name(), MAX_ENDED));
+            tellEndedOf(presence.clients(), new ArrayList<>());
             return;
         }
         boolean waits = nextRoutes != null;

@@ -34,7 +34,7 @@ public final class Fabric {
     private final HeldRights heldRights;
     private final Presence<AgentRole> presence;
     private final ClientUsages usages;
-    private final Sessions sessions = new Sessions();
+    private final Sessions sessions;
     private final Map<EventLoop, Inbox> inboxes = new ConcurrentHashMap<>();
 
     /**
@@ -58,6 +58,7 @@ public final class Fabric {
         this.revoked = revoked;
         this.heldRights = new HeldRights(policy, ended);
         this.presence = new Presence<>(services.lines(), services.nanoTime());
+        this.sessions = new Sessions(services.nanoTime());
         this.usages = new ClientUsages(services.counters().bandwidthWaits, services.nanoTime());
     }
 

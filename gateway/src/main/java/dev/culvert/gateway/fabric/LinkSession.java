@@ -9,9 +9,9 @@ import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.SessionId;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,13 +76,28 @@ final class LinkSession {
             all.add(SessionId.read(payload));
         }
         ended = List.copyOf(all);
-        sessions.end(holder, all.iterator(), side, () -> {
-            Map<String, List<SessionId>> known = new HashMap<>(); // instances of one name know them alike
-            presence.forEachOf(client, agent -> {
-                List<SessionId> its = known.computeIfAbsent(agent.name(), this::ended);
-                side.tell(agent.side(), () -> agent.tellEnded(its));
-            });
-        });
+        sessions.end(holder, all.iterator(), side, () -> tellAgents(client));
+    }
+
+    /** Or, of a holder that says it again and again, after a while: no agent that the link finds here may miss it. */
+    private void tellAgents(PresentClient client) {
+        if (sessions.mayTell(holder)) {
+            tellNext(client, presence.agentNames());
+        } else if (side.isUp()) {
+            side.loop().schedule(() -> tellAgents(client), Sessions.TELL_AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** One name after another, and other things of the loop between them: there may be very many. */
+    private void tellNext(PresentClient client, Iterator<String> agents) {
+        if (agents.hasNext()) {
+            String agent = agents.next();
+            if (client.mayHaveUsed(agent)) {
+                List<SessionId> its = ended(agent); // instances of one name know them alike
+                presence.instances(agent).forEach(one -> side.tell(one.side(), () -> one.tellEnded(its)));
+            }
+            side.hand(new Inbox.Item(null, 0, () -> tellNext(client, agents), null));
+        }
     }
 
     /** See {@link PresentClient#ended}. From any thread. */

@@ -5,9 +5,9 @@ import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
-import dev.culvert.tunnel.frame.SessionId;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -149,13 +149,9 @@ public final class Presence<A extends PresentAgent> {
         return instances == null ? 0 : instances.others(agent);
     }
 
-    /** Sessions that have ended of clients that may use an agent, as it knows them: so many at most. */
-    public List<SessionId> ended(String agent, int most) {
-        return clients.stream()
-                .filter(client -> client.mayHaveUsed(agent))
-                .flatMap(client -> client.ended(agent).stream())
-                .limit(most)
-                .toList();
+    /** Links of clients that there are, as they come and go meanwhile. */
+    public Iterator<PresentClient> clients() {
+        return clients.iterator();
     }
 
     /** All instances of all agents. */
@@ -169,13 +165,9 @@ public final class Presence<A extends PresentAgent> {
         return instances == null ? List.of() : instances.all();
     }
 
-    /** All instances of all agents that a client, or its processes before, may have used. */
-    public void forEachOf(PresentClient client, Consumer<A> action) {
-        agents.forEach((agent, instances) -> {
-            if (client.mayHaveUsed(agent)) {
-                instances.forEach(action);
-            }
-        });
+    /** Names of agents that there are or have been, as they come and go meanwhile. */
+    public Iterator<String> agentNames() {
+        return agents.keySet().iterator();
     }
 
     /** The instance that has the other end of a flow; null when it is not connected. */

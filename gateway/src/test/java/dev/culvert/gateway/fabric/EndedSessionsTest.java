@@ -2,6 +2,7 @@ package dev.culvert.gateway.fabric;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Grant;
 import dev.culvert.token.TokenTerms;
@@ -14,13 +15,17 @@ import dev.culvert.tunnel.frame.SessionId;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.util.concurrent.MockTicker;
+import io.netty.util.concurrent.Ticker;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -33,16 +38,21 @@ final class EndedSessionsTest {
     private static final SessionId KILLED = new SessionId(17, 18);
     private static final SessionId SUCCESSOR = new SessionId(19, 20);
 
-    private final TestFabric fabric = new TestFabric();
+    private final MockTicker ticker = Ticker.newMockTicker();
+    private final TestFabric fabric = new TestFabric(AuditLog.none(), Clock.systemUTC(), ticker::nanoTime, 1_000_000);
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true, true);
     private final List<EmbeddedPeer> peers = new ArrayList<>();
     private final EmbeddedPeer office = agent("office", 2);
     private final EmbeddedPeer home = agent("home", 2);
 
     private EmbeddedPeer agent(String name, int version) {
+        return agent(name, version, "one");
+    }
+
+    private EmbeddedPeer agent(String name, int version, String instance) {
         EmbeddedPeer agent = new EmbeddedPeer(fabric.agent(name, "k", "10.0.0.0/8"), allocator, version);
         peers.add(agent);
-        agent.announce("one", "10.0.0.0/8");
+        agent.announce(instance, "10.0.0.0/8");
         return agent;
     }
 
@@ -149,6 +159,44 @@ final class EndedSessionsTest {
         assertThat(told(back)).containsExactly(session);
         successor.end();
         assertThat(told(agent("office", 2))).isEmpty();
+    }
+
+    /** It costs an HMAC for each agent: who connects again and again has them told when others have had their turn. */
+    @Test
+    void aHolderThatSaysItWithoutEndIsHeardOnceASecond() throws Exception {
+        EmbeddedPeer killed = client("ann", KILLED);
+        SessionId session = open(killed, 2, "office", office);
+        killed.end();
+        EmbeddedPeer last = null;
+        int told = 0;
+        for (int i = 0; i < 100; i++) {
+            if (last != null) {
+                last.end();
+            }
+            last = client("ann", new SessionId(30, i), KILLED.digest());
+            told += told(office).size();
+        }
+        assertThat(told).isEqualTo(16);
+        client("bob", SUCCESSOR, KILLED.digest());
+        assertThat(told(office)).as("another holder's").hasSize(1).doesNotContain(session);
+
+        ticker.advance(1, TimeUnit.SECONDS);
+        last.advance(1_000);
+        assertThat(told(office)).containsExactly(session);
+        last.advance(10_000);
+        assertThat(told(office)).as("it has been told").isEmpty();
+    }
+
+    /** However many there are. */
+    @Test
+    void allAgentsOfManyAreTold() {
+        List<EmbeddedPeer> all = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            all.add(agent(i % 2 == 0 ? "office" : "home", 2, "instance-" + i));
+        }
+        EmbeddedPeer successor = client("ann", SUCCESSOR, KILLED.digest());
+        successor.advance(1);
+        assertThat(all).allSatisfy(one -> assertThat(told(one)).hasSize(1));
     }
 
     @Test

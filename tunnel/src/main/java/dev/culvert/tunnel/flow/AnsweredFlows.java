@@ -6,7 +6,7 @@ import dev.culvert.tunnel.frame.HeldFlow;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.frame.SessionId;
-import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.limit.RateLimit;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.net.InetAddress;
@@ -32,6 +32,12 @@ public final class AnsweredFlows extends FlowSession {
         long oldest;
         long seenNanos;
 
+        /** What is below the oldest is being ended. */
+        boolean forgets;
+
+        /** Its client has ended, and its flows are being ended. */
+        boolean ended;
+
         /** Whose it is, in the gateway's words; null when it has not said so. */
         @Nullable
         String holder;
@@ -46,7 +52,13 @@ public final class AnsweredFlows extends FlowSession {
     /** Of those that it holds, it asks about so many each time: they are spread over all that it holds. */
     static final int MAX_QUESTIONS = 1_024;
 
+    /** Sessions that it hears have ended: a gateway tells of 1,024 at once, when a link comes up, and of four when a client starts. */
+    static final int ENDINGS = 8 * 1_024;
+
+    private static final int ENDINGS_PER_SECOND = 1_024;
+
     private final Judge judge;
+    private final RateLimit endings;
     private int asked;
 
     /** Those that are up, to all gateways, and whose peers know how flows go on over them. */
@@ -62,6 +74,7 @@ public final class AnsweredFlows extends FlowSession {
     AnsweredFlows(EventLoop loop, int mostHeld, Judge judge, KeptBudget kept) {
         super(loop, mostHeld, kept);
         this.judge = judge;
+        this.endings = new RateLimit(ENDINGS, ENDINGS_PER_SECOND, loop.ticker().nanoTime());
     }
 
     @Override
@@ -99,6 +112,10 @@ public final class AnsweredFlows extends FlowSession {
             return true;
         }
         Session session = sessions.get(id);
+        if (session != null && session.ended) {
+            asked.refuse(Reason.UNKNOWN, ""); // on its way when its client ended
+            return false;
+        }
         if (session != null) {
             session.seenNanos = loop.ticker().nanoTime();
             note(session, request);
@@ -137,40 +154,56 @@ public final class AnsweredFlows extends FlowSession {
     /** What its opener does not have any more nobody comes back for. */
     private void forgetBelow(Session session, long oldest) {
         session.oldest = Math.max(session.oldest, oldest);
-        while (!session.flows.isEmpty() && session.flows.firstKey() < session.oldest) {
-            Object first = session.flows.firstEntry().getValue();
-            if (!(first instanceof LinkFlow flow) || !isHeld(flow)) {
-                return; // it is ending
-            }
+        if (!session.forgets && isFirstForgotten(session)) {
+            session.forgets = true;
+            inSlices(() -> forgetFirst(session));
+        }
+    }
+
+    private static boolean isFirstForgotten(Session session) {
+        return !session.flows.isEmpty() && session.flows.firstKey() < session.oldest;
+    }
+
+    /** @return whether there may be more */
+    private boolean forgetFirst(Session session) {
+        if (isFirstForgotten(session)
+                && session.flows.firstEntry().getValue() instanceof LinkFlow flow
+                && isHeld(flow)) { // else it is ending
             letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
+            return true;
         }
+        session.forgets = false;
+        return false;
     }
 
-    /** A session has ended with its client: so do its flows, though the path of some may look alive. */
-    void ended(SessionId id) {
+    /**
+     * A session has ended with its client: so do its flows, though the path of some may look alive.
+     *
+     * @return false when it is told so often that nobody listens
+     */
+    boolean ended(SessionId id) {
+        if (!endings.takes(loop.ticker().nanoTime())) {
+            return false;
+        }
         Session session = sessions.get(id);
-        if (session != null) {
-            end(id, session);
+        if (session != null && !session.ended) {
+            session.ended = true;
+            inSlices(() -> endFirst(id, session));
         }
+        return true;
     }
 
-    /** For a slice of time: each has a socket. */
-    private void end(SessionId id, Session session) {
-        long start = loop.ticker().nanoTime();
-        for (Map.Entry<Long, Object> e = session.flows.pollFirstEntry();
-                e != null;
-                e = session.flows.pollFirstEntry()) {
-            if (e.getValue() instanceof LinkFlow flow) {
-                letGo(flow, Reason.UNKNOWN, "its client has started again");
-            } else {
-                ((IncomingFlow) e.getValue()).giveUp(Reason.UNKNOWN);
-            }
-            if (loop.ticker().nanoTime() - start > FlowMultiplexer.END_SLICE_NANOS) {
-                EventLoops.nextTurn(loop, () -> end(id, session));
-                return;
-            }
+    /** @return whether there may be more */
+    private boolean endFirst(SessionId id, Session session) {
+        Map.Entry<Long, Object> first = session.flows.pollFirstEntry();
+        if (first == null) {
+            sessions.remove(id, session);
+        } else if (first.getValue() instanceof LinkFlow flow) {
+            letGo(flow, Reason.UNKNOWN, "its client has started again");
+        } else {
+            ((IncomingFlow) first.getValue()).giveUp(Reason.UNKNOWN);
         }
-        sessions.remove(id, session);
+        return first != null;
     }
 
     private void goOn(LinkFlow flow, IncomingFlow asked, FlowPath path) {

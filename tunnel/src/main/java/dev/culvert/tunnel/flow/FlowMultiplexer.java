@@ -12,6 +12,7 @@ import dev.culvert.tunnel.limit.IdTable;
 import dev.culvert.tunnel.link.FrameReceiver;
 import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.loop.SlicedWork;
 import dev.culvert.tunnel.outgoing.FairQueue;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -36,9 +37,6 @@ public final class FlowMultiplexer implements FrameReceiver {
 
     /** No flows are opened while more waits for a link: what streams may have waiting in common, and datagrams as much. */
     private static final long MAX_HELD = 4 * FairQueue.MAX_DATAGRAM_BYTES;
-
-    /** How long flows of a link that is down, or of a session that has ended, are ended in one turn of the loop. */
-    static final long END_SLICE_NANOS = 1_000_000;
 
     private final FlowListener listener;
     private final @Nullable FlowSession session;
@@ -108,7 +106,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         return flows.size();
     }
 
-    /** Frames for flows that do not exist (any more), or of unknown type; dropped. */
+    /** Frames for flows that do not exist (any more), of unknown type, or said too often; dropped. */
     public long unknownFrames() {
         return unknownFrames;
     }
@@ -348,7 +346,10 @@ public final class FlowMultiplexer implements FrameReceiver {
     private void sessionsEnded(ByteBuf payload) {
         if (session() instanceof AnsweredFlows own) {
             while (payload.readableBytes() >= SessionId.LENGTH) {
-                own.ended(SessionId.read(payload));
+                if (!own.ended(SessionId.read(payload))) {
+                    unknownFrames++;
+                    return;
+                }
             }
         } else {
             unknownFrames++;
@@ -496,7 +497,7 @@ public final class FlowMultiplexer implements FrameReceiver {
             } else if (flow instanceof IncomingFlow f) {
                 f.abandon();
             }
-            if (clock.nanoTime() - start > END_SLICE_NANOS) {
+            if (clock.nanoTime() - start > SlicedWork.SLICE_NANOS) {
                 EventLoops.nextTurn(link().eventLoop(), () -> endFlows(why));
                 return;
             }

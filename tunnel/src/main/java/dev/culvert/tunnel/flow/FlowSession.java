@@ -1,6 +1,7 @@
 package dev.culvert.tunnel.flow;
 
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.loop.SlicedWork;
 import io.netty.channel.EventLoop;
 import io.netty.util.internal.PlatformDependent;
 import java.time.Duration;
@@ -8,10 +9,13 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Flows that outlive their links, at one of their ends: those that have no path now are held until there is another, which {@link
@@ -40,6 +44,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
     private final int mostHeld;
     private final KeptBudget kept;
+    private final SlicedWork work;
 
     /** @param bytes that it keeps meanwhile */
     private record Held(long sinceNanos, long untilNanos, long bytes) {}
@@ -68,6 +73,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
         this.loop = loop;
         this.mostHeld = mostHeld;
         this.kept = kept;
+        this.work = new SlicedWork(loop);
     }
 
     CreditBudget budget() {
@@ -169,8 +175,12 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     }
 
     final boolean isHeld(LinkFlow flow) {
+        return held(flow) != null;
+    }
+
+    private @Nullable Held held(LinkFlow flow) {
         Holder holder = holders.get(flow.request().clientName());
-        return holder != null && holder.flows.containsKey(flow);
+        return holder == null ? null : holder.flows.get(flow);
     }
 
     final void letGo(LinkFlow flow, Reason reason, String why) {
@@ -180,14 +190,12 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
 
     /** This end is going away, and its links with it: ends all that are held. */
     public final void close(String why) {
-        letAllGo(Reason.SHUTTING_DOWN, why);
+        allHeld().forEach(flow -> letGo(flow, Reason.SHUTTING_DOWN, why));
     }
 
-    /** Ends all that are held. */
-    final void letAllGo(Reason reason, String why) {
-        for (Map.Entry<LinkFlow, Held> e : allHeld()) {
-            letGo(e.getKey(), reason, why);
-        }
+    /** Has long work done, a slice of time in each turn of the loop: each flow that ends has a socket, and there may be very many. */
+    final void inSlices(BooleanSupplier step) {
+        work.add(step);
     }
 
     private void scheduleSweep() {
@@ -198,25 +206,36 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     }
 
     private void sweep() {
-        sweepScheduled = false;
         long now = loop.ticker().nanoTime();
-        for (Map.Entry<LinkFlow, Held> e : allHeld()) {
-            if (now - e.getValue().untilNanos >= 0) {
-                letGo(e.getKey(), Reason.LINK_LOST, "no link for too long");
-            } else if (isForsaken(e.getKey(), e.getValue().sinceNanos)) {
-                letGo(e.getKey(), Reason.UNKNOWN, "its opener has not come back for it");
-            }
-        }
-        if (heldCount > 0) {
-            stillHeld(allHeld().stream().map(Map.Entry::getKey).toList());
-            scheduleSweep();
-        }
+        Iterator<LinkFlow> all = allHeld().iterator();
+        inSlices(() -> sweepNext(all, now));
     }
 
-    private List<Map.Entry<LinkFlow, Held>> allHeld() {
-        return holders.values().stream()
-                .flatMap(h -> h.flows.entrySet().stream())
-                .toList();
+    /** @return whether there are more */
+    private boolean sweepNext(Iterator<LinkFlow> all, long now) {
+        if (all.hasNext()) {
+            LinkFlow flow = all.next();
+            Held its = held(flow);
+            if (its != null && now - its.untilNanos >= 0) {
+                letGo(flow, Reason.LINK_LOST, "no link for too long");
+            } else if (its != null && isForsaken(flow, its.sinceNanos)) {
+                letGo(flow, Reason.UNKNOWN, "its opener has not come back for it");
+            }
+            return true;
+        }
+        sweepScheduled = false;
+        if (heldCount > 0) {
+            stillHeld(allHeld());
+            scheduleSweep();
+        }
+        return false;
+    }
+
+    /** Those that are held now, the longest held of each holder first. */
+    final List<LinkFlow> allHeld() {
+        List<LinkFlow> all = new ArrayList<>(heldCount);
+        holders.values().forEach(h -> all.addAll(h.flows.keySet()));
+        return all;
     }
 
     /** The flow may soon have something to tell: what it has received. */

@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -93,7 +94,8 @@ public final class OpenedFlows extends FlowSession {
         older = !up.isOutlived();
         link = older ? null : up;
         if (older) {
-            letAllGo(Reason.LINK_LOST, OLDER);
+            Iterator<LinkFlow> all = allHeld().iterator();
+            inSlices(() -> giveUpNext(all));
             return;
         }
         say(up, Frame.SESSION, List.of(session.secret()));
@@ -109,6 +111,18 @@ public final class OpenedFlows extends FlowSession {
         if (link == down) {
             link = null;
         }
+    }
+
+    /** @return whether there are more */
+    private boolean giveUpNext(Iterator<LinkFlow> all) {
+        boolean more = older && all.hasNext();
+        if (more) {
+            LinkFlow flow = all.next();
+            if (isHeld(flow)) {
+                letGo(flow, Reason.LINK_LOST, OLDER);
+            }
+        }
+        return more;
     }
 
     private static void say(FlowMultiplexer up, int type, List<SessionId> sessions) {

@@ -22,6 +22,7 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
@@ -107,6 +108,7 @@ final class EndedSessionTest {
         gateway.takeFrames();
 
         ended(gateway, new SessionId(5, 6), KILLED);
+        turn();
 
         assertThat(held.isOpen()).isFalse();
         assertThat(application.error).isInstanceOf(FlowException.class);
@@ -129,6 +131,7 @@ final class EndedSessionTest {
         open(gateway, 1, KILLED, DB);
         asked.remove(0).accept(new FlowRecorder());
         ended(gateway, KILLED);
+        turn();
         open(gateway, 2, KILLED, DB);
         LinkFlow again = asked.remove(0).accept(new FlowRecorder());
         gateway.sendFrame(Frame.PATH_LOST, 0, id(2), (byte) Reason.LINK_LOST.code());
@@ -136,26 +139,142 @@ final class EndedSessionTest {
         assertThat(answered.heldCount()).isOne();
     }
 
-    /** Each has a socket, and others' flows have a turn meanwhile. */
+    private void turn() {
+        clock.runScheduledPendingTasks();
+    }
+
+    /** A flow whose end takes a slice of the loop's time. */
+    private LinkFlow openSlow(RawPeer gateway, int id, SessionId session) {
+        open(gateway, id, session, DB);
+        return asked.remove(0).accept(new ChannelInboundHandlerAdapter() {
+            @Override
+            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+                ticker.advance(2, TimeUnit.MILLISECONDS);
+            }
+        });
+    }
+
+    /** Each has a socket, and others' flows have a turn meanwhile: of many sessions, too, and of one that is said to have ended again and again. */
     @Test
-    void manyAreEndedThoughNotInOneTurn() {
+    void manyAreEndedASliceInEachTurn() {
         RawPeer gateway = gateway(answered, 2);
         for (int n = 1; n <= 10; n++) {
-            open(gateway, n, KILLED, DB);
-            asked.remove(0).accept(new ChannelInboundHandlerAdapter() {
-                @Override
-                public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                    ticker.advance(2, TimeUnit.MILLISECONDS);
-                }
-            });
+            openSlow(gateway, n, n <= 5 ? KILLED : OTHER);
         }
-        ended(gateway, KILLED);
-        assertThat(answered.count()).isEqualTo(9);
-        for (int turn = 0; turn < 9; turn++) {
-            clock.runScheduledPendingTasks();
-            clock.runPendingTasks();
+        for (int i = 0; i < 100; i++) {
+            ended(gateway, KILLED, OTHER);
+        }
+        for (int left = 10; left > 0; left--) {
+            assertThat(answered.count()).isEqualTo(left);
+            ended(gateway, OTHER, KILLED);
+            turn();
         }
         assertThat(answered.count()).isZero();
+        turn();
+        assertThat(answered.sessionCount()).isZero();
+    }
+
+    @Test
+    void whatIsAskedForWhileItsSessionEndsIsRefused() {
+        RawPeer gateway = gateway(answered, 2);
+        openSlow(gateway, 1, KILLED);
+        openSlow(gateway, 2, KILLED);
+        ended(gateway, KILLED);
+        turn();
+        gateway.takeFrames();
+        open(gateway, 3, KILLED, DB);
+        assertThat(asked).isEmpty();
+        List<WebSocketMessage> frames = gateway.takeFrames();
+        assertThat(frames).extracting(WebSocketMessage::type).containsExactly(Frame.REFUSED);
+        assertThat(frames.get(0).payload().readByte()).isEqualTo((byte) Reason.UNKNOWN.code());
+        turn();
+        turn();
+        assertThat(answered.count()).isZero();
+    }
+
+    /** It is found out what each is, and nobody has so many: a gateway that says it without end is not listened to for a while. */
+    @Test
+    void whatIsSaidTooOftenIsNotHeard() {
+        RawPeer gateway = gateway(answered, 2);
+        open(gateway, 1, KILLED, DB);
+        LinkFlow flow = asked.remove(0).accept(new FlowRecorder());
+        SessionId[] many = new SessionId[1_024];
+        Arrays.fill(many, new SessionId(5, 6));
+        for (int i = 0; i < AnsweredFlows.ENDINGS; i += many.length) {
+            ended(gateway, many);
+        }
+        assertThat(gateway.link.isDown()).isFalse();
+        ended(gateway, KILLED);
+        turn();
+        assertThat(flow.isOpen()).isTrue();
+        ticker.advance(1, TimeUnit.SECONDS);
+        ended(gateway, KILLED);
+        turn();
+        assertThat(flow.isOpen()).isFalse();
+    }
+
+    /** One OPEN says so of all. */
+    @Test
+    void whatItsOpenerHasForgottenIsEndedASliceInEachTurn() {
+        RawPeer gateway = gateway(answered, 2);
+        for (int n = 1; n <= 5; n++) {
+            openSlow(gateway, n, OTHER);
+            gateway.sendFrame(Frame.PATH_LOST, 0, id(n), (byte) Reason.LINK_LOST.code());
+        }
+        for (int n = 6; n <= 8; n++) {
+            ByteBuf b = Unpooled.buffer();
+            OpenRequest.ofClient(DB, "office", null)
+                    .over(1_000, 0, new FlowPath(n, n, 0, OTHER, null))
+                    .encode(b);
+            gateway.sendFrame(Frame.OPEN, 0, id(n), ByteBufUtil.getBytes(b));
+            asked.remove(0).accept(new FlowRecorder());
+        }
+        for (int left = 5; left > 0; left--) {
+            assertThat(answered.heldCount()).isEqualTo(left);
+            turn();
+        }
+        assertThat(answered.heldCount()).isZero();
+        assertThat(answered.count()).isEqualTo(3);
+    }
+
+    /** All of a link lose their paths at once. */
+    @Test
+    void whatWasHeldForLongEnoughIsEndedASliceInEachTurn() {
+        RawPeer gateway = gateway(answered, 2);
+        for (int n = 1; n <= 5; n++) {
+            openSlow(gateway, n, OTHER);
+            gateway.sendFrame(Frame.PATH_LOST, 0, id(n), (byte) Reason.LINK_LOST.code());
+        }
+        ticker.advance(FlowSession.HOLD.plus(FlowSession.SWEEP).toMillis(), TimeUnit.MILLISECONDS);
+        for (int left = 5; left > 0; left--) {
+            assertThat(answered.heldCount()).isEqualTo(left);
+            turn();
+        }
+        assertThat(answered.heldCount()).isZero();
+    }
+
+    /** Which is up only for a moment, or it would be so for all. */
+    @Test
+    void whatAnOlderGatewayCannotGoOnWithIsEndedASliceInEachTurn() {
+        OpenedFlows opened = new OpenedFlows(clock.eventLoop(), n -> {});
+        FlowMultiplexer mux = new FlowMultiplexer(asked::add, opened);
+        RawPeer before =
+                new RawPeer(Link.Role.WEBSOCKET_CLIENT, true, mux, ticker, UnpooledByteBufAllocator.DEFAULT, 2);
+        peers.add(before);
+        for (int n = 1; n <= 5; n++) {
+            mux.open(OpenRequest.ofClient(DB, "office", null), new ChannelInboundHandlerAdapter())
+                    .opened()
+                    .addListener(f -> ticker.advance(2, TimeUnit.MILLISECONDS));
+        }
+        before.close();
+        turn();
+        assertThat(opened.heldCount()).isEqualTo(5);
+        gateway(opened, 1);
+        for (int left = 5; left > 0; left--) {
+            assertThat(opened.heldCount()).isEqualTo(left);
+            turn();
+        }
+        assertThat(opened.heldCount()).isZero();
     }
 
     @Test
@@ -166,6 +285,7 @@ final class EndedSessionTest {
         gateway.sendFrame(Frame.SESSION_ENDED, 0, 0, new byte[0]);
         gateway.sendFrame(Frame.SESSION_ENDED, 0, 0, new byte[15]);
         ended(gateway, OTHER);
+        turn();
         assertThat(flow.isOpen()).isTrue();
         assertThat(gateway.link.isDown()).isFalse();
     }
