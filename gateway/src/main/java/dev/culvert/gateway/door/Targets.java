@@ -12,6 +12,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.AttributeKey;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -35,15 +36,17 @@ public final class Targets {
     /**
      * Through the instance that is chosen, or another when that fails. Called on {@code loop}.
      *
+     * @param through the instance that it has to be, by its answerer; null for any
      * @param header what the target is told first of the one visitor whom the connection is for; null for nothing
      */
-    Future<? extends Channel> connect(EventLoop loop, Published to, @Nullable ProxyHeader header) {
+    Future<? extends Channel> connect(
+            EventLoop loop, Published to, @Nullable String through, @Nullable ProxyHeader header) {
         InetSocketAddress source = header == null ? null : header.visitor().from();
-        return Connecting.begin(
-                instances,
-                loop,
-                to,
-                answerer -> connect(loop, to, answerer, source, header == null ? null : header::encode));
+        Function<String, Future<? extends Channel>> attempt =
+                answerer -> connect(loop, to, answerer, source, header == null ? null : header::encode);
+        return through == null
+                ? Connecting.begin(instances, loop, to, attempt)
+                : Connecting.through(through, instances, loop, to, attempt);
     }
 
     /** Through an instance, by its answerer, for nobody: to look at the target. Called on {@code loop}. */
@@ -52,10 +55,20 @@ public final class Targets {
         return connect(loop, to, answerer, null, version == 0 ? null : () -> ProxyHeader.ofNobody(version));
     }
 
+    /** The instance through which a connection goes, by its answerer; null when it is not of these. */
+    static @Nullable String answerer(Channel connection) {
+        return connection.attr(ANSWERER).get();
+    }
+
     /** Whether a kept connection may serve on: not through an instance that drains, or from which the target is unwell. */
     boolean mayServe(Published to, Channel connection) {
-        String answerer = connection.attr(ANSWERER).get();
+        String answerer = answerer(connection);
         return answerer == null || instances.mayServe(to, answerer);
+    }
+
+    /** Through which instances they go. */
+    Instances instances() {
+        return instances;
     }
 
     private Future<? extends Channel> connect(

@@ -25,12 +25,18 @@ public final class Connecting<C extends Channel> {
     private final Published published;
     private final Function<String, Future<? extends C>> attempt;
     private final Promise<C> connected;
+    private final int most;
     private final Set<String> tried = new HashSet<>();
     private @Nullable Future<? extends C> current;
 
     private Connecting(
-            Instances instances, EventLoop loop, Published published, Function<String, Future<? extends C>> attempt) {
+            Instances instances,
+            EventLoop loop,
+            Published published,
+            int most,
+            Function<String, Future<? extends C>> attempt) {
         this.instances = instances;
+        this.most = most;
         this.published = published;
         this.attempt = attempt;
         this.connected = loop.newPromise();
@@ -44,15 +50,33 @@ public final class Connecting<C extends Channel> {
      */
     public static <C extends Channel> Future<C> begin(
             Instances instances, EventLoop loop, Published published, Function<String, Future<? extends C>> attempt) {
-        Connecting<C> connecting = new Connecting<>(instances, loop, published, attempt);
-        connecting.connected.addListener(f -> {
-            Future<? extends C> now = connecting.current;
+        Connecting<C> connecting = new Connecting<>(instances, loop, published, 1 + Instances.MAX_RETRIES, attempt);
+        connecting.next(null);
+        return connecting.cancellable();
+    }
+
+    /**
+     * As {@link #begin}, through the instance of that answerer and no other.
+     */
+    public static <C extends Channel> Future<C> through(
+            String answerer,
+            Instances instances,
+            EventLoop loop,
+            Published published,
+            Function<String, Future<? extends C>> attempt) {
+        Connecting<C> connecting = new Connecting<>(instances, loop, published, 1, attempt);
+        connecting.attempt(answerer);
+        return connecting.cancellable();
+    }
+
+    private Future<C> cancellable() {
+        connected.addListener(f -> {
+            Future<? extends C> now = current;
             if (f.isCancelled() && now != null) {
                 now.cancel(false);
             }
         });
-        connecting.next(null);
-        return connecting.connected;
+        return connected;
     }
 
     private void next(@Nullable Throwable before) {
@@ -62,6 +86,10 @@ public final class Connecting<C extends Channel> {
             connected.tryFailure(before != null ? before : none(published, choice));
             return;
         }
+        attempt(answerer);
+    }
+
+    private void attempt(String answerer) {
         tried.add(answerer);
         Future<? extends C> now = attempt.apply(answerer);
         current = now;
@@ -85,7 +113,7 @@ public final class Connecting<C extends Channel> {
             connected.tryFailure(now.cause()); // through no instance
         } else if (!connected.isDone()) { // else nobody waits, and it was we who ended it
             instances.failed(published, answerer);
-            if (tried.size() <= Instances.MAX_RETRIES) {
+            if (tried.size() < most) {
                 next(now.cause());
             } else {
                 connected.tryFailure(now.cause());

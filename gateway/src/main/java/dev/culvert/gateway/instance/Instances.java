@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses the instance of its agent that a connection or request for a publication goes to: of two at random the one with fewer
- * flows. Those that drain get nothing new; those whose target is unwell get nothing, those to which connecting has failed nothing
- * while there is another. From any thread.
+ * flows. Those that drain get nothing new; those whose target is unwell get nothing, those to which connecting has failed, or which do not
+ * answer, nothing while there is another. From any thread.
  */
 public final class Instances {
     /** Others that are tried when one fails: more would make a visitor wait for what most probably is everywhere the same. */
@@ -147,6 +147,19 @@ public final class Instances {
     /** A connection that was needed could not be made. */
     public void failed(Published published, String answerer) {
         health(new Key(published, answerer)).failed(nanoTime.getAsLong());
+    }
+
+    /** The target has answered over a connection that had served nobody before. */
+    public void answered(Published published, String answerer) {
+        TargetHealth health = seen.get(new Key(published, answerer));
+        if (health != null) {
+            health.answered();
+        }
+    }
+
+    /** The target has ended a connection that had served nobody before, without an answer. */
+    public void unanswered(Published published, String answerer) {
+        health(new Key(published, answerer)).unanswered(nanoTime.getAsLong());
     }
 
     TargetHealth health(Key key) {

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * visitors needed. From any thread.
  */
 final class TargetHealth {
-    /** Connections that failed in a row, after which it is passed over. */
-    static final int CONNECT_FAILS = 3;
+    /** Connections that could not be made, or that the target ended without an answer, in a row, after which it is passed over. */
+    static final int FAILS = 3;
 
     /** For how long: then a visitor tries it again, who has other instances if that fails. */
     static final long PASSED_OVER_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -40,7 +40,7 @@ final class TargetHealth {
      *
      * @param since when it became so; null while unknown
      * @param error of the last look that failed, if it is unwell or the last look failed
-     * @param passedOver whether connections to it fail
+     * @param passedOver whether connections to it fail, or bring no answer
      */
     record Seen(
             State state, @Nullable Instant since, @Nullable String error, boolean passedOver) {}
@@ -53,6 +53,7 @@ final class TargetHealth {
     private int against;
 
     private int connectFails;
+    private int unanswered;
     private long passedOverSince;
 
     /**
@@ -93,13 +94,24 @@ final class TargetHealth {
         passedOverSince = nowNanos;
     }
 
+    /** It has answered a visitor over a new connection. */
+    synchronized void answered() {
+        unanswered = 0;
+    }
+
+    /** It has ended a visitor's new connection without an answer. */
+    synchronized void unanswered(long nowNanos) {
+        unanswered++;
+        passedOverSince = nowNanos;
+    }
+
     synchronized boolean isUnwell() {
         return state == State.UNWELL;
     }
 
     /** Whether others go before it. */
     synchronized boolean isPassedOver(long nowNanos) {
-        return connectFails >= CONNECT_FAILS && nowNanos - passedOverSince < PASSED_OVER_NANOS;
+        return Math.max(connectFails, unanswered) >= FAILS && nowNanos - passedOverSince < PASSED_OVER_NANOS;
     }
 
     synchronized Seen seen(long nowNanos) {

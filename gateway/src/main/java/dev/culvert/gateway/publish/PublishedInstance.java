@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *     checked}
  * @param since when that was found; null when nothing was
  * @param error why the last look failed; null when it did not
- * @param passedOver whether others go before it because connecting to the target has failed; null when not
+ * @param passedOver whether others go before it because connecting to the target has failed, or brought no answer; null when not
  */
 public record PublishedInstance(
         String instance,

@@ -207,6 +207,9 @@ final class Exchange {
             }
             case INTERIM, NOT_HTTP -> {}
         }
+        if (!reused && kind != Answer.Kind.INTERIM) {
+            search.answered(t);
+        }
         if (record != null && kind != Answer.Kind.INTERIM) {
             record.answered(head.status().code());
         }
@@ -288,6 +291,7 @@ final class Exchange {
      * @param untouched whether the target has done nothing about the request, so that any may be sent again
      */
     void targetEnded(@Nullable Throwable cause, boolean untouched) {
+        Target t = target;
         target = null;
         if (state == State.UPGRADED) {
             end(true);
@@ -295,9 +299,9 @@ final class Exchange {
         } else if (state == State.ANSWERING || state == State.ASKING && isGrpc() && StreamReset.isTold(cause)) {
             end(false);
             front.abort(StreamReset.cutOff(cause));
-        } else if (state == State.ASKING) {
+        } else if (state == State.ASKING && t != null) {
             Answer a = answer;
-            search.targetEnded(cause, reused, untouched, a != null && a.begun(), body.isSent());
+            search.targetEnded(t, cause, reused, untouched, a != null && a.begun(), body.isSent());
         }
     }
 
@@ -340,7 +344,7 @@ final class Exchange {
                 if (awaitsBody(t)) {
                     patience.body();
                 } else {
-                    patience.answer(s.options(), isGrpc(), front.isWritable());
+                    patience.answer(s.options(), isGrpc(), front.isWritable(), search.mayTurn());
                 }
             }
             case ANSWERING -> patience.moreOfAnswer(front.isWritable());
@@ -364,6 +368,9 @@ final class Exchange {
 
     private void expired() {
         Target t = target;
+        if (state == State.ASKING && t != null && search.mayTurn() && turnsOrWaits(t)) {
+            return;
+        }
         if (state == State.ASKING && t != null && awaitsBody(t)) {
             refuse(new Refusal(
                     HttpResponseStatus.REQUEST_TIMEOUT,
@@ -382,6 +389,13 @@ final class Exchange {
             dropTarget();
             front.abort(Http2Error.INTERNAL_ERROR);
         }
+    }
+
+    /** Whether it is not over yet: while the target's agent is away another may serve, and there may be time left. */
+    private boolean turnsOrWaits(Target t) {
+        Answer a = answer;
+        boolean begun = a != null && a.begun();
+        return !t.hasPath() && !begun && search.leaves(t) || patience.looked();
     }
 
     /** Answers it ourselves, if that has not been begun. */
@@ -415,7 +429,8 @@ final class Exchange {
         front.ended(isRequestRead());
     }
 
-    private void dropTarget() {
+    /** The target is nobody's any more. */
+    void dropTarget() {
         Target t = target;
         target = null;
         if (t != null) {

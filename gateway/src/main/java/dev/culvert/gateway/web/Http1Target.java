@@ -90,7 +90,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
 
     @Override
     public boolean hasPath() {
-        return TargetErrors.hasPath(channel);
+        return site.hasPath(channel);
     }
 
     boolean isUsable() {

@@ -137,7 +137,7 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
 
     /** Whether bytes go to the target now, and do not wait for the agent to come back. */
     boolean hasPath() {
-        return TargetErrors.hasPath(channel);
+        return pool.site().hasPath(channel);
     }
 
     /** Whether the target takes extended CONNECT, by which WebSockets come. */

@@ -57,6 +57,10 @@ final class Http2Targets {
             this.site = site;
         }
 
+        Site site() {
+            return site;
+        }
+
         Future<Target> find(EventLoop loop) {
             waiting.removeIf(Future::isCancelled);
             Http2TargetConnection free = waiting.isEmpty() ? free() : null;

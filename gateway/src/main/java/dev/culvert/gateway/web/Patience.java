@@ -1,11 +1,15 @@
 package dev.culvert.gateway.web;
 
 import io.netty.channel.EventLoop;
+import java.util.concurrent.TimeUnit;
 
 /** For how long an exchange waits for what is next, whose turn it ever is. On its event loop. */
 final class Patience {
     /** Longer than an agent's own dial takes to fail. */
     static final long CONNECT_SECONDS = 30;
+
+    /** While an answer is waited for that another way might bring: between looks whether there is still this one. */
+    static final long LOOK_SECONDS = 3;
 
     /** Without a byte of a request's body while it is read: the browser has gone, or holds the target up. */
     static final long BODY_SECONDS = 60;
@@ -22,10 +26,13 @@ final class Patience {
     /** The same once the browser has said all: a WebSocket's target has its own closing message to say, and then closes. */
     static final long LAST_WORD_SECONDS = 30;
 
+    private final EventLoop loop;
     private final Deadline deadline;
+    private long answerNanos; // when the answer is to have begun
 
     /** @param expired told when what is waited for has not come */
     Patience(EventLoop loop, Runnable expired) {
+        this.loop = loop;
         deadline = new Deadline(loop, expired);
     }
 
@@ -44,9 +51,22 @@ final class Patience {
      *
      * @param isGrpc calls may be streams both ways, on which nothing is said for long; for their ends clients have deadlines
      * @param browserReads whether the browser takes what there is for it
+     * @param looks whether somebody wants to look after the way to the target meanwhile
      */
-    void answer(SiteOptions options, boolean isGrpc, boolean browserReads) {
-        deadline.set(!browserReads ? WRITE_SECONDS : isGrpc ? ANSWER_IDLE_SECONDS : options.answerSeconds());
+    void answer(SiteOptions options, boolean isGrpc, boolean browserReads, boolean looks) {
+        long seconds = !browserReads ? WRITE_SECONDS : isGrpc ? ANSWER_IDLE_SECONDS : options.answerSeconds();
+        answerNanos = loop.ticker().nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+        deadline.set(looks ? Math.min(LOOK_SECONDS, seconds) : seconds);
+    }
+
+    /** Somebody has looked: the answer is waited for on, if it has any time left. */
+    boolean looked() {
+        long leftNanos = answerNanos - loop.ticker().nanoTime();
+        if (leftNanos <= 0) {
+            return false;
+        }
+        deadline.set(Math.min(LOOK_SECONDS, 1 + TimeUnit.NANOSECONDS.toSeconds(leftNanos - 1)));
+        return true;
     }
 
     /** For more of an answer. */

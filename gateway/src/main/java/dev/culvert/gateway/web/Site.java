@@ -3,6 +3,7 @@ package dev.culvert.gateway.web;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One target of requests. Idle connections to it are kept and used again for every request whose site {@code equals} it: who
@@ -30,6 +31,16 @@ public interface Site {
     /** Whether the target is spoken to in HTTP/2, with prior knowledge (RFC 9113 3.3), not in HTTP/1.1. */
     default boolean speaksHttp2() {
         return false;
+    }
+
+    /** Whether bytes on a connection of {@link #connect} go to the target now, and do not wait for who carries it to come back. */
+    default boolean hasPath(Channel connection) {
+        return TargetErrors.hasPath(connection);
+    }
+
+    /** The ways to its target, of which {@link #connect} chooses one; null when there is but one. */
+    default @Nullable Ways ways() {
+        return null;
     }
 
     /**

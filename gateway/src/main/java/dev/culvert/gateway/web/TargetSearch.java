@@ -1,10 +1,13 @@
 package dev.culvert.gateway.web;
 
+import dev.culvert.gateway.web.Ways.Way;
 import dev.culvert.text.Printable;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.util.concurrent.Future;
+import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 final class TargetSearch {
     /** What is published may be changed while a request looks for its target; not so often, for one request. */
     private static final int MAX_SITES = 3;
+
+    /** Ways that are tried beside the first: more would make a visitor wait for what most probably is everywhere the same. */
+    static final int MAX_OTHER_WAYS = 2;
 
     /** They may be sent again when nobody has answered (RFC 9110 9.2.2). */
     private static final Set<HttpMethod> IDEMPOTENT =
@@ -32,7 +38,9 @@ final class TargetSearch {
     private @Nullable Site site;
     private @Nullable HttpRequest forTarget;
     private @Nullable Future<? extends Target> connecting;
+    private @Nullable Way way; // by which it goes alone; null for any
     private @Nullable Site counted;
+    private Set<String> tried = Set.of(); // ways that have failed
     private boolean retried;
     private boolean ended;
     private int sitesAsked;
@@ -143,7 +151,7 @@ final class TargetSearch {
             if (record != null) {
                 record.admitted(user.getNow(), head);
             }
-            connect(a, s, head);
+            connect(a, s, null, head);
         }
     }
 
@@ -163,9 +171,12 @@ final class TargetSearch {
                 "The body of the request is larger than the " + options.maxBody() + " bytes that this site takes.");
     }
 
-    private void connect(Asked a, Site s, HttpRequest head) {
+    /** @param by the way that it is to go alone; null for any */
+    private void connect(Asked a, Site s, @Nullable Way by, HttpRequest head) {
         patience.connecting();
-        Future<? extends Target> found = Targets.find(s, front.loop(), !isRepeatable(a), retried);
+        way = by;
+        Future<? extends Target> found =
+                Targets.find(by == null ? s : by.site(), front.loop(), !isRepeatable(a), retried);
         connecting = found;
         if (found.isDone()) {
             connected(found, a, s, head);
@@ -192,7 +203,10 @@ final class TargetSearch {
                 exchange.refuse(objection);
             }
         } else if (t == null) {
-            noWay(a, s, true, TargetErrors.connecting(found.cause(), s));
+            Way by = way;
+            if (by == null || !turns(a, s, head, by.name())) {
+                noWay(a, s, true, TargetErrors.connecting(found.cause(), s));
+            }
         } else {
             exchange.serve(t, a, s, head);
         }
@@ -219,28 +233,108 @@ final class TargetSearch {
         }
     }
 
+    /** Whether a request may go by another way, should the one that it has gone end before it is answered. */
+    boolean mayTurn() {
+        Asked a = asked;
+        Site s = site;
+        return a != null && s != null && isRepeatable(a) && s.ways() != null;
+    }
+
+    /**
+     * Nothing goes to the target now: looks for another way, when there is one that is well.
+     *
+     * @return whether there is one: then the target is the exchange's no more
+     */
+    boolean leaves(Target lost) {
+        Asked a = asked;
+        Site s = site;
+        HttpRequest head = forTarget;
+        if (a == null || s == null || head == null || !isRepeatable(a)) {
+            return false;
+        }
+        Way other = other(s, wayOf(s, lost));
+        if (other == null) {
+            return false;
+        }
+        exchange.dropTarget();
+        retried = true;
+        connect(a, s, other, head);
+        return true;
+    }
+
+    /** The target has answered over a connection that had served nobody before. */
+    void answered(Target target) {
+        Site s = site;
+        Ways ways = s == null ? null : s.ways();
+        if (ways != null) {
+            ways.answered(target.connection());
+        }
+    }
+
     /**
      * The target that was found has ended, and nothing has come of an answer that is for the browser: looks for another, or refuses.
      *
-     * @param reused whether its connection had served others
+     * @param reused whether its connection had served others: then it may have been closed while the request was on its way
      * @param untouched whether it has done nothing about the request, so that any may be sent again
      * @param begun whether anything of an answer has come
      * @param bodySent whether some of the request's content went there, and is nowhere else
      */
-    void targetEnded(@Nullable Throwable cause, boolean reused, boolean untouched, boolean begun, boolean bodySent) {
+    void targetEnded(
+            Target target,
+            @Nullable Throwable cause,
+            boolean reused,
+            boolean untouched,
+            boolean begun,
+            boolean bodySent) {
         Asked a = asked;
         Site s = site;
         HttpRequest head = forTarget;
         if (a == null || s == null || head == null) {
             throw new IllegalStateException("no target was found");
         }
-        // An idle connection may have been closed while the request was on its way.
-        if (!retried && !begun && (untouched ? !bodySent : reused && isRepeatable(a))) {
+        Ways ways = s.ways();
+        boolean tooLarge = cause instanceof Http2Exception.HeaderListSizeException; // it was not even sent
+        if (ways != null && !reused && !untouched && !tooLarge) {
+            ways.unanswered(target.connection());
+        }
+        boolean mayRepeat = !begun && !tooLarge && (untouched ? !bodySent : isRepeatable(a));
+        if (mayRepeat && turns(a, s, head, wayOf(s, target))) {
+            return;
+        }
+        if (mayRepeat && !retried && (untouched || reused)) {
             retried = true;
-            connect(a, s, head);
+            connect(a, s, null, head);
         } else {
             noWay(a, s, isRepeatable(a), TargetErrors.ended(cause, s));
         }
+    }
+
+    private static @Nullable String wayOf(Site s, Target target) {
+        Ways ways = s.ways();
+        return ways == null ? null : ways.of(target.connection());
+    }
+
+    /** Goes another way than the one that has failed, if there is one. */
+    private boolean turns(Asked a, Site s, HttpRequest head, @Nullable String failed) {
+        Way other = other(s, failed);
+        if (other == null) {
+            return false;
+        }
+        retried = true;
+        connect(a, s, other, head);
+        return true;
+    }
+
+    /** Another way than those that have failed; null when there is none that is well, or enough were tried. */
+    private @Nullable Way other(Site s, @Nullable String failed) {
+        Ways ways = s.ways();
+        if (ways == null || failed == null || tried.size() >= MAX_OTHER_WAYS) {
+            return null;
+        }
+        Set<String> all = new HashSet<>(tried);
+        all.add(failed);
+        tried = all;
+        return ways.choose(all, any -> false);
     }
 
     /** Nothing is looked for any more, and the request counts nowhere. */

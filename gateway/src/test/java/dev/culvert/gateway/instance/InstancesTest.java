@@ -104,7 +104,7 @@ final class InstancesTest {
     /** After three failures in a row others go first, for ten seconds; it still serves when it is the only one. */
     @Test
     void whereConnectingFailsIsPassedOver() {
-        for (int i = 0; i < TargetHealth.CONNECT_FAILS - 1; i++) {
+        for (int i = 0; i < TargetHealth.FAILS - 1; i++) {
             instances.failed(app, "a/k");
         }
         instances.connected(app, "a/k");

@@ -504,7 +504,7 @@ final class ExchangeTest {
     /** Between the choice of a site and the connection to its target what is published may become another. */
     @Test
     void whatIsPublishedMeanwhileAnswers() {
-        Stage.TestSite next = stage.new TestSite();
+        Stage.TestSite next = stage.new TestSite(null);
         stage.holdsConnects = true;
         stage.say(GET);
         stage.published = next;
@@ -528,7 +528,7 @@ final class ExchangeTest {
     @Test
     void whatIsWithdrawnUnderARequestIsSaid() {
         stage.say(POST + "01234");
-        stage.published = stage.new TestSite();
+        stage.published = stage.new TestSite(null);
         stage.targets.get(0).end();
         assertThat(stage.answered()).startsWith("HTTP/1.1 503 ").contains("has just been changed");
         assertThat(stage.targets).hasSize(1);

@@ -318,6 +318,48 @@ final class Http2TargetTest {
         assertThat(browser.heard(post)).startsWith(":status: 503\n").contains("retry-after: ");
     }
 
+    /** Whatever its method: nobody has begun to serve it. */
+    @Test
+    void aRefusedStreamIsTriedByAnotherWay() {
+        in("h2");
+        stage.ways.addAll(List.of("a", "b"));
+        Http2FrameStream post = ask(get("/").method("POST").add("content-length", "0"), true);
+        targets.get(0).reset(stream(0, 0), Http2Error.REFUSED_STREAM);
+        carry();
+        assertThat(asked(1, 0)).contains(":method: POST\n");
+        assertThat(stage.went).containsExactly("a", "b");
+        answer(1, 0);
+        assertThat(browser.heard(post)).startsWith(":status: 200\n");
+        assertThat(stage.told).as("it is no illness").containsExactly("answered by b");
+    }
+
+    @Test
+    void behindGoAwayAnotherWayIsGone() {
+        in("h2");
+        stage.ways.addAll(List.of("a", "b"));
+        Http2FrameStream post = ask(get("/").method("POST").add("content-length", "0"), true);
+        goAway(0, 0);
+        assertThat(asked(1, 0)).contains(":method: POST\n");
+        answer(1, 0);
+        assertThat(browser.heard(post)).startsWith(":status: 200\n");
+        assertThat(stage.went).containsExactly("a", "b");
+    }
+
+    @Test
+    void whatMayBeRepeatedIsServedByAnotherWayWhenAConnectionEnds() {
+        in("h2");
+        stage.ways.addAll(List.of("a", "b"));
+        Http2FrameStream get = ask(get("/get"), true);
+        Http2FrameStream post = ask(get("/post").method("POST").add("content-length", "0"), true);
+        stage.targets.get(0).end();
+        carry();
+        assertThat(asked(1, 0)).contains(":path: /get\n");
+        assertThat(browser.heard(post)).startsWith(":status: 502\n");
+        answer(1, 0);
+        assertThat(browser.heard(get)).startsWith(":status: 200\n");
+        assertThat(targets.get(1).streams).hasSize(1);
+    }
+
     @Test
     void anotherResetIsNoReasonToSendItAgain() {
         in("h2");

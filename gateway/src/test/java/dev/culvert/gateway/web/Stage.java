@@ -1,6 +1,8 @@
 package dev.culvert.gateway.web;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tunnel.flow.FlowException;
+import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -20,17 +22,37 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** A browser and targets of one site as channels on one loop, in frozen time: what is said by one is heard by the other at once. */
 final class Stage implements AutoCloseable {
     static final String NAME = "app.example.com";
 
-    final TestSite site = new TestSite();
+    final TestSite site = new TestSite(null);
+
+    /** By what ways it is reached, the first first; empty for one that has no name. */
+    final List<String> ways = new ArrayList<>();
+
+    /** Of these those by which the target refuses connections. */
+    final Set<String> refusing = new HashSet<>();
+
+    /** The way by which each connection went, as {@link #targets}, and what was told of them. */
+    final List<String> went = new ArrayList<>();
+
+    /** Connections on which nothing goes anywhere now. */
+    final Set<Channel> lost = new HashSet<>();
+
+    final List<String> told = new ArrayList<>();
+    private final Map<String, TestSite> byWay = new HashMap<>();
 
     /** What is there now. */
     @Nullable
@@ -196,7 +218,54 @@ final class Stage implements AutoCloseable {
         browser.checkException();
     }
 
-    final class TestSite implements Site {
+    /** The site, by a way alone. */
+    private TestSite by(String way) {
+        return byWay.computeIfAbsent(way, TestSite::new);
+    }
+
+    final class TestSite implements Site, Ways {
+        private final @Nullable String way;
+
+        TestSite(@Nullable String way) {
+            this.way = way;
+        }
+
+        @Override
+        public boolean hasPath(Channel connection) {
+            return !lost.contains(connection);
+        }
+
+        @Override
+        public @Nullable Ways ways() {
+            return ways.isEmpty() ? null : this;
+        }
+
+        @Override
+        public @Nullable String of(Channel connection) {
+            return went.get(targets.indexOf(connection));
+        }
+
+        @Override
+        public @Nullable Way choose(Set<String> tried, Predicate<String> wanted) {
+            List<String> left = ways.stream().filter(w -> !tried.contains(w)).toList();
+            return left.stream()
+                    .filter(wanted)
+                    .findFirst()
+                    .or(() -> left.stream().findFirst())
+                    .map(w -> new Way(w, by(w)))
+                    .orElse(null);
+        }
+
+        @Override
+        public void unanswered(Channel connection) {
+            told.add("unanswered by " + of(connection));
+        }
+
+        @Override
+        public void answered(Channel connection) {
+            told.add("answered by " + of(connection));
+        }
+
         @Override
         public String name() {
             return NAME;
@@ -223,6 +292,11 @@ final class Stage implements AutoCloseable {
                 pending = promise;
                 return promise;
             }
+            String by = way != null ? way : ways.isEmpty() ? "" : ways.get(0);
+            if (refusing.contains(by)) {
+                return loop.newFailedFuture(new FlowException(Reason.CONNECTION_REFUSED, "refused by " + by));
+            }
+            went.add(by);
             return loop.newSucceededFuture(target(loop));
         }
 
