@@ -1,6 +1,6 @@
 package dev.culvert.gateway;
 
-import dev.culvert.address.HostPattern;
+import dev.culvert.address.AddressText;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Transport;
 import dev.culvert.command.control.Questions;
@@ -15,6 +15,7 @@ import dev.culvert.gateway.certificate.CertificateKeeper;
 import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.door.Authenticator;
 import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.door.OwnNames;
 import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.fabric.LinkCutter;
@@ -28,6 +29,7 @@ import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
 import dev.culvert.gateway.status.StatusQuestion;
+import dev.culvert.store.StateException;
 import dev.culvert.store.Watch;
 import dev.culvert.token.Token;
 import dev.culvert.token.sign.TokenVerifier;
@@ -45,7 +47,6 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
@@ -54,8 +55,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -129,6 +128,7 @@ public final class Gateway implements AutoCloseable {
         TrustFiles trust;
         Watch<DrainedAgents.Content> drained;
         Authenticator authenticator;
+        OwnNames own;
         try {
             revocations = state.revocations();
             trust = state.trust();
@@ -136,6 +136,7 @@ public final class Gateway implements AutoCloseable {
             authenticator = new Authenticator(
                     new TokenVerifier(trust::current, services.clock()), revocations, state.enrolments(), services);
             policy.start(settings.policy() != null);
+            own = ownNames(settings);
             certificate = settings.secure()
                     ? new CertificateKeeper(state, settings.names(), services.clock(), services.nanoTime())
                     : null;
@@ -158,7 +159,6 @@ public final class Gateway implements AutoCloseable {
                 token -> trust.current().key(token.keyId()) == null
                         || revocations.isRevoked(Token.Kind.CLIENT, token.id(), token.name(), token.issuedAt()));
         loops = EventLoops.create(settings.threads(), "gateway");
-        Set<String> own = ownNames(settings.names(), settings.publishing().publicNames());
         try {
             publishing = new Publishing(
                     publications,
@@ -185,6 +185,7 @@ public final class Gateway implements AutoCloseable {
                 certificate == null
                         ? null
                         : new OwnTls(certificate::served, settings.publishing().publicNames(), publishing.source()),
+                own,
                 publishing.door(),
                 settings.publishing().proxies(),
                 loops,
@@ -192,7 +193,7 @@ public final class Gateway implements AutoCloseable {
                 settings.link());
         memory = new MemoryGuard(door.strangers(), links, publishing.visitors(), services.counters());
         try {
-            publications.reserve(own, Set.of()); // its ports are known when they are open
+            publications.reserve(own.all(), Set.of()); // its ports are known when they are open
             door.open(settings.listen());
             InetSocketAddress http = settings.publishing().http();
             if (http != null) {
@@ -203,7 +204,7 @@ public final class Gateway implements AutoCloseable {
             if (http != null) {
                 ports.add(new PublicPort(Transport.TCP, http.getPort()));
             }
-            publications.reserve(own, ports);
+            publications.reserve(own.all(), ports);
         } catch (IOException | RuntimeException e) {
             closeParts();
             throw e;
@@ -263,11 +264,12 @@ public final class Gateway implements AutoCloseable {
         files.add(addresses, () -> policy.ownAddresses(SensitiveAddresses.with(addresses.known())));
     }
 
-    private static Set<String> ownNames(Collection<String> names, Collection<String> publicNames) {
-        return Stream.concat(names.stream(), publicNames.stream())
-                .map(HostPattern::normalize)
-                .filter(Objects::nonNull)
-                .collect(Collectors.toSet());
+    /** Those of its certificates, and by which tokens say that it is found. */
+    private static OwnNames ownNames(GatewaySettings settings) throws StateException {
+        List<String> names = new ArrayList<>(settings.names());
+        names.addAll(settings.publishing().publicNames());
+        settings.state().gatewayUrls().forEach(url -> names.add(AddressText.host(url)));
+        return new OwnNames(names);
     }
 
     private void tell(boolean started) {

@@ -56,11 +56,6 @@ public final class OwnTls {
                 .orElse(null);
     }
 
-    /** Whether it matters what a ClientHello says. */
-    public boolean looks() {
-        return !publicNames.isEmpty();
-    }
-
     /** What is shown to whom nothing is known of. */
     public ServedTls served() {
         return pinned.get();

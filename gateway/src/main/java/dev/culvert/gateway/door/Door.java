@@ -53,6 +53,7 @@ public final class Door implements AutoCloseable {
      * One that is not open yet.
      *
      * @param tls what is shown; null for plain {@code ws} behind a proxy that ends TLS
+     * @param own what the gateway is called
      * @param published where connections for published names go; null when there are none
      * @param proxies what may stand before it
      * @param loops event loops of links
@@ -64,6 +65,7 @@ public final class Door implements AutoCloseable {
             Fabric fabric,
             Authenticator authenticator,
             @Nullable OwnTls tls,
+            OwnNames own,
             @Nullable PublishedDoor published,
             ProxiesInFront proxies,
             EventLoopGroup loops,
@@ -84,7 +86,7 @@ public final class Door implements AutoCloseable {
         AttemptLimiter limiter = tls == null ? null : new AttemptLimiter(services.nanoTime(), proxies::isShared);
         LinkGate.Shared shared = new LinkGate.Shared(
                 authenticator, limiter, verifying, services, links, fabric, new ReadShares(), loops, settings);
-        initializer = new GatewayChannel(tls, shared, arrivals, turns, published);
+        initializer = new GatewayChannel(tls, own, shared, arrivals, turns, published);
     }
 
     /**

@@ -13,7 +13,6 @@ import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.HttpResponseEncoder;
-import io.netty.handler.ssl.OptionalSslHandler;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.timeout.IdleStateHandler;
@@ -43,6 +42,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     private static final int MAX_READ = 4_096;
 
     private final @Nullable OwnTls tls;
+    private final OwnNames own;
     private final LinkGate.Shared shared;
     private final Arrivals arrivals;
     private final Strangers strangers;
@@ -51,17 +51,20 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
 
     /**
      * @param tls what is shown; null for plain {@code ws}
+     * @param own what the gateway is called
      * @param arrivals among them who is connected and not a link
      * @param turns for all strangers, also those at other ports
      * @param published where connections for published names go; null when there are none
      */
     GatewayChannel(
             @Nullable OwnTls tls,
+            OwnNames own,
             LinkGate.Shared shared,
             Arrivals arrivals,
             StrangerTurns.Loops turns,
             @Nullable PublishedDoor published) {
         this.tls = tls;
+        this.own = own;
         this.shared = shared;
         this.arrivals = arrivals;
         this.strangers = arrivals.strangers();
@@ -90,30 +93,25 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
             return;
         }
         OwnTls ours = tls;
-        ServedTls now = ours.served();
         ch.attr(EXPECTS_TLS).set(true);
-        ch.attr(CERTIFICATE).set(now.certificate());
         PublishedDoor other = published;
-        if (!ours.looks() && (other == null || !other.mayServe())) {
-            ch.pipeline().addLast(new OptionalSslHandler(now.context()) {
-                @Override
-                protected SslHandler newSslHandler(ChannelHandlerContext ctx, SslContext context) {
-                    return own(ctx, context);
-                }
-            });
-            serve(ch, stranger);
-            return;
-        }
         ChannelHandler errors = new Errors();
         ServerNameChoice choice = new ServerNameChoice(HANDSHAKE.toMillis(), new ServerNameChoice.Chooser() {
             @Override
             public void choose(ChannelHandlerContext ctx, @Nullable String name, List<String> protocols) {
                 ctx.pipeline().remove(errors);
                 boolean challenge = protocols.contains(Challenges.TLS_PROTOCOL);
-                if (other == null || !other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
+                if (other != null && other.takes(ctx, name, challenge, stranger, HANDSHAKE.toMillis())) {
+                    return;
+                }
+                // Ends with a pin, whom the own authority's certificate is for, offer no protocols and come by any
+                // name.
+                if (name != null && !protocols.isEmpty() && !own.has(name)) {
+                    TlsAlert.unrecognizedName(ctx);
+                } else {
                     ServedTls shown = ours.served(name, !protocols.isEmpty());
                     ch.attr(CERTIFICATE).set(shown.certificate());
-                    ctx.pipeline().addLast(own(ctx, shown.context()));
+                    ctx.pipeline().addLast(secured(ctx, shown.context()));
                     serve(ch, stranger);
                     ctx.pipeline().remove(ctx.handler());
                 }
@@ -138,7 +136,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
     }
 
     /** TLS as the gateway itself. */
-    private static SslHandler own(ChannelHandlerContext ctx, SslContext context) {
+    private static SslHandler secured(ChannelHandlerContext ctx, SslContext context) {
         SslHandler handler = context.newHandler(ctx.alloc());
         handler.setHandshakeTimeout(HANDSHAKE.toMillis(), TimeUnit.MILLISECONDS);
         return handler;
@@ -154,7 +152,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         ch.pipeline()
                 .addLast(reader, decoder, encoder, idle)
                 // The reader is taken out last: what it still holds is the link's.
-                .addLast(new WebEdge(shared, reader, decoder, encoder, idle, reader));
+                .addLast(new WebEdge(shared, own, reader, decoder, encoder, idle, reader));
     }
 
     private static HttpRequestDecoder requestDecoder() {

@@ -24,10 +24,8 @@ import dev.culvert.tunnel.flow.Relay;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.RecentMap;
 import dev.culvert.tunnel.link.KeyExchange;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
@@ -62,9 +60,6 @@ public final class PublishedDoor {
 
     /** Contexts of TLS that are kept, one for each certificate; others are made again when they are asked for. */
     private static final int MAX_CONTEXTS = 1_024;
-
-    /** A fatal alert, unrecognized_name, in a record of TLS 1.2 (RFC 6066 section 3, RFC 8446 sections 5.1 and 6). */
-    private static final byte[] UNRECOGNIZED_NAME = {21, 3, 3, 0, 2, 2, 112};
 
     private final Supplier<PublicationTable> published;
     private final PublishedFlows flows;
@@ -114,11 +109,6 @@ public final class PublishedDoor {
         this.loops = loops;
         this.access = access;
         this.webAccess = access == null ? null : new WebAccess(access);
-    }
-
-    /** Whether any connection may be for a published name, so that it is worth looking. */
-    boolean mayServe() {
-        return !published.get().all().isEmpty();
     }
 
     /**
@@ -182,7 +172,7 @@ public final class PublishedDoor {
                 : context(certificate, List.of(ApplicationProtocolNames.HTTP_2, ApplicationProtocolNames.HTTP_1_1));
         if (certificate == null || context == null) {
             // RFC 8446 section 6.2; another certificate would be a wrong one.
-            choice.writeAndFlush(Unpooled.wrappedBuffer(UNRECOGNIZED_NAME)).addListener(ChannelFutureListener.CLOSE);
+            TlsAlert.unrecognizedName(choice);
             return true;
         }
         secure(choice, context, handshakeMillis, new Welcomed(name, certificate, stranger));

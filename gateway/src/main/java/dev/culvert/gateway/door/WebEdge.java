@@ -23,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP at the gateway's port. An upgrade with a token is the {@link LinkGate}'s; everything else is answered as an ordinary
- * web server would.
+ * HTTP at the gateway's port. An upgrade with a token is the {@link LinkGate}'s, whatever Host it says; everything else is answered as
+ * an ordinary web server would, that has one page under its own names, and none under others.
  */
 final class WebEdge extends ChannelInboundHandlerAdapter {
     private static final Logger log = LoggerFactory.getLogger(WebEdge.class);
@@ -37,13 +37,16 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
     private static final long MAX_BODY = 16 << 10;
 
     private final HttpAnswers answers;
+    private final OwnNames own;
     private final LinkGate gate;
 
     /**
+     * @param own under which there is a page
      * @param reader what hands on requests
      * @param httpHandlers what is taken out of the pipeline when the channel becomes a link, beside this handler
      */
-    WebEdge(LinkGate.Shared shared, RequestReader reader, ChannelHandler... httpHandlers) {
+    WebEdge(LinkGate.Shared shared, OwnNames own, RequestReader reader, ChannelHandler... httpHandlers) {
+        this.own = own;
         answers = new HttpAnswers(reader);
         gate = new LinkGate(shared, answers, reader, this, httpHandlers);
     }
@@ -138,7 +141,9 @@ final class WebEdge extends ChannelInboundHandlerAdapter {
     }
 
     private void serve(ChannelHandlerContext ctx, HttpRequest request) {
-        if (!HttpMethod.HEAD.equals(request.method()) && !HttpMethod.GET.equals(request.method())) {
+        if (!own.areAsked(request, ctx.channel().localAddress())) {
+            answers.status(ctx, request, HttpResponseStatus.NOT_FOUND, false);
+        } else if (!HttpMethod.HEAD.equals(request.method()) && !HttpMethod.GET.equals(request.method())) {
             answers.status(ctx, request, HttpResponseStatus.METHOD_NOT_ALLOWED, false);
         } else if (path(request.uri()).equals("/") || path(request.uri()).equals("/index.html")) {
             answers.page(ctx, request, HttpResponseStatus.OK, INDEX, false);

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.certificate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.PublishingSettings;
@@ -15,6 +16,7 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
@@ -97,6 +99,21 @@ final class OwnTlsTest {
             await().untilAsserted(
                             () -> assertThat(shown(net, "vpn.test", "http/1.1")).isEqualTo(second.leaf()));
             assertThat(shown(net, "vpn.test")).isEqualTo(own);
+        }
+    }
+
+    /** RFC 6066 section 3: a certificate of the gateway's would be a wrong one. Ends with a pin offer no protocols. */
+    @Test
+    void aBrowserThatComesByAnotherNameIsShownNone() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir.resolve("state"), true, 1)) {
+            assertThatThrownBy(() -> shown(net, "nobody.test", "h2", "http/1.1"))
+                    .isInstanceOf(SSLException.class)
+                    .hasMessageContaining("unrecognized_name");
+            X509Certificate own = shown(net, "nobody.test");
+            assertThat(shown(net, "gateway.own.test", "h2", "http/1.1")).isEqualTo(own);
+            assertThat(shown(net, "GATEWAY.test", "h2", "http/1.1"))
+                    .as("as tokens say it")
+                    .isEqualTo(own);
         }
     }
 

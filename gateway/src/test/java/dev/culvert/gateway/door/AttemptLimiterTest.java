@@ -228,6 +228,7 @@ final class AttemptLimiterTest {
                     .channel(EventLoops.serverSocketChannel())
                     .childHandler(new GatewayChannel(
                             null,
+                            new OwnNames(List.of()),
                             shared,
                             new Arrivals(
                                     ProxiesInFront.NONE,

@@ -200,7 +200,7 @@ final class PublishedNamesTest {
         }
         try (SSLSocket socket = connect("other.test")) {
             assertThat(shown(socket)).doesNotContain("app.test");
-            assertThat(ask(socket, "other.test", "/x")).startsWith("HTTP/1.1 404");
+            assertThat(ask(socket, "other.test", "/")).startsWith("HTTP/1.1 404");
         }
     }
 
