@@ -17,6 +17,7 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import io.netty.util.concurrent.PromiseNotifier;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one connection of a browser may ask for: it counts against each publication that it has asked for, from its first request
- * until it is closed. On its event loop.
+ * that was let in until it is closed. On its event loop.
  */
 final class WebVisit implements Sites {
     /** When there was no room: connections of others end. */
@@ -102,21 +103,41 @@ final class WebVisit implements Sites {
                     HttpHeaderNames.RETRY_AFTER,
                     Integer.toString(usage.retrySeconds())));
         }
-        if (!counts(usage, browser)) {
-            return loop.newFailedFuture(new Refusal(
-                    HttpResponseStatus.SERVICE_UNAVAILABLE,
-                    "This site has as many visitors as it takes; try again soon.",
-                    HttpHeaderNames.RETRY_AFTER,
-                    BUSY_SECONDS));
-        }
         BasicLogin login = usage.login();
-        return login == null
-                ? loop.newSucceededFuture("")
-                : user(
-                        login.check(request.headers().getAll(HttpHeaderNames.AUTHORIZATION), visitor, loop, passwords),
-                        usage,
-                        site.name(),
-                        loop);
+        if (login == null) {
+            return entered(usage, browser, "", loop);
+        }
+        Future<Answer> checked =
+                login.check(request.headers().getAll(HttpHeaderNames.AUTHORIZATION), visitor, loop, passwords);
+        if (checked.isDone()) {
+            return answered(checked.getNow(), there, browser, loop);
+        }
+        Promise<String> user = loop.newPromise();
+        checked.addListener(done -> loop.execute(() -> answered(checked.getNow(), there, browser, loop)
+                .addListener(new PromiseNotifier<>(user))));
+        return user;
+    }
+
+    /** Who it is has been looked at. On the connection's loop. */
+    private Future<String> answered(Answer answer, PublishedSite site, Browser browser, EventLoop loop) {
+        PublicationUsage usage = site.usage();
+        Refusal why = refusal(answer, site.name());
+        if (why == null) {
+            return entered(usage, browser, answer.user(), loop);
+        }
+        usage.refusedLogin();
+        return loop.newFailedFuture(why);
+    }
+
+    /** Only who has shown who it is takes a place: strangers keep nobody out. */
+    private Future<String> entered(PublicationUsage usage, Browser browser, String user, EventLoop loop) {
+        return counts(usage, browser)
+                ? loop.newSucceededFuture(user)
+                : loop.newFailedFuture(new Refusal(
+                        HttpResponseStatus.SERVICE_UNAVAILABLE,
+                        "This site has as many visitors as it takes; try again soon.",
+                        HttpHeaderNames.RETRY_AFTER,
+                        BUSY_SECONDS));
     }
 
     private boolean counts(PublicationUsage usage, Browser browser) {
@@ -134,18 +155,8 @@ final class WebVisit implements Sites {
         return true;
     }
 
-    private static Future<String> user(Future<Answer> checked, PublicationUsage usage, String name, EventLoop loop) {
-        Promise<String> user = loop.newPromise();
-        if (checked.isDone()) {
-            settle(checked.getNow(), usage, name, user);
-        } else {
-            checked.addListener(done -> settle(checked.getNow(), usage, name, user));
-        }
-        return user;
-    }
-
-    private static void settle(Answer answer, PublicationUsage usage, String name, Promise<String> user) {
-        Refusal why = switch (answer.outcome()) {
+    private static @Nullable Refusal refusal(Answer answer, String name) {
+        return switch (answer.outcome()) {
             case KNOWN -> null;
             case ASKED ->
                 new Refusal(
@@ -166,11 +177,5 @@ final class WebVisit implements Sites {
                         HttpHeaderNames.RETRY_AFTER,
                         BUSY_SECONDS);
         };
-        if (why == null) {
-            user.setSuccess(answer.user());
-        } else {
-            usage.refusedLogin();
-            user.setFailure(why);
-        }
     }
 }

@@ -9,7 +9,6 @@ import java.net.InetAddress;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
@@ -71,6 +70,10 @@ public final class PublicationUsage {
     private final @Nullable Rate rate;
     private final @Nullable NetworkRates rates;
     private final @Nullable BasicLogin login;
+    private volatile @Nullable Replaced replaced;
+
+    /** @param by what leads on to the same target; null when nothing does */
+    private record Replaced(@Nullable PublicationUsage by) {}
 
     /** @param before what was in force at the same place; null for nothing */
     PublicationUsage(Published published, @Nullable PublicationUsage before, LongSupplier nanoTime) {
@@ -125,7 +128,12 @@ public final class PublicationUsage {
      */
     public @Nullable Visit enter(@Nullable InetAddress from, Runnable end) {
         Visit visit = new Visit(place, from, end);
-        return place.add(visit, connections) || refuse(Limit.CONNECTIONS) ? visit : null;
+        if (!place.add(visit, connections)) {
+            refuse(Limit.CONNECTIONS);
+            return null;
+        }
+        judge(visit); // it may have been asked to wait, by a login for one, while this was replaced
+        return visit;
     }
 
     /** Whether there is no room for one more. */
@@ -176,10 +184,27 @@ public final class PublicationUsage {
      * @param next what is in force at the same place now; null for nothing
      */
     void giveWay(@Nullable PublicationUsage next) {
-        if (next == null || !next.leadsWhereThis(this)) {
-            place.visits().forEach(Visit::end);
+        if (next != this) {
+            replaced = new Replaced(next != null && next.leadsWhereThis(this) ? next : null);
+            place.visits().forEach(this::judge);
+        }
+    }
+
+    /** Ends a visit that has come by this, or by what this has replaced, if what is in force now does not let it in. */
+    private void judge(Visit visit) {
+        Replaced now = replaced;
+        if (now == null) {
+            return;
+        }
+        PublicationUsage by = now.by();
+        InetAddress from = visit.from();
+        if (by == null) {
+            visit.end();
+        } else if (from != null && !by.isOpenTo(from)) {
+            by.refuse(Limit.ALLOW);
+            visit.end();
         } else {
-            next.endDisallowed();
+            by.judge(visit);
         }
     }
 
@@ -189,16 +214,5 @@ public final class PublicationUsage {
                         .publication()
                         .to()
                         .equals(other.published.publication().to());
-    }
-
-    private void endDisallowed() {
-        if (!allowed.isEmpty()) {
-            for (Visit visit : place.visits()) {
-                if (visit.from() != null && !isOpenTo(Objects.requireNonNull(visit.from()))) {
-                    refuse(Limit.ALLOW);
-                    visit.end();
-                }
-            }
-        }
     }
 }

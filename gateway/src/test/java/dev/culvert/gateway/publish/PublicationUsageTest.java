@@ -148,6 +148,25 @@ final class PublicationUsageTest {
         assertThat(closed.holds(Objects.requireNonNull(ofMany))).isTrue();
     }
 
+    /** As who logs in while the publication is changed. */
+    @Test
+    void whoComesInByWhatWasReplacedIsJudgedByWhatIsInForce() {
+        PublicationUsage first = publish(AT);
+        publish(AT + ",allow=192.0.2.0/24");
+        enter(first, HERE);
+        assertThat(ended).isEmpty();
+        enter(first, ELSEWHERE);
+        assertThat(ended).containsExactly("198.51.100.1");
+        PublicationUsage last = publish(AT + ",rate=9/s");
+        enter(first, ELSEWHERE);
+        assertThat(ended).as("let in by the second no more, and by the last").hasSize(2);
+        assertThat(last.refused(Limit.ALLOW)).isEqualTo(2);
+        publish("tcp:2222=10.0.0.8:22");
+        ended.clear();
+        enter(last, HERE);
+        assertThat(ended).as("it leads elsewhere").containsExactly("192.0.2.1");
+    }
+
     @Test
     void anotherPlaceIsAnother() {
         PublicationUsage usage = publish(AT + ",connections=1", "tcp:23=10.0.0.9:23,connections=1");

@@ -83,7 +83,7 @@ final class PublishedLimitsTest {
     void start() throws Exception {
         Path pem = dir.resolve("web.pem");
         ServerCertificate web = StateDirectory.openOrCreate(dir.resolve("authority"))
-                .serverCertificate(List.of("app.test", "closed.test", "slow.test", "busy.test"));
+                .serverCertificate(List.of("app.test", "closed.test", "slow.test", "busy.test", "few.test"));
         Files.writeString(pem, Certificate.of(List.of(web.chain()), web.key()).pem());
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
@@ -99,7 +99,7 @@ final class PublishedLimitsTest {
                 List.of("10.0.0.0/24"),
                 List.of("*.test", ":" + port + "/tcp", ":" + port + "/udp"),
                 publications("connections=1"));
-        await().until(() -> net.publications().table().all().size() == 7);
+        await().until(() -> net.publications().table().all().size() == 8);
     }
 
     private List<String> publications(String ofThePort) {
@@ -108,6 +108,7 @@ final class PublishedLimitsTest {
                 "closed.test=http://10.0.0.9:8080," + ELSEWHERE,
                 "slow.test=http://10.0.0.9:8080,rate=2/m",
                 "busy.test=http://10.0.0.9:8080,connections=1",
+                "few.test=http://10.0.0.9:8080,connections=1,basic-auth=" + ANN,
                 "raw.test=tls://10.0.0.9:443," + ELSEWHERE,
                 "tcp:" + port + "=10.0.0.9:7," + ofThePort,
                 "udp:" + port + "=10.0.0.9:7," + ELSEWHERE);
@@ -262,6 +263,35 @@ final class PublishedLimitsTest {
         assertThat(ask("app.test", credentials("ann:secret"), "Content-Length: 10"))
                 .startsWith("http/1.1 413");
         assertThat(usage("app.test").refused(Limit.BASIC_AUTH)).isEqualTo(3);
+    }
+
+    /** Two who do not say who they are, or get it wrong, stay: the one place is for who does. */
+    @Test
+    void strangersTakeNoPlaceOfWhoLogsIn() throws Exception {
+        try (SSLSocket stranger = connect("few.test");
+                SSLSocket guesser = connect("few.test");
+                SSLSocket ann = connect("few.test")) {
+            assertThat(status(stranger, "Cookie: none")).isEqualTo("401");
+            assertThat(status(guesser, credentials("ann:wrong"))).isEqualTo("401");
+            assertThat(usage("few.test").visits()).isZero();
+            assertThat(status(ann, credentials("ann:secret"))).isEqualTo("200");
+            assertThat(status(ann, credentials("ann:secret"))).isEqualTo("200");
+            assertThat(usage("few.test").visits()).isEqualTo(1);
+            assertThat(status(stranger, credentials("ann:secret")))
+                    .as("the place is taken now")
+                    .isEqualTo("503");
+            assertThat(status(guesser, "Cookie: none")).isEqualTo("401");
+        }
+    }
+
+    /** Of the answer to a request without a body, on a connection that stays. */
+    private static String status(Socket socket, String field) throws IOException {
+        socket.getOutputStream()
+                .write(("HEAD / HTTP/1.1\r\nHost: few.test\r\n" + field + "\r\n\r\n")
+                        .getBytes(StandardCharsets.US_ASCII));
+        String line = new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
+        while (!endsHead(socket)) {}
+        return line.substring(9);
     }
 
     /** Sends a byte through a port, and waits for it to come back. */
