@@ -3,7 +3,7 @@ package dev.culvert.gateway.door;
 import dev.culvert.address.AddressText;
 import dev.culvert.gateway.limit.Holders;
 import dev.culvert.gateway.limit.Network;
-import dev.culvert.gateway.web.HttpFront;
+import dev.culvert.gateway.web.WaitingBytes;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Reason;
@@ -99,7 +99,14 @@ public final class Visitors implements Holders {
 
     /** A flow to the target of what is published there, until it is closed. */
     void opened(LinkFlow flow, String place) {
-        keep(place, flow, channel -> FLOW + flow.unreadBytes() + flow.keptBytes() + written(flow));
+        keep(
+                place,
+                flow,
+                channel -> FLOW
+                        + flow.unreadBytes()
+                        + flow.keptBytes()
+                        + written(flow)
+                        + WaitingBytes.of(flow.pipeline()));
     }
 
     private void keep(String place, Channel channel, ToLongFunction<Channel> bytes) {
@@ -110,7 +117,7 @@ public final class Visitors implements Holders {
 
     /** One that is idle costs what a stranger's does. */
     private static long ofConnection(Channel channel) {
-        return Strangers.CONNECTION + written(channel) + HttpFront.waiting(channel.pipeline());
+        return Strangers.CONNECTION + written(channel) + WaitingBytes.of(channel.pipeline());
     }
 
     /** What its other end has not taken, and TLS has not enciphered. */

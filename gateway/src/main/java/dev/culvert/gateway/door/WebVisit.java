@@ -113,8 +113,8 @@ final class WebVisit implements Sites {
             return answered(checked.getNow(), there, browser, loop);
         }
         Promise<String> user = loop.newPromise();
-        checked.addListener(done -> loop.execute(() -> answered(checked.getNow(), there, browser, loop)
-                .addListener(new PromiseNotifier<>(user))));
+        checked.addListener(done -> loop.execute(
+                () -> answered(checked.getNow(), there, browser, loop).addListener(new PromiseNotifier<>(user))));
         return user;
     }
 

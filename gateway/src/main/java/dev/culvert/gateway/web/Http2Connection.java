@@ -9,7 +9,6 @@ import io.netty.handler.codec.http2.Http2ConnectionAdapter;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.handler.codec.http2.Http2FrameCodec;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
-import io.netty.handler.codec.http2.Http2LocalFlowController;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2Stream;
@@ -114,16 +113,9 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
         });
     }
 
-    /** Bytes that streams have been given and that are not written yet, and that have come for streams that have not read them. */
+    /** See {@link WaitingBytes}. */
     long waiting() {
-        Http2LocalFlowController local = codec.connection().local().flowController();
-        long bytes = local.unconsumedBytes(codec.connection().connectionStream());
-        for (Channel stream : streams) {
-            bytes += stream.isWritable()
-                    ? stream.config().getWriteBufferHighWaterMark() - stream.bytesBeforeUnwritable()
-                    : stream.config().getWriteBufferLowWaterMark() + stream.bytesBeforeWritable();
-        }
-        return bytes;
+        return WaitingBytes.of(codec, streams);
     }
 
     @Override

@@ -13,8 +13,13 @@ import io.netty.handler.codec.http2.Http2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2SettingsFrame;
+import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -58,7 +63,8 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
     private final Channel channel;
     private final Http2Targets.OfSite pool;
     private final Http2FrameCodec codec;
-    private final Http2StreamChannelBootstrap streams;
+    private final Http2StreamChannelBootstrap opener;
+    private final Set<Channel> streams = Collections.newSetFromMap(new IdentityHashMap<>());
     private final Deadline idle;
     private @Nullable Throwable cause;
     private boolean settled;
@@ -82,7 +88,7 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
                         .maxHeaderListSize(MAX_HEAD))
                 .decoderEnforceMaxConsecutiveEmptyDataFrames(MAX_EMPTY_DATA)
                 .build();
-        streams = new Http2StreamChannelBootstrap(channel);
+        opener = new Http2StreamChannelBootstrap(channel);
         idle = new Deadline(channel.eventLoop(), this::expired);
         lastReadNanos = nanoTime();
     }
@@ -153,12 +159,22 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
         if (requests >= MAX_REQUESTS) {
             retire();
         }
-        streams.handler(stream).open().addListener(opened -> {
+        Future<Http2StreamChannel> opening = opener.handler(stream).open();
+        opening.addListener(opened -> {
             if (!opened.isSuccess()) {
                 stream.gone(opened.cause());
+                return;
             }
+            Channel its = opening.getNow();
+            streams.add(its);
+            its.closeFuture().addListener(closed -> streams.remove(its));
         });
         return stream;
+    }
+
+    /** See {@link WaitingBytes}. */
+    long waiting() {
+        return WaitingBytes.of(codec, streams);
     }
 
     /** Why it ended; null when nothing is known. */

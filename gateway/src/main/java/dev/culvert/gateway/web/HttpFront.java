@@ -21,14 +21,4 @@ public final class HttpFront {
         Http1Front front = new Http1Front(sites, browser);
         pipeline.addLast(front.decoder(), front.encoder(), front);
     }
-
-    /**
-     * Bytes of answers that wait above the channel, whose own buffers they are not in: those of HTTP/2's streams. On its event loop.
-     *
-     * @param pipeline of a channel that this serves, or of any other
-     */
-    public static long waiting(ChannelPipeline pipeline) {
-        Http2Connection connection = pipeline.get(Http2Connection.class);
-        return connection == null ? 0 : connection.waiting();
-    }
 }

@@ -183,6 +183,38 @@ final class Http2TargetTest {
         assertThat(browser.heard(call)).contains("xgrpc-status: 0\nEND");
     }
 
+    /** Both ways: of an answer, and of a request that the target does not grant. */
+    @Test
+    void whatNobodyHasReadIsKnown() {
+        in("h2");
+        Http2FrameStream post = ask(get("/").method("POST"), false);
+        stage.browser.takes(false);
+        head(0, 0, status(200), false);
+        assertThat(waiting()).isZero();
+        String some = "x".repeat(10_000);
+        for (int i = 1; i <= 20; i++) {
+            answer(0, 0, some, false);
+        }
+        assertThat(waiting())
+                .as("all but what the stream of the browser has taken")
+                .isBetween(100_000L, 200_000L);
+        stage.browser.takes(true);
+        carry();
+        assertThat(waiting()).isZero();
+        targets.get(0).takes = false;
+        for (int i = 0; i < 8; i++) {
+            send(post, some, false);
+        }
+        assertThat(waiting()).as("beside the target's window").isGreaterThanOrEqualTo(80_000L - 65_535);
+        browser.reset(post, Http2Error.CANCEL);
+        carry();
+        assertThat(waiting()).as("its stream has ended").isZero();
+    }
+
+    private long waiting() {
+        return WaitingBytes.of(stage.targets.get(0).pipeline());
+    }
+
     @Test
     void exchangesShareAConnectionWhichIsKeptForAWhile() {
         in("h2");
