@@ -62,7 +62,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     interface Opener {
         LinkFlow open(
                 EventLoop loop,
-                String agent,
+                Published to,
                 @Nullable String answerer,
                 Destination destination,
                 @Nullable InetSocketAddress source,
@@ -158,7 +158,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         try {
             Published to = usage.published();
             Destination destination = to.destinationOf(port);
-            LinkFlow flow = flows.open((EventLoop) ctx.executor(), to.agent(), null, destination, from, sender);
+            LinkFlow flow = flows.open((EventLoop) ctx.executor(), to, null, destination, from, sender);
             sender.flow = flow;
             sender.isFor(to, flow);
             visitors.opened(flow, to.place());

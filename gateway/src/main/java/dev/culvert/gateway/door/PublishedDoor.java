@@ -271,7 +271,7 @@ public final class PublishedDoor {
                 instances,
                 loop,
                 to,
-                answerer -> flows.connect(loop, to.agent(), answerer, destination.apply(to), from));
+                answerer -> flows.connect(loop, to, answerer, destination.apply(to), from));
         Future<?> deadline = loop.schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         // Who has gone counts nowhere any more, and leaves no flow behind that is being opened.
         channel.closeFuture().addListener(closed -> asked.cancel(false));

@@ -77,7 +77,7 @@ public final class Targets {
             String answerer,
             @Nullable InetSocketAddress source,
             @Nullable Supplier<ByteBuf> first) {
-        Future<LinkFlow> flow = flows.connect(loop, to.agent(), answerer, to.destination(), source);
+        Future<LinkFlow> flow = flows.connect(loop, to, answerer, to.destination(), source);
         flow.addListener(
                 f -> { // before anybody else hears of it
                     if (f.isSuccess()) {

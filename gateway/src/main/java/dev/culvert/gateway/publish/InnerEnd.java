@@ -118,6 +118,7 @@ final class InnerEnd {
     /**
      * Asks an agent for a flow: {@link LinkFlow#opened()} says what has come of it.
      *
+     * @param to what is published there, which has its share of what flows may have
      * @param answerer the instance that shall take it, as {@link dev.culvert.gateway.presence.PresentAgent#answerer()} has it: is that
      *     not connected, the flow is refused with {@link Reason#NO_AGENT}; null for any
      * @param source who is to be served by it, for the audit log and the agent's host; null when it is for many
@@ -125,7 +126,7 @@ final class InnerEnd {
      * @throws FlowException when there is no link now, or too much waits for it
      */
     LinkFlow open(
-            String agent,
+            Published to,
             @Nullable String answerer,
             Destination destination,
             @Nullable InetSocketAddress source,
@@ -137,7 +138,7 @@ final class InnerEnd {
                     link == null ? Reason.LINK_LOST : Reason.OVERLOADED,
                     link == null ? "the gateway is just starting" : "the gateway has too much to do");
         }
-        LinkFlow flow = link.open(OpenRequest.ofClient(destination, agent, source), handler);
+        LinkFlow flow = link.openFor(to.place(), OpenRequest.ofClient(destination, to.agent(), source), handler);
         FlowKey.mark(flow, upNumber);
         if (answerer != null) {
             chosen.put(flow.flowId(), answerer); // the pipe delivers in a later turn

@@ -102,7 +102,7 @@ public final class PublishedFlows {
      */
     public LinkFlow open(
             EventLoop loop,
-            String agent,
+            Published to,
             @Nullable String answerer,
             Destination destination,
             @Nullable InetSocketAddress source,
@@ -112,7 +112,7 @@ public final class PublishedFlows {
         if (end == null) {
             throw new FlowException(Reason.UNSPECIFIED, "not an event loop of links");
         }
-        return end.open(agent, answerer, destination, source, handler);
+        return end.open(to, answerer, destination, source, handler);
     }
 
     /**
@@ -123,13 +123,13 @@ public final class PublishedFlows {
      */
     public Future<LinkFlow> connect(
             EventLoop loop,
-            String agent,
+            Published to,
             @Nullable String answerer,
             Destination destination,
             @Nullable InetSocketAddress source) {
         Promise<LinkFlow> connected = loop.newPromise();
         try {
-            LinkFlow flow = open(loop, agent, answerer, destination, source, new ChannelInboundHandlerAdapter());
+            LinkFlow flow = open(loop, to, answerer, destination, source, new ChannelInboundHandlerAdapter());
             flow.config().setAutoRead(false);
             flow.opened().addListener(opened -> {
                 if (!opened.isSuccess()) {

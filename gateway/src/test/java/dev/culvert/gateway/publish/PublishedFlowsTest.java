@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.Grant;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.flow.FlowException;
@@ -44,7 +45,7 @@ final class PublishedFlowsTest {
         TestFlow flow = new TestFlow();
         await().until(() -> loop.submit(() -> {
                     try {
-                        flow.start(net.published().open(loop, agent, answerer, d, BROWSER, flow));
+                        flow.start(net.published().open(loop, site(agent), answerer, d, BROWSER, flow));
                         return true;
                     } catch (FlowException e) {
                         if (e.reason() == Reason.LINK_LOST) {
@@ -55,6 +56,22 @@ final class PublishedFlowsTest {
                 })
                 .get(TestNetwork.PATIENCE, TimeUnit.SECONDS));
         return flow;
+    }
+
+    private static Published site(String agent) {
+        return new Published(agent, Publication.parse("app.test=http://10.0.0.9:80"), false);
+    }
+
+    /** However many one has, others' flows have their part of what windows may grow by. */
+    @Test
+    void eachPublicationHasItsShareOfMemory() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 1)) {
+            net.agent("office", TestFlow::echo, "10.0.0.0/24");
+            net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
+            LinkFlow flow = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 80)).flow;
+            assertThat(flow.holder()).isEqualTo("app.test");
+            assertThat(flow.request().clientName()).as("agents are told no such thing").isEmpty();
+        }
     }
 
     /** Both ways, on each of the gateway's loops, with the agent's link on whichever. */
@@ -163,7 +180,7 @@ final class PublishedFlowsTest {
                 private void open(Published one) {
                     EventLoop loop = net.gatewayLoop();
                     Throwable failed = loop.submit(
-                                    () -> net.published().connect(loop, one.agent(), null, one.destination(), BROWSER))
+                                    () -> net.published().connect(loop, one, null, one.destination(), BROWSER))
                             .syncUninterruptibly()
                             .getNow()
                             .awaitUninterruptibly()
@@ -241,7 +258,7 @@ final class PublishedFlowsTest {
             PublishedFlows killed = net.published(first);
             killed.targets(List.of(Grant.parse("office:10.0.0.9:80/tcp"))).get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
             EventLoop loop = net.gatewayLoop();
-            loop.submit(() -> killed.connect(loop, "office", null, TestNetwork.tcp("10.0.0.9", 80), BROWSER))
+            loop.submit(() -> killed.connect(loop, site("office"), null, TestNetwork.tcp("10.0.0.9", 80), BROWSER))
                     .get(TestNetwork.PATIENCE, TimeUnit.SECONDS)
                     .get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
             first.close(); // as the end of its process does

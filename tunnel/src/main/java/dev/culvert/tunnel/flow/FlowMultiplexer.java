@@ -159,7 +159,17 @@ public final class FlowMultiplexer implements FrameReceiver {
      *     {@link #canOpen()} first
      */
     public LinkFlow open(OpenRequest request, ChannelHandler handler) {
-        return open(request, handler, false);
+        return open(request, handler, "", false);
+    }
+
+    /**
+     * As {@link #open(OpenRequest, ChannelHandler)}, for one of several: what flows may have, and grow by, is shared between all of them
+     * first, and then between the flows of each, as at an agent between its clients.
+     *
+     * @param holder whom it is for
+     */
+    public LinkFlow openFor(String holder, OpenRequest request, ChannelHandler handler) {
+        return open(request, handler, holder, false);
     }
 
     /**
@@ -169,6 +179,10 @@ public final class FlowMultiplexer implements FrameReceiver {
      *     not see to that itself then
      */
     public LinkFlow open(OpenRequest request, ChannelHandler handler, boolean probes) {
+        return open(request, handler, "", probes);
+    }
+
+    private LinkFlow open(OpenRequest request, ChannelHandler handler, String holder, boolean probes) {
         if (!canOpen()) {
             throw new IllegalStateException("cannot open a flow: "
                     + (!isUp()
@@ -176,7 +190,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                             : flows.size() < MAX_FLOWS ? "the other side does not read" : MAX_FLOWS + " exist"));
         }
         int id = freeId();
-        LinkFlow flow = new LinkFlow(this, id, request, false);
+        LinkFlow flow = new LinkFlow(this, id, request, holder, false);
         flows.put(id, flow);
         flow.pipeline().addLast(handler);
         if (session() instanceof OpenedFlows own) {
@@ -226,7 +240,7 @@ public final class FlowMultiplexer implements FrameReceiver {
 
     @Nullable
     LinkFlow accepted(IncomingFlow asked, ChannelHandler handler, boolean probes) {
-        LinkFlow flow = new LinkFlow(this, asked.id(), asked.request().unrestricted(), true);
+        LinkFlow flow = new LinkFlow(this, asked.id(), asked.request().unrestricted(), asked.request().clientName(), true);
         flows.put(asked.id(), flow);
         flow.pipeline().addLast(handler);
         if (session instanceof AnsweredFlows own) {

@@ -129,7 +129,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     final void held(LinkFlow flow, boolean confirmed) {
         long now = loop.ticker().nanoTime();
         long until = now + (confirmed ? HOLD : HOLD_UNCONFIRMED).toNanos();
-        Holder holder = holders.computeIfAbsent(flow.request().clientName(), h -> new Holder());
+        Holder holder = holders.computeIfAbsent(flow.holder(), h -> new Holder());
         Held its = new Held(now, until, flow.keptBytes());
         if (holder.flows.putIfAbsent(flow, its) == null) {
             holder.bytes += its.bytes;
@@ -161,7 +161,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     }
 
     private void release(LinkFlow flow) {
-        String name = flow.request().clientName();
+        String name = flow.holder();
         Holder holder = holders.get(name);
         Held its = holder == null ? null : holder.flows.remove(flow);
         if (holder != null && its != null) {
@@ -179,7 +179,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     }
 
     private @Nullable Held held(LinkFlow flow) {
-        Holder holder = holders.get(flow.request().clientName());
+        Holder holder = holders.get(flow.holder());
         return holder == null ? null : holder.flows.get(flow);
     }
 

@@ -54,6 +54,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
 
     private final OpenRequest request;
+    private final String holder;
     private final LinkFlowConfig config;
     private final boolean incoming;
     private final Promise<Void> opened;
@@ -108,11 +109,13 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** In its session's list of those that may have something to tell. */
     boolean quiet;
 
-    LinkFlow(FlowMultiplexer mux, int flowId, OpenRequest request, boolean incoming) {
+    /** @param holder for whom it is, who shares what flows may have with others like it; empty when all are one's own */
+    LinkFlow(FlowMultiplexer mux, int flowId, OpenRequest request, String holder, boolean incoming) {
         super(null);
         this.mux = mux;
         this.flowId = flowId;
         this.request = request;
+        this.holder = holder;
         this.incoming = incoming;
         this.config = new LinkFlowConfig(this);
         this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
@@ -121,7 +124,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.memory = mux.flowMemory();
         boolean stream = request.destination().isStream();
         this.window =
-                stream ? new ReceiveWindow(budget.join(request.clientName()), memory.take(request.clientName())) : null;
+                stream ? new ReceiveWindow(budget.join(holder), memory.take(holder)) : null;
         this.input = new FlowInput(this, window);
         this.output = new FlowOutput(this, stream);
         if (window != null && window.first() < FlowMemory.MOST) {
@@ -145,7 +148,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.number = number;
         this.epoch = epoch;
         if (incoming && window != null) {
-            output.keep(session.keptBudget(), request.clientName());
+            output.keep(session.keptBudget(), holder);
             input.newPath(); // OPENED has said it
             outlet.received(input.received(), false);
         }
@@ -162,6 +165,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     public OpenRequest request() {
         return request;
+    }
+
+    /** For whom it is: the client, at an agent; else whom it was {@linkplain FlowMultiplexer#openFor opened for}; empty for nobody. */
+    public String holder() {
+        return holder;
     }
 
     /** Which address it leads to, as the answerer has found: of a destination that is a name, one that it had then. */
@@ -363,7 +371,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         FlowSession s = session;
         if (s != null) {
             if (window != null) {
-                output.keep(s.keptBudget(), request.clientName());
+                output.keep(s.keptBudget(), holder);
                 outlet.received(input.received(), false); // each CREDIT says it
             }
             s.attached(this);
@@ -662,8 +670,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         input.close();
         if (window != null) {
             window.close();
-            budget.leave(request.clientName());
-            memory.give(request.clientName(), window.first());
+            budget.leave(holder);
+            memory.give(holder, window.first());
         }
     }
 

@@ -19,6 +19,8 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -48,6 +50,23 @@ public class LinkFlowTest {
         byte[] bytes = new byte[n];
         new Random(seed).nextBytes(bytes);
         return bytes;
+    }
+
+    /** Of one's own flows, too, as at an agent: however many one holder has, and whether they are read. */
+    @Test
+    void flowsThatAreOpenedForSeveralShareBetweenThoseFirst() {
+        List<LinkFlow> flows = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            flows.add(pair.client.mux.openFor("many", LinkPair.request(tcp()), new FlowRecorder()));
+        }
+        flows.add(pair.client.mux.openFor("one", LinkPair.request(tcp()), new FlowRecorder()));
+        flows.add(pair.client.mux.open(LinkPair.request(tcp()), new FlowRecorder()));
+        assertThat(flows).extracting(LinkFlow::holder).containsExactly("many", "many", "many", "one", "");
+        assertThat(pair.client.mux.budget().holders()).isEqualTo(2);
+        flows.forEach(LinkFlow::close);
+        pair.pump();
+        assertThat(pair.client.mux.budget().holders()).isZero();
+        assertThat(pair.client.mux.budget().left()).isEqualTo(CreditBudget.DEFAULT);
     }
 
     @Test

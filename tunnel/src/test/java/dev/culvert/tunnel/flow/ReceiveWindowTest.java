@@ -322,7 +322,7 @@ class ReceiveWindowTest {
         assertThat(other.window()).isGreaterThan(8 << 20);
         ReceiveWindow third = stalled(link.join("third"));
         assertThat(third.window()).isGreaterThan(2 << 20);
-        assertThat(link.clients()).isEqualTo(3);
+        assertThat(link.holders()).isEqualTo(3);
         greedy.forEach(w -> {
             w.close();
             link.leave("greedy");
@@ -331,7 +331,7 @@ class ReceiveWindowTest {
         link.leave("other");
         third.close();
         link.leave("third");
-        assertThat(link.clients()).isZero();
+        assertThat(link.holders()).isZero();
         assertThat(link.left()).isEqualTo(CreditBudget.DEFAULT);
     }
 
@@ -340,7 +340,7 @@ class ReceiveWindowTest {
         CreditBudget link = new CreditBudget(CreditBudget.DEFAULT, null);
         assertThat(link.join("")).isSameAs(link);
         link.leave("");
-        assertThat(link.clients()).isZero();
+        assertThat(link.holders()).isZero();
     }
 
     /** A flow that grew as far as it may, and whose window is then all under way. */
