@@ -5,7 +5,7 @@ import dev.culvert.gateway.web.Browser;
 import dev.culvert.tunnel.limit.Quota;
 
 /**
- * Requests that are being served: as many as there may be connections, so that streams of HTTP/2 multiply nothing. From any thread.
+ * Requests that are being served: half as many as there may be connections, so that streams of HTTP/2 multiply nothing. From any thread.
  */
 final class ExchangeCounts {
     /** Of all sites: each is a stream, or a flow, to a target. */

@@ -59,6 +59,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
 
     private @Nullable ChannelHandlerContext context;
     private @Nullable Deadline deadline;
+    private @Nullable Rest rest;
     private @Nullable Exchange exchange;
     private @Nullable ChannelFuture written; // the end of the last answer
     private State state = State.WAITING;
@@ -102,6 +103,7 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     public void handlerAdded(ChannelHandlerContext ctx) {
         context = ctx;
         deadline = new Deadline(ctx.channel().eventLoop(), this::expired);
+        rest = Rest.of(ctx.channel());
         ctx.channel().config().setAutoRead(false);
         if (ctx.channel().isActive()) {
             begin();
@@ -114,11 +116,25 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     }
 
     private void begin() {
-        deadline().set(HEAD_SECONDS);
+        rests(HEAD_SECONDS);
         ctx().read();
     }
 
+    private void rests(long seconds) {
+        deadline().set(seconds);
+        Rest r = rest;
+        if (r != null) {
+            r.begin(loop().ticker().nanoTime());
+        }
+    }
+
     private void headBegins() {
+        Rest r = rest;
+        if (r != null && !r.end()) {
+            state = State.CLOSING; // somebody else has its place already
+            ctx().close();
+            return;
+        }
         headBegun = true;
         deadline().set(HEAD_SECONDS);
     }
@@ -290,13 +306,13 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     private void untilNext() {
         ChannelFuture w = written;
         if (w == null || w.isDone()) {
-            deadline().set(KEEP_ALIVE_SECONDS);
+            rests(KEEP_ALIVE_SECONDS);
             return;
         }
         deadline().set(Patience.WRITE_SECONDS);
         w.addListener(f -> {
             if (state == State.WAITING && written == w && !headBegun) {
-                deadline().set(KEEP_ALIVE_SECONDS);
+                rests(KEEP_ALIVE_SECONDS);
             }
         });
     }

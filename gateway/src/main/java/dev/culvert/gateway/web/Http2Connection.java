@@ -91,6 +91,8 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
         Deadline d = new Deadline(ctx.channel().eventLoop(), ctx::close);
         idle = d;
         d.set(Http1Front.HEAD_SECONDS);
+        Rest rest = Rest.of(ctx.channel());
+        rest.begin(ctx.channel().eventLoop().ticker().nanoTime());
         codec.connection()
                 .local()
                 .flowController()
@@ -102,12 +104,14 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
             @Override
             public void onStreamActive(Http2Stream stream) {
                 d.clear();
+                rest.end(); // if it is given up GOAWAY has been said, and what has begun is completed
             }
 
             @Override
             public void onStreamClosed(Http2Stream stream) {
                 if (codec.connection().numActiveStreams() == 0 && ctx.channel().isActive()) {
                     d.set(Http1Front.KEEP_ALIVE_SECONDS);
+                    rest.begin(ctx.channel().eventLoop().ticker().nanoTime());
                 }
             }
         });
