@@ -20,6 +20,7 @@ import dev.culvert.gateway.door.Targets;
 import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
 import dev.culvert.gateway.instance.HealthChecks;
+import dev.culvert.gateway.instance.InstanceMarks;
 import dev.culvert.gateway.instance.Instances;
 import dev.culvert.gateway.instance.TargetLook;
 import dev.culvert.gateway.limit.Services;
@@ -111,7 +112,7 @@ final class Publishing implements AutoCloseable {
                 fabric.presence()::instances,
                 services.nanoTime(),
                 n -> ThreadLocalRandom.current().nextInt(n));
-        Targets targets = new Targets(flows, instances, visitors);
+        Targets targets = new Targets(flows, instances, InstanceMarks.in(new FileStore(state)), visitors);
         sites = new PublishedSites(publications::table, targets);
         health = new HealthChecks(
                 loops.next(),

@@ -95,6 +95,22 @@ record PublishedSite(
     }
 
     @Override
+    public boolean areKept() {
+        return usage.published().publication().options().affinity();
+    }
+
+    @Override
+    public String mark(String way) {
+        return targets.marks().of(usage.published(), way);
+    }
+
+    @Override
+    public String path() {
+        String path = ((WebName) usage.published().publication().at()).path();
+        return path.isEmpty() ? "/" : path;
+    }
+
+    @Override
     public void unanswered(Channel connection) {
         String answerer = Targets.answerer(connection);
         if (answerer != null) {

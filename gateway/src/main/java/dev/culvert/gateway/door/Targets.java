@@ -1,6 +1,7 @@
 package dev.culvert.gateway.door;
 
 import dev.culvert.gateway.instance.Connecting;
+import dev.culvert.gateway.instance.InstanceMarks;
 import dev.culvert.gateway.instance.Instances;
 import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.PublishedFlows;
@@ -23,13 +24,18 @@ public final class Targets {
 
     private final PublishedFlows flows;
     private final Instances instances;
+    private final InstanceMarks marks;
     private final Visitors visitors;
     private final TargetTls tls = new TargetTls();
 
-    /** @param visitors for whom flows count */
-    public Targets(PublishedFlows flows, Instances instances, Visitors visitors) {
+    /**
+     * @param marks what visitors are told of the instance that serves them
+     * @param visitors for whom flows count
+     */
+    public Targets(PublishedFlows flows, Instances instances, InstanceMarks marks, Visitors visitors) {
         this.flows = flows;
         this.instances = instances;
+        this.marks = marks;
         this.visitors = visitors;
     }
 
@@ -64,6 +70,11 @@ public final class Targets {
     boolean mayServe(Published to, Channel connection) {
         String answerer = answerer(connection);
         return answerer == null || instances.mayServe(to, answerer);
+    }
+
+    /** What visitors are told of those. */
+    InstanceMarks marks() {
+        return marks;
     }
 
     /** Through which instances they go. */

@@ -12,6 +12,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Heads of a target's answer to one request: which are HTTP, and what of them goes on to the browser. */
 final class Answer {
@@ -32,11 +33,20 @@ final class Answer {
     private final Asked asked;
     private final SiteOptions options;
     private final boolean secure;
+    private final @Nullable String cookie;
     private boolean continued;
     private boolean keepTarget;
     private int interims;
 
-    Answer(Front front, HttpRequest request, Asked asked, SiteOptions options, boolean secure) {
+    /** @param cookie that is set beside those of the target; null for none */
+    Answer(
+            Front front,
+            HttpRequest request,
+            Asked asked,
+            SiteOptions options,
+            boolean secure,
+            @Nullable String cookie) {
+        this.cookie = cookie;
         this.front = front;
         this.request = request;
         this.asked = asked;
@@ -90,7 +100,7 @@ final class Answer {
             case INTERIM -> inform(head);
             case FINAL -> begin(head);
             case SWITCHING -> {
-                HttpResponse answer = full(HeaderFields.toBrowser(head, options, secure));
+                HttpResponse answer = full(toBrowser(head));
                 answer.headers()
                         .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE)
                         .set(HttpHeaderNames.UPGRADE, head.headers().get(HttpHeaderNames.UPGRADE));
@@ -120,7 +130,16 @@ final class Answer {
                 && HttpUtil.isKeepAlive(head)
                 && !HeaderFields.authenticatesConnection(request.headers())
                 && !HeaderFields.authenticatesConnection(head.headers());
-        front.answer(HeaderFields.toBrowser(head, options, secure), mayHaveBody);
+        front.answer(toBrowser(head), mayHaveBody);
+    }
+
+    /** Of the last head: those of 1xx set no cookies. */
+    private HttpResponse toBrowser(HttpResponse head) {
+        HttpResponse out = HeaderFields.toBrowser(head, options, secure);
+        if (cookie != null) {
+            out.headers().add(HttpHeaderNames.SET_COOKIE, cookie);
+        }
+        return out;
     }
 
     /** An answer of 1xx: it has neither content nor a length (RFC 9110 8.6). */

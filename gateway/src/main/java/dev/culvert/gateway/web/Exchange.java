@@ -59,7 +59,7 @@ final class Exchange {
 
     /** The search has found a target, which is sent the head. */
     void serve(Target t, Asked a, Site s, HttpRequest head) {
-        answer = new Answer(front, request, a, s.options(), browser.secure());
+        answer = new Answer(front, request, a, s.options(), browser.secure(), search.cookie(t));
         target = t;
         reused = t.isReused();
         if (record != null) {

@@ -115,7 +115,10 @@ final class HeaderFields {
                     && !named.contains(name)
                     && (user.isEmpty() || !name.equals("authorization"))
                     && passes(name, browser.trustedProxy())) {
-                out.add(field.getKey(), field.getValue());
+                String value = name.equals("cookie") ? WayCookie.without(field.getValue()) : field.getValue();
+                if (value != null) {
+                    out.add(field.getKey(), value);
+                }
             }
         }
         if (asked.length() < 0) {

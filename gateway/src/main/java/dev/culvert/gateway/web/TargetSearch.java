@@ -8,6 +8,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.util.concurrent.Future;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,7 @@ final class TargetSearch {
     private @Nullable Way way; // by which it goes alone; null for any
     private @Nullable Site counted;
     private Set<String> tried = Set.of(); // ways that have failed
+    private @Nullable List<String> said; // of its way, by the browser
     private boolean retried;
     private boolean ended;
     private int sitesAsked;
@@ -151,8 +153,37 @@ final class TargetSearch {
             if (record != null) {
                 record.admitted(user.getNow(), head);
             }
-            connect(a, s, null, head);
+            Ways ways = s.ways();
+            connect(a, s, ways != null && ways.areKept() ? ways.choose(tried, w -> isSaid(ways, w)) : null, head);
         }
+    }
+
+    /** Whether the browser has been led by that way before. */
+    private boolean isSaid(Ways ways, String name) {
+        return said().contains(ways.mark(name));
+    }
+
+    private List<String> said() {
+        List<String> known = said;
+        if (known == null) {
+            known = WayCookie.values(request.headers());
+            said = known;
+        }
+        return known;
+    }
+
+    /** What tells the browser by which way it was led, when it does not say so itself; null for nothing. */
+    @Nullable
+    String cookie(Target target) {
+        Site s = site;
+        Ways ways = s == null ? null : s.ways();
+        String name = ways == null || !ways.areKept() ? null : ways.of(target.connection());
+        if (ways == null || name == null || isSaid(ways, name)) {
+            return null;
+        }
+        boolean secure = browser.secure()
+                || browser.trustedProxy() && request.headers().contains("X-Forwarded-Proto", "https", true);
+        return WayCookie.set(ways.mark(name), ways.path(), secure);
     }
 
     private boolean counts(Site s) {

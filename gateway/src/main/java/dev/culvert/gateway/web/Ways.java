@@ -28,6 +28,15 @@ public interface Ways {
     @Nullable
     Way choose(Set<String> tried, Predicate<String> wanted);
 
+    /** Whether a browser shall come back by the way that it was led. */
+    boolean areKept();
+
+    /** What a browser is told of a way, and nothing can be told from. Always the same for the same way of this site. */
+    String mark(String way);
+
+    /** For which paths that holds: those from this one on. */
+    String path();
+
     /** A connection that had served nobody before was ended by the target before it answered: that counts against its way. */
     void unanswered(Channel connection);
 

@@ -393,6 +393,24 @@ final class Http2TargetTest {
     }
 
     @Test
+    void aBrowserIsLedAgainWhereItWas() {
+        in("h2");
+        stage.ways.addAll(List.of("a", "b"));
+        stage.keepsWays = true;
+        Http2FrameStream first = ask(get("/"), true);
+        answer(0, 0);
+        assertThat(browser.heard(first))
+                .contains("set-cookie: culvert-instance=mark-of-a; Path=/; HttpOnly; SameSite=Lax; Secure\n");
+        Http2FrameStream second = ask(get("/").add("cookie", "x=1").add("cookie", "culvert-instance=mark-of-b"), true);
+        assertThat(stage.went).containsExactly("a", "b");
+        assertThat(asked(1, 0)).contains("cookie: x=1\n").doesNotContain("culvert-instance");
+        answer(1, 0);
+        assertThat(browser.heard(second)).startsWith(":status: 200\n").doesNotContain("set-cookie");
+        ask(get("/").add("cookie", "culvert-instance=mark-of-a"), true);
+        assertThat(asked(0, 1)).as("over the connection that there is").contains(":path: /\n");
+    }
+
+    @Test
     void anotherResetIsNoReasonToSendItAgain() {
         in("h2");
         Http2FrameStream post = ask(get("/").method("POST").add("content-length", "0"), true);

@@ -42,6 +42,9 @@ final class Stage implements AutoCloseable {
     /** By what ways it is reached, the first first; empty for one that has no name. */
     final List<String> ways = new ArrayList<>();
 
+    /** Whether browsers come back by the way that they were led. */
+    boolean keepsWays;
+
     /** Of these those by which the target refuses connections. */
     final Set<String> refusing = new HashSet<>();
 
@@ -254,6 +257,21 @@ final class Stage implements AutoCloseable {
                     .or(() -> left.stream().findFirst())
                     .map(w -> new Way(w, by(w)))
                     .orElse(null);
+        }
+
+        @Override
+        public boolean areKept() {
+            return keepsWays;
+        }
+
+        @Override
+        public String mark(String name) {
+            return "mark-of-" + name;
+        }
+
+        @Override
+        public String path() {
+            return "/";
         }
 
         @Override
