@@ -16,6 +16,7 @@ import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +72,7 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                 .build();
         Http2Connection connection = new Http2Connection(codec);
         Http2Received received = new Http2Received(true);
+        pipeline.addLast(new Http2Budget(true));
         pipeline.addLast(codec, received, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel stream) {
@@ -133,6 +135,8 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
         if (d != null) {
             d.end();
         }
+        List.copyOf(streams)
+                .forEach(Channel::close); // who has not read all is not told else, and waits with its target
         ctx.fireChannelInactive();
     }
 

@@ -105,6 +105,7 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
         idle.set(SETTINGS_SECONDS);
         channel.pipeline()
                 .addLast(
+                        new Http2Budget(false),
                         codec,
                         new Http2Received(false),
                         new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()),

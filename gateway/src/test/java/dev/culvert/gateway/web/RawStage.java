@@ -96,6 +96,10 @@ final class RawStage implements AutoCloseable {
             assertThat(asked()).isEqualTo(n);
         }
 
+        boolean isOpen() {
+            return stage.browser.isActive();
+        }
+
         /** What targets have heard. */
         List<StrictTarget> heard() {
             serve();
