@@ -268,10 +268,7 @@ public final class PublishedDoor {
         InetSocketAddress from = visitor.from();
         EventLoop loop = channel.eventLoop();
         Future<LinkFlow> asked = Connecting.begin(
-                instances,
-                loop,
-                to,
-                answerer -> flows.connect(loop, to, answerer, destination.apply(to), from));
+                instances, loop, to, answerer -> flows.connect(loop, to, answerer, destination.apply(to), from));
         Future<?> deadline = loop.schedule(() -> asked.cancel(false), CONNECT_SECONDS, TimeUnit.SECONDS);
         // Who has gone counts nowhere any more, and leaves no flow behind that is being opened.
         channel.closeFuture().addListener(closed -> asked.cancel(false));

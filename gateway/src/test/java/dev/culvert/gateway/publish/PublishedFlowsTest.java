@@ -70,7 +70,9 @@ final class PublishedFlowsTest {
             net.published().targets(List.of(Grant.parse("office:10.0.0.9:80/tcp")));
             LinkFlow flow = open(net, net.gatewayLoop(), "office", TestNetwork.tcp("10.0.0.9", 80)).flow;
             assertThat(flow.holder()).isEqualTo("app.test");
-            assertThat(flow.request().clientName()).as("agents are told no such thing").isEmpty();
+            assertThat(flow.request().clientName())
+                    .as("agents are told no such thing")
+                    .isEmpty();
         }
     }
 

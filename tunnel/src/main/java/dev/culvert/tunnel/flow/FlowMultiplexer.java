@@ -240,7 +240,12 @@ public final class FlowMultiplexer implements FrameReceiver {
 
     @Nullable
     LinkFlow accepted(IncomingFlow asked, ChannelHandler handler, boolean probes) {
-        LinkFlow flow = new LinkFlow(this, asked.id(), asked.request().unrestricted(), asked.request().clientName(), true);
+        LinkFlow flow = new LinkFlow(
+                this,
+                asked.id(),
+                asked.request().unrestricted(),
+                asked.request().clientName(),
+                true);
         flows.put(asked.id(), flow);
         flow.pipeline().addLast(handler);
         if (session instanceof AnsweredFlows own) {

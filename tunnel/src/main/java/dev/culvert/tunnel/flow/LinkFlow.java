@@ -123,8 +123,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         this.budget = mux.budget();
         this.memory = mux.flowMemory();
         boolean stream = request.destination().isStream();
-        this.window =
-                stream ? new ReceiveWindow(budget.join(holder), memory.take(holder)) : null;
+        this.window = stream ? new ReceiveWindow(budget.join(holder), memory.take(holder)) : null;
         this.input = new FlowInput(this, window);
         this.output = new FlowOutput(this, stream);
         if (window != null && window.first() < FlowMemory.MOST) {
