@@ -50,6 +50,12 @@ record PublishedSite(
         return version == 0 ? this : new PublishedSite(usage, options, through, caller.header(version), targets);
     }
 
+    /** Asked for with each request: the options are those of what is used, and whose connection it is tells the rest. */
+    @Override
+    public int hashCode() {
+        return usage.hashCode() + (header == null ? 0 : header.visitor().hashCode());
+    }
+
     @Override
     public boolean mayServe(Channel connection) {
         return targets.mayServe(usage.published(), connection);

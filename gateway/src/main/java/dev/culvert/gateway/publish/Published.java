@@ -55,6 +55,12 @@ public record Published(String agent, Publication publication, boolean byPolicy)
                 Set.of(publication.transport()));
     }
 
+    /** Asked for with each request: of what is in force no two are at one place, so that the rest, which is long, tells no more. */
+    @Override
+    public int hashCode() {
+        return 31 * agent.hashCode() + publication.at().hashCode();
+    }
+
     @Override
     public String toString() {
         return publication.at() + " through '" + agent + "'" + (byPolicy ? " (policy)" : "");
