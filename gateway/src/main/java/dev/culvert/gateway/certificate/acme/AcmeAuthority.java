@@ -4,13 +4,10 @@ import dev.culvert.address.IpLiteral;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.MalformedURLException;
 import java.net.URI;
 import java.net.URL;
-import java.net.http.HttpClient;
-import java.nio.file.Files;
 import java.security.KeyPair;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
@@ -20,9 +17,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
-import org.shredzone.acme4j.AccountBuilder;
 import org.shredzone.acme4j.Authorization;
 import org.shredzone.acme4j.Identifier;
 import org.shredzone.acme4j.Login;
@@ -32,25 +29,20 @@ import org.shredzone.acme4j.OrderBuilder;
 import org.shredzone.acme4j.PollableResource;
 import org.shredzone.acme4j.Problem;
 import org.shredzone.acme4j.RenewalInfo;
-import org.shredzone.acme4j.Session;
 import org.shredzone.acme4j.Status;
 import org.shredzone.acme4j.challenge.Challenge;
 import org.shredzone.acme4j.challenge.Dns01Challenge;
 import org.shredzone.acme4j.challenge.Http01Challenge;
 import org.shredzone.acme4j.challenge.TlsAlpn01Challenge;
 import org.shredzone.acme4j.challenge.TokenChallenge;
-import org.shredzone.acme4j.connector.NetworkSettings;
 import org.shredzone.acme4j.connector.Resource;
 import org.shredzone.acme4j.exception.AcmeException;
 import org.shredzone.acme4j.exception.AcmeNetworkException;
 import org.shredzone.acme4j.exception.AcmeRateLimitedException;
 import org.shredzone.acme4j.exception.AcmeServerException;
-import org.shredzone.acme4j.provider.GenericAcmeProvider;
 
 /** An authority that speaks ACME (RFC 8555), by acme4j. Makes its account when it is first asked. */
 final class AcmeAuthority implements Authority {
-    private static final String ERROR = "urn:ietf:params:acme:error:";
-
     private static final Map<String, Refusal.Kind> KINDS = Map.ofEntries(
             Map.entry("accountDoesNotExist", Refusal.Kind.ACCOUNT),
             Map.entry("badPublicKey", Refusal.Kind.ACCOUNT),
@@ -68,9 +60,6 @@ final class AcmeAuthority implements Authority {
             Map.entry("malformed", Refusal.Kind.ORDER),
             Map.entry("orderNotReady", Refusal.Kind.ORDER));
 
-    /** An authority that is slower is away. */
-    private static final Duration REQUEST = Duration.ofSeconds(30);
-
     /** Looking at a name takes seconds, from several places; making a certificate too. */
     private static final Duration STEP = Duration.ofMinutes(3);
 
@@ -84,11 +73,9 @@ final class AcmeAuthority implements Authority {
 
     private final AcmeSettings settings;
     private final AcmeSettings.Server server;
-    private final AcmeStore store;
-    private final @Nullable SSLContext tls;
+    private final AcmeAccount account;
     private final Pause pause;
     private final @Nullable DnsProofs dns;
-    private @Nullable Login login;
 
     /** Waits; a test does not. */
     interface Pause {
@@ -108,8 +95,7 @@ final class AcmeAuthority implements Authority {
             @Nullable DnsProofs dns) {
         this.settings = settings;
         this.server = server;
-        this.store = store;
-        this.tls = tls;
+        account = new AcmeAccount(settings, server, store, tls);
         this.pause = pause;
         this.dns = dns;
     }
@@ -132,7 +118,9 @@ final class AcmeAuthority implements Authority {
                         return newOrder(login, name).replaces(replaces).create();
                     } catch (AcmeServerException e) {
                         // It was replaced already, or this is none of that account's: then it is an order as any other.
-                        if (!isOf(e, "alreadyReplaced") && !isOf(e, "malformed") && !isOf(e, "unauthorized")) {
+                        if (!AcmeAccount.isOf(e, "alreadyReplaced")
+                                && !AcmeAccount.isOf(e, "malformed")
+                                && !AcmeAccount.isOf(e, "unauthorized")) {
                             throw e;
                         }
                         return newOrder(login, name).create();
@@ -142,9 +130,23 @@ final class AcmeAuthority implements Authority {
                 .toString();
     }
 
-    private OrderBuilder newOrder(Login login, String name) {
+    private OrderBuilder newOrder(Login login, String name) throws AcmeException, Refusal {
         OrderBuilder builder = login.newOrder().identifier(identifier(name));
-        return server.profile() == null ? builder : builder.profile(server.profile());
+        String profile = server.profile();
+        if (profile == null) {
+            return builder;
+        }
+        Metadata metadata = login.getSession().getMetadata();
+        if (!metadata.isProfileAllowed(profile)) {
+            String there = metadata.isProfileAllowed()
+                    ? "write one of its own: " + String.join(", ", new TreeSet<>(metadata.getProfiles()))
+                    : "it has none at all: leave ,profile= away";
+            throw new Refusal(
+                    Refusal.Kind.ACCOUNT,
+                    "it has no profile '" + profile + "'; " + Printable.shorten(there, MAX_REASON),
+                    null);
+        }
+        return builder.profile(profile);
     }
 
     private static Identifier identifier(String name) {
@@ -156,17 +158,33 @@ final class AcmeAuthority implements Authority {
     public void prove(String url, PublishedChallenges published, int turn, boolean pointsHere)
             throws Refusal, InterruptedException {
         Order order = fetched(url);
-        if (order.getStatus() != Status.PENDING) {
+        if (order.getStatus() != Status.PENDING && order.getStatus() != Status.INVALID) {
             return;
         }
         for (Authorization authorization : order.getAuthorizations()) {
             call(login -> authorization.fetch());
-            if (authorization.getStatus() == Status.PENDING) {
-                prove(authorization, published, turn, pointsHere);
-            } else if (authorization.getStatus() != Status.VALID) {
-                throw new Refusal(Refusal.Kind.ORDER, "its name can no longer be proved", null);
+            switch (authorization.getStatus()) {
+                case PENDING -> prove(authorization, published, turn, pointsHere);
+                case VALID -> {}
+                // It looked for somebody who was killed before he could note that it found nothing.
+                case INVALID -> throw unproved(authorization);
+                default -> throw new Refusal(Refusal.Kind.ORDER, "its name can no longer be proved", null);
             }
         }
+        if (order.getStatus() == Status.INVALID) {
+            throw new Refusal(Refusal.Kind.ORDER, why(order.getError(), "the order"), null);
+        }
+    }
+
+    private static Refusal unproved(Authorization authorization) {
+        Challenge failed = authorization.getChallenges().stream()
+                .filter(challenge -> challenge.getError().isPresent())
+                .findFirst()
+                .orElse(null);
+        return new Refusal(
+                Refusal.Kind.UNPROVED,
+                failed == null ? "its proof failed without a reason" : why(failed.getError(), failed.getType()),
+                null);
     }
 
     private void prove(Authorization authorization, PublishedChallenges published, int turn, boolean pointsHere)
@@ -189,11 +207,17 @@ final class AcmeAuthority implements Authority {
         String token = keyAuthorization.substring(0, keyAuthorization.indexOf('.'));
         try {
             published.publish(name, token, keyAuthorization, challenge instanceof TlsAlpn01Challenge);
+            boolean closing = false;
             try {
                 pause.of(PublishedChallenges.SEEN_WITHIN);
                 decide(authorization, challenge);
+            } catch (InterruptedException e) {
+                closing = true; // the next process goes on with it: the authority may be about to look
+                throw e;
             } finally {
-                published.withdraw(token);
+                if (!closing) {
+                    published.withdraw();
+                }
             }
         } catch (StateException e) {
             throw new Refusal(Refusal.Kind.AWAY, "nothing can be proved to it: " + e.getMessage(), e);
@@ -202,14 +226,23 @@ final class AcmeAuthority implements Authority {
 
     /** Has the authority look, and waits until it has. */
     private void decide(Authorization authorization, Challenge challenge) throws Refusal, InterruptedException {
-        call(login -> {
-            challenge.trigger();
-            return true;
-        });
+        try {
+            call(login -> {
+                challenge.trigger();
+                return true;
+            });
+        } catch (Refusal e) {
+            if (e.kind() != Refusal.Kind.ORDER) {
+                throw e;
+            }
+            call(login -> challenge.fetch());
+            if (challenge.getStatus() == Status.PENDING) {
+                throw e;
+            } // else it is looking already, or has, for a process that was killed
+        }
         await(authorization, Set.of(Status.VALID, Status.INVALID, Status.DEACTIVATED, Status.EXPIRED));
         if (authorization.getStatus() != Status.VALID) {
-            call(login -> challenge.fetch());
-            throw new Refusal(Refusal.Kind.UNPROVED, why(challenge.getError(), challenge.getType()), null);
+            throw unproved(authorization);
         }
     }
 
@@ -254,7 +287,7 @@ final class AcmeAuthority implements Authority {
                 return true;
             });
         }
-        if (order.getStatus() != Status.VALID) {
+        if (order.getStatus() != Status.VALID && order.getStatus() != Status.INVALID) {
             await(order, Set.of(Status.VALID, Status.INVALID));
         }
         if (order.getStatus() != Status.VALID) {
@@ -271,9 +304,6 @@ final class AcmeAuthority implements Authority {
         return call(login -> {
             Order order = login.bindOrder(url(url));
             order.fetch();
-            if (order.getStatus() == Status.INVALID) {
-                throw new Refusal(Refusal.Kind.ORDER, why(order.getError(), "the order"), null);
-            }
             return order;
         });
     }
@@ -323,16 +353,16 @@ final class AcmeAuthority implements Authority {
 
     /** Does something with the account, and once more when the authority has forgotten that. */
     private <T> T call(Step<T> step) throws Refusal, InterruptedException {
-        boolean fresh = login == null;
+        boolean fresh = !account.isKnown();
         try {
             try {
-                return step.run(login());
+                return step.run(account.login());
             } catch (AcmeServerException e) {
-                if (fresh || !isOf(e, "accountDoesNotExist")) {
+                if (fresh || !AcmeAccount.isOf(e, "accountDoesNotExist")) {
                     throw e;
                 }
-                login = null;
-                return step.run(login());
+                account.forget();
+                return step.run(account.login());
             }
         } catch (AcmeException | RuntimeException e) {
             if (Thread.interrupted()) {
@@ -340,71 +370,6 @@ final class AcmeAuthority implements Authority {
             }
             throw refusal(e);
         }
-    }
-
-    private Login login() throws AcmeException, Refusal {
-        Login known = login;
-        if (known != null) {
-            return known;
-        }
-        Session session = new Session(server.directory(), new Provider(tls));
-        session.networkSettings().setTimeout(REQUEST);
-        KeyPair key;
-        try {
-            key = store.accountKey(directory());
-        } catch (StateException e) {
-            throw new Refusal(Refusal.Kind.ACCOUNT, String.valueOf(e.getMessage()), e);
-        }
-        Login made;
-        try {
-            made = new AccountBuilder().useKeyPair(key).onlyExisting().createLogin(session);
-        } catch (AcmeServerException e) {
-            if (!isOf(e, "accountDoesNotExist")) {
-                throw e;
-            }
-            made = account(session.getMetadata(), key).createLogin(session);
-        }
-        login = made;
-        return made;
-    }
-
-    private AccountBuilder account(Metadata metadata, KeyPair key) throws Refusal {
-        AccountBuilder builder = new AccountBuilder().useKeyPair(key);
-        if (settings.termsAccepted()) {
-            builder.agreeToTermsOfService();
-        } else if (metadata.getTermsOfService().isPresent()) {
-            throw new Refusal(
-                    Refusal.Kind.ACCOUNT,
-                    "its terms of service are not accepted: read "
-                            + metadata.getTermsOfService().get() + " and accept them with --acme-accept-terms",
-                    null);
-        }
-        if (settings.contact() != null) {
-            builder.addEmail(settings.contact());
-        }
-        if (server.eabKeyId() != null && server.eabKeyFile() != null) {
-            try {
-                builder.withKeyIdentifier(
-                        server.eabKeyId(), Files.readString(server.eabKeyFile()).strip());
-            } catch (IOException | IllegalArgumentException e) {
-                throw new Refusal(
-                        Refusal.Kind.ACCOUNT,
-                        "the key in " + server.eabKeyFile() + " cannot be read: write it there in base64url, as the"
-                                + " authority shows it",
-                        e);
-            }
-        } else if (metadata.isExternalAccountRequired()) {
-            throw new Refusal(
-                    Refusal.Kind.ACCOUNT,
-                    "it wants to know whose the account is: get a key there, and write --acme " + directory()
-                            + ",eab=KEY-ID:FILE",
-                    null);
-        }
-        return builder;
-    }
-
-    private static boolean isOf(AcmeServerException e, String type) {
-        return e.getType().toString().equals(ERROR + type);
     }
 
     private static Refusal refusal(Exception e) {
@@ -419,7 +384,7 @@ final class AcmeAuthority implements Authority {
             return new Refusal(Refusal.Kind.AWAY, "no answer (" + why + ")", e);
         }
         String type = server.getType().toString();
-        String word = type.startsWith(ERROR) ? type.substring(ERROR.length()) : "";
+        String word = type.startsWith(AcmeAccount.ERROR) ? type.substring(AcmeAccount.ERROR.length()) : "";
         return new Refusal(KINDS.getOrDefault(word, Refusal.Kind.AWAY), why, e);
     }
 
@@ -440,28 +405,5 @@ final class AcmeAuthority implements Authority {
     private static String words(Problem problem) {
         return Printable.shorten(
                 problem.getDetail().or(problem::getTitle).orElse(String.valueOf(problem.getType())), MAX_REASON);
-    }
-
-    /** An authority of any URL, trusted by what was given. */
-    private static final class Provider extends GenericAcmeProvider {
-        private final @Nullable SSLContext tls;
-
-        Provider(@Nullable SSLContext tls) {
-            this.tls = tls;
-        }
-
-        @Override
-        public HttpClient createHttpClient(NetworkSettings network) {
-            HttpClient.Builder builder = HttpClient.newBuilder()
-                    .followRedirects(HttpClient.Redirect.NORMAL)
-                    .connectTimeout(network.getTimeout());
-            if (network.getProxySelector() != null) {
-                builder.proxy(network.getProxySelector());
-            }
-            if (tls != null) {
-                builder.sslContext(tls);
-            }
-            return builder.build();
-        }
     }
 }

@@ -8,6 +8,7 @@ import dev.culvert.gateway.certificate.TrustedCertificates;
 import dev.culvert.gateway.certificate.dns.DnsProvers;
 import dev.culvert.store.Store;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.Closeable;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -42,6 +43,8 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
     private final @Nullable DnsProofs dns;
     private final ScheduledExecutorService thread = thread("gateway-acme");
     private final ScheduledExecutorService files = thread("gateway-acme-challenges");
+    private final AcmeStore kept;
+    private boolean mayHaveLeft = true; // whoever ran before this process
     private String complaint = "";
 
     /**
@@ -64,7 +67,7 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
             Clock clock,
             AcmeAuthority.Pause pause)
             throws IOException {
-        AcmeStore kept = new AcmeStore(store);
+        kept = new AcmeStore(store);
         SSLContext tls = settings.trusted() == null ? null : TrustedCertificates.context(settings.trusted());
         List<Authority> authorities = new ArrayList<>();
         dns = settings.dns().isEmpty() ? null : new DnsProofs(store, new DnsProvers(settings.dns(), pause::of));
@@ -116,7 +119,10 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
     /** Does what is due. */
     void tick() {
         try {
-            work.tick();
+            mayHaveLeft |= work.tick();
+            if (mayHaveLeft) {
+                mayHaveLeft = !tidy();
+            }
             complaint = "";
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // closing; what was begun is gone on with after the next start
@@ -129,7 +135,27 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
         }
     }
 
-    private void refresh() {
+    /**
+     * Takes away what was shown to authorities by a process that was killed: its order has been gone on with, or nobody wants it any
+     * more.
+     *
+     * @return whether that is done; not while another gateway makes an order
+     */
+    private boolean tidy() throws IOException, InterruptedException {
+        try (Closeable turn = kept.claim()) {
+            if (turn == null) {
+                return false;
+            }
+            published.withdraw();
+            if (dns != null) {
+                dns.sweep();
+            }
+            return true;
+        }
+    }
+
+    /** Looks what another gateway has published. */
+    void refresh() {
         try {
             published.refresh();
         } catch (IOException | RuntimeException | Error e) { // as above; the work complains of the store

@@ -114,8 +114,12 @@ final class CertificateWork implements CertificateSource {
                 : CertificateState.without(name, null, CertificateState.Standing.DELAYED, unreadable, null);
     }
 
-    /** Does what is due. */
-    void tick() throws StateException, InterruptedException {
+    /**
+     * Does what is due.
+     *
+     * @return whether anything was
+     */
+    boolean tick() throws StateException, InterruptedException {
         Instant now = clock.instant();
         names = names();
         boolean looks = looked.isAfter(now) || !now.isBefore(looked.plus(LOOK));
@@ -144,6 +148,7 @@ final class CertificateWork implements CertificateSource {
             done.add(next);
             obtain(next);
         }
+        return !done.isEmpty();
     }
 
     private Set<String> names() {
@@ -184,11 +189,21 @@ final class CertificateWork implements CertificateSource {
                 .filter(name -> !done.contains(name) && !isCovered(name))
                 .map(records::known)
                 .filter(record -> !schedule.nextAt(record).isAfter(now))
-                .min(Comparator.comparing(r -> r.certificate() == null
-                        ? Instant.EPOCH
-                        : r.certificate().ends()))
+                .min(Comparator.comparing(CertificateWork::goodUntil))
                 .map(NameRecord::name)
                 .orElse(null);
+    }
+
+    /** Until when its certificate serves: a revoked one, as its authority's window says, no longer than that. */
+    private static Instant goodUntil(NameRecord record) {
+        Certificate certificate = record.certificate();
+        if (certificate == null) {
+            return Instant.EPOCH;
+        }
+        Renewal renewal = record.renewal();
+        return renewal != null && renewal.window().end().isBefore(certificate.ends())
+                ? renewal.window().end()
+                : certificate.ends();
     }
 
     private void askForWindows() throws StateException, InterruptedException {

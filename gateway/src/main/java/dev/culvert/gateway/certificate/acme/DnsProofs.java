@@ -8,7 +8,9 @@ import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,7 +68,6 @@ final class DnsProofs {
             throw new Refusal(Refusal.Kind.OURS, "dns-01: no server is named for " + domain, null);
         }
         try {
-            sweep(prover);
             Placed at = prover.place(record);
             Noted noted = new Noted(domain, at, value);
             change(all -> {
@@ -76,27 +77,39 @@ final class DnsProofs {
                     all.remove(0);
                 }
             });
+            boolean closing = false;
             try {
                 prover.present(at, value);
                 proof.run();
+            } catch (InterruptedException e) {
+                closing = true; // the next process goes on with it: the authority may be about to look
+                throw e;
             } finally {
-                cleanUp(prover, noted);
+                if (!closing) {
+                    cleanUp(prover, noted);
+                }
             }
         } catch (IOException e) {
             throw new Refusal(Refusal.Kind.OURS, "dns-01: " + e.getMessage(), e);
         }
     }
 
-    /** Takes away what is left with a prover, of a process that is no more; when one cannot be, the others most probably cannot either. */
-    private void sweep(DnsProver prover) throws StateException, InterruptedException {
+    /**
+     * Takes away what is left: of a process that was killed, or what could not be taken away then. By who has the claim on orders,
+     * while nothing is proved.
+     */
+    void sweep() throws StateException, InterruptedException {
+        Set<DnsProver> failing = new HashSet<>();
         for (Noted noted : parse(store.get(DOCUMENT))) {
-            if (prover.equals(provers.of(noted.domain)) && !cleanUp(prover, noted)) {
-                return;
+            DnsProver prover = provers.of(noted.domain);
+            // When one record cannot be taken away, the others of that prover most probably cannot either.
+            if (prover != null && !failing.contains(prover) && !cleanUp(prover, noted)) {
+                failing.add(prover);
             }
         }
     }
 
-    /** What cannot be taken away now is tried again before the next proof: it proves nothing any more. */
+    /** What cannot be taken away now is tried again after the next attempt for any name: it proves nothing any more. */
     private boolean cleanUp(DnsProver prover, Noted noted) throws StateException, InterruptedException {
         try {
             prover.cleanUp(noted.at, noted.value);

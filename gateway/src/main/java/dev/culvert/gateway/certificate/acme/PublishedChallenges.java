@@ -47,11 +47,8 @@ final class PublishedChallenges implements Challenges {
     /** How long it takes at most until another gateway has seen what was published: it looks each 200 ms. */
     static final Duration SEEN_WITHIN = Duration.ofMillis(400);
 
-    /** What a crash has left behind is forgotten by then; authorities look within minutes. */
+    /** What a crash has left behind is answered no longer; authorities look within minutes. */
     private static final Duration KEPT = Duration.ofHours(1);
-
-    /** One order is made at a time, and of what others left little is still there. */
-    private static final int MAX = 100;
 
     private static final ASN1ObjectIdentifier ACME_IDENTIFIER = new ASN1ObjectIdentifier("1.3.6.1.5.5.7.1.31");
 
@@ -68,8 +65,9 @@ final class PublishedChallenges implements Challenges {
      * @param byName certificates for TLS-ALPN-01
      * @param made the same by key authorisation
      */
-    private record Answers(
-            Map<String, String> byToken, Map<String, Certificate> byName, Map<String, Certificate> made) {}
+    private record Answers(Map<String, Shown> byToken, Map<String, Answer> byName, Map<String, Certificate> made) {}
+
+    private record Answer(Certificate certificate, Instant until) {}
 
     /**
      * What is shown to prove a name.
@@ -87,33 +85,22 @@ final class PublishedChallenges implements Challenges {
         this.clock = clock;
     }
 
-    /** Shows it, from now on. */
+    /**
+     * Shows it from now on, and nothing else: whoever has the claim on orders proves one name at a time, so what is there was left
+     * by a process that was killed.
+     */
     void publish(String name, String token, String keyAuthorization, boolean tls) throws StateException {
-        Instant now = clock.instant();
-        change(all -> {
-            if (all.size() < MAX) {
-                all.add(new Shown(name, token, keyAuthorization, tls, now.plus(KEPT)));
-            }
-        });
+        change(List.of(
+                new Shown(name, token, keyAuthorization, tls, clock.instant().plus(KEPT))));
     }
 
-    /** Shows it no more. */
-    void withdraw(String token) throws StateException {
-        change(all -> all.removeIf(s -> s.token.equals(token)));
+    /** Shows nothing more. By who has the claim on orders. */
+    void withdraw() throws StateException {
+        change(List.of());
     }
 
-    private interface Change {
-        void of(List<Shown> all);
-    }
-
-    private void change(Change change) throws StateException {
-        Instant now = clock.instant();
-        store.update(DOCUMENT, text -> {
-            List<Shown> all = new ArrayList<>(parse(text));
-            all.removeIf(s -> s.until.isBefore(now));
-            change.of(all);
-            return text(all);
-        });
+    private void change(List<Shown> next) throws StateException {
+        store.update(DOCUMENT, text -> parse(text).equals(next) ? null : text(next));
         refresh();
     }
 
@@ -127,16 +114,16 @@ final class PublishedChallenges implements Challenges {
         if (Objects.equals(now, version)) {
             return false;
         }
-        Map<String, String> byToken = new HashMap<>();
-        Map<String, Certificate> byName = new HashMap<>();
+        Map<String, Shown> byToken = new HashMap<>();
+        Map<String, Answer> byName = new HashMap<>();
         Map<String, Certificate> made = new HashMap<>();
         for (Shown shown : parse(store.get(DOCUMENT))) {
-            byToken.put(shown.token, shown.keyAuthorization);
+            byToken.put(shown.token, shown);
             if (shown.tls) {
                 Certificate before = answers.made.get(shown.keyAuthorization);
                 Certificate certificate = before != null ? before : validation(shown.name, shown.keyAuthorization);
                 made.put(shown.keyAuthorization, certificate);
-                byName.put(shown.name, certificate);
+                byName.put(shown.name, new Answer(certificate, shown.until));
             }
         }
         answers = new Answers(byToken, byName, made);
@@ -207,12 +194,14 @@ final class PublishedChallenges implements Challenges {
 
     @Override
     public @Nullable String keyAuthorization(String token) {
-        return answers.byToken.get(token);
+        Shown shown = answers.byToken.get(token);
+        return shown == null || clock.instant().isAfter(shown.until) ? null : shown.keyAuthorization;
     }
 
     @Override
     public @Nullable Certificate tlsAlpn(String serverName) {
         String name = Certificate.normalize(serverName);
-        return name == null ? null : answers.byName.get(name);
+        Answer answer = name == null ? null : answers.byName.get(name);
+        return answer == null || clock.instant().isAfter(answer.until) ? null : answer.certificate;
     }
 }

@@ -158,6 +158,23 @@ final class CertificateWorkTest {
     }
 
     @Test
+    void aRevokedCertificateIsRenewedBeforeThoseThatAreDue() throws Exception {
+        wanted.add("revoked.example");
+        work.tick();
+        clock.now = NOW.plusSeconds(1); // the window is the first one's
+        wanted.add("due.example");
+        first.life = Duration.ofDays(20);
+        work.tick();
+        first.orders.clear();
+        first.window = new RenewalWindow(
+                NOW.minus(Duration.ofDays(2)), NOW.minus(Duration.ofDays(1)), NOW.plus(Duration.ofDays(30)));
+        clock.now = NOW.plus(Duration.ofDays(15));
+        work = work(first);
+        work.tick();
+        assertThat(first.orders).containsExactly("revoked.example", "due.example");
+    }
+
+    @Test
     void anAbsurdWindowDoesNotLetItExpire() throws Exception {
         wanted.add("app.example");
         first.window = new RenewalWindow(

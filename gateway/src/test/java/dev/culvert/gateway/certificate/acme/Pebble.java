@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import dev.culvert.gateway.certificate.TrustedCertificates;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -159,6 +160,12 @@ final class Pebble implements AutoCloseable {
         return http.send(
                 HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(10)).build(),
                 HttpResponse.BodyHandlers.ofString());
+    }
+
+    /** What it says of a certificate: that it is revoked, for one. */
+    String status(BigInteger serial) throws Exception {
+        return get(URI.create("https://127.0.0.1:" + managementPort + "/cert-status-by-serial/" + serial.toString(16)))
+                .body();
     }
 
     /** What it has written about what it did. */

@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.SetClock;
 import dev.culvert.gateway.certificate.Certificate;
+import dev.culvert.gateway.certificate.CertificateState;
 import dev.culvert.gateway.certificate.Challenges;
+import dev.culvert.gateway.certificate.TrustedCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Proof;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
 import dev.culvert.store.FileStore;
 import dev.culvert.store.StateException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.http.HttpClient;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyPair;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -29,6 +35,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.shredzone.acme4j.RevocationReason;
+import org.shredzone.acme4j.Session;
+import org.shredzone.acme4j.connector.NetworkSettings;
+import org.shredzone.acme4j.provider.GenericAcmeProvider;
 
 /** Against a real ACME server. Tagged with the tests that need Debian's programs: this one needs pebble, and no root. */
 @NullUnmarked
@@ -194,7 +204,7 @@ final class PebbleTest {
     /** RFC 9773, which pebble itself does not know. */
     @Test
     void asksForTheWindowAndSaysWhatIsReplaced() throws Exception {
-        try (AriFront front = new AriFront(pebble, dir.resolve("pebble"))) {
+        try (PebbleFront front = new PebbleFront(pebble, dir.resolve("pebble"))) {
             wanted.add("app.example");
             front.start = clock.now.plus(Duration.ofDays(40)).truncatedTo(ChronoUnit.SECONDS);
             front.end = front.start.plus(Duration.ofDays(1));
@@ -240,6 +250,188 @@ final class PebbleTest {
                 assertThat(front.replaces).containsExactly("", identifier(first), identifier(second), "");
             }
         }
+    }
+
+    /** Another pebble, with other settings. */
+    private void beginAnew(String extra, Map<String, String> environment) throws Exception {
+        pebble.close();
+        answerer.close();
+        pebble = new Pebble(Files.createDirectory(dir.resolve("other")), extra, environment);
+        answerer = new Answerer(pebble.httpPort, pebble.tlsPort);
+    }
+
+    @Test
+    void ordersSayOfWhichKindTheyAreAndAShortLivedOneIsRenewedAtItsHalf() throws Exception {
+        beginAnew("\"certificateValidityPeriod\": 518400,", Map.of());
+        wanted.add("app.example");
+        try (PebbleFront front = new PebbleFront(pebble, dir.resolve("other"))) {
+            Server wrong = new Server(front.directory(), null, null, "shortlife");
+            try (AcmeCertificates certificates =
+                    certificates(AcmeSettings.of(List.of(wrong), true).trusted(pebble.trusted))) {
+                certificates.tick();
+                assertThat(certificates.state("app.example", clock.now).why())
+                        .isEqualTo(
+                                "127.0.0.1: it has no profile 'shortlife'; it has none at all: leave ,profile= away");
+            }
+            front.profiles = List.of("shortlived", "classic");
+            clock.now = clock.now.plus(Duration.ofHours(2));
+            try (AcmeCertificates certificates =
+                    certificates(AcmeSettings.of(List.of(wrong), true).trusted(pebble.trusted))) {
+                certificates.tick();
+                assertThat(certificates.state("app.example", clock.now).why())
+                        .isEqualTo(
+                                "127.0.0.1: it has no profile 'shortlife'; write one of its own: classic, shortlived");
+            }
+            assertThat(front.profilesAsked).isEmpty();
+            clock.now = clock.now.plus(Duration.ofHours(2));
+            Server right = new Server(front.directory(), null, null, "shortlived");
+            try (AcmeCertificates certificates =
+                    certificates(AcmeSettings.of(List.of(right), true).trusted(pebble.trusted))) {
+                certificates.tick();
+                Certificate first = certificates.find("app.example");
+                assertThat(Duration.between(first.begins(), first.ends()))
+                        .isBetween(Duration.ofHours(143), Duration.ofHours(145));
+                assertThat(front.profilesAsked).containsExactly("shortlived");
+                clock.now = first.begins().plus(Duration.ofHours(68));
+                certificates.tick();
+                assertThat(certificates.find("app.example")).isEqualTo(first);
+                clock.now = first.begins().plus(Duration.ofHours(73));
+                certificates.tick();
+                assertThat(certificates.find("app.example")).isNotEqualTo(first);
+                assertThat(front.profilesAsked).containsExactly("shortlived");
+            }
+        }
+    }
+
+    private void revoke(Certificate certificate) throws Exception {
+        Session session = new Session(pebble.directory(), new GenericAcmeProvider() {
+            @Override
+            public HttpClient createHttpClient(NetworkSettings network) {
+                try {
+                    return HttpClient.newBuilder()
+                            .sslContext(TrustedCertificates.context(pebble.trusted))
+                            .build();
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        });
+        org.shredzone.acme4j.Certificate.revoke(
+                session,
+                new KeyPair(certificate.leaf().getPublicKey(), certificate.key()),
+                certificate.leaf(),
+                RevocationReason.KEY_COMPROMISE);
+        assertThat(pebble.status(certificate.leaf().getSerialNumber())).contains("Revoked");
+    }
+
+    @Test
+    void whatWasRevokedOrIsOverIsShownUntilItIsRenewedWithTheNextStart() throws Exception {
+        beginAnew("\"certificateValidityPeriod\": 2592000,", Map.of());
+        wanted.addAll(List.of("revoked.example", "other.example"));
+        try (PebbleFront front = new PebbleFront(pebble, dir.resolve("other"))) {
+            AcmeSettings settings = AcmeSettings.of(List.of(new Server(front.directory(), null, null, null)), true)
+                    .trusted(pebble.trusted);
+            Certificate revoked;
+            Certificate other;
+            try (AcmeCertificates certificates = certificates(settings)) {
+                certificates.tick();
+                revoked = certificates.find("revoked.example");
+                other = certificates.find("other.example");
+            }
+            revoke(revoked);
+            front.revoked.add(identifier(revoked));
+            clock.now = clock.now.plus(Duration.ofDays(2));
+            Certificate renewed;
+            try (AcmeCertificates certificates = certificates(settings)) {
+                assertThat(certificates.find("revoked.example")).isEqualTo(revoked);
+                certificates.tick();
+                renewed = certificates.find("revoked.example");
+                assertThat(renewed).isNotEqualTo(revoked);
+                assertThat(certificates.find("other.example")).isEqualTo(other);
+                assertThat(front.replaces).containsExactly("", identifier(revoked));
+            }
+            clock.now = clock.now.plus(Duration.ofDays(60));
+            try (AcmeCertificates certificates = certificates(settings)) {
+                for (Certificate over : List.of(renewed, other)) {
+                    String name = over.names().iterator().next();
+                    assertThat(certificates.find(name)).isEqualTo(over);
+                    assertThat(certificates.state(name, clock.now).state())
+                            .isEqualTo(CertificateState.Standing.EXPIRED);
+                }
+                certificates.tick();
+                assertThat(certificates.find("revoked.example")).isNotEqualTo(renewed);
+                assertThat(certificates.find("other.example")).isNotEqualTo(other);
+            }
+        }
+    }
+
+    /** What was proved a while ago need not be again: an order is ready when it is made. */
+    @Test
+    void anAuthorityThatRemembersAProofIsNotShownAnother() throws Exception {
+        beginAnew("", Map.of("PEBBLE_AUTHZREUSE", "100"));
+        wanted.add("app.example");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            certificates.tick();
+            Certificate first = certificates.find("app.example");
+            int asked = answerer.http.get();
+            clock.now = first.ends();
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNotEqualTo(first);
+            assertThat(answerer.http.get()).isEqualTo(asked);
+        }
+    }
+
+    /** The authority reaches the one that does not make the order. */
+    @Test
+    void ofTwoGatewaysWithOneStoreOneMakesAnOrderAndTheOtherAnswers() throws Exception {
+        wanted.add("app.example");
+        try (AcmeCertificates other = new AcmeCertificates(
+                new FileStore(dir.resolve("state")), settings(), Precheck.NONE, () -> wanted, clock, time -> {
+                    throw new AssertionError("it is the first one's turn");
+                })) {
+            int[] ticks = {0};
+            try (AcmeCertificates first =
+                    new AcmeCertificates(store, settings(), Precheck.NONE, () -> wanted, clock, time -> {
+                        other.tick();
+                        other.refresh();
+                        ticks[0]++;
+                        TimeUnit.MILLISECONDS.sleep(20);
+                    })) {
+                answerer.challenges = other;
+                first.tick();
+                assertThat(first.find("app.example")).isNotNull();
+                assertThat(ticks[0]).isPositive();
+                assertThat(answerer.http.get()).isPositive();
+                clock.now = clock.now.plus(CertificateWork.LOOK);
+                other.tick();
+                assertThat(other.find("app.example")).isEqualTo(first.find("app.example"));
+            }
+        }
+        assertThat(pebble.count("There are now \\d+ orders")).isEqualTo(1);
+        assertThat(pebble.count("There are now \\d+ accounts")).isEqualTo(1);
+    }
+
+    /** What it shows stays for the authority, which may be about to look. */
+    @Test
+    void whoIsClosedInTheMiddleOfAnOrderIsGoneOnWithAfterTheNextStart() throws Exception {
+        wanted.add("app.example");
+        try (AcmeCertificates closing =
+                new AcmeCertificates(store, settings(), Precheck.NONE, () -> wanted, clock, time -> {
+                    throw new InterruptedException();
+                })) {
+            closing.tick();
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(closing.find("app.example")).isNull();
+        }
+        assertThat(Files.readString(dir.resolve("state").resolve("acme-challenges.json")))
+                .contains("app.example");
+        try (AcmeCertificates certificates = certificates(settings())) {
+            certificates.tick();
+            assertThat(certificates.find("app.example")).isNotNull();
+        }
+        assertThat(pebble.count("There are now \\d+ orders")).isEqualTo(1);
+        assertThat(Files.readString(dir.resolve("state").resolve("acme-challenges.json")))
+                .isEqualTo("[]\n");
     }
 
     /** The page is served by another gateway that shares the store: this one. */

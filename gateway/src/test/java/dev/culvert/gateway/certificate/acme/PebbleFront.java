@@ -18,6 +18,8 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -27,10 +29,14 @@ import javax.net.ssl.SSLSocket;
 import org.jspecify.annotations.NullUnmarked;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
-/** What Debian's pebble lacks, in front of it: renewal information (RFC 9773), and orders that say what they replace. */
+/**
+ * What Debian's pebble lacks, in front of it: renewal information (RFC 9773), orders that say what they replace, profiles, and requests that
+ * reach it, or do not, of somebody who is killed meanwhile.
+ */
 @NullUnmarked
-final class AriFront implements AutoCloseable {
+final class PebbleFront implements AutoCloseable {
     private static final String INFO = "/renewal-info/";
 
     /** What is answered to who asks for a window; an error of that status without one. */
@@ -43,11 +49,23 @@ final class AriFront implements AutoCloseable {
     /** Whether an order that replaces is refused, as one that was replaced already. */
     volatile boolean replaced;
 
+    /** Identifiers of certificates whose window has passed. */
+    final Set<String> revoked = ConcurrentHashMap.newKeySet();
+
+    /** Kinds of certificates that there are. */
+    volatile List<String> profiles = List.of();
+
+    /** Of which kind orders were, empty for none said. */
+    final Set<String> profilesAsked = ConcurrentHashMap.newKeySet();
+
     /** Certificates that were asked for, by their identifiers. */
     final List<String> asked = new CopyOnWriteArrayList<>();
 
     /** What orders said that they replace, the same in a row once; empty for nothing. */
     final List<String> replaces = new CopyOnWriteArrayList<>();
+
+    /** Who makes the requests; null when nobody is killed. */
+    volatile Lifeline lifeline;
 
     private final URI pebble;
     private final SSLContext trusting;
@@ -55,7 +73,7 @@ final class AriFront implements AutoCloseable {
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
     /** @param dir where pebble's own certificate is */
-    AriFront(Pebble pebble, Path dir) throws Exception {
+    PebbleFront(Pebble pebble, Path dir) throws Exception {
         this.pebble = pebble.directory();
         trusting = TrustedCertificates.context(pebble.trusted);
         Certificate own = Certificate.parse(
@@ -86,9 +104,13 @@ final class AriFront implements AutoCloseable {
         try (exchange) {
             String path = exchange.getRequestURI().getPath();
             byte[] body = exchange.getRequestBody().readAllBytes();
+            Lifeline whose = lifeline;
+            if (whose != null) {
+                whose.live();
+            }
             if (path.startsWith(INFO)) {
                 asked.add(path.substring(INFO.length()));
-                inform(exchange);
+                inform(exchange, path.substring(INFO.length()));
             } else if (path.contains("order-plz") && says(body)) {
                 answer(
                         exchange,
@@ -96,8 +118,14 @@ final class AriFront implements AutoCloseable {
                         "application/problem+json",
                         "{\"type\":\"urn:ietf:params:acme:error:alreadyReplaced\",\"detail\":\"it was replaced\"}");
             } else {
-                forward(exchange, path, body);
+                forward(exchange, path, body, () -> {
+                    if (whose != null && body.length > 0) { // others change nothing
+                        whose.step(exchange.getRequestMethod() + " " + path.replaceAll("(?<=.)/.*", ""));
+                    }
+                });
             }
+        } catch (Lifeline.Killed e) {
+            // nobody is there to be answered
         }
     }
 
@@ -109,6 +137,7 @@ final class AriFront implements AutoCloseable {
                                 .readTree(body)
                                 .required("payload")
                                 .stringValue()));
+        profilesAsked.add(order.path("profile").asString(""));
         String what = order.path("replaces").asString("");
         // One that is refused for its nonce, as Pebble does at random, is said again.
         if (replaces.isEmpty() || !replaces.get(replaces.size() - 1).equals(what)) {
@@ -117,7 +146,15 @@ final class AriFront implements AutoCloseable {
         return replaced && !what.isEmpty();
     }
 
-    private void inform(HttpExchange exchange) throws IOException {
+    private void inform(HttpExchange exchange, String identifier) throws IOException {
+        if (revoked.contains(identifier)) {
+            answer(
+                    exchange,
+                    200,
+                    "application/json",
+                    "{\"suggestedWindow\":{\"start\":\"2026-01-01T00:00:00Z\",\"end\":\"2026-01-02T00:00:00Z\"}}");
+            return;
+        }
         if (start == null) {
             answer(exchange, status, "text/plain", "out of order");
             return;
@@ -140,7 +177,7 @@ final class AriFront implements AutoCloseable {
     }
 
     /** By HTTP/1.0: the answer ends with the connection. Pebble makes its URLs of the Host that it is told. */
-    private void forward(HttpExchange exchange, String path, byte[] body) throws IOException {
+    private void forward(HttpExchange exchange, String path, byte[] body, Runnable done) throws IOException {
         byte[] all;
         try (SSLSocket socket =
                 (SSLSocket) trusting.getSocketFactory().createSocket(pebble.getHost(), pebble.getPort())) {
@@ -153,6 +190,7 @@ final class AriFront implements AutoCloseable {
             socket.getOutputStream().write(out.toByteArray());
             all = socket.getInputStream().readAllBytes();
         }
+        done.run();
         String text = new String(all, StandardCharsets.ISO_8859_1);
         int end = text.indexOf("\r\n\r\n");
         String[] lines = text.substring(0, end).split("\r\n");
@@ -166,10 +204,13 @@ final class AriFront implements AutoCloseable {
         }
         byte[] answer = Arrays.copyOfRange(all, end + 4, all.length);
         if (path.equals(pebble.getPath())) {
-            String directory = new String(answer, StandardCharsets.UTF_8).strip();
-            answer = (directory.substring(0, directory.length() - 1) + ",\"renewalInfo\":\"" + base()
-                            + INFO.substring(0, INFO.length() - 1) + "\"}")
-                    .getBytes(StandardCharsets.UTF_8);
+            ObjectNode directory = (ObjectNode) JsonMapper.shared().readTree(answer);
+            directory.put("renewalInfo", base() + INFO.substring(0, INFO.length() - 1));
+            if (!profiles.isEmpty()) {
+                ObjectNode described = ((ObjectNode) directory.required("meta")).putObject("profiles");
+                profiles.forEach(profile -> described.put(profile, "https://ca.example/" + profile));
+            }
+            answer = JsonMapper.shared().writeValueAsBytes(directory);
         }
         boolean empty = exchange.getRequestMethod().equals("HEAD") || answer.length == 0;
         exchange.sendResponseHeaders(Integer.parseInt(lines[0].split(" ")[1]), empty ? -1 : answer.length);
