@@ -130,8 +130,7 @@ public final class Http2Rules {
     private void connections() {
         bare("3.4", "the server's preface is SETTINGS, whatever comes", v -> {
             v.send(PREFACE, settings());
-            Frame first = v.next();
-            assertThat(first).isNotNull();
+            Frame first = v.await("frame", f -> true);
             assertThat(first.type()).isEqualTo(SETTINGS);
             assertThat(first.has(ACK)).isFalse();
             v.send(settings()).goesOn();
