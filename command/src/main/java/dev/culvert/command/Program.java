@@ -57,7 +57,9 @@ public final class Program {
             if (!Shutdown.isRequested()) {
                 complain(where, e.getMessage() == null ? e.toString() : e.getMessage());
             }
-            return CommandLine.ExitCode.SOFTWARE;
+            return where.getCommandSpec().root().userObject() instanceof CommandLine.IExitCodeExceptionMapper mapper
+                    ? mapper.getExitCode(e)
+                    : CommandLine.ExitCode.SOFTWARE;
         });
         line.setParameterExceptionHandler((e, args) -> {
             CommandLine where = e.getCommandLine();

@@ -164,6 +164,7 @@ public final class Gateway implements AutoCloseable {
                     publications,
                     settings.publishing(),
                     state.path(),
+                    state.shared(),
                     services,
                     fabric,
                     links,

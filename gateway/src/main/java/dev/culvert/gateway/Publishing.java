@@ -30,7 +30,7 @@ import dev.culvert.gateway.publish.OwnSessions;
 import dev.culvert.gateway.publish.PublicationTable;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
-import dev.culvert.store.FileStore;
+import dev.culvert.store.Store;
 import dev.culvert.token.Grant;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.Future;
@@ -69,7 +69,8 @@ final class Publishing implements AutoCloseable {
     private @Nullable PublishedPorts ports;
 
     /**
-     * @param state directory for what is obtained
+     * @param state directory for what is noted of flows
+     * @param shared where certificates that were obtained are kept
      * @param loops event loops of links
      * @param threads how many those are
      * @throws IOException with one line for people
@@ -78,6 +79,7 @@ final class Publishing implements AutoCloseable {
             Publications publications,
             PublishingSettings settings,
             Path state,
+            Store shared,
             Services services,
             Fabric fabric,
             Links links,
@@ -93,7 +95,7 @@ final class Publishing implements AutoCloseable {
         obtained = settings.acme() == null
                 ? null
                 : new AcmeCertificates(
-                        new FileStore(state),
+                        shared,
                         settings.acme(),
                         new AddressPrecheck(settings.acme().addresses()),
                         () -> names().filter(name -> own.find(name) == null).collect(Collectors.toSet()),

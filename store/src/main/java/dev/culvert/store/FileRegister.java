@@ -10,7 +10,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,9 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class FileRegister implements Register {
     /** A million of the longest that there are; a bigger file is none of ours. */
     private static final int MAX_SIZE = 128 << 20;
-
-    /** Printable ASCII, for the file has a byte for each character and a space between words. */
-    private static final Pattern WORD = Pattern.compile("[!-~]+");
 
     private final StateFiles files;
     private final String name;
@@ -189,9 +185,7 @@ final class FileRegister implements Register {
     }
 
     private void require(String key, String value) {
-        if (!WORD.matcher(key).matches() || !WORD.matcher(value).matches()) {
-            throw new IllegalArgumentException("keys and values are words of printable ASCII");
-        }
+        Register.requireWords(key, value);
         check.require(key, value);
     }
 }

@@ -118,6 +118,11 @@ public final class FileRights {
         }
     }
 
+    /** Whether only its owner may read and change a file. */
+    boolean isPrivate(String name) throws IOException {
+        return !posix || PRIVATE_FILE.containsAll(Files.getPosixFilePermissions(directory.resolve(name), links()));
+    }
+
     private static void check(Path file, Set<PosixFilePermission> mode, List<String> warnings) throws StateException {
         if (mode.contains(PosixFilePermission.GROUP_WRITE)) {
             throw new StateException("private key " + file + " can be changed by its group ("

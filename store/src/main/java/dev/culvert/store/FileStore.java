@@ -1,6 +1,7 @@
 package dev.culvert.store;
 
 import java.io.Closeable;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -31,6 +32,15 @@ public final class FileStore implements Store {
     /** Throws if another user may have written a secret, wherever the directory is. */
     public void requireOurs(Document secret) throws StateException {
         files.requireOurs(secret.name());
+    }
+
+    /** Whether only its owner may read and change what is there. */
+    public boolean isPrivate(Document secret) throws StateException {
+        try {
+            return files.rights().isPrivate(secret.name());
+        } catch (IOException e) {
+            throw files.unreadable(secret.name(), e);
+        }
     }
 
     @Override

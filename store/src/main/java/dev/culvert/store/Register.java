@@ -1,6 +1,7 @@
 package dev.culvert.store;
 
 import java.time.Instant;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,10 +9,20 @@ import org.jspecify.annotations.Nullable;
  * grows. Blocks; from any thread.
  */
 public interface Register {
+    /** What keys and values are. */
+    Pattern WORD = Pattern.compile("[!-~]+");
+
     /** What keys and values of a register look like. */
     interface Check {
         /** @throws IllegalArgumentException if they are not such */
         void require(String key, String value);
+    }
+
+    /** Throws unless both are printable ASCII: a byte for each character, and a space between words. */
+    static void requireWords(String key, String value) {
+        if (!WORD.matcher(key).matches() || !WORD.matcher(value).matches()) {
+            throw new IllegalArgumentException("keys and values are words of printable ASCII");
+        }
     }
 
     /**

@@ -35,7 +35,7 @@ public interface Store {
     String require(Document document) throws StateException;
 
     /** Whether there is something, be it readable or not. */
-    boolean exists(Document document);
+    boolean exists(Document document) throws StateException;
 
     /**
      * Writes it, whatever it said before: for what has one writer, or within {@link #locked}. Whoever adds to what others

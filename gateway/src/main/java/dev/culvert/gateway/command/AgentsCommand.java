@@ -3,9 +3,11 @@ package dev.culvert.gateway.command;
 import dev.culvert.text.Printable;
 import dev.culvert.token.state.DrainedAgents;
 import dev.culvert.token.state.StateDirectory;
+import dev.culvert.token.state.StoreOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +15,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -29,7 +32,7 @@ import tools.jackson.databind.json.JsonMapper;
         },
         mixinStandardHelpOptions = true,
         subcommands = {AgentsCommand.Drain.class, AgentsCommand.Resume.class, AgentsCommand.ListAll.class},
-        footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
+        footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 7 the store is away.")
 final class AgentsCommand implements Runnable {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -50,6 +53,9 @@ final class AgentsCommand implements Runnable {
         @Nullable
         Path state;
 
+        @Mixin
+        StoreOptions store = new StoreOptions();
+
         @Option(names = "--json", description = "Answer in JSON.")
         boolean json;
 
@@ -57,7 +63,8 @@ final class AgentsCommand implements Runnable {
         CommandSpec spec = CommandSpec.create();
 
         DrainedAgents drained() throws IOException {
-            return StateDirectory.open(state != null ? state : StateDirectory.defaultPath())
+            Path path = state != null ? state : StateDirectory.defaultPath();
+            return StateDirectory.open(path, Clock.systemUTC(), store.choice(path, System.getenv(), false))
                     .drainedAgents();
         }
 

@@ -15,6 +15,7 @@ import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.state.StateDirectory;
+import dev.culvert.token.state.StoreOptions;
 import dev.culvert.tunnel.link.GatewayTrust;
 import java.io.Closeable;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -45,9 +47,10 @@ import picocli.CommandLine.ParameterException;
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
         subcommands = {StatusCommand.class, PublishCommand.class, PolicyCommand.class, AgentsCommand.class},
-        footerHeading = "%nExit codes: 1 it failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.%n",
+        footerHeading =
+                "%nExit codes: 1 it failed, 2 wrong usage, 7 the store is away, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
-public final class GatewayCommand implements Callable<Integer> {
+public final class GatewayCommand implements Callable<Integer>, CommandLine.IExitCodeExceptionMapper {
     private static final Logger log = LoggerFactory.getLogger(GatewayCommand.class);
 
     /** Closing the port and the links takes less than this. */
@@ -70,6 +73,9 @@ public final class GatewayCommand implements Callable<Integer> {
                     "Directory for keys and certificates. Default: $$CULVERT_STATE, else /var/lib/culvert as root.")
     @Nullable
     Path state;
+
+    @Mixin
+    StoreOptions store = new StoreOptions();
 
     @Option(
             names = "--url",
@@ -126,13 +132,19 @@ public final class GatewayCommand implements Callable<Integer> {
     }
 
     @Override
+    public int getExitCode(Throwable failed) {
+        return StoreOptions.exitCode(failed);
+    }
+
+    @Override
     public Integer call() throws IOException {
         InetSocketAddress address = parseListen("--listen", listen);
         if (threads < 1 || threads > 1024) {
             throw new ParameterException(commandLine(), "--threads " + threads + ": allowed are 1 to 1024");
         }
         Path path = state != null ? state : StateDirectory.defaultPath();
-        StateDirectory directory = StateDirectory.openOrCreate(path);
+        StateDirectory directory =
+                StateDirectory.openOrCreate(path, Clock.systemUTC(), null, store.choice(path, System.getenv(), false));
         directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
         Closeable claim = directory.claim();
         try {

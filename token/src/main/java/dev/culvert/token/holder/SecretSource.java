@@ -148,11 +148,25 @@ public final class SecretSource {
      * @throws SecretException if it cannot be read or is empty
      */
     public static char[] passphrase(String file) throws SecretException {
+        return firstLine("passphrase", file);
+    }
+
+    /**
+     * Reads a password: the first line of a file.
+     *
+     * @param file a path
+     * @throws SecretException if it cannot be read or is empty
+     */
+    public static char[] password(String file) throws SecretException {
+        return firstLine("password", file);
+    }
+
+    private static char[] firstLine(String what, String file) throws SecretException {
         try (InputStream in = Files.newInputStream(Path.of(file))) {
             String text = new String(in.readNBytes(MAX_PASSPHRASE), StandardCharsets.UTF_8);
             String line = text.lines().findFirst().orElse("");
             if (line.isEmpty()) {
-                throw new SecretException("passphrase file " + Printable.shorten(file) + " is empty: put the passphrase"
+                throw new SecretException(what + " file " + Printable.shorten(file) + " is empty: put the " + what
                         + " into its first line");
             }
             return line.toCharArray();
@@ -160,8 +174,7 @@ public final class SecretSource {
             throw e;
         } catch (IOException | IllegalArgumentException e) {
             throw new SecretException(
-                    "passphrase file " + Printable.shorten(file) + " cannot be read (" + words(e)
-                            + "): make it readable",
+                    what + " file " + Printable.shorten(file) + " cannot be read (" + words(e) + "): make it readable",
                     e);
         }
     }

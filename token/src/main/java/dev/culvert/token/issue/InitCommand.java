@@ -1,6 +1,7 @@
 package dev.culvert.token.issue;
 
 import dev.culvert.command.GatewayUrl;
+import dev.culvert.token.state.SharedStore;
 import dev.culvert.token.state.StateDirectory;
 import java.net.URI;
 import java.util.ArrayList;
@@ -49,9 +50,10 @@ final class InitCommand extends Subcommand {
 
     @Override
     public Integer call() throws Exception {
-        boolean asks = (encrypt || passphrase.isGiven(root())) && !StateDirectory.hasKeys(state.path());
+        SharedStore where = store.choice(state.path(), root().env, true);
+        boolean asks = (encrypt || passphrase.isGiven(root())) && !StateDirectory.hasKeys(state.path(), where);
         StateDirectory directory =
-                StateDirectory.openOrCreate(state.path(), root().clock, asks ? passphrase.choose(root()) : null);
+                StateDirectory.openOrCreate(state.path(), root().clock, asks ? passphrase.choose(root()) : null, where);
         if (!gateways.isEmpty()) {
             try {
                 List<URI> before = directory.gatewayUrls();

@@ -1,10 +1,10 @@
 package dev.culvert.token.issue;
 
-import dev.culvert.store.StateException;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.StateDirectory;
+import java.io.IOException;
 import java.time.Instant;
 import java.util.Map;
 import picocli.CommandLine.Command;
@@ -52,15 +52,16 @@ final class ShowCommand extends Subcommand {
 
     private Standing standing(String jwt, Token token) {
         try {
-            StateDirectory directory = StateDirectory.open(state.path(), root().clock);
+            StateDirectory directory =
+                    StateDirectory.open(state.path(), root().clock, store.choice(state.path(), root().env, false));
             directory.revocations().require(directory.verifier().verify(jwt));
             return new Standing("verified", "signature verified with " + state.path(), true);
-        } catch (StateException e) {
-            return unverified(token, "no key to verify with: " + e.getMessage());
         } catch (TokenException e) {
             return e.reason() == TokenException.Cause.UNKNOWN_KEY
                     ? unverified(token, state.path() + " does not have the key that signed it")
                     : new Standing("invalid", String.valueOf(e.getMessage()), false);
+        } catch (IOException e) {
+            return unverified(token, "no key to verify with: " + e.getMessage());
         }
     }
 

@@ -3,6 +3,8 @@ package dev.culvert.token.issue;
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.state.StateDirectory;
+import dev.culvert.token.state.StoreOptions;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;
@@ -18,13 +20,16 @@ import picocli.CommandLine.Spec;
 /** What the subcommands of {@code token} have in common: the state directory, and where output goes. */
 abstract class Subcommand implements Callable<Integer> {
     /** The line at the foot of a subcommand's help. */
-    static final String EXIT_CODES = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.";
+    static final String EXIT_CODES = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 7 the store is away.";
 
     @Spec
     CommandSpec spec = CommandSpec.create();
 
     @Mixin
     StateOption state = new StateOption();
+
+    @Mixin
+    StoreOptions store = new StoreOptions();
 
     final TokenCommand root() {
         return (TokenCommand) spec.root().userObject();
@@ -52,8 +57,9 @@ abstract class Subcommand implements Callable<Integer> {
     }
 
     /** The state directory, which must exist. */
-    final StateDirectory open() throws StateException {
-        StateDirectory directory = StateDirectory.open(state.path(), root().clock);
+    final StateDirectory open() throws IOException {
+        StateDirectory directory =
+                StateDirectory.open(state.path(), root().clock, store.choice(state.path(), root().env, false));
         warn(directory);
         return directory;
     }

@@ -1,11 +1,13 @@
 package dev.culvert.token.issue;
 
 import dev.culvert.command.Program;
+import dev.culvert.token.state.StoreOptions;
 import java.io.InputStream;
 import java.time.Clock;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IExitCodeExceptionMapper;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -24,9 +26,10 @@ import picocli.CommandLine.Spec;
             VerifyCommand.class,
             ListCommand.class,
             RevokeCommand.class,
-            KeyCommand.class
+            KeyCommand.class,
+            ClusterKeyCommand.class
         },
-        footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.%n",
+        footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 7 the store is away.%n",
         footer = {
             "",
             "First steps:",
@@ -34,7 +37,7 @@ import picocli.CommandLine.Spec;
             "  token agent --name office --routes 192.168.77.0/24 --out office.token",
             "  token client --name laptop --allow office:192.168.77.0/24 --out laptop.token"
         })
-public final class TokenCommand implements Runnable {
+public final class TokenCommand implements Runnable, IExitCodeExceptionMapper {
     final InputStream stdin;
     final Map<String, String> env;
     final Clock clock;
@@ -56,8 +59,14 @@ public final class TokenCommand implements Runnable {
     }
 
     @Override
+    public int getExitCode(Throwable failed) {
+        return StoreOptions.exitCode(failed);
+    }
+
+    @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say what to do: init, agent, client, show, verify, list, revoke or key");
+                spec.commandLine(),
+                "say what to do: init, agent, client, show, verify, list, revoke, key or" + " cluster-key");
     }
 }

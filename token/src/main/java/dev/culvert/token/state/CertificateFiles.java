@@ -60,7 +60,7 @@ final class CertificateFiles {
         this.clock = clock;
     }
 
-    boolean exist() {
+    boolean exist() throws StateException {
         return shared.exists(CA_CRT);
     }
 
@@ -193,10 +193,10 @@ final class CertificateFiles {
 
     /** The pair on disk, whatever its time; null if it cannot be used at all. A broken pair can always be made anew. */
     private @Nullable ServerCertificate onDisk(X509Certificate ca, SortedSet<String> names) {
-        if (!own.exists(SERVER_KEY) || !own.exists(SERVER_CRT)) {
-            return null;
-        }
         try {
+            if (!own.exists(SERVER_KEY) || !own.exists(SERVER_CRT)) {
+                return null;
+            }
             X509Certificate leaf = readCertificates(own, SERVER_CRT).get(0);
             PrivateKey key = readKey(own, SERVER_KEY);
             leaf.verify(ca.getPublicKey());

@@ -67,8 +67,13 @@ public final class SigningKeys {
      */
     public record Accepted(VerificationKey key, @Nullable Instant created) {}
 
-    boolean exist() {
-        return shared.exists(PUBLIC);
+    boolean exist() throws StateException {
+        return areIn(shared);
+    }
+
+    /** Whether a store holds keys whose tokens are accepted. */
+    boolean areIn(Store store) throws StateException {
+        return store.exists(PUBLIC);
     }
 
     String where() {
@@ -101,7 +106,7 @@ public final class SigningKeys {
     }
 
     /** Whether a private key is here, to sign with. */
-    public boolean canSign() {
+    public boolean canSign() throws StateException {
         return own.exists(PRIVATE);
     }
 

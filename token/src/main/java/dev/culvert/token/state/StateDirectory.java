@@ -50,7 +50,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>What gateways share is in one {@link Store}, and what each has for itself (the key that signs, its own key and
- * certificate, the audit log) in another. Today both are this directory.
+ * certificate, the audit log) in another. Both are this directory, unless {@link SharedStore} says otherwise.
  *
  * <p>Private halves are written before public ones and every file whole or not at all, so that an interrupted creation is
  * completed by the next. Changes hold a file lock; processes may race. Methods read files each time they are called and
@@ -69,17 +69,21 @@ public final class StateDirectory {
     private final CertificateFiles certificates;
     private final GatewayUrlFile urls;
 
-    private StateDirectory(Path path, Clock clock) throws StateException {
+    private StateDirectory(Path path, Clock clock, SharedStore where) throws StateException {
         this.path = path;
         this.own = new FileStore(path);
-        this.shared = own;
+        this.shared = where.open(own);
         this.clock = clock;
         this.keys = new SigningKeys(own, shared, clock);
         this.certificates = new CertificateFiles(own, shared, clock);
         this.urls = new GatewayUrlFile(shared);
         List<Document> secret = new ArrayList<>(CertificateFiles.PRIVATE);
         secret.add(SigningKeys.PRIVATE);
-        this.warnings = List.copyOf(own.checkPermissions(secret));
+        List<String> found = new ArrayList<>(own.checkPermissions(secret));
+        if (shared != own && keys.areIn(own)) {
+            found.add(path + " holds what gateways share, of the time before --store: it is not read any more");
+        }
+        this.warnings = List.copyOf(found);
     }
 
     /** {@code $CULVERT_STATE}; else {@code /var/lib/culvert} for root; else {@code culvert} below the XDG state directory. */
@@ -108,18 +112,19 @@ public final class StateDirectory {
 
     /** The same with a clock of the caller's. */
     public static StateDirectory openOrCreate(Path path, Clock clock) throws StateException {
-        return openOrCreate(path, clock, null);
+        return openOrCreate(path, clock, null, SharedStore.SAME);
     }
 
     /**
      * The same, with a passphrase for the signing key if it has yet to be made.
      *
      * @param passphrase null to write the key unencrypted
+     * @param where what is shared
      */
-    public static StateDirectory openOrCreate(Path path, Clock clock, char @Nullable [] passphrase)
+    public static StateDirectory openOrCreate(Path path, Clock clock, char @Nullable [] passphrase, SharedStore where)
             throws StateException {
         new FileStore(path).createDirectory();
-        StateDirectory state = new StateDirectory(path, clock);
+        StateDirectory state = new StateDirectory(path, clock, where);
         if (!state.keys.exist() || !state.certificates.exist()) {
             state.shared.locked(() -> {
                 state.keys.create(passphrase);
@@ -131,9 +136,13 @@ public final class StateDirectory {
     }
 
     /** Whether there is a signing key at that place, so that {@link #openOrCreate} would make none. */
-    public static boolean hasKeys(Path path) {
+    public static boolean hasKeys(Path path, SharedStore where) throws StateException {
         FileStore store = new FileStore(path);
-        return new SigningKeys(store, store, Clock.systemUTC()).exist();
+        if (where == SharedStore.SAME) {
+            return new SigningKeys(store, store, Clock.systemUTC()).exist();
+        }
+        store.createDirectory();
+        return new SigningKeys(store, where.open(store), Clock.systemUTC()).exist();
     }
 
     /**
@@ -147,6 +156,11 @@ public final class StateDirectory {
 
     /** The same with a clock of the caller's. */
     public static StateDirectory open(Path path, Clock clock) throws StateException {
+        return open(path, clock, SharedStore.SAME);
+    }
+
+    /** The same with what is shared elsewhere. */
+    public static StateDirectory open(Path path, Clock clock, SharedStore where) throws StateException {
         boolean unknown = !Files.exists(path) && !Files.notExists(path);
         if (unknown || (Files.isDirectory(path) && !Files.isExecutable(path))) {
             // What lies in it would look as if it were not there.
@@ -158,7 +172,7 @@ public final class StateDirectory {
             throw new StateException("state directory " + path + " does not exist: run token init --state " + path
                     + ", or name another with --state DIR or CULVERT_STATE");
         }
-        StateDirectory state = new StateDirectory(path, clock);
+        StateDirectory state = new StateDirectory(path, clock, where);
         if (!state.keys.exist() || !state.certificates.exist()) {
             throw new StateException((state.keys.exist() ? state.certificates.where() : state.keys.where())
                     + " is missing: run token init --state " + path + " to complete the directory");
@@ -183,6 +197,11 @@ public final class StateDirectory {
     /** Where the directory is. */
     public Path path() {
         return path;
+    }
+
+    /** What gateways share. */
+    public Store shared() {
+        return shared;
     }
 
     /** What the operator should change about permissions, a line each. */

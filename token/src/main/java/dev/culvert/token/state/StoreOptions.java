@@ -1,0 +1,170 @@
+package dev.culvert.token.state;
+
+import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
+import dev.culvert.store.Store;
+import dev.culvert.store.cluster.ClusterKey;
+import dev.culvert.store.cluster.ClusterStore;
+import dev.culvert.store.cluster.StoreAddress;
+import dev.culvert.token.holder.SecretSource;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options that say where what gateways share is kept, for use as a picocli mixin. */
+public final class StoreOptions {
+    private static final String ADDRESS = "CULVERT_STORE";
+    private static final int AWAY = 7;
+    private static final String PASSWORD = "CULVERT_STORE_PASSWORD";
+
+    @Option(
+            names = "--store",
+            paramLabel = "URL",
+            description = {
+                "Where what gateways share is kept: file:/DIR, redis://[USER@]HOST:PORT/DB, rediss:// by TLS,",
+                "redis-sentinel://HOST,HOST,HOST/MASTER, redis-socket:///PATH. Never with a password in it.",
+                "Default: $$" + ADDRESS + ", else the state directory."
+            })
+    @Nullable
+    String address;
+
+    @Option(
+            names = "--store-password-file",
+            paramLabel = "FILE",
+            description = "File with the store's password. Default: the environment variable " + PASSWORD + ".")
+    @Nullable
+    String passwordFile;
+
+    @Option(
+            names = "--store-ca",
+            paramLabel = "FILE",
+            description = "Certificates (PEM) that a rediss:// store's is checked by. Default: those that Java trusts.")
+    @Nullable
+    Path authority;
+
+    @Option(
+            names = "--cluster-key",
+            paramLabel = "FILE",
+            description = {
+                "The secret that all gateways of the cluster have and the store has not.",
+                "Default: cluster.key in the state directory."
+            })
+    @Nullable
+    Path key;
+
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec spec = CommandSpec.create();
+
+    /** Used by picocli. */
+    public StoreOptions() {}
+
+    /** How a program ends by an error: 7 when the store is away, so that a script can try again; else 1. */
+    public static int exitCode(Throwable failed) {
+        return failed instanceof StateException state && state.isAway() ? AWAY : ExitCode.SOFTWARE;
+    }
+
+    /** Where the cluster key is. */
+    public Path clusterKey(Path state) {
+        return key == null ? state.resolve(ClusterKey.FILE) : key;
+    }
+
+    /**
+     * What was chosen.
+     *
+     * @param env the environment
+     * @param founds whether a place that holds no cluster yet is made one's, and a missing cluster key made
+     * @throws IOException with one line for people, if the password cannot be read
+     */
+    public SharedStore choice(Path state, Map<String, String> env, boolean founds) throws IOException {
+        String text = address != null ? address : env.get(ADDRESS);
+        if (text == null || text.isBlank()) {
+            return SharedStore.SAME;
+        }
+        StoreAddress at;
+        try {
+            at = StoreAddress.parse(text.strip());
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(
+                    spec.commandLine(), (address != null ? "--store: " : ADDRESS + ": ") + e.getMessage());
+        }
+        if (at.isDirectory()) {
+            return own -> directory(Path.of(at.path()), own, founds);
+        }
+        StoreAddress place = at.with(password(env), authority);
+        return founds
+                ? new Founded(place, clusterKey(state))
+                : own -> ClusterStore.open(place, ClusterKey.read(clusterKey(state)));
+    }
+
+    private char @Nullable [] password(Map<String, String> env) throws IOException {
+        if (passwordFile != null) {
+            return SecretSource.password(passwordFile);
+        }
+        String given = env.get(PASSWORD);
+        return given == null || given.isEmpty() ? null : given.toCharArray();
+    }
+
+    private static Store directory(Path path, FileStore own, boolean founds) throws StateException {
+        FileStore store = new FileStore(path);
+        if (founds) {
+            store.createDirectory();
+        }
+        if (!Files.isDirectory(path)) {
+            throw new StateException("store " + path + " does not exist: run token init --store file:" + path);
+        }
+        store.checkPermissions(CertificateFiles.PRIVATE);
+        return store;
+    }
+
+    /** One that is founded when it is first opened. */
+    private static final class Founded implements SharedStore {
+        private final StoreAddress place;
+        private final Path key;
+        private @Nullable ClusterStore opened;
+
+        Founded(StoreAddress place, Path key) {
+            this.place = place;
+            this.key = key;
+        }
+
+        @Override
+        public synchronized Store open(FileStore own) throws StateException {
+            ClusterStore known = opened;
+            if (known != null) {
+                return known;
+            }
+            boolean fresh = !Files.exists(key);
+            if (fresh) {
+                ClusterKey.create(key);
+            }
+            ClusterStore store = ClusterStore.open(place, ClusterKey.read(key));
+            try {
+                store.found();
+            } catch (StateException e) {
+                store.close();
+                if (fresh) {
+                    withdraw();
+                }
+                throw e;
+            }
+            opened = store;
+            return store;
+        }
+
+        /** What has closed nothing is no key, and would be taken for one. */
+        private void withdraw() throws StateException {
+            try {
+                Files.deleteIfExists(key);
+            } catch (IOException e) {
+                throw new StateException("cluster key " + key + " opens nothing, and cannot be deleted: delete it", e);
+            }
+        }
+    }
+}
