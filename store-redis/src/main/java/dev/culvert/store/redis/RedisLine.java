@@ -235,7 +235,8 @@ final class RedisLine implements Closeable {
                 ? "no answer in " + PATIENCE.toSeconds() + " s"
                 : root instanceof IOException io ? FileError.reason(io) : String.valueOf(root.getMessage());
         return StateException.away(
-                "store " + where + " is away (" + Printable.shorten(CALL.matcher(reason).replaceFirst(""))
+                "store " + where + " is away ("
+                        + Printable.shorten(CALL.matcher(reason).replaceFirst(""))
                         + "): is it running, reachable from here, and are user and password right?",
                 why);
     }

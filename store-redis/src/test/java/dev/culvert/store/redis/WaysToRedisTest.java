@@ -57,7 +57,9 @@ final class WaysToRedisTest {
                 .redirectErrorStream(true)
                 .redirectOutput(dir.resolve("openssl.log").toFile())
                 .start();
-        assertThat(made.waitFor()).as(Files.readString(dir.resolve("openssl.log"))).isZero();
+        assertThat(made.waitFor())
+                .as(Files.readString(dir.resolve("openssl.log")))
+                .isZero();
     }
 
     private RedisServer server(String certificate, int port) throws Exception {
