@@ -70,7 +70,7 @@ final class Publishing implements AutoCloseable {
 
     /**
      * @param state directory for what is noted of flows
-     * @param shared where certificates that were obtained are kept
+     * @param shared where certificates that were obtained are kept, and the key of marks
      * @param loops event loops of links
      * @param threads how many those are
      * @throws IOException with one line for people
@@ -114,7 +114,7 @@ final class Publishing implements AutoCloseable {
                 fabric.presence()::instances,
                 services.nanoTime(),
                 n -> ThreadLocalRandom.current().nextInt(n));
-        Targets targets = new Targets(flows, instances, InstanceMarks.in(new FileStore(state)), visitors);
+        Targets targets = new Targets(flows, instances, InstanceMarks.in(shared), visitors);
         sites = new PublishedSites(publications::table, targets);
         health = new HealthChecks(
                 loops.next(),

@@ -1,7 +1,6 @@
 package dev.culvert.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
@@ -12,14 +11,13 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** By TLS, whose certificate is checked, and by way of a sentinel. */
+/** By way of a sentinel. */
 @NullUnmarked
 final class WaysToRedisTest {
     private static final Document OPEN = Document.open("notes.txt");
@@ -34,74 +32,8 @@ final class WaysToRedisTest {
         }
     }
 
-    private void certificate(String name, String names) throws Exception {
-        Process made = new ProcessBuilder(
-                        "openssl",
-                        "req",
-                        "-x509",
-                        "-newkey",
-                        "ec",
-                        "-pkeyopt",
-                        "ec_paramgen_curve:P-256",
-                        "-nodes",
-                        "-days",
-                        "3650",
-                        "-subj",
-                        "/CN=redis",
-                        "-addext",
-                        "subjectAltName=" + names,
-                        "-keyout",
-                        dir.resolve(name + ".key").toString(),
-                        "-out",
-                        dir.resolve(name + ".crt").toString())
-                .redirectErrorStream(true)
-                .redirectOutput(dir.resolve("openssl.log").toFile())
-                .start();
-        assertThat(made.waitFor())
-                .as(Files.readString(dir.resolve("openssl.log")))
-                .isZero();
-    }
-
-    private RedisServer server(String certificate, int port) throws Exception {
-        return new RedisServer(
-                Files.createDirectory(dir.resolve(certificate)),
-                "--tls-port",
-                String.valueOf(port),
-                "--tls-cert-file",
-                dir.resolve(certificate + ".crt").toString(),
-                "--tls-key-file",
-                dir.resolve(certificate + ".key").toString(),
-                "--tls-auth-clients",
-                "no");
-    }
-
     private static ClusterStore at(String address, @Nullable Path authority) throws StateException {
         return ClusterStore.open(StoreAddress.parse(address).with(null, authority), KEY);
-    }
-
-    @Test
-    void aCertificateThatNobodyVouchesForOrOfAnotherNameIsRefused() throws Exception {
-        certificate("right", "IP:127.0.0.1");
-        certificate("elsewhere", "DNS:elsewhere.example");
-        int port = freePort();
-        int other = freePort();
-        try (RedisServer right = server("right", port);
-                RedisServer elsewhere = server("elsewhere", other);
-                ClusterStore good = at("rediss://127.0.0.1:" + port, dir.resolve("right.crt"));
-                ClusterStore unknown = at("rediss://127.0.0.1:" + port, null);
-                ClusterStore misnamed = at("rediss://127.0.0.1:" + other, dir.resolve("elsewhere.crt"))) {
-            good.found();
-            good.put(OPEN, "a");
-            assertThat(good.get(OPEN)).isEqualTo("a");
-            for (ClusterStore refused : List.of(unknown, misnamed)) {
-                assertThatThrownBy(refused::found)
-                        .isInstanceOf(StateException.class)
-                        .hasMessageContaining("is away")
-                        .hasMessageNotContaining("\n");
-            }
-            assertThat(elsewhere.admin().keys("*")).isEmpty();
-            assertThat(right.admin().exists("culvert/mark")).isEqualTo(1);
-        }
     }
 
     @Test
