@@ -90,7 +90,7 @@ final class Lifeline {
         }
 
         @Override
-        public boolean exists(Document document) {
+        public boolean exists(Document document) throws StateException {
             live();
             return store.exists(document);
         }
