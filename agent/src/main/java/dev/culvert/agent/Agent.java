@@ -111,7 +111,9 @@ public final class Agent implements AutoCloseable {
                 Agent.class.getPackage().getImplementationVersion(),
                 token.routes().stream().map(Object::toString).toList(),
                 echo,
-                instance.replaces())));
+                instance.replaces(),
+                List.of(),
+                attachments.indexOf(to))));
     }
 
     /**
@@ -153,17 +155,18 @@ public final class Agent implements AutoCloseable {
         /** Equal restrictions of flows that wait are one object; a policy makes few that differ. */
         private final Map<Restriction, WeakReference<Restriction>> restrictions = new WeakHashMap<>();
 
+        /** Of all of them, also of those that are away just now: their machines are no part of the network that is served. */
         @Override
-        public void linkUp(Attachment attachment, FlowMultiplexer link) {
-            // Of all of them, also of those that are away just now: their machines are no part of the network that is
-            // served.
+        public void gatewaysChanged() {
             guard = new DestinationGuard(
                     token.routes(),
-                    attachments.stream()
-                            .map(Attachment::address)
-                            .filter(Objects::nonNull)
-                            .toList(),
+                    attachments.stream().flatMap(a -> a.addresses().stream()).toList(),
                     own);
+        }
+
+        @Override
+        public void linkUp(Attachment attachment, FlowMultiplexer link) {
+            gatewaysChanged();
             if (draining.hasBegun()) {
                 draining.tell(link); // first: from its announcement on flows might come
             }

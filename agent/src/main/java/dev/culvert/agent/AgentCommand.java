@@ -5,6 +5,7 @@ import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
+import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
@@ -100,8 +101,8 @@ public final class AgentCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
         AgentToken token = (AgentToken) holder.token();
-        List<LinkConnector> connectors =
-                LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token));
+        List<LinkConnector> connectors = LinkConnector.all(
+                GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), options.keys(token));
         List<Publication> byOptions = parsed();
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);
         List<Publication> first = file == null ? byOptions : file.load();

@@ -1,5 +1,7 @@
 package dev.culvert.agent;
 
+import dev.culvert.address.AddressText;
+import dev.culvert.address.IpLiteral;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.connect.LinkKeeper;
 import dev.culvert.tunnel.connect.Repetition;
@@ -17,6 +19,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +31,9 @@ import org.slf4j.LoggerFactory;
 final class Attachment implements LinkKeeper.Listener {
     /** What all of an agent's links have in common. */
     interface Owner {
+        /** A gateway may be elsewhere than before. */
+        void gatewaysChanged();
+
         /** A link is there: what the agent says on it, first of all. */
         void linkUp(Attachment attachment, FlowMultiplexer link);
 
@@ -51,12 +57,14 @@ final class Attachment implements LinkKeeper.Listener {
     private final LinkKeeper keeper;
     private final Repetition troubles = new Repetition();
     private @Nullable FlowMultiplexer current;
-    private @Nullable InetAddress address;
+    private List<InetAddress> addresses;
 
     Attachment(EventLoop loop, LinkConnector connector, LinkSettings settings, AnsweredFlows flows, Owner owner) {
         this.loop = loop;
         this.owner = owner;
         gateway = connector.gateway();
+        InetAddress literal = IpLiteral.parse(AddressText.host(gateway));
+        addresses = literal == null ? List.of() : List.of(literal);
         publishing = new Publishing(gateway.toString(), log::warn);
         keeper = new LinkKeeper(loop, List.of(connector), settings, this, flows);
     }
@@ -77,19 +85,22 @@ final class Attachment implements LinkKeeper.Listener {
         return link != null && link.isUp() ? link : null;
     }
 
-    /** Where the gateway was last; null before it was first reached. */
-    @Nullable
-    InetAddress address() {
-        return address;
+    /** Where the gateway is, as far as is known: what its URL says, or its name was last resolved to. */
+    List<InetAddress> addresses() {
+        return addresses;
+    }
+
+    @Override
+    public CompletionStage<?> beforeDial(List<InetSocketAddress> candidates) {
+        addresses = candidates.stream().map(InetSocketAddress::getAddress).toList();
+        owner.gatewaysChanged();
+        return LinkKeeper.Listener.super.beforeDial(candidates);
     }
 
     @Override
     public void linkUp(FlowMultiplexer link) {
         troubles.clear();
         current = link;
-        if (link.link().remoteAddress() instanceof InetSocketAddress inet && inet.getAddress() != null) {
-            address = inet.getAddress();
-        }
         publishing.linkUp();
         owner.linkUp(this, link);
     }

@@ -33,7 +33,13 @@ final class Publishing {
         List<String> fits = new ArrayList<>(texts);
         while (true) {
             Announcement.Agent full = new Announcement.Agent(
-                    plain.instance(), plain.version(), plain.routes(), plain.echo(), plain.replaces(), fits);
+                    plain.instance(),
+                    plain.version(),
+                    plain.routes(),
+                    plain.echo(),
+                    plain.replaces(),
+                    fits,
+                    plain.attachment());
             if (fits.isEmpty() || Announcement.encode(full).length <= Frame.MAX_PAYLOAD) {
                 if (fits.size() < texts.size()) {
                     log.accept("publishes only the first " + fits.size() + " of " + texts.size()

@@ -74,9 +74,6 @@ public final class Gateway implements AutoCloseable {
     /** Beyond the spread that they were named, those who go on by another gateway have so long to find one that takes them. */
     private static final Duration MOVE = Duration.ofSeconds(5);
 
-    /** However many there are. */
-    private static final Duration MAX_MOVE = Duration.ofSeconds(30);
-
     /** All links stop being read: a turn of each loop. */
     private static final Duration STOP_READING = Duration.ofMillis(50);
 
@@ -97,6 +94,9 @@ public final class Gateway implements AutoCloseable {
     /** However many there are: clients take agents for gone that are not back after so long. */
     static final Duration MAX_SPREAD = Duration.ofSeconds(30);
 
+    /** What {@link #close} takes at most: the longest spread, and all of its steps; a second or less where nobody is waited for. */
+    public static final Duration CLOSING = MAX_SPREAD.plus(MOVE).plusSeconds(5);
+
     private final Services services;
     private final Links links = new Links();
     private final PolicyInForce policyInForce;
@@ -109,6 +109,7 @@ public final class Gateway implements AutoCloseable {
     private final Door door;
     private final MemoryGuard memory;
     private final FileWatch files = new FileWatch();
+    private volatile boolean hurried;
     private final Questions questions = new Questions("gateway", version());
 
     /**
@@ -341,6 +342,11 @@ public final class Gateway implements AutoCloseable {
         return spread.compareTo(MAX_SPREAD) < 0 ? spread : MAX_SPREAD;
     }
 
+    /** Whoever stops it does not want to wait for clients that go on by other gateways. From any thread. */
+    public void hurry() {
+        hurried = true;
+    }
+
     /**
      * Closes the port, tells every peer that it goes, writes what it has received, then closes every connection. Clients that have
      * another gateway to go on by are waited for; else nothing is: flows go on when their ends have found a gateway again. From any
@@ -349,13 +355,18 @@ public final class Gateway implements AutoCloseable {
     @Override
     public void close() {
         door.shut();
+        Drain drain = new Drain(GOING, spread(links.count()), List.of());
+        Set<PresentLink> told = new HashSet<>();
+        BooleanSupplier allMoved = () -> {
+            List<PresentLink> there = links.all(); // some were about to be let in
+            there.stream().filter(told::add).forEach(link -> link.drain(drain));
+            return hurried || there.stream().noneMatch(link -> link.moves() && !isGone(link));
+        };
+        await(spread(links.count()).plus(MOVE), allMoved);
         List<Future<?>> ended = publishing.stop(GOING);
         await(FLUSH, () -> ended.stream().allMatch(Future::isDone)); // nobody else could resume them
         List<PresentLink> all = links.all();
-        Drain drain = new Drain(GOING, spread(all.size()), List.of());
-        all.forEach(link -> link.drain(drain));
         await(MORTAL_FLOWS, () -> all.stream().allMatch(link -> link.mortalFlowCount() == 0));
-        await(moveTime(all.size()), () -> all.stream().noneMatch(link -> link.moves() && !isGone(link)));
         flush(all);
         all.forEach(link -> link.close(Link.CLOSE_GOING, GOING));
         await(CLOSE, () -> all.stream().allMatch(link -> link.closeFuture().isDone()));
@@ -364,11 +375,6 @@ public final class Gateway implements AutoCloseable {
         log.info("closed; {}", services.counters());
         tell(false);
         closeParts();
-    }
-
-    private static Duration moveTime(int links) {
-        Duration most = spread(links).plus(MOVE);
-        return most.compareTo(MAX_MOVE) < 0 ? most : MAX_MOVE;
     }
 
     private static boolean isGone(PresentLink link) {

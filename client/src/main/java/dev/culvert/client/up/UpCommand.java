@@ -7,6 +7,7 @@ import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.command.Shutdown;
 import dev.culvert.token.ClientToken;
+import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
@@ -251,8 +252,8 @@ public final class UpCommand implements Callable<Integer> {
                 host.configure();
             }
             // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
-            List<LinkConnector> connectors = new ArrayList<>(
-                    LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.keys(token)));
+            List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
+                    GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), options.keys(token)));
             Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
             Uplink uplink = new Uplink(
                     loops.next(),

@@ -1,7 +1,7 @@
 package dev.culvert.gateway.command;
 
+import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
-import dev.culvert.token.state.DrainedAgents;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.state.StoreOptions;
 import java.io.IOException;
@@ -62,10 +62,20 @@ final class AgentsCommand implements Runnable {
         @Spec
         CommandSpec spec = CommandSpec.create();
 
-        DrainedAgents drained() throws IOException {
+        StateDirectory open() throws IOException {
             Path path = state != null ? state : StateDirectory.defaultPath();
-            return StateDirectory.open(path, Clock.systemUTC(), store.choice(path, System.getenv(), false))
-                    .drainedAgents();
+            return StateDirectory.open(path, Clock.systemUTC(), store.choice(path, System.getenv(), false));
+        }
+
+        /** Leaves a line in the audit log; what was done stays done without one. */
+        void audit(StateDirectory directory, String event, String agent) {
+            try {
+                directory.audit(event, Map.of("agent", agent));
+            } catch (StateException e) {
+                PrintWriter err = spec.commandLine().getErr();
+                err.println(Printable.line("gateway: warning: not in the audit log: " + e.getMessage()));
+                err.flush();
+            }
         }
 
         void print(List<String> words, Map<String, Object> fields) {
@@ -101,7 +111,11 @@ final class AgentsCommand implements Runnable {
         @Override
         public Integer call() throws IOException {
             try {
-                boolean changed = drained().add(agent);
+                StateDirectory directory = open();
+                boolean changed = directory.drainedAgents().add(agent);
+                if (changed) {
+                    audit(directory, "agent-drained", agent);
+                }
                 print(
                         List.of(
                                 changed
@@ -127,7 +141,11 @@ final class AgentsCommand implements Runnable {
         @Override
         public Integer call() throws IOException {
             try {
-                boolean changed = drained().remove(agent);
+                StateDirectory directory = open();
+                boolean changed = directory.drainedAgents().remove(agent);
+                if (changed) {
+                    audit(directory, "agent-resumed", agent);
+                }
                 print(List.of(agent + (changed ? " gets new flows again" : " is not drained")), fields(agent, changed));
                 return 0;
             } catch (IllegalArgumentException e) {
@@ -144,7 +162,8 @@ final class AgentsCommand implements Runnable {
     static final class ListAll extends OnState {
         @Override
         public Integer call() throws IOException {
-            List<String> all = List.copyOf(new TreeSet<>(drained().read().entries()));
+            List<String> all =
+                    List.copyOf(new TreeSet<>(open().drainedAgents().read().entries()));
             print(all.isEmpty() ? List.of("no agent is drained") : all, Map.of("drained", all));
             return 0;
         }

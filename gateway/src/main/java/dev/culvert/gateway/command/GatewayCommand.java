@@ -26,7 +26,6 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -52,9 +51,6 @@ import picocli.CommandLine.ParameterException;
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
 public final class GatewayCommand implements Callable<Integer>, CommandLine.IExitCodeExceptionMapper {
     private static final Logger log = LoggerFactory.getLogger(GatewayCommand.class);
-
-    /** Closing the port and the links takes less than this. */
-    private static final Duration SHUTDOWN = Duration.ofSeconds(5);
 
     /** Addresses of this machine that go into the certificate; it holds 100 names, and a container host has thousands. */
     private static final int MAX_OWN_NAMES = 64;
@@ -174,7 +170,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             throw new ParameterException(
                     commandLine(), "--public-name: with --plain the proxy in front shows certificates");
         }
-        Shutdown stop = new Shutdown(SHUTDOWN);
+        Shutdown stop = new Shutdown(Gateway.CLOSING);
         GatewaySettings settings = GatewaySettings.of(directory, address)
                 .secure(!plain)
                 .names(certificateNames(gatewayUrl))
@@ -195,6 +191,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                     sayWhatNext(gateway, directory, gatewayUrl, guessed);
                 }
                 stop.await();
+                stop.askedAgain().thenRun(gateway::hurry);
             } finally {
                 answering.close();
             }

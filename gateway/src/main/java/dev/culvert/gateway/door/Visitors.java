@@ -211,11 +211,8 @@ public final class Visitors implements Holders {
         keep(
                 place,
                 flow,
-                channel -> FLOW
-                        + flow.unreadBytes()
-                        + flow.keptBytes()
-                        + written(flow)
-                        + WaitingBytes.of(flow.pipeline()),
+                channel ->
+                        FLOW + flow.unreadBytes() + flow.keptBytes() + written(flow) + WaitingBytes.of(flow.pipeline()),
                 null);
     }
 

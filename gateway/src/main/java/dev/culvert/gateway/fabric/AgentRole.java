@@ -89,6 +89,7 @@ final class AgentRole implements Role, PresentAgent {
     private volatile boolean superseded;
     private volatile boolean drained; // by whoever works on it
     private volatile @Nullable String instance;
+    private volatile int attachment;
 
     /** Answerers whose processes have ended, as it says. */
     private volatile Set<String> replaced = Set.of();
@@ -148,6 +149,11 @@ final class AgentRole implements Role, PresentAgent {
     @Override
     public @Nullable String instance() {
         return instance;
+    }
+
+    @Override
+    public int attachment() {
+        return attachment;
     }
 
     @Override
@@ -358,6 +364,7 @@ final class AgentRole implements Role, PresentAgent {
         }
         if (announcements == 1) {
             instance = said.instance();
+            attachment = said.attachment();
             replaced = said.replaces().stream().map(this::answerer).collect(Collectors.toUnmodifiableSet());
             serve(List.copyOf(allowed));
             presence.add(this);

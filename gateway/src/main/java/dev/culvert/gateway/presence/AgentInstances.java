@@ -61,14 +61,18 @@ public final class AgentInstances<A extends PresentAgent> {
         }
     }
 
-    /** Whether both links are of one process, as far as can be told: of one name, one key, and what it calls itself. */
+    /** Whether both links are of one process, and one of them in the place of the other. */
     private static boolean isSame(PresentAgent one, PresentAgent other) {
-        String instance = one.instance();
-        return instance != null
-                && instance.equals(other.instance())
+        return isOneProcess(one, other)
+                && one.attachment() == other.attachment()
                 && !one.isSuperseded()
-                && !other.isSuperseded()
-                && Objects.equals(one.key(), other.key());
+                && !other.isSuperseded();
+    }
+
+    /** As far as can be told: of one name, one key, and what it calls itself. */
+    private static boolean isOneProcess(PresentAgent one, PresentAgent other) {
+        String instance = one.instance();
+        return instance != null && instance.equals(other.instance()) && Objects.equals(one.key(), other.key());
     }
 
     private void takeOver(A newer, A older) {
@@ -98,8 +102,9 @@ public final class AgentInstances<A extends PresentAgent> {
 
     /** Of the others, those that take new flows. */
     int others(A agent) {
-        return (int)
-                instances.stream().filter(a -> a != agent && a.takesFlows()).count();
+        return (int) instances.stream()
+                .filter(a -> a != agent && a.takesFlows() && !isOneProcess(a, agent))
+                .count();
     }
 
     List<A> all() {

@@ -30,9 +30,18 @@ public final class FailedDials {
             if (any) {
                 forget(destination);
             }
-        } else if (refused != Reason.CANCELLED) {
+        } else if (isOfDestination(refused)) {
             note(destination, nowNanos);
         }
+    }
+
+    /** What says something of the way to the destination, rather than of whoever asked or of how busy the instance is. */
+    private static boolean isOfDestination(Reason refused) {
+        return switch (refused) {
+            case CONNECTION_REFUSED, TIMED_OUT, HOST_UNREACHABLE, NETWORK_UNREACHABLE, NAME_NOT_FOUND, UNSUPPORTED ->
+                true;
+            default -> false;
+        };
     }
 
     private synchronized void note(Destination destination, long nowNanos) {

@@ -54,11 +54,13 @@ public final class Presence<A extends PresentAgent> {
         forEachAgent(this::look);
     }
 
-    private void look(A agent) {
+    private synchronized void look(A agent) {
         boolean now = drained.test(agent.name(), agent.instance());
         if (now != agent.isDrained()) {
             agent.drained(now);
-            log.info("{} {}", agent, now ? "gets no new flows: it was drained" : "gets new flows again");
+            if (lines.takes(agent.holderKey(), PeerLines.Kind.LINKS)) {
+                log.info("{} {}", agent, now ? "gets no new flows: it was drained" : "gets new flows again");
+            }
         }
     }
 

@@ -20,6 +20,9 @@ public interface PresentAgent {
     @Nullable
     String instance();
 
+    /** Which of the gateways that the process knows this link is to, as it says: two of their URLs may lead here. */
+    int attachment();
+
     /** Thumbprint of the key that its holder has proved; null for a bearer token. */
     @Nullable
     String key();

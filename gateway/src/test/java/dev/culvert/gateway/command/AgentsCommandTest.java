@@ -9,6 +9,7 @@ import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Reason;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -133,6 +134,12 @@ final class AgentsCommandTest {
         assertThat(out).isEqualTo("office is drained already");
         assertThat(run("agent", "resume", "plant")).isZero();
         assertThat(out).isEqualTo("plant is not drained");
+        assertThat(Files.readAllLines(dir.resolve("audit.jsonl")))
+                .filteredOn(line -> line.contains("agent-"))
+                .singleElement()
+                .asString()
+                .contains("\"event\":\"agent-drained\",\"by\":")
+                .contains("\"agent\":\"office\"");
     }
 
     @Test

@@ -7,7 +7,10 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.presence.AgentInstances;
+import dev.culvert.tunnel.frame.Frame;
+import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,6 +71,30 @@ final class TakeoversTest {
         agent();
         agent();
         assertThat(count()).isEqualTo(3);
+    }
+
+    /** Two of a gateway's URLs are two links of one process, and neither takes the other's place. */
+    @Test
+    void twoAttachmentsOfOneProcessBothStay() {
+        EmbeddedPeer first = agent();
+        EmbeddedPeer second = new EmbeddedPeer(fabric.agent("office", null, "10.0.0.0/8"), allocator, 2);
+        peers.add(second);
+        second.say("{\"instance\":\"one\",\"routes\":[\"10.0.0.0/8\"],\"attachment\":1}");
+        first.take();
+        assertThat(first.close).isNull();
+        assertThat(count()).isEqualTo(2);
+        first.send(Frame.DRAIN, 0, 0, Unpooled.buffer());
+        assertThat(first.take(Frame.ANNOUNCE))
+                .singleElement()
+                .satisfies(f -> assertThat(f.payload().toString(StandardCharsets.UTF_8))
+                        .as("itself is no other")
+                        .contains("\"others\":0"));
+        EmbeddedPeer again = agent();
+        first.take();
+        assertThat(first.close).as("in its own place").startsWith("1001 ");
+        second.take();
+        assertThat(second.close).isNull();
+        assertThat(again.isUp()).isTrue();
     }
 
     /** Processes that share an instance's id pair with each other, so each that comes would be told of with each that is there. */

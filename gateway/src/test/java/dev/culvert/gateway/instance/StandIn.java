@@ -43,6 +43,11 @@ final class StandIn implements PresentAgent {
     }
 
     @Override
+    public int attachment() {
+        return 0;
+    }
+
+    @Override
     public String key() {
         return "k";
     }

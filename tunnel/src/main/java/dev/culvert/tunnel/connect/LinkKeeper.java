@@ -8,6 +8,7 @@ import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
@@ -17,6 +18,7 @@ import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.net.ConnectException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -53,8 +55,16 @@ public final class LinkKeeper {
      */
     static final Duration PATIENCE = Duration.ofSeconds(5);
 
-    /** A gateway that ends a link which has lived for so long may be gone, and another is tried at once; sooner, all may be in trouble. */
+    /** A gateway that ends a link which has lived for so long may be gone, and another is tried soon; sooner, all may be in trouble. */
     private static final Duration SETTLED = Duration.ofSeconds(1);
+
+    /** How soon at most: all of its clients do the same, and are not to come all at once. */
+    private static final Duration HOP = Duration.ofMillis(500);
+
+    /** So often in a row, and then each five seconds: gateways that end link after link are in trouble, and back-off is for them. */
+    private static final int HOPS = 8;
+
+    private static final double HOPS_PER_SECOND = 0.2;
 
     /** How often it is looked whether a silent link has spoken while another is being made beside it. */
     private static final Duration WATCH = Duration.ofMillis(100);
@@ -67,6 +77,7 @@ public final class LinkKeeper {
     private final LinkSettings settings;
     private final Listener listener;
     private final @Nullable FlowSession session;
+    private final RateLimit hops;
     private final Backoff backoff = new Backoff(ThreadLocalRandom.current());
 
     /** What gives most hope of all that the gateways tried since the last pause came to. */
@@ -119,6 +130,7 @@ public final class LinkKeeper {
         this.untried = connectors.size() - 1;
         this.settings = settings;
         this.listener = listener;
+        this.hops = new RateLimit(HOPS, HOPS_PER_SECOND, loop.ticker().nanoTime());
     }
 
     public void start() {
@@ -311,6 +323,10 @@ public final class LinkKeeper {
         return ThreadLocalRandom.current().nextLong(d.toMillis() / 2, d.toMillis() + 1);
     }
 
+    private static long hop() {
+        return ThreadLocalRandom.current().nextLong(HOP.toMillis() + 1);
+    }
+
     private void retry(Throwable why, long millis) {
         if (!stopped) {
             if (up == null) {
@@ -332,6 +348,9 @@ public final class LinkKeeper {
         /** Another gateway is to take its place. */
         private boolean leaving;
 
+        /** When that is tried for the first time. */
+        private @Nullable Future<?> move;
+
         Link link() {
             return Objects.requireNonNull(mux).link();
         }
@@ -348,7 +367,11 @@ public final class LinkKeeper {
             }
             if (silent != null && !mux.isOutlived()) { // flows would end, and the silent one may yet speak
                 trying = null;
-                stay(silent);
+                if (silent.leaving) {
+                    failed(new ConnectException("the gateway is of an older version"));
+                } else {
+                    stay(silent);
+                }
                 return false;
             }
             if (silent != null) {
@@ -400,8 +423,9 @@ public final class LinkKeeper {
             another();
             Duration over = spread == null ? NEXT_GATEWAY : spread;
             long most = Math.min(over.toMillis(), Backoff.MAX_SPREAD.toMillis());
-            waiting = loop.schedule(
+            move = loop.schedule(
                     LinkKeeper.this::connect, ThreadLocalRandom.current().nextLong(most + 1), TimeUnit.MILLISECONDS);
+            waiting = move;
         }
 
         /** To a gateway of an older version flows would end with the first link: that has all of its deadline. */
@@ -424,6 +448,10 @@ public final class LinkKeeper {
                 up = null;
                 return; // what was begun beside it goes on in its place
             }
+            if (move != null && move == waiting && mux.link().peerCloseCode() != Link.CLOSE_TOKEN_ENDED) {
+                up = null;
+                return; // its moment was chosen for all of them
+            }
             give(waiting);
             another();
             up = null;
@@ -439,10 +467,15 @@ public final class LinkKeeper {
                 return backoff.sentAway(now - upSinceNanos, spread, now);
             }
             long lived = now - upSinceNanos;
-            boolean toAnother = moves() && link.isEndedByPeer() && lived >= SETTLED.toNanos();
-            return toAnother || probed && probeEndsNanos - now > 0
-                    ? jitter(NEXT_GATEWAY)
-                    : backoff.linkEnded(lived, link.isEndedByPeer(), now);
+            if (probed && probeEndsNanos - now > 0) {
+                return jitter(NEXT_GATEWAY);
+            }
+            boolean hop = moves() && link.isEndedByPeer() && lived >= SETTLED.toNanos() && hops.takes(now);
+            if (hop && lived < Backoff.GOOD_AFTER.toNanos()) {
+                return hop();
+            }
+            long pause = backoff.linkEnded(lived, link.isEndedByPeer(), now);
+            return hop ? hop() : pause;
         }
     }
 }

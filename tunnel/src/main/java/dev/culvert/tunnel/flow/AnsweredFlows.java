@@ -94,6 +94,11 @@ public final class AnsweredFlows extends FlowSession {
         return sessions.values().stream().mapToInt(s -> s.flows.size()).sum();
     }
 
+    /** Links that are up, over which flows may go on. */
+    int linkCount() {
+        return links.size();
+    }
+
     /** Sessions that have such. */
     int sessionCount() {
         return sessions.size();

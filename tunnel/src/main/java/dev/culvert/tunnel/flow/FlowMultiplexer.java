@@ -495,7 +495,7 @@ public final class FlowMultiplexer implements FrameReceiver {
         log.debug("link down: {}", why);
         batchComplete(link);
         FlowSession s = session();
-        if (s != null && !link.endsFlows()) {
+        if (s != null) {
             s.linkDown(this);
         }
         endFlows(why);

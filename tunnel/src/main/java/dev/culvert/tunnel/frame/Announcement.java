@@ -53,6 +53,7 @@ public final class Announcement {
      * @param echo whether it can ping
      * @param replaces instances of the same agent that have ended, and whose flows have ended with them; null reads as none
      * @param publish what it publishes, in text form; null reads as none
+     * @param attachment which of the gateways that it knows this is, from 0: two of their URLs may lead to one
      */
     public record Agent(
             String instance,
@@ -60,7 +61,8 @@ public final class Announcement {
             List<String> routes,
             boolean echo,
             List<String> replaces,
-            List<String> publish) {
+            List<String> publish,
+            int attachment) {
         /** Most instances that one can replace. */
         public static final int MAX_REPLACES = 16;
 
@@ -69,6 +71,17 @@ public final class Announcement {
             routes = List.copyOf(require(routes, "routes"));
             replaces = orNone(replaces);
             publish = orNone(publish);
+        }
+
+        /** One that knows one gateway. */
+        public Agent(
+                String instance,
+                @Nullable String version,
+                List<String> routes,
+                boolean echo,
+                List<String> replaces,
+                List<String> publish) {
+            this(instance, version, routes, echo, replaces, publish, 0);
         }
 
         /** One that publishes nothing. */

@@ -2,6 +2,7 @@ package dev.culvert.tunnel.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.tunnel.fixture.FakeGateway;
 import dev.culvert.tunnel.fixture.RawPeer;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
 import dev.culvert.tunnel.flow.OpenedFlows;
@@ -13,6 +14,8 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,9 +30,10 @@ class MovingTest extends FrozenKeeper {
     @BeforeEach
     void begin() {
         version = 2;
+        int before = gateway.dials.size();
         keeper = keeper(new OpenedFlows(clock.eventLoop(), flows -> {}), gateway, other);
         start(keeper);
-        first = gateway.accept(0, version);
+        first = gateway.accept(before, version);
         settle();
         pass(2_000);
         speak();
@@ -69,19 +73,66 @@ class MovingTest extends FrozenKeeper {
         assertThat(gateway.dials).hasSize(1);
     }
 
-    /** However often it is said. */
     @Test
     void eachAtAMomentOfItsOwn() {
-        drain(Duration.ofSeconds(20));
-        drain(Duration.ofSeconds(20));
-        int dialled = 0;
-        for (int second = 0; second <= 20 && dialled == 0; second++) {
-            pass(1_000);
-            speak();
-            dialled = other.dials.size();
+        List<Integer> seconds = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            int before = other.dials.size();
+            drain(Duration.ofSeconds(20));
+            int moved = -1;
+            for (int second = 0; second <= 20; second++) {
+                pass(1_000);
+                speak();
+                if (moved < 0 && other.dials.size() > before) {
+                    moved = second;
+                }
+            }
+            seconds.add(moved);
+            keeper.stop("the next one's turn");
+            settle();
+            begin();
         }
-        assertThat(dialled).isEqualTo(1);
-        assertThat(events.downs).isEmpty();
+        assertThat(seconds).allMatch(second -> second >= 0);
+        assertThat(Collections.max(seconds) - Collections.min(seconds))
+                .as("spread: %s", seconds)
+                .isGreaterThan(2);
+    }
+
+    /** Its moment was chosen already: no second spread without a link. */
+    @Test
+    void whenTheLinkEndsFirstTheMomentStays() {
+        drain(Duration.ofSeconds(20));
+        first.send(first.message(
+                0x88, ByteBuffer.allocate(2).putShort((short) Link.CLOSE_GOING).array()));
+        settle();
+        assertThat(events.downs).hasSize(1);
+        for (int second = 0; second <= 20; second++) {
+            pass(1_000);
+        }
+        assertThat(other.dials).as("within the first").isNotEmpty();
+    }
+
+    /** Two that take links and end them: back-off is for those. */
+    @Test
+    void gatewaysThatEndLinkAfterLinkAreNotStormed() {
+        EmbeddedChannel link = first.channel;
+        List<FakeGateway> both = List.of(gateway, other);
+        int ended = 0;
+        for (int tenth = 0; tenth < 1_200; tenth++) {
+            if (!link.isOpen() || tenth % 11 == 10) {
+                link.close();
+                settle();
+            }
+            pass(100);
+            for (FakeGateway one : both) {
+                int last = one.dials.size() - 1;
+                if (last >= 0 && !one.dials.get(last).isDone()) {
+                    link = accept(one, last);
+                    ended++;
+                }
+            }
+        }
+        assertThat(ended).as("links in two minutes").isBetween(10, 60);
     }
 
     @Test

@@ -153,6 +153,17 @@ final class HeldFlowsTest {
     }
 
     @Test
+    void aLinkThatHasEndedItsFlowsIsKeptNoMoreThanAnother() {
+        assertThat(flows.linkCount()).isOne();
+        gateway.sendFrame(Frame.OVER, 0, 0, new byte[1]); // a violation
+        assertThat(gateway.takeClose().closeCode()).isEqualTo(1002);
+        gateway.close();
+        assertThat(flows.linkCount()).isZero();
+        gateway = link();
+        assertThat(flows.linkCount()).isOne();
+    }
+
+    @Test
     void whatIsOverIsReset() throws Exception {
         FlowRecorder application = open(1, "whose");
         losePath(1);
