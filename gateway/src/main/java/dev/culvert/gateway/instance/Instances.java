@@ -83,12 +83,12 @@ public final class Instances {
                 (health != null && health.isPassedOver(now) ? doubtful : good).add(one);
             }
         }
-        for (PresentAgent one : good) {
+        List<PresentAgent> from = good.isEmpty() ? doubtful : good;
+        for (PresentAgent one : from) {
             if (wanted.test(one.answerer())) {
                 return new Choice(one.answerer(), false);
             }
         }
-        List<PresentAgent> from = good.isEmpty() ? doubtful : good;
         return from.isEmpty()
                 ? new Choice(null, unwell && tried.isEmpty())
                 : new Choice(lessLoaded(from).answerer(), false);

@@ -39,6 +39,7 @@ final class Exchange {
 
     private State state = State.ASKING;
     private boolean saidAll;
+    private boolean pathless; // the target, when it was last looked
     private @Nullable Target target;
     private @Nullable Answer answer;
     private boolean reused; // the target's connection had served others
@@ -395,7 +396,9 @@ final class Exchange {
     private boolean turnsOrWaits(Target t) {
         Answer a = answer;
         boolean begun = a != null && a.begun();
-        return !t.hasPath() && !begun && search.leaves(t) || patience.looked();
+        boolean again = pathless && !t.hasPath(); // a link that comes back within moments brings the answer
+        pathless = !t.hasPath();
+        return again && !begun && search.leaves(t) || patience.looked();
     }
 
     /** Answers it ourselves, if that has not been begun. */

@@ -27,6 +27,9 @@ final class Http2Budget extends ChannelDuplexHandler {
     /** For each HEADERS or DATA that is sent: a WINDOW_UPDATE for the stream, and one for the connection. */
     private static final int PER_FRAME_SENT = 2;
 
+    /** One more for so many bytes of it: ends that read little at a time grant as little, Go's older ones two of each 512 bytes. */
+    private static final int BYTES_EACH = 256;
+
     private static final int HEAD = 9;
 
     private final Frames received;
@@ -52,7 +55,7 @@ final class Http2Budget extends ChannelDuplexHandler {
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
         if (!ended) {
             received.over((ByteBuf) msg);
-            left -= received.taken(false);
+            left -= received.takeOthers();
             if (left < 0) {
                 earn(ctx);
             }
@@ -71,7 +74,7 @@ final class Http2Budget extends ChannelDuplexHandler {
     public void write(ChannelHandlerContext ctx, Object msg, ChannelPromise promise) {
         if (msg instanceof ByteBuf bytes) {
             sent.over(bytes);
-            left += (long) PER_FRAME_SENT * sent.taken(true);
+            left += sent.takePaid();
         }
         ctx.write(msg, promise);
     }
@@ -110,18 +113,24 @@ final class Http2Budget extends ChannelDuplexHandler {
         private int have; // of a head
         private int length;
         private int type;
-        private int carrying;
+        private long paid;
         private int others;
 
         Frames(int preface) {
             skipped = preface;
         }
 
-        /** Of those that have begun since: how many carry a request, an answer, or some of either; or how many do not. */
-        int taken(boolean carry) {
-            int n = carry ? carrying : others;
-            carrying = 0;
+        /** Of those that have begun since: how many carry nothing of a request or an answer. */
+        int takeOthers() {
+            int n = others;
             others = 0;
+            return n;
+        }
+
+        /** How many such may be said about the rest of them. */
+        long takePaid() {
+            long n = paid;
+            paid = 0;
             return n;
         }
 
@@ -154,7 +163,7 @@ final class Http2Budget extends ChannelDuplexHandler {
             if (type == Http2FrameTypes.HEADERS
                     || type == Http2FrameTypes.CONTINUATION
                     || type == Http2FrameTypes.DATA && length > 0) {
-                carrying++;
+                paid += PER_FRAME_SENT + length / BYTES_EACH;
             } else {
                 others++;
             }

@@ -391,7 +391,8 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
         exchange = null;
         connection.closed(answered ? null : beginNanos);
         if (e != null) {
-            e.targetEnded(cause == null ? why : cause, untouched);
+            Throwable known = cause == null ? why : cause;
+            e.targetEnded(known == null && untouched ? new StreamReset(Http2Error.REFUSED_STREAM) : known, untouched);
         }
     }
 

@@ -43,11 +43,16 @@ final class TargetErrors {
                         : bad("The server behind " + site.name() + " cannot be reached.");
     }
 
+    /** Whether it was not the target that has ended it, but the flow to it: its agent, a link, the gateway. */
+    static boolean isOfTheWay(@Nullable Throwable cause) {
+        return cause instanceof FlowException flow
+                && flow.reason() != Reason.RESET
+                && flow.reason() != Reason.UNSPECIFIED;
+    }
+
     /** It has closed or reset the connection before it answered. */
     static Refusal ended(@Nullable Throwable cause, Site site) {
-        if (cause instanceof FlowException flow
-                && flow.reason() != Reason.RESET
-                && flow.reason() != Reason.UNSPECIFIED) {
+        if (cause instanceof FlowException flow && isOfTheWay(cause)) {
             return of(flow.reason(), site);
         }
         if (cause instanceof StreamReset reset && reset.error() == Http2Error.REFUSED_STREAM) {

@@ -325,16 +325,19 @@ final class TargetSearch {
         }
         Ways ways = s.ways();
         boolean tooLarge = cause instanceof Http2Exception.HeaderListSizeException; // it was not even sent
-        if (ways != null && !reused && !untouched && !tooLarge) {
+        if (ways != null && !reused && !untouched && !tooLarge && !TargetErrors.isOfTheWay(cause)) {
             ways.unanswered(target.connection());
         }
         boolean mayRepeat = !begun && !tooLarge && (untouched ? !bodySent : isRepeatable(a));
-        if (mayRepeat && turns(a, s, head, wayOf(s, target))) {
+        boolean mayStay = mayRepeat && !retried && (untouched || reused);
+        boolean stays =
+                mayStay && ways != null && ways.areKept(); // a kept connection that ends says nothing of its way
+        if (!stays && mayRepeat && turns(a, s, head, wayOf(s, target))) {
             return;
         }
-        if (mayRepeat && !retried && (untouched || reused)) {
+        if (mayStay) {
             retried = true;
-            connect(a, s, null, head);
+            connect(a, s, way, head);
         } else {
             noWay(a, s, isRepeatable(a), TargetErrors.ended(cause, s));
         }

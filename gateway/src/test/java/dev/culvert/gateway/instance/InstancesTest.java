@@ -135,6 +135,21 @@ final class InstancesTest {
         assertThat(instances.mayServe(app, "gone/k")).isFalse();
     }
 
+    /** A stranger's requests, or a moment's trouble, may bring that about. */
+    @Test
+    void whenAllArePassedOverWhoIsWantedIsChosenStill() {
+        for (String one : List.of("a/k", "b/k", "c/k")) {
+            for (int i = 0; i < TargetHealth.FAILS; i++) {
+                instances.failed(app, one);
+            }
+        }
+        a.flows = 100;
+        for (int i = 0; i < 20; i++) {
+            assertThat(instances.choose(app, Set.of(), "a/k"::equals).answerer())
+                    .isEqualTo("a/k");
+        }
+    }
+
     @Test
     void forgetsWhatHasGone() {
         unwell(a);

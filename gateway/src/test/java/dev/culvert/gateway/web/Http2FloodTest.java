@@ -163,6 +163,27 @@ final class Http2FloodTest {
         flood.goesOn();
     }
 
+    /** Go's clients and servers grant what a program has read, which may be little each time. */
+    @Test
+    void windowUpdatesForLittleAtATimeAreFreeToo() {
+        flood.send(settings(INITIAL_WINDOW_SIZE, 1_000_000), windowUpdate(0, 10_000_000));
+        for (int i = 0; i < 20; i++) {
+            int stream = 1 + 2 * i;
+            flood.send(headers(stream, WHOLE, flood.head("GET", RawVisitor.LARGE)));
+            for (int come = 0; come < RawVisitor.LARGE_BYTES; ) {
+                int n = flood.await("DATA", f -> f.type() == DATA).payload().length;
+                come += n;
+                for (int read = 0; read < n; read += 512) {
+                    flood.send(windowUpdate(0, Math.min(512, n - read)));
+                    if (come < RawVisitor.LARGE_BYTES) {
+                        flood.send(windowUpdate(stream, Math.min(512, n - read)));
+                    }
+                }
+            }
+        }
+        flood.goesOn();
+    }
+
     @Test
     void emptyData() {
         flood.send(headers(1, END_HEADERS, flood.held()));

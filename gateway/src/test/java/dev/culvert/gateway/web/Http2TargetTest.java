@@ -333,7 +333,7 @@ final class Http2TargetTest {
         send(post, "body", false);
         goAway(0, 0);
         assertThat(targets).hasSize(1);
-        assertThat(browser.heard(post)).startsWith(":status: 502\n");
+        assertThat(browser.heard(post)).startsWith(":status: 503\n");
     }
 
     @Test

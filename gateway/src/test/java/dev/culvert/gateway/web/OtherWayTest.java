@@ -183,12 +183,29 @@ final class OtherWayTest {
     void aWayThatIsLostIsLeft() {
         stage.say(GET);
         stage.lost.add(stage.targets.get(0));
-        stage.pass(Patience.LOOK_SECONDS - 1);
+        stage.pass(Patience.LOOK_SECONDS);
         assertThat(stage.targets).as("it may be back").hasSize(1);
-        stage.pass(1);
+        stage.pass(Patience.LOOK_SECONDS);
         assertThat(stage.went).containsExactly("a", "b");
         assertThat(stage.targets.get(0).isActive()).isFalse();
         stage.answer(1, OK);
+        assertThat(stage.answered()).isEqualTo(OK);
+    }
+
+    /** At the moment of a look, now and then. */
+    @Test
+    void aWayThatComesBackWithinMomentsIsNotLeft() {
+        stage.say(GET);
+        for (int i = 0; i < 6; i++) {
+            if (i % 2 == 0) {
+                stage.lost.add(stage.targets.get(0));
+            } else {
+                stage.lost.clear();
+            }
+            stage.pass(Patience.LOOK_SECONDS);
+        }
+        assertThat(stage.went).containsExactly("a");
+        stage.answer(0, OK);
         assertThat(stage.answered()).isEqualTo(OK);
     }
 

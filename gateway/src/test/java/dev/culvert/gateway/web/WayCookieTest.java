@@ -85,6 +85,21 @@ final class WayCookieTest {
         }
     }
 
+    /** It says nothing of its way: an idle one may be closed at any time. */
+    @Test
+    void whenAKeptConnectionEndsTheBrowserStaysWhereItWas() {
+        try (Stage stage = stage(true, false)) {
+            stage.say(get("culvert-instance=mark-of-b"));
+            stage.answer(0, OK);
+            stage.answered();
+            stage.say(get("culvert-instance=mark-of-b"));
+            stage.targets.get(0).end();
+            assertThat(stage.went).containsExactly("b", "b");
+            stage.answer(1, OK);
+            assertThat(stage.answered()).contains("own=1").doesNotContain("culvert-instance");
+        }
+    }
+
     @Test
     void aWebSocketIsLedToo() {
         try (Stage stage = stage(true, false)) {
