@@ -239,7 +239,7 @@ final class VisitorsMemoryTest {
         await().until(() -> net.visitors().count() >= MANY + 1);
         // All that will come has come when nothing more does, at any of them.
         long[] last = {-1};
-        await().pollInterval(Duration.ofMillis(500)).until(() -> {
+        await().atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(500)).until(() -> {
             long now = held(endless);
             boolean same = now == last[0];
             last[0] = now;
