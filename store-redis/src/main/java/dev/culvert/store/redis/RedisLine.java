@@ -5,6 +5,7 @@ import dev.culvert.store.cluster.StoreAddress;
 import dev.culvert.text.FileError;
 import dev.culvert.text.Printable;
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.MaintNotificationsConfig;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.RedisException;
@@ -23,8 +24,11 @@ import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.DefaultClientResources;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -84,10 +88,7 @@ final class RedisLine implements Closeable {
         SslOptions.Builder tls = SslOptions.builder().jdkSslProvider();
         Path authority = address.authority();
         if (authority != null) {
-            if (!Files.isReadable(authority)) {
-                throw new StateException("store " + where + ": " + authority + " of --store-ca cannot be read");
-            }
-            tls.trustManager(authority.toFile());
+            tls.trustManager(certificates(authority).toFile());
         }
         this.resources = DefaultClientResources.builder()
                 .ioThreadPoolSize(THREADS)
@@ -97,6 +98,7 @@ final class RedisLine implements Closeable {
         client.setOptions(ClientOptions.builder()
                 .autoReconnect(false)
                 .protocolVersion(ProtocolVersion.RESP2)
+                .maintNotificationsConfig(MaintNotificationsConfig.disabled()) // by which it could send us elsewhere
                 .requestQueueSize(MAX_WAITING)
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .timeoutOptions(TimeoutOptions.enabled(PATIENCE))
@@ -106,6 +108,26 @@ final class RedisLine implements Closeable {
                         .build())
                 .sslOptions(tls.build())
                 .build());
+    }
+
+    /** The same file: what is wrong with it is said when it is named, not at each connection. */
+    private Path certificates(Path file) throws StateException {
+        boolean some;
+        try (InputStream in = Files.newInputStream(file)) {
+            some = !CertificateFactory.getInstance("X.509")
+                    .generateCertificates(in)
+                    .isEmpty();
+        } catch (IOException e) {
+            throw new StateException(
+                    "store " + where + ": " + file + " of --store-ca cannot be read: " + FileError.reason(e), e);
+        } catch (CertificateException e) {
+            some = false;
+        }
+        if (!some) {
+            throw new StateException("store " + where + ": " + file + " of --store-ca holds no certificate in PEM: give"
+                    + " the one that its own is signed by");
+        }
+        return file;
     }
 
     private static RedisURI uri(StoreAddress address) {
@@ -237,7 +259,9 @@ final class RedisLine implements Closeable {
         return StateException.away(
                 "store " + where + " is away ("
                         + Printable.shorten(CALL.matcher(reason).replaceFirst(""))
-                        + "): is it running, reachable from here, and are user and password right?",
+                        + "): is it running, reachable from here, "
+                        + (uri.isSsl() ? "is its certificate of this name and trusted (--store-ca), " : "")
+                        + "and are user and password right?",
                 why);
     }
 

@@ -1,6 +1,7 @@
 package dev.culvert.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
@@ -11,17 +12,20 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertificateException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** By way of a sentinel. */
+/** By TLS, whose certificate is checked, and by way of a sentinel. */
 @NullUnmarked
 final class WaysToRedisTest {
     private static final Document OPEN = Document.open("notes.txt");
     private static final ClusterKey KEY = ClusterKey.generate();
+
+    private static final long PATIENCE_SECONDS = 120;
 
     @TempDir
     Path dir;
@@ -32,8 +36,128 @@ final class WaysToRedisTest {
         }
     }
 
+    private void certificate(String name, String names) throws Exception {
+        Process made = new ProcessBuilder(
+                        "openssl",
+                        "req",
+                        "-x509",
+                        "-newkey",
+                        "ec",
+                        "-pkeyopt",
+                        "ec_paramgen_curve:P-256",
+                        "-nodes",
+                        "-days",
+                        "3650",
+                        "-subj",
+                        "/CN=redis",
+                        "-addext",
+                        "subjectAltName=" + names,
+                        "-keyout",
+                        dir.resolve(name + ".key").toString(),
+                        "-out",
+                        dir.resolve(name + ".crt").toString())
+                .redirectErrorStream(true)
+                .redirectOutput(dir.resolve("openssl.log").toFile())
+                .start();
+        assertThat(made.waitFor())
+                .as(Files.readString(dir.resolve("openssl.log")))
+                .isZero();
+    }
+
+    private RedisServer server(String certificate, int port) throws Exception {
+        return new RedisServer(
+                Files.createDirectory(dir.resolve(certificate)),
+                "--tls-port",
+                String.valueOf(port),
+                "--tls-cert-file",
+                dir.resolve(certificate + ".crt").toString(),
+                "--tls-key-file",
+                dir.resolve(certificate + ".key").toString(),
+                "--tls-auth-clients",
+                "no");
+    }
+
     private static ClusterStore at(String address, @Nullable Path authority) throws StateException {
         return ClusterStore.open(StoreAddress.parse(address).with(null, authority), KEY);
+    }
+
+    /** Founds it as soon as it is there, and the machine is quick enough. */
+    private static void found(ClusterStore store) throws Exception {
+        long end = end();
+        while (true) {
+            try {
+                store.found();
+                return;
+            } catch (StateException e) {
+                again(e, end);
+            }
+        }
+    }
+
+    private static long end() {
+        return System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+    }
+
+    private static void again(StateException e, long end) throws InterruptedException {
+        assertThat(e.isAway()).isTrue();
+        assertThat(System.nanoTime() - end).as(e.getMessage()).isNegative();
+        Thread.sleep(50);
+    }
+
+    /** What is said of its certificate; that a frozen machine heard nothing of it in time is not what is asked. */
+    private static String refusal(String address, @Nullable Path authority) throws Exception {
+        long end = end();
+        while (true) {
+            try (ClusterStore store = at(address, authority)) {
+                store.found();
+                throw new AssertionError("believed " + address);
+            } catch (StateException e) {
+                for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                    if (cause instanceof CertificateException) {
+                        return e.getMessage();
+                    }
+                }
+                again(e, end);
+            }
+        }
+    }
+
+    @Test
+    void aCertificateThatNobodyVouchesForOrOfAnotherNameIsRefused() throws Exception {
+        certificate("right", "IP:127.0.0.1");
+        certificate("elsewhere", "DNS:elsewhere.example");
+        int port = freePort();
+        int other = freePort();
+        String address = "rediss://127.0.0.1:" + port;
+        try (RedisServer right = server("right", port);
+                RedisServer elsewhere = server("elsewhere", other);
+                ClusterStore good = at(address, dir.resolve("right.crt"))) {
+            found(good);
+            good.put(OPEN, "a");
+            assertThat(good.get(OPEN)).isEqualTo("a");
+            assertThat(right.admin().exists("culvert/mark")).isEqualTo(1);
+
+            right.admin().flushall();
+            assertThat(refusal(address, null))
+                    .contains("is away", "certification path", "--store-ca")
+                    .doesNotContain("\n");
+            assertThat(refusal("rediss://127.0.0.1:" + other, dir.resolve("elsewhere.crt")))
+                    .contains("is away", "127.0.0.1 found", "--store-ca")
+                    .doesNotContain("\n");
+            assertThat(right.admin().keys("*")).isEmpty();
+            assertThat(elsewhere.admin().keys("*")).isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsNoCertificateIsSaidWhenItIsNamed() throws Exception {
+        Path words = Files.writeString(dir.resolve("words"), "no certificate\n");
+        assertThatThrownBy(() -> at("rediss://127.0.0.1:1", words))
+                .isInstanceOf(StateException.class)
+                .hasMessageContaining("holds no certificate in PEM");
+        assertThatThrownBy(() -> at("rediss://127.0.0.1:1", dir.resolve("nowhere")))
+                .isInstanceOf(StateException.class)
+                .hasMessageContaining("cannot be read");
     }
 
     @Test
@@ -48,18 +172,7 @@ final class WaysToRedisTest {
                     .redirectOutput(dir.resolve("sentinel.log").toFile())
                     .start();
             try (ClusterStore store = at("redis-sentinel://127.0.0.1:" + port + "/main", null)) {
-                long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
-                boolean found = false;
-                while (!found) {
-                    try {
-                        store.found();
-                        found = true;
-                    } catch (StateException e) { // the sentinel has yet to start
-                        assertThat(e.isAway()).isTrue();
-                        assertThat(System.nanoTime()).isLessThan(end);
-                        Thread.sleep(50);
-                    }
-                }
+                found(store); // once the sentinel has started
                 store.put(OPEN, "a");
                 assertThat(server.admin().exists("culvert/document/notes.txt")).isEqualTo(1);
             } finally {
