@@ -163,7 +163,7 @@ final class PublishIT {
     @Order(4)
     void namesAreToldApart() throws Exception {
         assertThat(curl(url("nobody", "/small"), "-k -o /dev/null -w '%{http_code}' 2>&1 || true"))
-                .contains("alert")
+                .contains("unrecognized name")
                 .endsWith("000");
         assertThat(curl("-k --no-alpn -o /dev/null -w '%{http_code}'", url("nobody", "/")))
                 .isEqualTo("404");
