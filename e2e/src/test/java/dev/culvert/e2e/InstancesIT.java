@@ -34,6 +34,7 @@ final class InstancesIT {
     private static Host[] machines;
     private static Path token;
     private static Path stop;
+    private static Path go; // what is slow is answered when it is there
     private static String curl;
 
     private static void startAgent(int which) throws Exception {
@@ -55,7 +56,7 @@ final class InstancesIT {
         lab.must(annex, "ip", "route", "add", Lab.OFFICE_HOST + "/32", "via", "192.168.79.2");
         Path certificate = lab.certificate("site", "DNS:site.test");
         stop = lab.directory().resolve("stop");
-        curl = "curl -s --http2 --max-time 60 -w '%{http_code}\\n' --cacert " + certificate + " --resolve site.test:"
+        curl = "curl -s --http2 --max-time 100 -w '%{http_code}\\n' --cacert " + certificate + " --resolve site.test:"
                 + Lab.PORT + ":" + Lab.GATEWAY + " ";
         Path conf = lab.directory().resolve("nginx.conf");
         Files.writeString(conf, """
@@ -79,6 +80,12 @@ final class InstancesIT {
                 conf.toString(),
                 "-e",
                 lab.directory().resolve("nginx.err").toString());
+        go = lab.directory().resolve("go");
+        Path slow = lab.directory().resolve("slow.sh");
+        Files.writeString(slow, """
+                while [ ! -e %s ]; do sleep 0.2; done
+                printf 'HTTP/1.0 200 OK\\r\\n\\r\\nslow '
+                """.formatted(go));
         lab.start(
                 lab.officeHost,
                 "socat",
@@ -86,7 +93,7 @@ final class InstancesIT {
                 "-t",
                 "10",
                 "TCP4-LISTEN:8082,fork,reuseaddr",
-                "SYSTEM:sleep 3; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nslow '");
+                "EXEC:bash " + slow);
         lab.startGateway("--certificate", certificate + "," + lab.directory().resolve("site.key"));
         token = lab.publishersToken();
         startAgent(0);
@@ -182,6 +189,7 @@ final class InstancesIT {
                         .strip()
                         .equals("7"));
         agents[gone].kill();
+        Files.createFile(go);
         int[] marks = loops.stream().mapToInt(Program::mark).toArray();
         assertThat(slow.exitWithin(PATIENCE)).isZero();
         assertThat(slow.output().lines()).hasSize(6).containsOnly("slow 200");
