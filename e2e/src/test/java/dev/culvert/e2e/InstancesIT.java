@@ -86,14 +86,7 @@ final class InstancesIT {
                 while [ ! -e %s ]; do sleep 0.2; done
                 printf 'HTTP/1.0 200 OK\\r\\n\\r\\nslow '
                 """.formatted(go));
-        lab.start(
-                lab.officeHost,
-                "socat",
-                "socat",
-                "-t",
-                "10",
-                "TCP4-LISTEN:8082,fork,reuseaddr",
-                "EXEC:bash " + slow);
+        lab.start(lab.officeHost, "socat", "socat", "-t", "10", "TCP4-LISTEN:8082,fork,reuseaddr", "EXEC:bash " + slow);
         lab.startGateway("--certificate", certificate + "," + lab.directory().resolve("site.key"));
         token = lab.publishersToken();
         startAgent(0);
@@ -182,10 +175,7 @@ final class InstancesIT {
                 "for i in $(seq 6); do (" + curl + url("/slow") + " || echo FAILED $?) & done; wait");
         Program slowWithJar = lab.start(lab.client, "slow", "bash", "-c", curl + jar() + " " + url("/slow"));
         await().atMost(PATIENCE)
-                .until(() -> lab.shell(
-                                lab.officeHost,
-                                Lab.COMMAND,
-                                "ss -Htn state established sport = :8082 | wc -l")
+                .until(() -> lab.shell(lab.officeHost, Lab.COMMAND, "ss -Htn state established sport = :8082 | wc -l")
                         .strip()
                         .equals("7"));
         agents[gone].kill();

@@ -47,6 +47,7 @@ final class TargetErrors {
     static boolean isOfTheWay(@Nullable Throwable cause) {
         return cause instanceof FlowException flow
                 && flow.reason() != Reason.RESET
+                && flow.reason() != Reason.CANCELLED
                 && flow.reason() != Reason.UNSPECIFIED;
     }
 

@@ -239,12 +239,14 @@ final class VisitorsMemoryTest {
         await().until(() -> net.visitors().count() >= MANY + 1);
         // All that will come has come when nothing more does, at any of them.
         long[] last = {-1};
-        await().atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(500)).until(() -> {
-            long now = held(endless);
-            boolean same = now == last[0];
-            last[0] = now;
-            return same && now > MANY * (100L << 10);
-        });
+        await().atMost(Duration.ofMinutes(3))
+                .pollInterval(Duration.ofMillis(500))
+                .until(() -> {
+                    long now = held(endless);
+                    boolean same = now == last[0];
+                    last[0] = now;
+                    return same && now > MANY * (100L << 10);
+                });
         assertThat(last[0]).isLessThan(MANY * EACH + PlatformDependent.maxDirectMemory() / WINDOWS);
 
         List<MemoryWatch.Memory> memory = new ArrayList<>(List.of(new MemoryWatch.Memory(0, 0, 0, 100, 90, 100)));
