@@ -16,4 +16,5 @@ module dev.culvert.token {
     exports dev.culvert.token.holder;
     exports dev.culvert.token.sign;
     exports dev.culvert.token.state;
+    exports dev.culvert.token.store;
 }

@@ -15,7 +15,7 @@ import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.token.state.StoreOptions;
+import dev.culvert.token.store.StoreOptions;
 import dev.culvert.tunnel.link.GatewayTrust;
 import java.io.Closeable;
 import java.io.IOException;

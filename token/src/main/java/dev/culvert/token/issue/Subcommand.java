@@ -3,7 +3,7 @@ package dev.culvert.token.issue;
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.state.StateDirectory;
-import dev.culvert.token.state.StoreOptions;
+import dev.culvert.token.store.StoreOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.culvert.token.issue;
 
 import dev.culvert.command.Program;
-import dev.culvert.token.state.StoreOptions;
+import dev.culvert.token.store.StoreOptions;
 import java.io.InputStream;
 import java.time.Clock;
 import java.util.Map;

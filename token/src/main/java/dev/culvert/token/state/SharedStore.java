@@ -4,7 +4,7 @@ import dev.culvert.store.FileStore;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 
-/** Where what gateways share is kept; {@link StoreOptions} says what an operator chose. */
+/** Where what gateways share is kept; {@code StoreOptions} says what an operator chose. */
 public interface SharedStore {
     /** In the state directory itself: of one gateway, or of several on one machine. */
     SharedStore SAME = own -> own;

@@ -60,6 +60,9 @@ public final class StateDirectory {
     /** The audit log of the gateway, unless it is told to write elsewhere, and of the {@code token} command. */
     public static final String AUDIT = "audit.jsonl";
 
+    /** Of what gateways share, that which nobody else may read. */
+    public static final List<Document> SHARED_SECRETS = CertificateFiles.PRIVATE;
+
     private final Path path;
     private final FileStore own;
     private final Store shared;

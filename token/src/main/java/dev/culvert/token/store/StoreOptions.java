@@ -1,4 +1,4 @@
-package dev.culvert.token.state;
+package dev.culvert.token.store;
 
 import dev.culvert.store.FileStore;
 import dev.culvert.store.StateException;
@@ -7,6 +7,8 @@ import dev.culvert.store.cluster.ClusterKey;
 import dev.culvert.store.cluster.ClusterStore;
 import dev.culvert.store.cluster.StoreAddress;
 import dev.culvert.token.holder.SecretSource;
+import dev.culvert.token.state.SharedStore;
+import dev.culvert.token.state.StateDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,7 +121,7 @@ public final class StoreOptions {
         if (!Files.isDirectory(path)) {
             throw new StateException("store " + path + " does not exist: run token init --store file:" + path);
         }
-        store.checkPermissions(CertificateFiles.PRIVATE);
+        store.checkPermissions(StateDirectory.SHARED_SECRETS);
         return store;
     }
 
