@@ -38,16 +38,7 @@ final class BehindBalancerIT {
                     location / { return 200 "$remote_addr $proxy_protocol_port\\n"; } }
                 }
                 """);
-        lab.start(
-                lab.officeHost,
-                "nginx",
-                "nginx",
-                "-p",
-                lab.directory() + "/",
-                "-c",
-                conf.toString(),
-                "-e",
-                lab.directory().resolve("nginx.err").toString());
+        lab.startNginx(conf);
         access = lab.directory().resolve("access");
         Path certificate = lab.certificate("app", "DNS:app.test,DNS:told.test");
         lab.startGateway(

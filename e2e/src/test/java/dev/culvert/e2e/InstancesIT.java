@@ -70,16 +70,7 @@ final class InstancesIT {
                     location /slow { proxy_pass http://127.0.0.1:8082; } }
                 }
                 """);
-        lab.start(
-                lab.officeHost,
-                "nginx",
-                "nginx",
-                "-p",
-                lab.directory() + "/",
-                "-c",
-                conf.toString(),
-                "-e",
-                lab.directory().resolve("nginx.err").toString());
+        lab.startNginx(conf);
         go = lab.directory().resolve("go");
         Path slow = lab.directory().resolve("slow.sh");
         Files.writeString(slow, """

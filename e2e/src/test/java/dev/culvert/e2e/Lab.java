@@ -263,6 +263,20 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         return program;
     }
 
+    /** Starts nginx on the office's LAN host, with the lab's directory for its files. */
+    Program startNginx(Path conf) throws IOException {
+        return start(
+                officeHost,
+                "nginx",
+                "nginx",
+                "-p",
+                directory + "/",
+                "-c",
+                conf.toString(),
+                "-e",
+                directory.resolve("nginx.err").toString());
+    }
+
     /** Runs one of probe.py's clients and returns what it printed. */
     String probe(Host host, String... arguments) throws Exception {
         List<String> command =

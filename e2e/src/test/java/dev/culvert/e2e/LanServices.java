@@ -93,16 +93,7 @@ final class LanServices {
                     location / { dav_methods PUT; } }
                 }
                 """);
-        lab.start(
-                lab.officeHost,
-                "nginx",
-                "nginx",
-                "-p",
-                lab.directory() + "/",
-                "-c",
-                conf.toString(),
-                "-e",
-                lab.directory().resolve("nginx.err").toString());
+        lab.startNginx(conf);
     }
 
     private void ssh() throws Exception {

@@ -72,16 +72,7 @@ final class PublishIT {
                     location / { return 200 "unread\\n"; } }
                 }
                 """);
-        lab.start(
-                lab.officeHost,
-                "nginx",
-                "nginx",
-                "-p",
-                lab.directory() + "/",
-                "-c",
-                conf.toString(),
-                "-e",
-                lab.directory().resolve("nginx.err").toString());
+        lab.startNginx(conf);
         lab.startProbe(lab.officeHost, "serve", lab.directory().toString()).awaitOutput("READY", Lab.START);
         Files.writeString(lab.state().resolve("policy.yaml"), """
                 grants:

@@ -2,6 +2,7 @@ package dev.culvert.gateway.command;
 
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
+import dev.culvert.token.state.DrainedAgents;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.store.StoreOptions;
 import java.io.IOException;
@@ -96,6 +97,35 @@ final class AgentsCommand implements Runnable {
         }
     }
 
+    /** What changes which agents are drained. */
+    abstract static class Change extends OnState {
+        @Parameters(paramLabel = "NAME[/INSTANCE]", description = "The agent, or one of its instances.")
+        String agent = "";
+
+        /** @return whether it was otherwise before */
+        abstract boolean change(DrainedAgents drained) throws StateException;
+
+        /** What the audit log calls it. */
+        abstract String event();
+
+        abstract String words(boolean changed);
+
+        @Override
+        public final Integer call() throws IOException {
+            try {
+                StateDirectory directory = open();
+                boolean changed = change(directory.drainedAgents());
+                if (changed) {
+                    audit(directory, event(), agent);
+                }
+                print(List.of(words(changed)), fields(agent, changed));
+                return 0;
+            } catch (IllegalArgumentException e) {
+                throw wrong(e);
+            }
+        }
+    }
+
     /** {@code gateway agent drain}. */
     @Command(
             name = "drain",
@@ -104,28 +134,22 @@ final class AgentsCommand implements Runnable {
                 "An instance is named as 'gateway status' does; it is another when the agent's process is started again."
             },
             mixinStandardHelpOptions = true)
-    static final class Drain extends OnState {
-        @Parameters(paramLabel = "NAME[/INSTANCE]", description = "The agent, or one of its instances.")
-        String agent = "";
+    static final class Drain extends Change {
+        @Override
+        boolean change(DrainedAgents drained) throws StateException {
+            return drained.add(agent);
+        }
 
         @Override
-        public Integer call() throws IOException {
-            try {
-                StateDirectory directory = open();
-                boolean changed = directory.drainedAgents().add(agent);
-                if (changed) {
-                    audit(directory, "agent-drained", agent);
-                }
-                print(
-                        List.of(
-                                changed
-                                        ? agent + " gets no new flows; undo it with gateway agent resume " + agent
-                                        : agent + " is drained already"),
-                        fields(agent, changed));
-                return 0;
-            } catch (IllegalArgumentException e) {
-                throw wrong(e);
-            }
+        String event() {
+            return "agent-drained";
+        }
+
+        @Override
+        String words(boolean changed) {
+            return changed
+                    ? agent + " gets no new flows; undo it with gateway agent resume " + agent
+                    : agent + " is drained already";
         }
     }
 
@@ -134,23 +158,20 @@ final class AgentsCommand implements Runnable {
             name = "resume",
             description = "Gives an agent, and each of its instances, or one instance of it new flows again.",
             mixinStandardHelpOptions = true)
-    static final class Resume extends OnState {
-        @Parameters(paramLabel = "NAME[/INSTANCE]", description = "The agent, or one of its instances.")
-        String agent = "";
+    static final class Resume extends Change {
+        @Override
+        boolean change(DrainedAgents drained) throws StateException {
+            return drained.remove(agent);
+        }
 
         @Override
-        public Integer call() throws IOException {
-            try {
-                StateDirectory directory = open();
-                boolean changed = directory.drainedAgents().remove(agent);
-                if (changed) {
-                    audit(directory, "agent-resumed", agent);
-                }
-                print(List.of(agent + (changed ? " gets new flows again" : " is not drained")), fields(agent, changed));
-                return 0;
-            } catch (IllegalArgumentException e) {
-                throw wrong(e);
-            }
+        String event() {
+            return "agent-resumed";
+        }
+
+        @Override
+        String words(boolean changed) {
+            return agent + (changed ? " gets new flows again" : " is not drained");
         }
     }
 
