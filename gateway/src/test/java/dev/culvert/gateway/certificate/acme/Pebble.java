@@ -2,12 +2,12 @@ package dev.culvert.gateway.certificate.acme;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.culvert.gateway.FreePort;
 import dev.culvert.gateway.certificate.TrustedCertificates;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.math.BigInteger;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -36,12 +36,12 @@ import org.shredzone.acme4j.util.CertificateUtils;
 final class Pebble implements AutoCloseable {
     private static final Duration START = Duration.ofSeconds(30);
 
-    final int httpPort = freePort();
-    final int tlsPort = freePort();
+    final int httpPort = FreePort.next();
+    final int tlsPort = FreePort.next();
     final Path trusted;
     private final Path dir;
-    private final int port = freePort();
-    private final int managementPort = freePort();
+    private final int port = FreePort.next();
+    private final int managementPort = FreePort.next();
     private final String extra;
     private final @Nullable String dnsServer;
     private final Map<String, String> environment;
@@ -68,12 +68,6 @@ final class Pebble implements AutoCloseable {
                 .sslContext(TrustedCertificates.context(trusted))
                 .build();
         start();
-    }
-
-    static int freePort() throws IOException {
-        try (ServerSocket any = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return any.getLocalPort();
-        }
     }
 
     URI directory() {
@@ -125,7 +119,7 @@ final class Pebble implements AutoCloseable {
     }
 
     private String startDns() throws IOException {
-        String dns = "127.0.0.1:" + freePort();
+        String dns = "127.0.0.1:" + FreePort.next();
         run(
                 Map.of(),
                 "pebble-challtestsrv",
@@ -142,7 +136,7 @@ final class Pebble implements AutoCloseable {
                 "-tlsalpn01",
                 "",
                 "-management",
-                "127.0.0.1:" + freePort());
+                "127.0.0.1:" + FreePort.next());
         return dns;
     }
 

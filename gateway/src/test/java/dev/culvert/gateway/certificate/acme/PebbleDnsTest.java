@@ -2,6 +2,7 @@ package dev.culvert.gateway.certificate.acme;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.gateway.FreePort;
 import dev.culvert.gateway.SetClock;
 import dev.culvert.gateway.certificate.acme.AcmeSettings.Server;
 import dev.culvert.gateway.certificate.dns.Bind;
@@ -42,7 +43,7 @@ final class PebbleDnsTest {
 
     @BeforeEach
     void begin() throws Exception {
-        bind = new Bind(dir.resolve("bind"), "127.0.0.1", Bind.freePort(), List.of("""
+        bind = new Bind(dir.resolve("bind"), "127.0.0.1", FreePort.next(), List.of("""
                         apps.test
                         @ NS ns1
                         ns1 A 127.0.0.1

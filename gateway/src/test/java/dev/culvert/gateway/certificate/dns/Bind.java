@@ -3,7 +3,6 @@ package dev.culvert.gateway.certificate.dns;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -78,17 +77,11 @@ public final class Bind implements AutoCloseable {
         }
     }
 
+    /** Both ways: questions come as datagrams, changes by TCP, and it begins with the one before the other. */
     private boolean isUp(String zone) throws IOException {
-        return !query(zone.substring(0, zone.indexOf('\n')) + ".", Type.SOA)
-                .getSection(Section.ANSWER)
-                .isEmpty();
-    }
-
-    /** One that is free on loopback, for datagrams. */
-    public static int freePort() throws IOException {
-        try (DatagramSocket any = new DatagramSocket(0, InetAddress.getByName("127.0.0.1"))) {
-            return any.getLocalPort();
-        }
+        String name = zone.substring(0, zone.indexOf('\n')) + ".";
+        return !query(name, Type.SOA, false).getSection(Section.ANSWER).isEmpty()
+                && !query(name, Type.SOA, true).getSection(Section.ANSWER).isEmpty();
     }
 
     /** The key's file, as tsig-keygen writes it. */
@@ -101,15 +94,16 @@ public final class Bind implements AutoCloseable {
         return address.getAddress().getHostAddress() + ":" + address.getPort();
     }
 
-    private Message query(String name, int type) throws IOException {
+    private Message query(String name, int type, boolean tcp) throws IOException {
         SimpleResolver resolver = new SimpleResolver(address);
+        resolver.setTCP(tcp);
         resolver.setTimeout(Duration.ofSeconds(5));
         return resolver.send(Message.newQuery(Record.newRecord(Name.fromString(name), type, DClass.IN)));
     }
 
     /** The texts that stand at a name. */
     public List<String> texts(String name) throws IOException {
-        return query(name, Type.TXT).getSection(Section.ANSWER).stream()
+        return query(name, Type.TXT, false).getSection(Section.ANSWER).stream()
                 .filter(record -> record instanceof org.xbill.DNS.TXTRecord)
                 .map(record -> String.join("", ((org.xbill.DNS.TXTRecord) record).getStrings()))
                 .toList();

@@ -3,6 +3,7 @@ package dev.culvert.gateway.certificate.dns;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.gateway.FreePort;
 import dev.culvert.gateway.certificate.dns.DnsProver.Placed;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -41,7 +42,7 @@ final class DnsProverTest {
 
     @BeforeEach
     void begin() throws Exception {
-        port = Bind.freePort();
+        port = FreePort.next();
         bind = new Bind(dir.resolve("bind"), "127.0.0.1", port, List.of("""
                         app.test
                         @ NS ns1
