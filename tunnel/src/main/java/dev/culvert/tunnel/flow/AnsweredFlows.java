@@ -13,6 +13,8 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -57,6 +59,12 @@ public final class AnsweredFlows extends FlowSession {
 
     private static final int ENDINGS_PER_SECOND = 1_024;
 
+    /**
+     * How long after it has heard, by one gateway, that a session has ended, an agent refuses what is asked for it by another: a
+     * link that is alive has nothing on its way for longer. What came of that would have nobody who ends it, for as long as it may be held.
+     */
+    static final Duration LATE = Duration.ofSeconds(10);
+
     private final Judge judge;
     private final RateLimit endings;
     private int asked;
@@ -65,6 +73,16 @@ public final class AnsweredFlows extends FlowSession {
     private final List<FlowMultiplexer> links = new ArrayList<>();
 
     private final Map<SessionId, Session> sessions = new HashMap<>();
+
+    /** When it was heard that a session has ended, in that order; of the last {@link #ENDINGS}. */
+    private final Map<SessionId, Long> endedNanos = new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<SessionId, Long> eldest) {
+            return size() > ENDINGS;
+        }
+    };
 
     /** @param mostHeld flows that may be held without a path: each has a socket */
     public AnsweredFlows(EventLoop loop, int mostHeld, Judge judge) {
@@ -117,7 +135,7 @@ public final class AnsweredFlows extends FlowSession {
             return true;
         }
         Session session = sessions.get(id);
-        if (session != null && session.ended) {
+        if (session != null && session.ended || hasEnded(id)) {
             asked.refuse(Reason.UNKNOWN, ""); // on its way when its client ended
             return false;
         }
@@ -161,7 +179,7 @@ public final class AnsweredFlows extends FlowSession {
         session.oldest = Math.max(session.oldest, oldest);
         if (!session.forgets && isFirstForgotten(session)) {
             session.forgets = true;
-            inSlices(() -> forgetFirst(session));
+            inSlices(() -> forgetFirst(session), () -> session.forgets = false);
         }
     }
 
@@ -177,7 +195,6 @@ public final class AnsweredFlows extends FlowSession {
             letGo(flow, Reason.UNKNOWN, "its opener has forgotten it");
             return true;
         }
-        session.forgets = false;
         return false;
     }
 
@@ -190,25 +207,49 @@ public final class AnsweredFlows extends FlowSession {
         if (!endings.takes(loop.ticker().nanoTime())) {
             return false;
         }
+        noteEnded(id);
         Session session = sessions.get(id);
         if (session != null && !session.ended) {
             session.ended = true;
-            inSlices(() -> endFirst(id, session));
+            endAll(id, session);
         }
         return true;
     }
 
+    private void endAll(SessionId id, Session session) {
+        inSlices(() -> endFirst(session), () -> {
+            if (session.flows.isEmpty()) {
+                sessions.remove(id, session);
+            } else {
+                endAll(id, session); // without the one that failed
+            }
+        });
+    }
+
     /** @return whether there may be more */
-    private boolean endFirst(SessionId id, Session session) {
+    private boolean endFirst(Session session) {
         Map.Entry<Long, Object> first = session.flows.pollFirstEntry();
-        if (first == null) {
-            sessions.remove(id, session);
-        } else if (first.getValue() instanceof LinkFlow flow) {
+        if (first != null && first.getValue() instanceof LinkFlow flow) {
             letGo(flow, Reason.UNKNOWN, "its client has started again");
-        } else {
+        } else if (first != null) {
             ((IncomingFlow) first.getValue()).giveUp(Reason.UNKNOWN);
         }
         return first != null;
+    }
+
+    private void noteEnded(SessionId id) {
+        long now = loop.ticker().nanoTime();
+        Iterator<Long> eldest = endedNanos.values().iterator();
+        while (eldest.hasNext() && now - eldest.next() >= LATE.toNanos()) {
+            eldest.remove();
+        }
+        endedNanos.remove(id); // so that the order is that of time
+        endedNanos.put(id, now);
+    }
+
+    private boolean hasEnded(SessionId id) {
+        Long at = endedNanos.get(id);
+        return at != null && loop.ticker().nanoTime() - at < LATE.toNanos();
     }
 
     private void goOn(LinkFlow flow, IncomingFlow asked, FlowPath path) {

@@ -193,9 +193,14 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
         allHeld().forEach(flow -> letGo(flow, Reason.SHUTTING_DOWN, why));
     }
 
-    /** Has long work done, a slice of time in each turn of the loop: each flow that ends has a socket, and there may be very many. */
-    final void inSlices(BooleanSupplier step) {
-        work.add(step);
+    /**
+     * Has long work done, a slice of time in each turn of the loop: each flow that ends has a socket, and there may be very many.
+     *
+     * @param step see {@link SlicedWork#add}
+     * @param over likewise
+     */
+    final void inSlices(BooleanSupplier step, Runnable over) {
+        work.add(step, over);
     }
 
     private void scheduleSweep() {
@@ -208,27 +213,30 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     private void sweep() {
         long now = loop.ticker().nanoTime();
         Iterator<LinkFlow> all = allHeld().iterator();
-        inSlices(() -> sweepNext(all, now));
+        inSlices(() -> sweepNext(all, now), this::swept);
     }
 
     /** @return whether there are more */
     private boolean sweepNext(Iterator<LinkFlow> all, long now) {
-        if (all.hasNext()) {
-            LinkFlow flow = all.next();
-            Held its = held(flow);
-            if (its != null && now - its.untilNanos >= 0) {
-                letGo(flow, Reason.LINK_LOST, "no link for too long");
-            } else if (its != null && isForsaken(flow, its.sinceNanos)) {
-                letGo(flow, Reason.UNKNOWN, "its opener has not come back for it");
-            }
-            return true;
+        if (!all.hasNext()) {
+            return false;
         }
+        LinkFlow flow = all.next();
+        Held its = held(flow);
+        if (its != null && now - its.untilNanos >= 0) {
+            letGo(flow, Reason.LINK_LOST, "no link for too long");
+        } else if (its != null && isForsaken(flow, its.sinceNanos)) {
+            letGo(flow, Reason.UNKNOWN, "its opener has not come back for it");
+        }
+        return true;
+    }
+
+    private void swept() {
         sweepScheduled = false;
         if (heldCount > 0) {
+            scheduleSweep(); // first: whatever the next comes to, there is one more
             stillHeld(allHeld());
-            scheduleSweep();
         }
-        return false;
     }
 
     /** Those that are held now, the longest held of each holder first. */

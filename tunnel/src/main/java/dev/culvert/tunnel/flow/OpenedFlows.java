@@ -95,7 +95,7 @@ public final class OpenedFlows extends FlowSession {
         link = older ? null : up;
         if (older) {
             Iterator<LinkFlow> all = allHeld().iterator();
-            inSlices(() -> giveUpNext(all));
+            inSlices(() -> giveUpNext(all), () -> {});
             return;
         }
         say(up, Frame.SESSION, List.of(session.secret()));

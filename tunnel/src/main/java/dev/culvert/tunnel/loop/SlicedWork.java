@@ -15,8 +15,10 @@ public final class SlicedWork implements Runnable {
     public static final long SLICE_NANOS = 1_000_000;
 
     private final EventLoop loop;
-    private final Deque<BooleanSupplier> works = new ArrayDeque<>();
+    private final Deque<Work> works = new ArrayDeque<>();
     private boolean scheduled;
+
+    private record Work(BooleanSupplier step, Runnable over) {}
 
     public SlicedWork(EventLoop loop) {
         this.loop = loop;
@@ -26,9 +28,10 @@ public final class SlicedWork implements Runnable {
      * Adds a work, which begins in the loop's next turn.
      *
      * @param step does a little of it, and says whether there is more
+     * @param over called once, when there is no more, or a step has failed: then nothing more is done of it
      */
-    public void add(BooleanSupplier step) {
-        works.add(step);
+    public void add(BooleanSupplier step, Runnable over) {
+        works.add(new Work(step, over));
         if (!scheduled) {
             scheduled = true;
             EventLoops.nextTurn(loop, this);
@@ -42,15 +45,25 @@ public final class SlicedWork implements Runnable {
         long start = clock.nanoTime();
         try {
             while (!works.isEmpty() && clock.nanoTime() - start <= SLICE_NANOS) {
-                BooleanSupplier work = works.remove();
-                if (work.getAsBoolean()) {
-                    works.addFirst(work);
-                }
+                step(works.remove());
             }
         } finally { // one that fails is over, and the others are not
             scheduled = !works.isEmpty();
             if (scheduled) {
                 EventLoops.nextTurn(loop, this);
+            }
+        }
+    }
+
+    private void step(Work work) {
+        boolean more = false;
+        try {
+            more = work.step.getAsBoolean();
+        } finally {
+            if (more) {
+                works.addFirst(work);
+            } else {
+                work.over.run();
             }
         }
     }

@@ -125,6 +125,42 @@ final class EndedSessionTest {
         assertThat(answered.keptBytes()).isZero();
     }
 
+    /** It was on its way by another gateway, and nobody would end it. */
+    @Test
+    void whatComesOfItByAnotherGatewayAMomentLaterIsRefused() {
+        RawPeer one = gateway(answered, 2);
+        RawPeer other = gateway(answered, 2);
+        ended(one, KILLED); // which may have nothing here yet
+        turn();
+        ticker.advance(AnsweredFlows.LATE.toNanos() - 1, TimeUnit.NANOSECONDS);
+        other.takeFrames();
+        open(other, 1, KILLED, Destination.ofName(Destination.UDP, "dns.example", 53));
+        assertThat(asked).isEmpty();
+        List<WebSocketMessage> frames = other.takeFrames();
+        assertThat(frames).extracting(WebSocketMessage::type).containsExactly(Frame.REFUSED);
+        assertThat(frames.get(0).payload().readByte()).isEqualTo((byte) Reason.UNKNOWN.code());
+        open(other, 2, OTHER, DB);
+        assertThat(asked).hasSize(1);
+    }
+
+    /** Many agents' clients may start again at once; what is noted of them is bounded, and it is the last that count. */
+    @Test
+    void ofManyThatHaveEndedTheLastAreNoted() {
+        RawPeer gateway = gateway(answered, 2);
+        ended(gateway, KILLED);
+        for (int n = 1; n < AnsweredFlows.ENDINGS; n++) {
+            ended(gateway, new SessionId(9, n));
+        }
+        ticker.advance(1, TimeUnit.SECONDS);
+        open(gateway, 1, KILLED, DB);
+        assertThat(asked).isEmpty();
+        ended(gateway, OTHER);
+        open(gateway, 2, KILLED, DB);
+        assertThat(asked).hasSize(1);
+        open(gateway, 3, OTHER, DB);
+        assertThat(asked).hasSize(1);
+    }
+
     @Test
     void whatComesOfItLaterIsAFlowLikeOthers() {
         RawPeer gateway = gateway(answered, 2);
@@ -132,6 +168,7 @@ final class EndedSessionTest {
         asked.remove(0).accept(new FlowRecorder());
         ended(gateway, KILLED);
         turn();
+        ticker.advance(AnsweredFlows.LATE.toNanos(), TimeUnit.NANOSECONDS);
         open(gateway, 2, KILLED, DB);
         LinkFlow again = asked.remove(0).accept(new FlowRecorder());
         gateway.sendFrame(Frame.PATH_LOST, 0, id(2), (byte) Reason.LINK_LOST.code());
@@ -171,6 +208,29 @@ final class EndedSessionTest {
         }
         assertThat(answered.count()).isZero();
         turn();
+        assertThat(answered.sessionCount()).isZero();
+    }
+
+    /** A bug in what one flow leads to keeps nothing of the others. */
+    @Test
+    void oneWhoseEndFailsLeavesTheOthersTheirs() {
+        RawPeer gateway = gateway(answered, 2);
+        for (int n = 1; n <= 3; n++) {
+            open(gateway, n, KILLED, DB);
+            IncomingFlow dialled = asked.remove(0);
+            if (n != 2) {
+                dialled.accept(new FlowRecorder());
+            } else {
+                dialled.onAbandoned(() -> {
+                    throw new IllegalStateException("a bug");
+                });
+            }
+        }
+        ended(gateway, KILLED);
+        for (int turns = 0; turns < 3; turns++) {
+            turn();
+        }
+        assertThat(answered.count()).isZero();
         assertThat(answered.sessionCount()).isZero();
     }
 

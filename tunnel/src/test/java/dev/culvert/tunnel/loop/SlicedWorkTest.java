@@ -29,6 +29,10 @@ final class SlicedWorkTest {
         };
     }
 
+    private void add(BooleanSupplier step) {
+        work.add(step, () -> {});
+    }
+
     private List<String> turn() {
         done.clear();
         channel.runScheduledPendingTasks();
@@ -37,7 +41,7 @@ final class SlicedWorkTest {
 
     @Test
     void nothingIsDoneInTheTurnInWhichItIsAdded() {
-        work.add(steps("a", 1, 1));
+        add(steps("a", 1, 1));
         assertThat(done).isEmpty();
         assertThat(turn()).containsExactly("a");
         assertThat(turn()).isEmpty();
@@ -45,9 +49,9 @@ final class SlicedWorkTest {
 
     @Test
     void allTogetherHaveOneSliceOfATurn() {
-        work.add(steps("a", 3, SlicedWork.SLICE_NANOS / 2));
-        work.add(steps("b", 2, SlicedWork.SLICE_NANOS / 2));
-        work.add(steps("c", 2, SlicedWork.SLICE_NANOS * 10));
+        add(steps("a", 3, SlicedWork.SLICE_NANOS / 2));
+        add(steps("b", 2, SlicedWork.SLICE_NANOS / 2));
+        add(steps("c", 2, SlicedWork.SLICE_NANOS * 10));
         assertThat(turn()).containsExactly("a", "a", "a");
         assertThat(turn()).containsExactly("b", "b", "c");
         assertThat(turn()).containsExactly("c");
@@ -56,23 +60,47 @@ final class SlicedWorkTest {
 
     @Test
     void whatIsAddedByAWorkIsDoneToo() {
-        work.add(() -> {
-            work.add(steps("more", 1, 0));
+        add(() -> {
+            add(steps("more", 1, 0));
             return false;
         });
         assertThat(turn()).containsExactly("more");
-        work.add(steps("later", 1, 0));
+        add(steps("later", 1, 0));
         assertThat(turn()).containsExactly("later");
     }
 
     @Test
     void oneThatFailsDoesNotStopTheOthers() {
-        work.add(() -> {
+        add(() -> {
             throw new IllegalStateException("a bug");
         });
-        work.add(steps("other", 1, 0));
+        add(steps("other", 1, 0));
         assertThat(turn()).containsExactly("other");
-        work.add(steps("later", 1, 0));
+        add(steps("later", 1, 0));
         assertThat(turn()).containsExactly("later");
+    }
+
+    @Test
+    void whoAddsAWorkHearsOnceThatItIsOver() {
+        work.add(steps("a", 3, SlicedWork.SLICE_NANOS), () -> done.add("over"));
+        assertThat(turn()).containsExactly("a", "a");
+        assertThat(turn()).containsExactly("a", "over");
+        assertThat(turn()).isEmpty();
+    }
+
+    /** What it has noted of the work may not stand for good. */
+    @Test
+    void soDoesWhoseWorkFails() {
+        work.add(
+                () -> {
+                    throw new IllegalStateException("a bug");
+                },
+                () -> {
+                    done.add("over");
+                    add(steps("again", 1, 0));
+                });
+        add(steps("other", 1, 0));
+        assertThat(turn()).containsExactly("over", "other", "again");
+        assertThat(turn()).isEmpty();
     }
 }
