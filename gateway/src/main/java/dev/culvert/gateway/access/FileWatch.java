@@ -3,6 +3,8 @@ package dev.culvert.gateway.access;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -12,7 +14,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Looks a few times a second whether files that the gateway lives by have changed, on a thread of its own: neither a slow
- * disk nor a queue of tokens to verify may delay a revocation. An error is logged once, until it is another or over.
+ * disk nor a queue of tokens to verify may delay a revocation. An error is logged once, until it is another or over, however many
+ * of them it keeps from being read.
  */
 public final class FileWatch implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(FileWatch.class);
@@ -34,6 +37,9 @@ public final class FileWatch implements AutoCloseable {
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("gateway-files", true));
 
+    /** What is wrong now, and was said. On the thread. */
+    private final Map<Watched, String> complaints = new HashMap<>();
+
     /**
      * Begins to watch.
      *
@@ -41,41 +47,30 @@ public final class FileWatch implements AutoCloseable {
      */
     public void add(Watched file, Runnable changed) {
         thread.scheduleWithFixedDelay(
-                new Look(file, changed), PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+                () -> look(file, changed), PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private static final class Look implements Runnable {
-        private final Watched file;
-        private final Runnable changed;
-        private String complaint = "";
-
-        Look(Watched file, Runnable changed) {
-            this.file = file;
-            this.changed = changed;
-        }
-
-        @Override
-        public void run() {
-            try {
-                if (file.refresh()) {
-                    changed.run();
-                }
-                if (!complaint.isEmpty()) {
-                    complaint = "";
-                    log.info("what could not be read before can be read again");
-                }
-            } catch (IOException e) {
-                complain(String.valueOf(e.getMessage()), null);
-            } catch (RuntimeException | Error e) { // thrown out of here, even one of these would end the watch for good
-                complain(e.toString(), e);
+    void look(Watched file, Runnable changed) {
+        try {
+            if (file.refresh()) {
+                changed.run();
             }
-        }
-
-        private void complain(String text, @Nullable Throwable bug) {
-            if (!text.equals(complaint)) {
-                complaint = text;
-                log.error("{}", text, bug);
+            String before = complaints.remove(file);
+            if (before != null && !complaints.containsValue(before)) {
+                log.info("what could not be read before can be read again");
             }
+        } catch (IOException e) {
+            complain(file, String.valueOf(e.getMessage()), null);
+        } catch (RuntimeException | Error e) { // thrown out of here, even one of these would end the watch for good
+            complain(file, e.toString(), e);
+        }
+    }
+
+    private void complain(Watched file, String text, @Nullable Throwable bug) {
+        boolean news = !complaints.containsValue(text);
+        complaints.put(file, text);
+        if (news) {
+            log.error("{}", text, bug);
         }
     }
 
