@@ -222,18 +222,21 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
         if (!plain) {
             System.out.println("gateway: CA pin " + directory.caPin());
         }
-        String option = directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
-        if (hasMadeTokens(directory)) {
-            System.out.flush();
-            return;
+        if (!hasMadeTokens(directory)) {
+            String options =
+                    directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
+            firstTokens(options + store.repeated(System.getenv())).forEach(System.out::println);
         }
-        System.out.println("gateway: next, make tokens:");
-        System.out.println("  token agent" + option + " --name office --routes 192.168.77.0/24 --out office.token");
-        System.out.println(
-                "  token client" + option + " --name laptop --allow office:192.168.77.0/24 --out laptop.token");
-        System.out.println(
-                "then run 'agent --token-file office.token' in the office, 'sudo client up --token-file laptop.token' on the laptop");
         System.out.flush();
+    }
+
+    /** @param options where this gateway's keys are */
+    static List<String> firstTokens(String options) {
+        return List.of(
+                "gateway: next, make tokens:",
+                "  token agent" + options + " --name office --routes 192.168.77.0/24 --out office.token",
+                "  token client" + options + " --name laptop --allow office:192.168.77.0/24 --out laptop.token",
+                "then run 'agent --token-file office.token' in the office, 'sudo client up --token-file laptop.token' on the laptop");
     }
 
     /** Or can make none here: whoever keeps the signing key elsewhere knows how. */

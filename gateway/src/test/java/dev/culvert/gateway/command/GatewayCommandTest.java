@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.culvert.token.state.StateDirectory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 final class GatewayCommandTest {
     @TempDir
@@ -33,5 +35,18 @@ final class GatewayCommandTest {
         assertThat(GatewayCommand.hasMadeTokens(StateDirectory.open(state)))
                 .as("tokens are made elsewhere")
                 .isTrue();
+    }
+
+    /** Whoever types what it prints makes tokens for this gateway, wherever its keys lie. */
+    @Test
+    void whatItSaysToDoNextNamesItsStore() {
+        GatewayCommand command = new GatewayCommand();
+        new CommandLine(command).parseArgs("--store", "redis://db.example:6379/0", "--cluster-key", "c.key");
+        assertThat(GatewayCommand.firstTokens(" --state /s" + command.store.repeated(Map.of())))
+                .contains(
+                        "  token agent --state /s --store redis://db.example:6379/0 --cluster-key c.key --name office"
+                                + " --routes 192.168.77.0/24 --out office.token",
+                        "  token client --state /s --store redis://db.example:6379/0 --cluster-key c.key --name laptop"
+                                + " --allow office:192.168.77.0/24 --out laptop.token");
     }
 }

@@ -139,6 +139,7 @@ final class RedisLine implements Closeable {
             for (StoreAddress.HostPort sentinel : address.hosts()) {
                 RedisURI one = RedisURI.create(sentinel.host(), sentinel.port());
                 secure(one, address);
+                credentials(one, null, address.sentinelPassword());
                 uri.getSentinels().add(one);
             }
         } else {
@@ -147,12 +148,14 @@ final class RedisLine implements Closeable {
         }
         secure(uri, address);
         uri.setDatabase(address.database());
-        char[] password = address.password();
+        credentials(uri, address.user(), address.password());
+        return uri;
+    }
+
+    private static void credentials(RedisURI uri, @Nullable String user, char @Nullable [] password) {
         if (password != null) {
-            String user = address.user();
             uri.setCredentialsProvider(new StaticCredentialsProvider(user, password));
         }
-        return uri;
     }
 
     private static void secure(RedisURI uri, StoreAddress address) {

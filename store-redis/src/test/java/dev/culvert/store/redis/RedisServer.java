@@ -1,5 +1,7 @@
 package dev.culvert.store.redis;
 
+import static org.awaitility.Awaitility.await;
+
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
@@ -16,13 +18,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.Objects;
 import org.jspecify.annotations.NullUnmarked;
 
 /** A real redis-server of a test's own, on the loopback address, which keeps nothing on disk unless it is told to. */
 @NullUnmarked
 final class RedisServer implements AutoCloseable {
-    private static final long PATIENCE_SECONDS = 60;
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final Path directory;
     private final List<String> settings;
@@ -62,18 +64,18 @@ final class RedisServer implements AutoCloseable {
                         directory.resolve("redis.log").toFile()))
                 .start();
         client = RedisClient.create(RedisURI.create("127.0.0.1", port));
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (true) {
-            try {
-                connection = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
-                return;
-            } catch (RedisException e) {
-                if (!process.isAlive() || System.nanoTime() - end > 0) {
-                    throw new IOException(
-                            "redis-server did not start: " + Files.readString(directory.resolve("redis.log")), e);
-                }
-                Thread.sleep(20);
+        connection = await("redis-server").atMost(PATIENCE).until(this::connect, Objects::nonNull);
+    }
+
+    private StatefulRedisConnection<String, byte[]> connect() throws IOException {
+        try {
+            return client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
+        } catch (RedisException e) {
+            if (!process.isAlive()) {
+                throw new IOException(
+                        "redis-server did not start: " + Files.readString(directory.resolve("redis.log")), e);
             }
+            return null; // not yet
         }
     }
 

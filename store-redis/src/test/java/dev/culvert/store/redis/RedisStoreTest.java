@@ -2,6 +2,7 @@ package dev.culvert.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.culvert.store.Document;
 import dev.culvert.store.Register;
@@ -13,11 +14,11 @@ import dev.culvert.store.cluster.StoreAddress;
 import dev.culvert.store.contract.StoreContract;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -266,8 +267,8 @@ final class RedisStoreTest extends StoreContract {
                                 .addCommand(io.lettuce.core.protocol.CommandType.PING));
         open().put(OPEN, "a");
         StoreAddress address = StoreAddress.parse("redis://culvert@127.0.0.1:" + server.port());
-        try (ClusterStore right = ClusterStore.open(address.with("s3cret".toCharArray(), null), KEY);
-                ClusterStore wrong = ClusterStore.open(address.with("wrong".toCharArray(), null), KEY)) {
+        try (ClusterStore right = ClusterStore.open(address.with("s3cret".toCharArray(), null, null), KEY);
+                ClusterStore wrong = ClusterStore.open(address.with("wrong".toCharArray(), null, null), KEY)) {
             assertThat(right.get(OPEN)).isEqualTo("a");
             right.update(OPEN, before -> before + "b");
             right.claim("name").close();
@@ -292,13 +293,9 @@ final class RedisStoreTest extends StoreContract {
                     .hasMessageContaining("is away")
                     .satisfies(e -> assertThat(((StateException) e).isAway()).isTrue());
             mortal.start();
-            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
-            String said = "";
-            while (!said.contains("holds no cluster")) { // it is back, and what it held is gone
-                assertThat(System.nanoTime()).isLessThan(end);
-                said = messageOf(() -> store.get(OPEN));
-                Thread.sleep(20);
-            }
+            // It is back, and what it held is gone.
+            await().atMost(Duration.ofSeconds(120))
+                    .until(() -> messageOf(() -> store.get(OPEN)).contains("holds no cluster"));
         }
     }
 

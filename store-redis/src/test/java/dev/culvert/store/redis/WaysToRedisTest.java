@@ -2,6 +2,7 @@ package dev.culvert.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
@@ -13,7 +14,8 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
+import java.util.Objects;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -25,7 +27,7 @@ final class WaysToRedisTest {
     private static final Document OPEN = Document.open("notes.txt");
     private static final ClusterKey KEY = ClusterKey.generate();
 
-    private static final long PATIENCE_SECONDS = 120;
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     @TempDir
     Path dir;
@@ -78,47 +80,40 @@ final class WaysToRedisTest {
     }
 
     private static ClusterStore at(String address, @Nullable Path authority) throws StateException {
-        return ClusterStore.open(StoreAddress.parse(address).with(null, authority), KEY);
+        return ClusterStore.open(StoreAddress.parse(address).with(null, null, authority), KEY);
     }
 
     /** Founds it as soon as it is there, and the machine is quick enough. */
-    private static void found(ClusterStore store) throws Exception {
-        long end = end();
-        while (true) {
+    private static void found(ClusterStore store) {
+        await().atMost(PATIENCE).until(() -> {
             try {
                 store.found();
-                return;
+                return true;
             } catch (StateException e) {
-                again(e, end);
+                assertThat(e.isAway()).as(e.getMessage()).isTrue();
+                return false;
             }
-        }
-    }
-
-    private static long end() {
-        return System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-    }
-
-    private static void again(StateException e, long end) throws InterruptedException {
-        assertThat(e.isAway()).isTrue();
-        assertThat(System.nanoTime() - end).as(e.getMessage()).isNegative();
-        Thread.sleep(50);
+        });
     }
 
     /** What is said of its certificate; that a frozen machine heard nothing of it in time is not what is asked. */
-    private static String refusal(String address, @Nullable Path authority) throws Exception {
-        long end = end();
-        while (true) {
-            try (ClusterStore store = at(address, authority)) {
-                store.found();
-                throw new AssertionError("believed " + address);
-            } catch (StateException e) {
-                for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-                    if (cause instanceof CertificateException) {
-                        return e.getMessage();
-                    }
+    private static String refusal(String address, @Nullable Path authority) {
+        return await().atMost(PATIENCE).until(() -> said(address, authority), Objects::nonNull);
+    }
+
+    /** @return null when it is about something else */
+    private static @Nullable String said(String address, @Nullable Path authority) throws StateException {
+        try (ClusterStore store = at(address, authority)) {
+            store.found();
+            throw new AssertionError("believed " + address);
+        } catch (StateException e) {
+            assertThat(e.isAway()).as(e.getMessage()).isTrue();
+            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                if (cause instanceof CertificateException) {
+                    return e.getMessage();
                 }
-                again(e, end);
             }
+            return null;
         }
     }
 
@@ -164,13 +159,7 @@ final class WaysToRedisTest {
     void aSentinelSaysWhereItIs() throws Exception {
         int port = freePort();
         try (RedisServer server = new RedisServer(dir)) {
-            Path settings = Files.writeString(
-                    dir.resolve("sentinel.conf"),
-                    "port " + port + "\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 " + server.port() + " 1\n");
-            Process sentinel = new ProcessBuilder("redis-server", settings.toString(), "--sentinel")
-                    .redirectErrorStream(true)
-                    .redirectOutput(dir.resolve("sentinel.log").toFile())
-                    .start();
+            Process sentinel = sentinel(port, server, "");
             try (ClusterStore store = at("redis-sentinel://127.0.0.1:" + port + "/main", null)) {
                 found(store); // once the sentinel has started
                 store.put(OPEN, "a");
@@ -179,5 +168,37 @@ final class WaysToRedisTest {
                 sentinel.destroyForcibly().onExit().join();
             }
         }
+    }
+
+    /** Theirs is their own: the store behind them has another, or none. */
+    @Test
+    void aSentinelMayAskForAPassword() throws Exception {
+        int port = freePort();
+        StoreAddress address = StoreAddress.parse("redis-sentinel://127.0.0.1:" + port + "/main");
+        try (RedisServer server = new RedisServer(dir)) {
+            Process sentinel = sentinel(port, server, "requirepass s3ntinel\n");
+            try (ClusterStore right = ClusterStore.open(address.with(null, "s3ntinel".toCharArray(), null), KEY);
+                    ClusterStore none = ClusterStore.open(address, KEY)) {
+                found(right);
+                right.put(OPEN, "a");
+                assertThat(right.get(OPEN)).isEqualTo("a");
+                assertThatThrownBy(() -> none.get(OPEN))
+                        .isInstanceOf(StateException.class)
+                        .hasMessageContaining("is away")
+                        .hasMessageNotContaining("\n");
+            } finally {
+                sentinel.destroyForcibly().onExit().join();
+            }
+        }
+    }
+
+    private Process sentinel(int port, RedisServer of, String more) throws Exception {
+        Path settings = Files.writeString(
+                dir.resolve("sentinel.conf"),
+                "port " + port + "\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 " + of.port() + " 1\n" + more);
+        return new ProcessBuilder("redis-server", settings.toString(), "--sentinel")
+                .redirectErrorStream(true)
+                .redirectOutput(dir.resolve("sentinel.log").toFile())
+                .start();
     }
 }

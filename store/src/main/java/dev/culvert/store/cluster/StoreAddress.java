@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param database number of the database
  * @param path the directory or the socket; the name of the master behind sentinels; else empty
  * @param password null if there is none
+ * @param sentinelPassword what the sentinels themselves ask for; null for nothing
  * @param authority file with the certificates that its own is checked by; null for those that the JVM trusts
  */
 public record StoreAddress(
@@ -38,6 +39,7 @@ public record StoreAddress(
         int database,
         String path,
         char @Nullable [] password,
+        char @Nullable [] sentinelPassword,
         @Nullable Path authority) {
     private static final int PORT = 6379;
     private static final int SENTINEL_PORT = 26379;
@@ -103,7 +105,7 @@ public record StoreAddress(
             if (!places.isEmpty() || path.length() < 2 || scheme.equals(FILE) && user != null) {
                 throw new IllegalArgumentException("the store's address names no path: " + FORMS);
             }
-            return new StoreAddress(scheme, user, List.of(), 0, path, null, null);
+            return new StoreAddress(scheme, user, List.of(), 0, path, null, null, null);
         }
         String rest = path.startsWith("/") ? path.substring(1) : path;
         if (SENTINEL.contains(scheme)) {
@@ -111,7 +113,7 @@ public record StoreAddress(
                 throw new IllegalArgumentException(
                         "the store's address names no master behind the sentinels: " + FORMS);
             }
-            return new StoreAddress(scheme, user, hosts(places, SENTINEL_PORT), 0, rest, null, null);
+            return new StoreAddress(scheme, user, hosts(places, SENTINEL_PORT), 0, rest, null, null, null);
         }
         if (!DIRECT.contains(scheme)) {
             throw new IllegalArgumentException("the store's address is of no kind that is known: " + FORMS);
@@ -123,7 +125,8 @@ public record StoreAddress(
         if (!rest.isEmpty() && !DATABASE.matcher(rest).matches()) {
             throw new IllegalArgumentException("the store's database is a number: " + FORMS);
         }
-        return new StoreAddress(scheme, user, hosts, rest.isEmpty() ? 0 : Integer.parseInt(rest), "", null, null);
+        int database = rest.isEmpty() ? 0 : Integer.parseInt(rest);
+        return new StoreAddress(scheme, user, hosts, database, "", null, null, null);
     }
 
     private static List<HostPort> hosts(String places, int usual) {
@@ -140,9 +143,14 @@ public record StoreAddress(
         return hosts;
     }
 
-    /** The same place, with what opens it. */
-    public StoreAddress with(char @Nullable [] secret, @Nullable Path certificates) {
-        return new StoreAddress(scheme, user, hosts, database, path, secret, certificates);
+    /**
+     * The same place, with what opens it.
+     *
+     * @param secret the store's password
+     * @param sentinels its sentinels'
+     */
+    public StoreAddress with(char @Nullable [] secret, char @Nullable [] sentinels, @Nullable Path certificates) {
+        return new StoreAddress(scheme, user, hosts, database, path, secret, sentinels, certificates);
     }
 
     /** Whether it is a directory. */
@@ -170,6 +178,7 @@ public record StoreAddress(
         return other instanceof StoreAddress address
                 && toString().equals(address.toString())
                 && Arrays.equals(password, address.password)
+                && Arrays.equals(sentinelPassword, address.sentinelPassword)
                 && java.util.Objects.equals(authority, address.authority);
     }
 

@@ -64,7 +64,7 @@ final class StoreAddressTest {
                 .hasMessageContaining("--store-password-file")
                 .hasMessageContaining("CULVERT_STORE_PASSWORD");
         assertThat(StoreAddress.parse("redis://h")
-                        .with("s3cret".toCharArray(), null)
+                        .with("s3cret".toCharArray(), "s3cret".toCharArray(), null)
                         .toString())
                 .doesNotContain("s3cret");
     }

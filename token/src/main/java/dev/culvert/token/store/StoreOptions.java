@@ -25,6 +25,7 @@ public final class StoreOptions {
     private static final String ADDRESS = "CULVERT_STORE";
     private static final int AWAY = 7;
     private static final String PASSWORD = "CULVERT_STORE_PASSWORD";
+    private static final String SENTINEL_PASSWORD = "CULVERT_STORE_SENTINEL_PASSWORD";
 
     @Option(
             names = "--store",
@@ -43,6 +44,16 @@ public final class StoreOptions {
             description = "File with the store's password. Default: the environment variable " + PASSWORD + ".")
     @Nullable
     String passwordFile;
+
+    @Option(
+            names = "--store-sentinel-password-file",
+            paramLabel = "FILE",
+            description = {
+                "File with the password of the store's sentinels, if they ask for one.",
+                "Default: the environment variable " + SENTINEL_PASSWORD + "."
+            })
+    @Nullable
+    String sentinelPasswordFile;
 
     @Option(
             names = "--store-ca",
@@ -99,18 +110,48 @@ public final class StoreOptions {
         if (at.isDirectory()) {
             return own -> directory(Path.of(at.path()), own, founds);
         }
-        StoreAddress place = at.with(password(env), authority);
+        if (sentinelPasswordFile != null && !at.isBehindSentinels()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--store-sentinel-password-file: the store " + at + " is behind no sentinels");
+        }
+        StoreAddress place = at.with(
+                password(passwordFile, env.get(PASSWORD)),
+                password(sentinelPasswordFile, env.get(SENTINEL_PASSWORD)),
+                authority);
         return founds
                 ? new Founded(place, clusterKey(state))
                 : own -> ClusterStore.open(place, ClusterKey.read(clusterKey(state)));
     }
 
-    private char @Nullable [] password(Map<String, String> env) throws IOException {
-        if (passwordFile != null) {
-            return SecretSource.password(passwordFile);
+    private static char @Nullable [] password(@Nullable String file, @Nullable String given) throws IOException {
+        if (file != null) {
+            return SecretSource.password(file);
         }
-        String given = env.get(PASSWORD);
         return given == null || given.isEmpty() ? null : given.toCharArray();
+    }
+
+    /**
+     * The same choice for another command's line, each word with a space in front; empty when the store is the state directory.
+     *
+     * @param env the environment, which that command may not have; of passwords it must
+     */
+    public String repeated(Map<String, String> env) {
+        String text = address != null ? address : env.get(ADDRESS);
+        if (text == null || text.isBlank()) {
+            return "";
+        }
+        StringBuilder line = new StringBuilder(" --store ").append(text.strip());
+        option(line, "--store-password-file", passwordFile);
+        option(line, "--store-sentinel-password-file", sentinelPasswordFile);
+        option(line, "--store-ca", authority);
+        option(line, "--cluster-key", key);
+        return line.toString();
+    }
+
+    private static void option(StringBuilder line, String name, @Nullable Object value) {
+        if (value != null) {
+            line.append(' ').append(name).append(' ').append(value);
+        }
     }
 
     private static Store directory(Path path, FileStore own, boolean founds) throws StateException {

@@ -1,0 +1,68 @@
+package dev.culvert.token.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.culvert.token.state.SharedStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.ParameterException;
+
+final class StoreOptionsTest {
+    private static final Map<String, String> NO_ENV = Map.of();
+
+    @TempDir
+    Path dir;
+
+    @Command
+    private static final class Some implements Runnable {
+        @Mixin
+        StoreOptions store = new StoreOptions();
+
+        @Override
+        public void run() {}
+    }
+
+    private static StoreOptions options(String... arguments) {
+        Some command = new Some();
+        new CommandLine(command).parseArgs(arguments);
+        return command.store;
+    }
+
+    /** A command that is printed for people to type finds the same store. */
+    @Test
+    void whatWasChosenCanBeSaidAgain() {
+        for (String line : new String[] {
+            "--store redis://db.example:6379/0",
+            "--store rediss://culvert@db.example/1 --store-password-file pw --store-ca ca.pem --cluster-key my.key",
+            "--store redis-sentinel://a,b,c/main --store-password-file pw --store-sentinel-password-file spw"
+        }) {
+            assertThat(options(line.split(" ")).repeated(NO_ENV)).isEqualTo(" " + line);
+        }
+        assertThat(options().repeated(Map.of("CULVERT_STORE", "redis://db.example/0")))
+                .isEqualTo(" --store redis://db.example/0");
+        assertThat(options().repeated(NO_ENV)).isEmpty();
+        assertThat(options().repeated(Map.of("CULVERT_STORE", " "))).isEmpty();
+    }
+
+    @Test
+    void aPasswordForSentinelsWhereThereAreNoneIsAMistake() throws Exception {
+        Path password = Files.writeString(dir.resolve("pw"), "s3cret\n");
+        Files.setPosixFilePermissions(password, java.nio.file.attribute.PosixFilePermissions.fromString("rw-------"));
+        String[] more = {"--store-sentinel-password-file", password.toString()};
+        assertThatThrownBy(() ->
+                        options("--store", "redis://h/0", more[0], more[1]).choice(dir, NO_ENV, false))
+                .isInstanceOf(ParameterException.class)
+                .hasMessageContaining("behind no sentinels")
+                .hasMessageNotContaining("s3cret");
+        assertThat(options("--store", "redis-sentinel://h/main", more[0], more[1])
+                        .choice(dir, NO_ENV, false))
+                .isNotEqualTo(SharedStore.SAME);
+    }
+}
