@@ -7,6 +7,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpMessage;
@@ -14,9 +15,11 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes one request at a time: what comes behind it stays bytes until {@link #resume()}, and so does a body until it is
@@ -48,6 +51,9 @@ final class RequestDecoder extends HttpRequestDecoder {
     private boolean inBody;
     private boolean discarding;
     private boolean reading;
+
+    private @Nullable ChunkedSyntax chunked; // of the body; null for none
+    private int checked; // bytes of it that were looked at and are still here
 
     // Of the head that is being looked through; an index is one from the reader index.
     private int looked;
@@ -127,30 +133,56 @@ final class RequestDecoder extends HttpRequestDecoder {
             } catch (Refusal e) {
                 HttpRequest none = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "/");
                 none.setDecoderResult(DecoderResult.failure(e));
-                out.add(none);
-                discarding = true;
-                in.skipBytes(in.readableBytes());
+                discard(in, none, out);
+                return;
+            }
+        }
+        ChunkedSyntax syntax = chunked;
+        if (syntax != null) {
+            try {
+                checked = syntax.look(in, in.readerIndex() + checked) - in.readerIndex();
+            } catch (Refusal e) {
+                HttpContent none = new DefaultLastHttpContent(Unpooled.EMPTY_BUFFER);
+                none.setDecoderResult(DecoderResult.failure(e));
+                bodyEnds();
+                discard(in, none, out);
                 return;
             }
         }
         int before = out.size();
+        int start = in.readerIndex();
         super.decode(ctx, in, out);
+        checked -= syntax == null ? 0 : in.readerIndex() - start;
         for (int i = before; i < out.size(); i++) {
             Object o = out.get(i);
-            if (o instanceof HttpRequest) {
+            if (o instanceof HttpRequest request) {
                 inBody = true;
                 open = false;
+                chunked = HttpUtil.isTransferEncodingChunked(request) ? new ChunkedSyntax() : null;
                 looked = lineStart = lines = emptyLines = lengths = 0;
             }
             if (o instanceof LastHttpContent) {
-                inBody = false;
-                open = false;
+                bodyEnds();
             }
             if (o instanceof HttpRequest r && r.decoderResult().isFailure()
                     || o instanceof HttpContent c && c.decoderResult().isFailure()) {
                 discarding = true;
             }
         }
+    }
+
+    private void bodyEnds() {
+        inBody = false;
+        open = false;
+        chunked = null;
+        checked = 0;
+    }
+
+    /** Hands on what tells that it is malformed, and nothing behind that. */
+    private void discard(ByteBuf in, Object malformed, List<Object> out) {
+        out.add(malformed);
+        discarding = true;
+        in.skipBytes(in.readableBytes());
     }
 
     @Override

@@ -23,8 +23,18 @@ final class Http2RulesTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("rules")
     void isKept(Http2Rules.Rule rule) {
-        rule.run().accept(stage.visitor());
-        RawVisitor next = stage.visitor().begin();
+        isKept(rule, false);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("rules")
+    void isKeptBeforeATargetInHttp2(Http2Rules.Rule rule) {
+        isKept(rule, true);
+    }
+
+    private void isKept(Http2Rules.Rule rule, boolean h2c) {
+        rule.run().accept(stage.visitor(h2c));
+        RawVisitor next = stage.visitor(h2c).begin();
         next.send(RawHttp2.headers(1, RawHttp2.WHOLE, next.get()));
         next.serves(1);
         stage.close();

@@ -1,8 +1,12 @@
 package dev.culvert.gateway.web;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Frames and field blocks of HTTP/2 byte by byte (RFC 9113 4.1, RFC 7541): also such as no codec would write. */
 public final class RawHttp2 {
@@ -169,20 +173,188 @@ public final class RawHttp2 {
         return out.toByteArray();
     }
 
-    /** The status of an answer whose encoder has no table; 0 when it does not begin with one. */
+    /** Appendix A: names and values in turn, from index 1 on. */
+    private static final String[] STATIC_TABLE = {
+        ":authority",
+        "",
+        ":method",
+        "GET",
+        ":method",
+        "POST",
+        ":path",
+        "/",
+        ":path",
+        "/index.html",
+        ":scheme",
+        "http",
+        ":scheme",
+        "https",
+        ":status",
+        "200",
+        ":status",
+        "204",
+        ":status",
+        "206",
+        ":status",
+        "304",
+        ":status",
+        "400",
+        ":status",
+        "404",
+        ":status",
+        "500",
+        "accept-charset",
+        "",
+        "accept-encoding",
+        "gzip, deflate",
+        "accept-language",
+        "",
+        "accept-ranges",
+        "",
+        "accept",
+        "",
+        "access-control-allow-origin",
+        "",
+        "age",
+        "",
+        "allow",
+        "",
+        "authorization",
+        "",
+        "cache-control",
+        "",
+        "content-disposition",
+        "",
+        "content-encoding",
+        "",
+        "content-language",
+        "",
+        "content-length",
+        "",
+        "content-location",
+        "",
+        "content-range",
+        "",
+        "content-type",
+        "",
+        "cookie",
+        "",
+        "date",
+        "",
+        "etag",
+        "",
+        "expect",
+        "",
+        "expires",
+        "",
+        "from",
+        "",
+        "host",
+        "",
+        "if-match",
+        "",
+        "if-modified-since",
+        "",
+        "if-none-match",
+        "",
+        "if-range",
+        "",
+        "if-unmodified-since",
+        "",
+        "last-modified",
+        "",
+        "link",
+        "",
+        "location",
+        "",
+        "max-forwards",
+        "",
+        "proxy-authenticate",
+        "",
+        "proxy-authorization",
+        "",
+        "range",
+        "",
+        "referer",
+        "",
+        "refresh",
+        "",
+        "retry-after",
+        "",
+        "server",
+        "",
+        "set-cookie",
+        "",
+        "strict-transport-security",
+        "",
+        "transfer-encoding",
+        "",
+        "user-agent",
+        "",
+        "vary",
+        "",
+        "via",
+        "",
+        "www-authenticate",
+        "",
+    };
+
+    public record Field(String name, String value) {}
+
+    /** What an encoder that was granted no table has written; of a string in Huffman's code only that it is one. */
+    public static List<Field> fieldsOf(byte[] block) {
+        List<Field> all = new ArrayList<>();
+        ByteBuffer in = ByteBuffer.wrap(block);
+        skipTableSizes(in);
+        while (in.hasRemaining()) {
+            all.add(field(in));
+        }
+        return all;
+    }
+
+    private static void skipTableSizes(ByteBuffer in) {
+        while (in.hasRemaining() && (in.get(in.position()) & 0xe0) == 0x20) {
+            integer(in, in.get(), 5);
+        }
+    }
+
+    private static Field field(ByteBuffer in) {
+        int first = in.get() & 0xff;
+        if (first >= 0x80) {
+            int index = 2 * (integer(in, first, 7) - 1);
+            return new Field(STATIC_TABLE[index], STATIC_TABLE[index + 1]);
+        }
+        assertThat(first & 0xe0).as("a table's size between fields").isNotEqualTo(0x20);
+        int index = integer(in, first, first >= 0x40 ? 6 : 4);
+        String name = index == 0 ? string(in) : STATIC_TABLE[2 * (index - 1)];
+        return new Field(name, string(in));
+    }
+
+    private static int integer(ByteBuffer in, int first, int prefix) {
+        int most = (1 << prefix) - 1;
+        int value = first & most;
+        for (int shift = 0; value >= most && shift < 28; shift += 7) {
+            int b = in.get();
+            value += (b & 0x7f) << shift;
+            if (b >= 0) {
+                break;
+            }
+        }
+        return value;
+    }
+
+    private static String string(ByteBuffer in) {
+        int first = in.get() & 0xff;
+        byte[] text = new byte[integer(in, first, 7)];
+        in.get(text);
+        return first >= 0x80 ? "huffman-" + text.length : new String(text, StandardCharsets.ISO_8859_1);
+    }
+
+    /** The status of an answer whose encoder was granted no table; 0 when it does not begin with one. */
     public static int status(byte[] block) {
-        int at = 0;
-        while (at < block.length && (block[at] & 0xe0) == 0x20) {
-            at++; // a table of another size: small ones fit the prefix
-        }
-        int first = at < block.length ? block[at] & 0xff : 0;
-        int[] indexed = {200, 204, 206, 304, 400, 404, 500};
-        if (first >= 0x88 && first <= 0x8e) {
-            return indexed[first - 0x88];
-        }
-        boolean named = first == 0x08 || first == 0x18 || first == 0x48; // by the name of the static table's eighth
-        return named && block[at + 1] == 3
-                ? Integer.parseInt(new String(block, at + 2, 3, StandardCharsets.US_ASCII))
-                : 0;
+        ByteBuffer in = ByteBuffer.wrap(block);
+        skipTableSizes(in);
+        Field first = in.hasRemaining() ? field(in) : new Field("", "");
+        return first.name().equals(":status") ? Integer.parseInt(first.value()) : 0;
     }
 }

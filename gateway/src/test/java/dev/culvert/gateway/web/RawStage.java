@@ -2,14 +2,9 @@ package dev.culvert.gateway.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.UnpooledByteBufAllocator;
-import io.netty.channel.embedded.EmbeddedChannel;
-import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,78 +12,72 @@ import org.jspecify.annotations.Nullable;
  */
 final class RawStage implements AutoCloseable {
     private final UnpooledByteBufAllocator memory = new UnpooledByteBufAllocator(false);
-    private final List<Stage> stages = new ArrayList<>();
+    private final List<ServedStage> stages = new ArrayList<>();
 
     /** Bytes of buffers that were not released. */
     long usedMemory() {
         return memory.metric().usedHeapMemory() + memory.metric().usedDirectMemory();
     }
 
+    /** One of HTTP/2, and a target in HTTP/1.1. */
     Visitor visitor() {
-        return new Visitor(stage("h2"));
+        return visitor(false);
     }
 
-    private Stage stage(String protocol) {
-        Stage stage = new Stage(protocol, true, false, memory);
+    /** @param h2c whether the target speaks HTTP/2 */
+    Visitor visitor(boolean h2c) {
+        return new Visitor(stage("h2", h2c));
+    }
+
+    /** A visitor in HTTP/1.1. */
+    ServedStage plain(boolean h2c) {
+        return stage("http/1.1", h2c);
+    }
+
+    private ServedStage stage(String protocol, boolean h2c) {
+        ServedStage stage = new ServedStage(protocol, h2c, memory);
         stages.add(stage);
         return stage;
     }
 
     @Override
     public void close() {
-        stages.forEach(Stage::close);
+        stages.forEach(ServedStage::close);
         stages.clear();
-    }
-
-    private static byte[] drained(EmbeddedChannel channel) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        for (ByteBuf b = channel.readOutbound(); b != null; b = channel.readOutbound()) {
-            byte[] bytes = new byte[b.readableBytes()];
-            b.readBytes(bytes);
-            b.release();
-            out.writeBytes(bytes);
-        }
-        return out.toByteArray();
     }
 
     /** A visitor and the targets' end of what it asks. */
     static final class Visitor extends RawVisitor {
-        private final Stage stage;
-        private final Map<Stage.End, StrictTarget> targets = new IdentityHashMap<>();
+        private final ServedStage stage;
 
-        Visitor(Stage stage) {
+        Visitor(ServedStage stage) {
             super(Stage.NAME);
             this.stage = stage;
         }
 
         Stage stage() {
-            return stage;
+            return stage.stage();
         }
 
         @Override
         protected void write(byte[] bytes) {
-            if (stage.browser.isActive()) {
-                stage.browser.writeInbound(stage.browser.alloc().buffer().writeBytes(bytes));
-            }
-            serve();
+            stage.say(bytes);
         }
 
         @Override
         protected byte @Nullable [] read() {
-            serve();
-            byte[] all = drained(stage.browser);
+            byte[] all = stage.heard();
             return all.length == 0 ? null : all;
         }
 
         @Override
         protected boolean isClosed() {
-            return !stage.browser.isActive();
+            return !isOpen();
         }
 
         @Override
         public int asked() {
-            serve();
-            return targets.values().stream().mapToInt(t -> t.whole().size()).sum();
+            return stage.asked().size();
         }
 
         @Override
@@ -97,34 +86,7 @@ final class RawStage implements AutoCloseable {
         }
 
         boolean isOpen() {
-            return stage.browser.isActive();
-        }
-
-        /** What targets have heard. */
-        List<StrictTarget> heard() {
-            serve();
-            return List.copyOf(targets.values());
-        }
-
-        private void serve() {
-            boolean any = true;
-            while (any) {
-                any = false;
-                stage.browser.runPendingTasks();
-                for (int i = 0; i < stage.targets.size(); i++) {
-                    any |= serve(stage.targets.get(i));
-                }
-            }
-        }
-
-        private boolean serve(Stage.End target) {
-            byte[] more = drained(target);
-            byte[] answers =
-                    targets.computeIfAbsent(target, t -> new StrictTarget()).hear(more);
-            if (answers.length > 0 && target.isActive()) {
-                target.writeInbound(target.alloc().buffer().writeBytes(answers));
-            }
-            return more.length > 0;
+            return stage().browser.isActive();
         }
     }
 }

@@ -19,7 +19,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.gateway.web.RawHttp2.Frame;
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -46,7 +45,7 @@ public abstract class RawVisitor {
 
     private final String name;
     private final List<Frame> heard = new ArrayList<>();
-    private byte[] rest = {};
+    private final RawFrames frames = new RawFrames();
     private int looked;
     private int pings;
 
@@ -109,23 +108,7 @@ public abstract class RawVisitor {
             if (more == null) {
                 return null;
             }
-            rest = RawHttp2.bytes(rest, more);
-            int at = 0;
-            while (rest.length - at >= 9) {
-                ByteBuffer in = ByteBuffer.wrap(rest, at, rest.length - at);
-                int length = (in.get() & 0xff) << 16 | in.getShort() & 0xffff;
-                int type = in.get() & 0xff;
-                int flags = in.get() & 0xff;
-                int stream = in.getInt();
-                if (in.remaining() < length) {
-                    break;
-                }
-                byte[] payload = new byte[length];
-                in.get(payload);
-                heard.add(new Frame(type, flags, stream, payload));
-                at += 9 + length;
-            }
-            rest = Arrays.copyOfRange(rest, at, rest.length);
+            heard.addAll(frames.of(more));
         }
         return heard.get(looked++);
     }

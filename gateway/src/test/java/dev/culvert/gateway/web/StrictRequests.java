@@ -14,10 +14,9 @@ import org.jspecify.annotations.Nullable;
  * take otherwise is a failure of the test.
  */
 public final class StrictRequests {
-    private static final Pattern LINE = Pattern.compile("[A-Z][A-Z-]* (/[!-~&&[^#]]*|\\*) HTTP/1\\.1");
-    private static final Pattern FIELD =
-            Pattern.compile("([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)");
-    private static final Pattern NUMBER = Pattern.compile("0|[1-9][0-9]{0,17}");
+    static final Pattern LINE = Pattern.compile("[A-Z][A-Z-]* (/[!-~&&[^#]]*|\\*) HTTP/1\\.1");
+    static final Pattern FIELD = Pattern.compile("([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)");
+    static final Pattern NUMBER = Pattern.compile("0|[1-9][0-9]{0,17}");
     private static final Pattern SIZE = Pattern.compile("[0-9a-fA-F]{1,8}");
 
     /** One that is whole. */
@@ -89,9 +88,7 @@ public final class StrictRequests {
         List<String> codings = head.values("transfer-encoding");
         assertThat(head.values("host")).hasSize(1);
         assertThat(lengths.size() + codings.size()).as("%s", head).isLessThan(2);
-        assertThat(fields)
-                .as("as a CGI program names them")
-                .noneMatch(f -> f.matches("(?i)(content_length|transfer_encoding|host_).*"));
+        fields.forEach(StrictRequests::isNoneThatACgiProgramMistakes);
         StringBuilder body = new StringBuilder();
         Integer at =
                 codings.isEmpty() ? sized(text, end + 4, lengths, body) : chunked(text, end + 4, codings.get(0), body);
@@ -100,6 +97,10 @@ public final class StrictRequests {
         }
         whole.add(new Request(head.line(), fields, body.toString()));
         return at;
+    }
+
+    static void isNoneThatACgiProgramMistakes(String field) {
+        assertThat(field).doesNotMatch("(?is)(content_length|transfer_encoding|host_).*");
     }
 
     private static @Nullable Integer sized(String text, int from, List<String> lengths, StringBuilder body) {
@@ -115,7 +116,8 @@ public final class StrictRequests {
         return from + length;
     }
 
-    private static @Nullable Integer chunked(String text, int from, String coding, StringBuilder body) {
+    /** Where it ends; null while it does not. */
+    static @Nullable Integer chunked(String text, int from, String coding, StringBuilder body) {
         assertThat(coding).isEqualTo("chunked");
         int at = from;
         while (true) {
