@@ -19,6 +19,11 @@ final class Answer {
     /** Answers of 1xx to one request: there is a use for two. */
     private static final int MAX_INTERIM = 16;
 
+    /** RFC 9110 15: three digits. Some servers have codes of their own beyond 599. */
+    private static final int MIN_STATUS = 100;
+
+    private static final int MAX_STATUS = 999;
+
     enum Kind {
         /** Of 1xx: another follows. */
         INTERIM,
@@ -71,7 +76,7 @@ final class Answer {
 
     /** What a head is; it is {@linkplain #pass passed on} next, unless it is no HTTP. */
     Kind kind(HttpResponse head) {
-        if (head.decoderResult().isFailure() || !isFramed(head)) {
+        if (head.decoderResult().isFailure() || !isHttp1(head) || !isFramed(head)) {
             return Kind.NOT_HTTP;
         }
         if (head.status().code() == HttpResponseStatus.SWITCHING_PROTOCOLS.code()) {
@@ -85,6 +90,12 @@ final class Answer {
             return ++interims > MAX_INTERIM ? Kind.NOT_HTTP : Kind.INTERIM;
         }
         return Kind.FINAL;
+    }
+
+    /** The codec takes any version and number. */
+    private static boolean isHttp1(HttpResponse head) {
+        int code = head.status().code();
+        return head.protocolVersion().majorVersion() == 1 && code >= MIN_STATUS && code <= MAX_STATUS;
     }
 
     /** Whether it is found where the answer ends: the codec knows no coding but chunked. */

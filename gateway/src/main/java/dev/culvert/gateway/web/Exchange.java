@@ -308,6 +308,10 @@ final class Exchange {
 
     /** What comes from the target is no answer. */
     void notHttp() {
+        Target t = target;
+        if (state == State.ASKING && t != null && !reused) {
+            search.unanswered(t);
+        }
         dropTarget();
         if (state == State.ASKING) {
             refuse(new Refusal(

@@ -13,6 +13,7 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpStatusClass;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
 import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
@@ -48,6 +49,8 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
     private boolean upgraded;
     private boolean answered; // the head that is not of 1xx
     private boolean empty; // what must have no content
+    private long length = -1; // of the content, as the head says; -1 when it does not
+    private long come; // of the content
     private boolean ended; // nothing more is to come
     private boolean untouched; // the target has done nothing about the request
     private boolean gone;
@@ -278,6 +281,10 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
         empty = toHead
                 || response.status().code() == HttpResponseStatus.NO_CONTENT.code()
                 || response.status().code() == HttpResponseStatus.NOT_MODIFIED.code();
+        length = empty ? -1 : HttpUtil.getContentLength(response, -1L);
+        if (fields.isEndStream() && length > 0) {
+            throw new IllegalArgumentException("no content where the head says some");
+        }
         e.answerHead(response);
         if (fields.isEndStream()) {
             answerEnd(LastHttpContent.EMPTY_LAST_CONTENT);
@@ -302,13 +309,21 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
                 bytesEnd();
             }
         } else if (data.isEndStream()) {
+            come += bytes.readableBytes();
             answerEnd(new DefaultLastHttpContent(bytes));
         } else {
+            come += bytes.readableBytes();
             e.answerContent(new DefaultHttpContent(bytes));
         }
     }
 
+    /** The codec looks at lengths too, but not where nothing has come: it knows of no HEAD. */
     private void answerEnd(LastHttpContent last) {
+        if (length >= 0 && come != length) {
+            last.release();
+            broken(new IllegalArgumentException("content of another length than the head says"));
+            return;
+        }
         ended = true;
         Exchange e = exchange;
         if (e != null) {

@@ -3,6 +3,7 @@ package dev.culvert.gateway.web;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http2.Http2Error;
@@ -108,7 +109,14 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
                         new Http2Budget(false),
                         codec,
                         new Http2Received(false),
-                        new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()),
+                        new Http2MultiplexHandler(new ChannelInitializer<>() {
+                            @Override
+                            protected void initChannel(Channel unasked) {
+                                // RFC 9113 5.1.1, 8.4: none but pushed ones may be, and none is to be pushed.
+                                loop().execute(() -> fail(new Http2Exception(
+                                        Http2Error.PROTOCOL_ERROR, "a stream that was not asked for")));
+                            }
+                        }),
                         this);
         channel.config().setAutoRead(true);
     }

@@ -51,6 +51,11 @@ final class TargetErrors {
                 && flow.reason() != Reason.UNSPECIFIED;
     }
 
+    /** Whether the head of the request is larger than the target takes, as it has said: it was not sent. */
+    static boolean isUnsent(@Nullable Throwable cause) {
+        return cause instanceof Http2Exception.HeaderListSizeException size && !size.duringDecode();
+    }
+
     /** It has closed or reset the connection before it answered. */
     static Refusal ended(@Nullable Throwable cause, Site site) {
         if (cause instanceof FlowException flow && isOfTheWay(cause)) {
@@ -59,7 +64,7 @@ final class TargetErrors {
         if (cause instanceof StreamReset reset && reset.error() == Http2Error.REFUSED_STREAM) {
             return away("The server behind " + site.name() + " takes no more requests now.");
         }
-        if (cause instanceof Http2Exception.HeaderListSizeException) {
+        if (isUnsent(cause)) {
             return new Refusal(
                     HttpResponseStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                     "The head of the request is larger than the server behind " + site.name()

@@ -5,7 +5,6 @@ import dev.culvert.text.Printable;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http2.Http2Exception;
 import io.netty.util.concurrent.Future;
 import java.util.HashSet;
 import java.util.List;
@@ -302,6 +301,15 @@ final class TargetSearch {
         }
     }
 
+    /** The target has ended a connection that had served nobody before without an answer, or with one that is none. */
+    void unanswered(Target target) {
+        Site s = site;
+        Ways ways = s == null ? null : s.ways();
+        if (ways != null) {
+            ways.unanswered(target.connection());
+        }
+    }
+
     /**
      * The target that was found has ended, and nothing has come of an answer that is for the browser: looks for another, or refuses.
      *
@@ -324,9 +332,9 @@ final class TargetSearch {
             throw new IllegalStateException("no target was found");
         }
         Ways ways = s.ways();
-        boolean tooLarge = cause instanceof Http2Exception.HeaderListSizeException; // it was not even sent
-        if (ways != null && !reused && !untouched && !tooLarge && !TargetErrors.isOfTheWay(cause)) {
-            ways.unanswered(target.connection());
+        boolean tooLarge = TargetErrors.isUnsent(cause);
+        if (!reused && !untouched && !tooLarge && !TargetErrors.isOfTheWay(cause)) {
+            unanswered(target);
         }
         boolean mayRepeat = !begun && !tooLarge && (untouched ? !bodySent : isRepeatable(a));
         boolean mayStay = mayRepeat && !retried && (untouched || reused);

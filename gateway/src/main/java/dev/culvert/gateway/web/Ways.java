@@ -37,7 +37,7 @@ public interface Ways {
     /** For which paths that holds: those from this one on. */
     String path();
 
-    /** A connection that had served nobody before was ended by the target before it answered: that counts against its way. */
+    /** The target has ended a connection that had served nobody before without an answer that is one: that counts against its way. */
     void unanswered(Channel connection);
 
     /** The target has answered over a connection for the first time. */

@@ -182,8 +182,8 @@ final class StrictHttp2Target implements StrictServer {
         assertThat(pseudo.get(":scheme")).isEqualTo("http");
         assertThat(pseudo.get(":authority")).matches("[0-9A-Za-z._:\\[\\]-]+");
         assertThat(fields).noneMatch(f -> f.startsWith("host:"));
-        String method = pseudo.get(":method");
-        String path = pseudo.get(":path");
+        String method = pseudo.getOrDefault(":method", "");
+        String path = pseudo.getOrDefault(":path", "");
         assertThat(method + " " + path + " HTTP/1.1").matches(StrictRequests.LINE);
         fields.add("host: " + pseudo.get(":authority"));
         begun++;
