@@ -4,6 +4,8 @@ import com.sun.net.httpserver.HttpServer;
 import dev.culvert.gateway.certificate.Certificate;
 import dev.culvert.gateway.certificate.Challenges;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -49,7 +51,12 @@ final class Answerer implements AutoCloseable {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        channel.pipeline().addLast(new SniHandler(Answerer.this::context));
+                        channel.pipeline().addLast(new SniHandler(Answerer.this::context), new ChannelInboundHandlerAdapter() {
+                            @Override
+                            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+                                ctx.close(); // there is nothing for who asks, or he is content with less
+                            }
+                        });
                     }
                 })
                 .bind(InetAddress.getLoopbackAddress(), tlsPort)

@@ -12,7 +12,7 @@ import org.jspecify.annotations.NullUnmarked;
 
 /**
  * A process that is killed behind a step of its own: a writing to its store, or a request that has arrived and whose answer nobody
- * hears. Before the next step would be the same. From then on nothing of it reaches the store or an authority, however it handles
+ * hears. Before the next step would be the same; requests that only repeat the one before are one step. From then on nothing of it reaches the store or an authority, however it handles
  * the error that it is told so by.
  */
 @NullUnmarked
@@ -26,24 +26,34 @@ final class Lifeline {
         }
     }
 
+    private final String from;
     private final int killedAt;
     private final Runnable killed;
     private final List<String> steps = new ArrayList<>();
+    private int counted;
     private boolean dead;
 
     /**
+     * @param from the step that is the first to count
      * @param killedAt the number of the step, from 0
      * @param killed done at that moment
      */
-    Lifeline(int killedAt, Runnable killed) {
+    Lifeline(String from, int killedAt, Runnable killed) {
+        this.from = from;
         this.killedAt = killedAt;
         this.killed = killed;
     }
 
     synchronized void step(String what) {
         live();
+        if (what.startsWith("POST") && !steps.isEmpty() && steps.get(steps.size() - 1).equals(what)) {
+            return; // asked again whether something has been done
+        }
         steps.add(what);
-        if (steps.size() > killedAt) {
+        if (counted > 0 || what.equals(from)) {
+            counted++;
+        }
+        if (counted > killedAt) {
             dead = true;
             killed.run();
             throw new Killed();
