@@ -51,12 +51,13 @@ final class Answerer implements AutoCloseable {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        channel.pipeline().addLast(new SniHandler(Answerer.this::context), new ChannelInboundHandlerAdapter() {
-                            @Override
-                            public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-                                ctx.close(); // there is nothing for who asks, or he is content with less
-                            }
-                        });
+                        channel.pipeline()
+                                .addLast(new SniHandler(Answerer.this::context), new ChannelInboundHandlerAdapter() {
+                                    @Override
+                                    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+                                        ctx.close(); // there is nothing for who asks, or he is content with less
+                                    }
+                                });
                     }
                 })
                 .bind(InetAddress.getLoopbackAddress(), tlsPort)

@@ -46,7 +46,9 @@ final class Lifeline {
 
     synchronized void step(String what) {
         live();
-        if (what.startsWith("POST") && !steps.isEmpty() && steps.get(steps.size() - 1).equals(what)) {
+        if (what.startsWith("POST")
+                && !steps.isEmpty()
+                && steps.get(steps.size() - 1).equals(what)) {
             return; // asked again whether something has been done
         }
         steps.add(what);
