@@ -24,6 +24,7 @@ public final class FreePort {
      * One that is free on loopback, for datagrams and TCP. Below those that the kernel gives to connections: one of these could
      * have it before the program does, and a name server, say, would run on without TCP.
      */
+    @SuppressWarnings("try") // it is enough that they can be opened
     public static int next() throws IOException {
         InetAddress here = InetAddress.getLoopbackAddress();
         for (int attempts = 0; ; attempts++) {
