@@ -1,10 +1,9 @@
 """A web site as browsers meet them: a page with a hundred assets, a WebSocket, an event stream, a large answer, an upload.
-The page tries all of it and says in the end what it has seen, which is written to a file: site.py PORT FILE."""
+The page tries all of it, once it was given a file to upload, and posts in the end what it has seen to /report: site.py PORT."""
 
 import base64
 import hashlib
 import http.server
-import os
 import struct
 import sys
 import time
@@ -14,7 +13,7 @@ BIG = 24 << 20
 EVENTS = 5
 PATTERN = hashlib.sha256(b"culvert").digest() * 2048  # 64 KiB
 
-PAGE = """<!doctype html><title>site</title><body>%(images)s<script>
+PAGE = """<!doctype html><title>site</title><body><input type="file" id="file">%(images)s<script>
 const report = {};
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 const hex = buffer => Array.from(new Uint8Array(buffer), b => b.toString(16).padStart(2, '0')).join('');
@@ -45,15 +44,17 @@ function events() {
   });
 }
 
-function upload() {
-  return new Promise((done, fail) => {
+async function upload() {
+  const input = document.getElementById('file');
+  while (!input.files.length) await sleep(50);
+  await new Promise((done, fail) => {
     const request = new XMLHttpRequest();
     let steps = 0, most = 0;
     request.upload.onprogress = e => { steps++; most = e.loaded; };
     request.onload = () => { report.upload = {status: request.status, bytes: Number(request.responseText), steps, most}; done(); };
     request.onerror = () => fail(new Error('upload'));
     request.open('POST', '/upload');
-    request.send(new Uint8Array(%(big)d));
+    request.send(input.files[0]);
   });
 }
 
@@ -120,7 +121,7 @@ class Site(http.server.BaseHTTPRequestHandler):
         path = self.path
         if path == "/":
             images = "".join(f'<img src="/asset/{i}.svg">' for i in range(ASSETS))
-            self.answer((PAGE % {"images": images, "events": EVENTS, "big": BIG}).encode(), "text/html")
+            self.answer((PAGE % {"images": images, "events": EVENTS}).encode(), "text/html")
         elif path.startswith("/asset/"):
             self.answer(ASSET, "image/svg+xml", headers=[("Cache-Control", "no-store")])
         elif path == "/echo":
@@ -155,13 +156,6 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         length = int(self.headers["Content-Length"])
-        if self.path == "/report":
-            body = self.rfile.read(length)
-            with open(sys.argv[2] + ".part", "wb") as f:
-                f.write(body)
-            os.replace(sys.argv[2] + ".part", sys.argv[2])
-            self.answer(b"")
-            return
         got = 0
         while got < length:
             piece = self.rfile.read(min(65536, length - got))

@@ -3,21 +3,34 @@ package dev.culvert.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.io.InputStream;
+import java.net.JarURLConnection;
+import java.net.URI;
+import java.net.URL;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Published sites and real clients of them: Chromium without a screen, whose page tries what web applications do, and gRPC's own. */
+/**
+ * Published sites and real clients of them: Chromium without a screen, driven by playwright-core, on a page that tries what web
+ * applications do; and gRPC's own.
+ */
 @Tag("netns")
 final class RealClientsIT {
     @RegisterExtension
@@ -29,14 +42,10 @@ final class RealClientsIT {
     /** Debian's, which knows Debian's packages. */
     private static final String SYSTEM_PYTHON = "/usr/bin/python3";
 
-    private static Path report;
-
     @BeforeAll
     static void start() throws Exception {
         Path certificate = lab.certificate("site", "DNS:site.test,DNS:calls.test");
-        report = lab.directory().resolve("report.json");
-        lab.startPython(lab.officeHost, "site", "site.py", "8081", report.toString())
-                .awaitOutput("READY", Lab.START);
+        lab.startPython(lab.officeHost, "site", "site.py", "8081").awaitOutput("READY", Lab.START);
         lab.start(
                         lab.officeHost,
                         "calls",
@@ -65,24 +74,21 @@ final class RealClientsIT {
 
     @Test
     void aPageWithAllThatPagesHave() throws Exception {
-        lab.start(
+        Path file = lab.directory().resolve("file");
+        Lab.must("truncate", "-s", Integer.toString(BIG), file.toString());
+        Outcome browser = lab.run(
                 lab.client,
-                "chromium",
-                "chromium",
-                "--headless",
-                "--no-sandbox", // it is run by root
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--ignore-certificate-errors",
-                "--user-data-dir=" + lab.directory().resolve("browser"),
-                "--host-resolver-rules=MAP site.test " + Lab.GATEWAY,
-                "--remote-debugging-port=9222", // it stays until it is ended
-                "https://site.test:" + Lab.PORT + "/");
-        await().atMost(PATIENCE).until(() -> Files.exists(report));
-        Map<String, Object> seen = JsonMapper.shared().readValue(Files.readString(report), new TypeReference<>() {});
+                PATIENCE,
+                "node",
+                browser().toString(),
+                "/usr/bin/chromium",
+                Lab.GATEWAY,
+                "https://site.test:" + Lab.PORT + "/",
+                key(lab.directory().resolve("site.crt")),
+                file.toString());
+        assertThat(browser.exit()).as(browser.output()).isZero();
+        JsonNode both = JsonMapper.shared().readTree(browser.output().lines().reduce("", (before, line) -> line));
+        Map<String, Object> seen = JsonMapper.shared().convertValue(both.required("report"), new TypeReference<>() {});
         byte[] piece = MessageDigest.getInstance("SHA-256")
                 .digest("culvert".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
         MessageDigest whole = MessageDigest.getInstance("SHA-256");
@@ -107,6 +113,39 @@ final class RealClientsIT {
                 .containsEntry("bytes", BIG)
                 .containsEntry("most", BIG)
                 .satisfies(upload -> assertThat(upload.get("steps")).isPositive());
+        JsonNode saw = both.required("seen");
+        assertThat(saw.required("errors")).as(saw.toString()).isEmpty();
+        assertThat(saw.required("assets").toString()).isEqualTo("{\"200\":100}");
+        assertThat(saw.required("sockets").toString()).isEqualTo("[{\"sent\":51,\"received\":51}]");
+    }
+
+    /** The program that drives the browser, with playwright-core beside it, which is a jar's content here. */
+    private static Path browser() throws Exception {
+        URL any = RealClientsIT.class.getResource("/META-INF/maven/org.webjars.npm/playwright-core/pom.properties");
+        URI jar = ((JarURLConnection) any.openConnection()).getJarFileURL().toURI();
+        try (FileSystem files = FileSystems.newFileSystem(Path.of(jar));
+                Stream<Path> versions = Files.list(files.getPath("/META-INF/resources/webjars/playwright-core"))) {
+            Path module = versions.findFirst().orElseThrow();
+            Path to = Files.createDirectory(lab.directory().resolve("node_modules"));
+            try (Stream<Path> tree = Files.walk(module)) {
+                for (Path from : (Iterable<Path>) tree::iterator) {
+                    Files.copy(from, to.resolve("playwright-core/" + module.relativize(from)));
+                }
+            }
+        }
+        return lab.resource("browser.cjs");
+    }
+
+    /** What tells a certificate's key from others. */
+    private static String key(Path certificate) throws Exception {
+        try (InputStream in = Files.newInputStream(certificate)) {
+            byte[] key = CertificateFactory.getInstance("X.509")
+                    .generateCertificate(in)
+                    .getPublicKey()
+                    .getEncoded();
+            return Base64.getEncoder()
+                    .encodeToString(MessageDigest.getInstance("SHA-256").digest(key));
+        }
     }
 
     /** Unary calls and streams, all ways; large messages, many at once; failures, deadlines and calls that are given up. */
