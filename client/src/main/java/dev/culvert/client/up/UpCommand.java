@@ -27,6 +27,7 @@ import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -246,6 +247,7 @@ public final class UpCommand implements Callable<Integer> {
         HostRoutes host = null;
         TunChannel tunChannel;
         TunSession session;
+        URI first;
         try {
             if (!noHostChanges) {
                 host = hostRoutes(device.name(), config, router, journal, status);
@@ -255,6 +257,7 @@ public final class UpCommand implements Callable<Integer> {
             List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
                     GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), options.keys(token)));
             Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
+            first = connectors.get(0).gateway();
             Uplink uplink = new Uplink(
                     loops.next(),
                     connectors,

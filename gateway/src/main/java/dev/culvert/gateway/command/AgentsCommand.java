@@ -108,7 +108,8 @@ final class AgentsCommand implements Runnable {
         /** What the audit log calls it. */
         abstract String event();
 
-        abstract String words(boolean changed);
+        /** @param now what is drained after it */
+        abstract String words(boolean changed, DrainedAgents.Content now);
 
         @Override
         public final Integer call() throws IOException {
@@ -118,7 +119,7 @@ final class AgentsCommand implements Runnable {
                 if (changed) {
                     audit(directory, event(), agent);
                 }
-                print(List.of(words(changed)), fields(agent, changed));
+                print(List.of(words(changed, directory.drainedAgents().read())), fields(agent, changed));
                 return 0;
             } catch (IllegalArgumentException e) {
                 throw wrong(e);
@@ -146,7 +147,7 @@ final class AgentsCommand implements Runnable {
         }
 
         @Override
-        String words(boolean changed) {
+        String words(boolean changed, DrainedAgents.Content now) {
             return changed
                     ? agent + " gets no new flows; undo it with gateway agent resume " + agent
                     : agent + " is drained already";
@@ -170,7 +171,13 @@ final class AgentsCommand implements Runnable {
         }
 
         @Override
-        String words(boolean changed) {
+        String words(boolean changed, DrainedAgents.Content now) {
+            int slash = agent.indexOf('/');
+            String whole = slash < 0 ? agent : agent.substring(0, slash);
+            if (now.holds(whole, null)) {
+                return agent + " still gets no new flows: all of its agent's instances are drained; end that with"
+                        + " gateway agent resume " + whole;
+            }
             return agent + (changed ? " gets new flows again" : " is not drained");
         }
     }

@@ -455,6 +455,7 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
         FlowHalf agentHalf = half.towards(agent.side());
         agentHalf.openFlags = flags & Frame.FLAG_PROBES;
         agentHalf.credit = request.credit();
+        agentHalf.dials = resume == null || !d.isStream();
         OpenRequest forwarded = request.forwarded(
                 name() + '#' + side.holder().link(),
                 side.carrier().minRttMicros(),

@@ -63,6 +63,9 @@ final class FlowHalf {
 
     boolean finReceivedFromOwner;
 
+    /** The owner, an agent, is to reach the destination; not when it has done so before. */
+    boolean dials;
+
     /** Counts those that wait to be resumed, until this is answered. */
     @Nullable
     Resuming resuming;

@@ -206,7 +206,9 @@ final class FrameSwitch implements FrameReceiver {
             case Frame.REFUSED -> {
                 FrameRules.answer("REFUSED", half);
                 Reason reason = FrameRules.reason(payload);
-                role().dialled(half.destination, reason);
+                if (half.dials) {
+                    role().dialled(half.destination, reason);
+                }
                 half.record.endedBy(own.kind(), reason);
                 own.end(half);
                 payload.writerIndex(payload.readerIndex() + Math.min(payload.readableBytes(), MAX_REFUSED));
@@ -230,7 +232,9 @@ final class FrameSwitch implements FrameReceiver {
             received = FrameRules.offset(payload, "OPENED");
         }
         half.answered();
-        role().dialled(half.destination, null);
+        if (half.dials) {
+            role().dialled(half.destination, null);
+        }
         Side.Opened opened =
                 new Side.Opened(flags & Frame.FLAG_PROBES, credit, own.carrier().minRttMicros(), received);
         String answerer = role().answerer();

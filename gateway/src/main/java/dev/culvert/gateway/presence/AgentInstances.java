@@ -197,8 +197,7 @@ public final class AgentInstances<A extends PresentAgent> {
             return n == 0 ? null : snapshot[0];
         }
         if (!destination.isStream()) {
-            int hash = 31 * affinity + (source == null ? 0 : source.hashCode());
-            return snapshot[Math.floorMod(hash * 0x9E3779B9 >>> 8, n)];
+            return ofSource(snapshot, n, 31 * affinity + (source == null ? 0 : source.hashCode()));
         }
         A best = snapshot[0];
         for (int i = 1; i < n; i++) {
@@ -207,5 +206,26 @@ public final class AgentInstances<A extends PresentAgent> {
             }
         }
         return best;
+    }
+
+    /** By each one's own weight, not by its place: in whatever order they came, here or at another gateway, it is the same one. */
+    private static <A extends PresentAgent> A ofSource(A[] candidates, int n, int source) {
+        A best = candidates[0];
+        int most = Integer.MIN_VALUE;
+        for (int i = 0; i < n; i++) {
+            int weight = mixed(31 * source + candidates[i].answerer().hashCode());
+            if (weight > most) {
+                most = weight;
+                best = candidates[i];
+            }
+        }
+        return best;
+    }
+
+    /** Each bit of the result depends on each bit of the seed. */
+    private static int mixed(int seed) {
+        int h = seed * 0x9E3779B9;
+        h = (h ^ h >>> 15) * 0x85EBCA6B;
+        return h ^ h >>> 13;
     }
 }

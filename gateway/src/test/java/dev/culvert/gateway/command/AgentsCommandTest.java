@@ -93,6 +93,9 @@ final class AgentsCommandTest {
 
             assertThat(run("agent", "list")).isZero();
             assertThat(out.lines()).containsExactly("office", "office/one");
+            assertThat(run("agent", "resume", "office/one")).isZero();
+            assertThat(out).contains("still gets no new flows").endsWith("gateway agent resume office");
+            assertThat(run("agent", "drain", "office/one")).isZero();
             assertThat(run("agent", "resume", "office")).isZero();
             assertThat(out).isEqualTo("office gets new flows again");
             until("one", "up");

@@ -15,6 +15,7 @@ import io.lettuce.core.api.sync.RedisCommands;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,9 @@ final class Redis implements Engine {
     /** Keys that one answer of SCAN may hold, more or less: they are looked through while others wait. */
     private static final int SCANNED = 1_000;
 
+    /** Of a script that gives one of some words, or a number. */
+    private static final String NO_ANSWER = "its answer is none that there is: is it a Redis?";
+
     private final RedisLine line;
     private final String where;
 
@@ -74,6 +78,8 @@ final class Redis implements Engine {
             throw refused(connected, e);
         } catch (RedisException e) {
             throw line.lost(connected, e);
+        } catch (UnsupportedOperationException | ClassCastException e) { // of another type than was asked for
+            throw line.lost(connected, new RedisException(NO_ANSWER, e));
         }
     }
 
@@ -122,16 +128,26 @@ final class Redis implements Engine {
     }
 
     private byte @Nullable [] script(String script, List<String> keys, List<byte[]> values) throws StateException {
-        return ask(redis -> redis.<byte[]>eval(
-                script, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new)));
+        return ask(redis -> eval(redis, script, keys, values));
+    }
+
+    private static byte @Nullable [] eval(
+            RedisCommands<String, byte[]> redis, String script, List<String> keys, List<byte[]> values) {
+        return redis.eval(
+                script, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new));
     }
 
     private boolean holds(String script, Hold name, byte[]... more) throws StateException {
         List<byte[]> values = new ArrayList<>(List.of(bytes(name.token())));
         values.addAll(List.of(more));
-        return ask(redis -> redis.<Long>eval(
-                        script, ScriptOutputType.INTEGER, new String[] {name.key()}, values.toArray(byte[][]::new)))
-                == 1;
+        return ask(redis -> {
+            Long answer = redis.eval(
+                    script, ScriptOutputType.INTEGER, new String[] {name.key()}, values.toArray(byte[][]::new));
+            if (answer == null) {
+                throw new RedisException(NO_ANSWER);
+            }
+            return answer == 1;
+        });
     }
 
     @Override
@@ -150,8 +166,14 @@ final class Redis implements Engine {
             keys.add(name.key());
             values.add(bytes(name.token()));
         });
-        byte[] answer = script(WRITE, keys, values);
-        return Written.valueOf(answer == null ? "" : new String(answer, StandardCharsets.US_ASCII));
+        return ask(redis -> {
+            byte[] answer = eval(redis, WRITE, keys, values);
+            String said = answer == null ? "" : new String(answer, StandardCharsets.US_ASCII);
+            return Arrays.stream(Written.values())
+                    .filter(written -> written.name().equals(said))
+                    .findFirst()
+                    .orElseThrow(() -> new RedisException(NO_ANSWER));
+        });
     }
 
     @Override

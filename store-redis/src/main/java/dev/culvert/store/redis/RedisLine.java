@@ -236,9 +236,9 @@ final class RedisLine implements Closeable {
         StatefulRedisConnection<String, byte[]> made;
         try {
             made = connect();
-        } catch (RedisException e) {
+        } catch (RuntimeException | Error e) { // whatever it is: nobody else looks again
             synchronized (this) {
-                missing(e);
+                missing(e instanceof RedisException known ? known : new RedisException(e));
             }
             return;
         }

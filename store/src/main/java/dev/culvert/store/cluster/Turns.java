@@ -136,7 +136,7 @@ final class Turns implements Closeable {
                         if (!engine.keep(hold, NAME) && held.contains(hold)) {
                             log.warn("{} is ours no longer: this machine or the store was away too long", hold.key());
                         }
-                    } catch (StateException e) {
+                    } catch (StateException | RuntimeException e) { // the others are to be kept all the same
                         log.debug("cannot keep {}: {}", hold.key(), e.getMessage());
                     }
                 }

@@ -118,6 +118,14 @@ public final class StoreOptions {
                 password(passwordFile, env.get(PASSWORD)),
                 password(sentinelPasswordFile, env.get(SENTINEL_PASSWORD)),
                 authority);
+        if (place.user() != null && place.password() == null) {
+            // Not repeated: with some programs it is the password that stands there.
+            throw new ParameterException(
+                    spec.commandLine(),
+                    (address != null ? "--store: " : ADDRESS + ": ")
+                            + "the address names a user, and there is no password: give the user's with"
+                            + " --store-password-file FILE or in " + PASSWORD + ", or leave the user out");
+        }
         return founds
                 ? new Founded(place, clusterKey(state))
                 : own -> ClusterStore.open(place, ClusterKey.read(clusterKey(state)));
@@ -192,7 +200,7 @@ public final class StoreOptions {
                 store.found();
             } catch (StateException e) {
                 store.close();
-                if (fresh) {
+                if (fresh && !e.isAway()) { // else it may have been founded, with this key, without our hearing of it
                     withdraw();
                 }
                 throw e;

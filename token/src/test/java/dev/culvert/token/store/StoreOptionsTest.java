@@ -65,4 +65,26 @@ final class StoreOptionsTest {
                         .choice(dir, NO_ENV, false))
                 .isNotEqualTo(SharedStore.SAME);
     }
+
+    /** It would be let in as nobody in particular; and where others have the password in this place, it is not said again. */
+    @Test
+    void aUserWithoutAPasswordIsAMistake() {
+        assertThatThrownBy(() -> options("--store", "redis://s3cret@h/0").choice(dir, NO_ENV, false))
+                .isInstanceOf(ParameterException.class)
+                .hasMessageContaining("--store-password-file")
+                .hasMessageNotContaining("s3cret");
+    }
+
+    /** The mark may be there, closed by this key, and only the answer have been lost. */
+    @Test
+    void theKeyOfAFoundingWhoseEndIsUnknownStays() throws Exception {
+        int closed;
+        try (java.net.ServerSocket free = new java.net.ServerSocket(0, 1, java.net.InetAddress.getLoopbackAddress())) {
+            closed = free.getLocalPort();
+        }
+        SharedStore choice = options("--store", "redis://127.0.0.1:" + closed + "/0").choice(dir, NO_ENV, true);
+        assertThatThrownBy(() -> choice.open(new dev.culvert.store.FileStore(dir)))
+                .hasMessageContaining("is away");
+        assertThat(dir.resolve("cluster.key")).exists();
+    }
 }

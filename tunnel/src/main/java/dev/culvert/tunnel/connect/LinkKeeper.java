@@ -300,7 +300,11 @@ public final class LinkKeeper {
             retry(why, jitter(NEXT_GATEWAY));
             return;
         }
-        noneAnswered = true;
+        if (up != null && up.leaving) {
+            up.alone = true; // of all the others none answers: the one that is being left was not asked
+        } else {
+            noneAnswered = true;
+        }
         Backoff.Outcome best = outcome;
         outcome = Backoff.Outcome.REFUSED;
         if (best == Backoff.Outcome.REFUSED && up == null && !listener.refused((LinkRefusedException) why)) {
@@ -347,6 +351,9 @@ public final class LinkKeeper {
 
         /** Another gateway is to take its place. */
         private boolean leaving;
+
+        /** None of the others has answered: when it ends, its own gateway, which others start again, is the best hope. */
+        private boolean alone;
 
         /** When that is tried for the first time. */
         private @Nullable Future<?> move;
@@ -420,6 +427,7 @@ public final class LinkKeeper {
             giveUpAttempt();
             give(waiting);
             leaving = true;
+            noneAnswered = false; // what was tried beside a silent link
             another();
             Duration over = spread == null ? NEXT_GATEWAY : spread;
             long most = Math.min(over.toMillis(), Backoff.MAX_SPREAD.toMillis());
@@ -444,6 +452,15 @@ public final class LinkKeeper {
                 return;
             }
             listener.linkDown(mux, why);
+            if (alone) {
+                giveUpAttempt();
+                give(waiting);
+                at = gateway;
+                untried = connectors.size() - 1;
+                up = null;
+                retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), loop.ticker().nanoTime()));
+                return;
+            }
             if (trying != null) {
                 up = null;
                 return; // what was begun beside it goes on in its place

@@ -165,11 +165,51 @@ class MovingTest extends FrozenKeeper {
         settle();
         assertThat(events.downs).hasSize(1);
         pass(events.lastWait());
-        fail(other);
+        assertThat(gateway.dials).as("the other was tried a moment ago").hasSize(2);
+        fail(gateway);
         pass(200);
+        assertThat(other.dials).hasSize(2);
+        accept(other, 1);
+        assertThat(events.ups).isEqualTo(2);
+    }
+
+    /** It is started again, while the other is dead without a word: no 15 s are spent on that one. */
+    @Test
+    void whenTheOtherIsSilentTheOneThatWentIsTriedAsSoonAsItMayBeBack() {
+        drain(Duration.ZERO);
+        for (int step = 0; step < 56 && other.dials.size() < 2; step++) {
+            pass(100);
+            speak();
+        }
+        assertThat(other.dials).as("given up after five seconds, and tried again").hasSize(2);
+        first.send(first.message(
+                0x88, ByteBuffer.allocate(2).putShort((short) Link.CLOSE_GOING).array()));
+        settle();
+        assertThat(events.downs).hasSize(1);
+        pass(events.lastWait());
         assertThat(gateway.dials).hasSize(2);
         accept(gateway, 1);
         assertThat(events.ups).isEqualTo(2);
+        pass(20_000);
+        assertThat(other.dials).as("of no interest any more").hasSize(2);
+    }
+
+    /** Should it not be back, the other has its five seconds again, and so on. */
+    @Test
+    void noneOfTwoThatAreSilentIsGivenAllOfTheTime() {
+        drain(Duration.ZERO);
+        for (int step = 0; step < 56 && other.dials.size() < 2; step++) {
+            pass(100);
+            speak();
+        }
+        first.channel.close();
+        settle();
+        pass(events.lastWait());
+        assertThat(gateway.dials).hasSize(2);
+        for (int step = 0; step < 60 && other.dials.size() < 3; step++) {
+            pass(100);
+        }
+        assertThat(other.dials).hasSize(3);
     }
 
     /** Flows would end with it. */
