@@ -30,8 +30,8 @@ public final class FreePort {
         for (int attempts = 0; ; attempts++) {
             int port = FIRST + Math.floorMod(turn.getAndIncrement(), LAST - FIRST);
             try (DatagramSocket datagrams = new DatagramSocket(port, here);
-                    ServerSocket connections = new ServerSocket(port, 1, here)) {
-                return port;
+                    ServerSocket connections = new ServerSocket(datagrams.getLocalPort(), 1, here)) {
+                return connections.getLocalPort();
             } catch (BindException e) {
                 if (attempts == ATTEMPTS) {
                     throw e;

@@ -324,7 +324,8 @@ public final class Uplink {
                 up.announce(new Announcement.Client(true));
             }
             String group = up.link().keyExchange();
-            voice.say("connected to the gateway" + (keeper.moves() ? " " + keeper.gateway() : "") + (group.isEmpty() ? "" : ", keys by " + group));
+            voice.say("connected to the gateway" + (keeper.moves() ? " " + keeper.gateway() : "")
+                    + (group.isEmpty() ? "" : ", keys by " + group));
         }
 
         @Override

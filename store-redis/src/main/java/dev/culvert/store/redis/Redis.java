@@ -128,13 +128,8 @@ final class Redis implements Engine {
     }
 
     private byte @Nullable [] script(String script, List<String> keys, List<byte[]> values) throws StateException {
-        return ask(redis -> eval(redis, script, keys, values));
-    }
-
-    private static byte @Nullable [] eval(
-            RedisCommands<String, byte[]> redis, String script, List<String> keys, List<byte[]> values) {
-        return redis.eval(
-                script, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new));
+        return ask(redis -> redis.<byte[]>eval(
+                script, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new)));
     }
 
     private boolean holds(String script, Hold name, byte[]... more) throws StateException {
@@ -167,7 +162,8 @@ final class Redis implements Engine {
             values.add(bytes(name.token()));
         });
         return ask(redis -> {
-            byte[] answer = eval(redis, WRITE, keys, values);
+            byte[] answer = redis.eval(
+                    WRITE, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new));
             String said = answer == null ? "" : new String(answer, StandardCharsets.US_ASCII);
             return Arrays.stream(Written.values())
                     .filter(written -> written.name().equals(said))

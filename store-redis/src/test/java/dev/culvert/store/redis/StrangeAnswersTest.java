@@ -96,7 +96,13 @@ final class StrangeAnswersTest {
     void whatIsNoAnswerIsAnErrorOfTheStore(String strange) {
         answer = strange;
         assertThatThrownBy(() -> engine.write(
-                        "culvert/document/x", new byte[0], new byte[9], "culvert/turn", null, List.of(), "culvert/changes"))
+                        "culvert/document/x",
+                        new byte[0],
+                        new byte[9],
+                        "culvert/turn",
+                        null,
+                        List.of(),
+                        "culvert/changes"))
                 .isInstanceOf(StateException.class)
                 .satisfies(e -> assertThat(((StateException) e).isAway()).isTrue());
     }

@@ -82,7 +82,8 @@ final class StoreOptionsTest {
         try (java.net.ServerSocket free = new java.net.ServerSocket(0, 1, java.net.InetAddress.getLoopbackAddress())) {
             closed = free.getLocalPort();
         }
-        SharedStore choice = options("--store", "redis://127.0.0.1:" + closed + "/0").choice(dir, NO_ENV, true);
+        SharedStore choice =
+                options("--store", "redis://127.0.0.1:" + closed + "/0").choice(dir, NO_ENV, true);
         assertThatThrownBy(() -> choice.open(new dev.culvert.store.FileStore(dir)))
                 .hasMessageContaining("is away");
         assertThat(dir.resolve("cluster.key")).exists();

@@ -458,7 +458,9 @@ public final class LinkKeeper {
                 at = gateway;
                 untried = connectors.size() - 1;
                 up = null;
-                retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), loop.ticker().nanoTime()));
+                retry(
+                        new FlowException(Reason.LINK_LOST, why),
+                        pauseAfter(mux.link(), loop.ticker().nanoTime()));
                 return;
             }
             if (trying != null) {

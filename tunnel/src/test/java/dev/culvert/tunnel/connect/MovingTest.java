@@ -181,7 +181,9 @@ class MovingTest extends FrozenKeeper {
             pass(100);
             speak();
         }
-        assertThat(other.dials).as("given up after five seconds, and tried again").hasSize(2);
+        assertThat(other.dials)
+                .as("given up after five seconds, and tried again")
+                .hasSize(2);
         first.send(first.message(
                 0x88, ByteBuffer.allocate(2).putShort((short) Link.CLOSE_GOING).array()));
         settle();
