@@ -20,6 +20,8 @@
   probe.py copy HOST PORT MIB     sends so much to an echo while it reads it back; says HALF when half is back, SAME at the end
   probe.py wait HOST PORT         connects to an echo; a line of stdin later sends one, and says what comes back
   probe.py udpwait HOST PORT      as wait, with datagrams from one socket: asks again each second until an answer comes
+  probe.py udptalk HOST PORT      as talk, with datagrams, and goes on to the next when none came back in a second; prints also
+                                  how many came back, and from how many ports the LAN has heard them
   probe.py late HOST PORT N       reads to EOF first, only then sends N bytes
   probe.py stall HOST PORT N      sends N bytes, reads the answer
   probe.py short HOST PORT N      N connections, 50 at once, each one request and its answer; prints how many failed
@@ -311,6 +313,29 @@ def talk(host, port):
     time.sleep(0.1)  # a standstill that has just ended is written down too
     longest = max((e - b - standstills.within(b, e) for b, e in exchanges), default=0)
     say("LONGEST", int(longest * 1000), "OF", len(exchanges))
+
+
+def udptalk(host, port):
+    sent, back, ports, longest, last = 0, 0, set(), 0, time.monotonic()
+    standstills = Standstills()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.connect((host, int(port)))
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            sent += 1
+            question = f"{sent} whoami".encode()
+            s.send(question)
+            try:
+                answer = s.recv(100)
+                while not answer.startswith(question):  # one that was late
+                    answer = s.recv(100)
+            except socket.timeout:
+                continue
+            back += 1
+            ports.add(answer[len(question):])
+            now = time.monotonic()
+            longest, last = max(longest, now - last - standstills.within(last, now)), now
+    say("LONGEST", int(longest * 1000), "BACK", back, "OF", sent, "PORTS", len(ports))
 
 
 def copy(host, port, mib):

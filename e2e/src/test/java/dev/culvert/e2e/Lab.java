@@ -319,8 +319,12 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         return scripts.resolve(name).toString();
     }
 
-    /** Jars of the programs, for code of a test's own that runs on a machine of the lab. */
+    /** Jars of the programs, for code of a test's own that runs on a machine of the lab; from where the launchers take them. */
     Path jars() {
+        String chosen = System.getenv("CULVERT_LIB");
+        if (chosen != null && !chosen.isEmpty()) {
+            return Path.of(chosen);
+        }
         return scripts.resolveSibling("target").resolve("culvert").resolve("lib");
     }
 
