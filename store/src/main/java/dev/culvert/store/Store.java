@@ -93,6 +93,11 @@ public interface Store {
     @Nullable
     Closeable claim(String name) throws StateException;
 
+    /** What is there only as long as it is kept; null in a store that has none, since only those on one machine share it. */
+    default @Nullable Leases leases() {
+        return null;
+    }
+
     /** Where people find it. */
     String where(Document document);
 

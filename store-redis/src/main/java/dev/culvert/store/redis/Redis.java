@@ -21,7 +21,7 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine on Redis or Valkey, by plain commands: GET, GETRANGE, SET, SCAN, and four scripts for what is one step. What its user
+ * An engine on Redis or Valkey, by plain commands: GET, GETRANGE, SET, SCAN, and five scripts for what is one step. What its user
  * may do: {@code +@read +@write +eval +ping ~culvert/*}.
  */
 final class Redis implements Engine {
@@ -48,6 +48,10 @@ final class Redis implements Engine {
 
     private static final String KEEP =
             "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0";
+
+    /** PEXPIRE by 0 deletes. */
+    private static final String PROLONG = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) == ARGV[1] "
+            + "then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0";
 
     private static final String RELEASE =
             "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
@@ -132,17 +136,19 @@ final class Redis implements Engine {
                 script, ScriptOutputType.VALUE, keys.toArray(String[]::new), values.toArray(byte[][]::new)));
     }
 
-    private boolean holds(String script, Hold name, byte[]... more) throws StateException {
-        List<byte[]> values = new ArrayList<>(List.of(bytes(name.token())));
-        values.addAll(List.of(more));
+    /** Whether a script found at the key what was to be there. */
+    private boolean holds(String script, String key, byte[]... values) throws StateException {
         return ask(redis -> {
-            Long answer = redis.eval(
-                    script, ScriptOutputType.INTEGER, new String[] {name.key()}, values.toArray(byte[][]::new));
+            Long answer = redis.eval(script, ScriptOutputType.INTEGER, new String[] {key}, values);
             if (answer == null) {
                 throw new RedisException(NO_ANSWER);
             }
             return answer == 1;
         });
+    }
+
+    private static byte[] millis(Duration life) {
+        return bytes(String.valueOf(life.toMillis()));
     }
 
     @Override
@@ -175,7 +181,7 @@ final class Redis implements Engine {
     @Override
     public byte @Nullable [] bind(String key, byte[] value, Duration life, String mark, byte[] says, String counter)
             throws StateException {
-        return script(BIND, List.of(key, mark, counter), List.of(value, bytes(String.valueOf(life.toMillis())), says));
+        return script(BIND, List.of(key, mark, counter), List.of(value, millis(life), says));
     }
 
     @Override
@@ -216,12 +222,22 @@ final class Redis implements Engine {
 
     @Override
     public boolean keep(Hold name, Duration life) throws StateException {
-        return holds(KEEP, name, bytes(String.valueOf(life.toMillis())));
+        return holds(KEEP, name.key(), bytes(name.token()), millis(life));
     }
 
     @Override
     public void release(Hold name) throws StateException {
-        holds(RELEASE, name);
+        holds(RELEASE, name.key(), bytes(name.token()));
+    }
+
+    @Override
+    public void lease(String key, byte[] value, Duration life) throws StateException {
+        ask(redis -> redis.set(key, value, SetArgs.Builder.px(life.toMillis())));
+    }
+
+    @Override
+    public boolean prolong(String key, byte[] begins, Duration life) throws StateException {
+        return holds(PROLONG, key, begins, millis(life));
     }
 
     @Override

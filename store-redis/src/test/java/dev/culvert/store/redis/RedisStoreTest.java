@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.culvert.store.Document;
+import dev.culvert.store.Leases;
 import dev.culvert.store.Register;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
@@ -90,6 +91,49 @@ final class RedisStoreTest extends StoreContract {
     void bySocketItIsTheSame() throws Exception {
         open().put(OPEN, "a");
         assertThat(at("redis-socket://" + server.socket(), KEY).get(OPEN)).isEqualTo("a");
+    }
+
+    @Test
+    void aLeaseIsThereAsLongAsItIsKept() throws Exception {
+        Duration anHour = Duration.ofHours(1);
+        Leases ours = open().leases();
+        Leases others = open().leases();
+        assertThat(ours.version("gateway/a:1")).isNull();
+        assertThat(ours.keep("gateway/a:1", anHour)).as("nothing was put").isFalse();
+        ours.put("gateway/a:1", "first", anHour);
+        String first = others.version("gateway/a:1");
+        assertThat(others.get("gateway/a:1")).isEqualTo("first");
+        assertThat(server.admin().pttl("culvert/lease/gateway/a:1")).isBetween(1L, anHour.toMillis());
+        assertThat(new String(server.admin().get("culvert/lease/gateway/a:1"), StandardCharsets.ISO_8859_1))
+                .doesNotContain("first");
+        assertThat(ours.keep("gateway/a:1", anHour.multipliedBy(3))).isTrue();
+        assertThat(server.admin().pttl("culvert/lease/gateway/a:1")).isGreaterThan(anHour.toMillis());
+        assertThat(others.version("gateway/a:1")).isEqualTo(first);
+        ours.put("gateway/a:1", "first", anHour);
+        assertThat(others.version("gateway/a:1")).isNotEqualTo(first);
+
+        others.put("gateway/a:1", "theirs", anHour);
+        assertThat(ours.keep("gateway/a:1", anHour)).as("another has it").isFalse();
+        ours.end("gateway/a:1");
+        assertThat(others.get("gateway/a:1")).isEqualTo("theirs");
+        others.end("gateway/a:1");
+        assertThat(ours.get("gateway/a:1")).isNull();
+
+        ours.put("gateway/a:1", "short", Duration.ofMillis(1));
+        while (ours.version("gateway/a:1") != null) {
+            Thread.sleep(1);
+        }
+        assertThat(ours.keep("gateway/a:1", anHour)).isFalse();
+        assertThatThrownBy(() -> ours.put("a", "x".repeat(Leases.MAX_SIZE + 1), anHour))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void aLeaseIsGoodAtItsOwnNameOnly() throws Exception {
+        Leases leases = open().leases();
+        leases.put("gateway/a:1", "a", Duration.ofHours(1));
+        server.admin().set("culvert/lease/gateway/b:1", server.admin().get("culvert/lease/gateway/a:1"));
+        forged(() -> leases.get("gateway/b:1"));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.culvert.store.cluster;
 
 import dev.culvert.store.Document;
+import dev.culvert.store.Leases;
 import dev.culvert.store.Register;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * culvert/mark            that it is a cluster's, and whose
  * culvert/document/NAME   a document
  * culvert/register/NAME/KEY  a binding
+ * culvert/lease/NAME      a lease
  * culvert/changes         how often something was written
  * culvert/turn            whose turn it is; culvert/name/NAME who has a name
  * </pre>
@@ -40,6 +42,7 @@ public final class ClusterStore implements Store, Closeable {
     private final Engine engine;
     private final Seal seal;
     private final Turns turns;
+    private final Leases leases;
     private volatile @Nullable Mark mark;
 
     /** What a connection's mark was. */
@@ -50,6 +53,7 @@ public final class ClusterStore implements Store, Closeable {
         this.engine = engine;
         this.seal = new Seal(key);
         this.turns = new Turns(engine, TURN, NAME);
+        this.leases = new ClusterLeases(engine, seal, this::mark);
     }
 
     /**
@@ -120,7 +124,8 @@ public final class ClusterStore implements Store, Closeable {
         return new Read(Arrays.copyOf(closed, Seal.HEADER), opened);
     }
 
-    private static StateException forged(String what) {
+    /** What is there cannot be opened. */
+    static StateException forged(String what) {
         return new StateException(what + " was not written by who has the cluster key, or for another place: somebody"
                 + " changes the store; find out who can, and restore it from a copy");
     }
@@ -238,6 +243,11 @@ public final class ClusterStore implements Store, Closeable {
             throw forged(at + " in " + engine.where());
         }
         return opened.text();
+    }
+
+    @Override
+    public Leases leases() {
+        return leases;
     }
 
     @Override

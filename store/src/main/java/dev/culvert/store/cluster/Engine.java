@@ -91,6 +91,16 @@ public interface Engine extends Closeable {
     /** Gives a name back, if it is still ours. */
     void release(Hold name) throws StateException;
 
+    /** Writes it, whatever is there, for a while. */
+    void lease(String key, byte[] value, Duration life) throws StateException;
+
+    /**
+     * Has what begins so be there for so long from now on, and ends it at once for no time at all.
+     *
+     * @return false if there is nothing, or something else
+     */
+    boolean prolong(String key, byte[] begins, Duration life) throws StateException;
+
     @Override
     void close();
 }
