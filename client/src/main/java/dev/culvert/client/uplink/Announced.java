@@ -16,9 +16,10 @@ import java.util.TreeSet;
  *
  * @param agents by name
  * @param barred whether there will be none, because the gateway's policy allows this client nothing
+ * @param elsewhere URLs of gateways that have more of the agents, as they were said
  * @param problems one line for people, or none
  */
-record Announced(Map<String, Agent> agents, boolean barred, List<String> problems) {
+record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhere, List<String> problems) {
     /** Agents that a client hears of: as many as a token can hold grants. */
     static final int MAX_AGENTS = 1_024;
 
@@ -68,6 +69,12 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> problem
             problems.add(
                     "of what the gateway announced " + leftOut + " entries are left out, the first because " + first);
         }
-        return new Announced(agents, said.barred(), List.copyOf(problems));
+        return new Announced(
+                agents,
+                said.barred(),
+                said.elsewhere().stream()
+                        .limit(Announcement.Reachable.MAX_ELSEWHERE)
+                        .toList(),
+                List.copyOf(problems));
     }
 }

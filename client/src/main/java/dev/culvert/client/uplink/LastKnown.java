@@ -28,6 +28,6 @@ final class LastKnown {
             });
         }
         agents = all;
-        return new Announced(all, now.barred(), List.copyOf(now.problems()));
+        return new Announced(all, now.barred(), now.elsewhere(), List.copyOf(now.problems()));
     }
 }

@@ -105,6 +105,7 @@ public final class Uplink {
     /** The last there was: its flows end some time after it. */
     private @Nullable FlowMultiplexer last;
 
+    private final Elsewhere elsewhere;
     private final LastKnown lastKnown = new LastKnown();
     private @Nullable Future<?> review;
     private long upSinceNanos;
@@ -148,6 +149,7 @@ public final class Uplink {
         newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
         flows = new OpenedFlows(loop, session, n -> tell(n == 1 ? "1 flow goes on" : n + " flows go on"));
         keeper = new LinkKeeper(loop, connectors, settings, new Events(), flows);
+        elsewhere = new Elsewhere(loop, keeper::change, this::tell);
     }
 
     /** Connects, for as long as it is not stopped. Any thread, once. */
@@ -295,6 +297,7 @@ public final class Uplink {
         routes = table;
         listener.announced(table);
         flows.tryAgain();
+        elsewhere.said(said.elsewhere());
     }
 
     private void tell(String line) {
@@ -346,6 +349,7 @@ public final class Uplink {
         @Override
         public void linkDown(FlowMultiplexer down, String why) {
             announcements.drop();
+            elsewhere.drop();
             if (review != null) {
                 review.cancel(false);
                 review = null;

@@ -17,7 +17,7 @@ final class LastKnownTest {
     private static Announced announced(Announced.Agent... agents) {
         Map<String, Announced.Agent> all = new LinkedHashMap<>();
         Arrays.stream(agents).forEach(a -> all.put(a.name(), a));
-        return new Announced(all, false, List.of());
+        return new Announced(all, false, List.of(), List.of());
     }
 
     private static Announced.Agent agent(String name, int instances, String... networks) {

@@ -21,6 +21,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.ConnectException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
@@ -65,6 +66,9 @@ public final class LinkKeeper {
     private static final int HOPS = 8;
 
     private static final double HOPS_PER_SECOND = 0.2;
+
+    /** Over what time those go to a better gateway who have heard of it at once. */
+    static final Duration CHANGE = Duration.ofSeconds(2);
 
     /** How often it is looked whether a silent link has spoken while another is being made beside it. */
     private static final Duration WATCH = Duration.ofMillis(100);
@@ -210,6 +214,36 @@ public final class LinkKeeper {
         return connectors.size() > 1;
     }
 
+    /**
+     * Has another gateway take the place of the one whose link is up, if it can be reached: it is tried once, beside that, at a moment of
+     * this client's own. Event loop.
+     *
+     * @param better which would do
+     * @return which of them it is; null when none is among its gateways, or there is something else to do now
+     */
+    public @Nullable URI change(Collection<URI> better) {
+        Attempt now = up;
+        if (now == null || now.leaving || trying != null || waiting != null || !now.isOutlived()) {
+            return null;
+        }
+        for (URI one : better) {
+            for (int i = 0; i < connectors.size(); i++) {
+                if (i != now.gateway && connectors.get(i).gateway().equals(one)) {
+                    at = i;
+                    untried = 0;
+                    now.leaving = true;
+                    now.mayStay = true;
+                    waiting = loop.schedule(
+                            this::connect,
+                            ThreadLocalRandom.current().nextLong(CHANGE.toMillis() + 1),
+                            TimeUnit.MILLISECONDS);
+                    return one;
+                }
+            }
+        }
+        return null;
+    }
+
     /** Has the next attempt go to another gateway, if there is one, than that of the link that is up; that is tried after the others. */
     private void another() {
         at = Objects.requireNonNull(up).gateway;
@@ -294,6 +328,11 @@ public final class LinkKeeper {
     }
 
     private void failed(Throwable why) {
+        if (up != null && up.leaving && up.mayStay) {
+            up.leaving = false;
+            stay(up);
+            return;
+        }
         Backoff.Outcome now = outcomeOf(why);
         outcome = now.compareTo(outcome) < 0 ? now : outcome;
         if (!next()) {
@@ -355,8 +394,15 @@ public final class LinkKeeper {
         /** None of the others has answered: when it ends, its own gateway, which others start again, is the best hope. */
         private boolean alone;
 
+        /** Unless that cannot be reached: this one is in order. */
+        private boolean mayStay;
+
         /** When that is tried for the first time. */
         private @Nullable Future<?> move;
+
+        boolean isOutlived() {
+            return Objects.requireNonNull(mux).isOutlived();
+        }
 
         Link link() {
             return Objects.requireNonNull(mux).link();
@@ -384,9 +430,11 @@ public final class LinkKeeper {
             if (silent != null) {
                 silent.link()
                         .abandon(
-                                silent.leaving
-                                        ? "the gateway is stopping, and another takes its place"
-                                        : "nothing heard any more, and the gateway answers on another connection");
+                                !silent.leaving
+                                        ? "nothing heard any more, and the gateway answers on another connection"
+                                        : silent.mayStay
+                                                ? "another gateway has more of the agents, and takes its place"
+                                                : "the gateway is stopping, and another takes its place");
             }
             this.mux = mux;
             return true;
@@ -416,6 +464,7 @@ public final class LinkKeeper {
         @Override
         public void onDrain(FlowMultiplexer mux, Drain drain) {
             spread = drain.spread();
+            mayStay = false;
             listener.onDrain(mux, drain);
             if (up == this && !leaving && moves() && mux.isOutlived()) {
                 leave();

@@ -146,12 +146,27 @@ public final class Announcement {
      * Gateway to client: the agents that its grants mention, connected or not.
      *
      * @param barred whether the gateway's policy allows this client nothing of what its token grants
+     * @param elsewhere URLs of gateways to which more of these agents are attached, and all that are attached here, best first; null
+     *     reads as none
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Reachable(String client, List<ReachableAgent> agents, boolean barred) {
+    public record Reachable(
+            String client,
+            List<ReachableAgent> agents,
+            boolean barred,
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> elsewhere) {
+        /** Of those that a client hears of; tokens name no more. */
+        public static final int MAX_ELSEWHERE = 16;
+
         public Reachable {
             require(client, "client", MAX_NAME);
             agents = List.copyOf(require(agents, "agents"));
+            elsewhere = orNone(elsewhere);
+        }
+
+        /** Of whose agents none is attached to another gateway only. */
+        public Reachable(String client, List<ReachableAgent> agents, boolean barred) {
+            this(client, agents, barred, List.of());
         }
 
         /** For a client that the policy allows something. */

@@ -13,6 +13,7 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;
 import java.net.ConnectException;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +26,7 @@ abstract class FrozenKeeper {
     final MockTicker ticker = Ticker.newMockTicker();
     final EmbeddedChannel clock = EmbeddedChannel.builder().ticker(ticker).build();
     final FakeGateway gateway = new FakeGateway(ticker);
-    final FakeGateway other = new FakeGateway(ticker);
+    final FakeGateway other = new FakeGateway(ticker, URI.create("wss://other.example:443"));
 
     /** Of the link protocol, as the next link's upgrade agrees it. */
     int version = 1;

@@ -12,6 +12,7 @@ import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.embedded.EmbeddedChannel;
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -237,5 +238,84 @@ class MovingTest extends FrozenKeeper {
         settle();
         pass(events.lastWait());
         assertThat(gateway.dials).as("the first is another now").hasSize(2);
+    }
+
+    @Test
+    void toABetterGatewayItGoesBesideTheFirst() {
+        assertThat(keeper.change(List.of(URI.create("wss://unknown.test"), gateway.gateway())))
+                .as("none that it knows, or its own")
+                .isNull();
+        assertThat(keeper.change(List.of(other.gateway()))).isEqualTo(other.gateway());
+        assertThat(keeper.change(List.of(other.gateway()))).as("it is on its way").isNull();
+        passing(LinkKeeper.CHANGE);
+        assertThat(other.dials).hasSize(1);
+        assertThat(events.downs).isEmpty();
+        accept(other, 0);
+        assertThat(events.ups).isEqualTo(2);
+        assertThat(events.downs).containsExactly("another gateway has more of the agents, and takes its place");
+        assertThat(events.waits).isEmpty();
+        assertThat(first.channel.isOpen()).isFalse();
+        assertThat(keeper.gateway()).isEqualTo(other.gateway());
+    }
+
+    @Test
+    void whereTheBetterOneCannotBeReachedItStays() {
+        keeper.change(List.of(other.gateway()));
+        passing(LinkKeeper.CHANGE);
+        fail(other);
+        for (int second = 0; second < 20; second++) {
+            pass(1_000);
+            speak();
+        }
+        assertThat(other.dials).as("tried once").hasSize(1);
+        assertThat(events.downs).isEmpty();
+        assertThat(events.waits).isEmpty();
+        assertThat(first.channel.isOpen()).isTrue();
+        assertThat(keeper.change(List.of(other.gateway()))).as("and again when it is told so").isNotNull();
+        passing(LinkKeeper.CHANGE);
+        accept(other, 1);
+        assertThat(events.ups).isEqualTo(2);
+    }
+
+    /** Then it has to go. */
+    @Test
+    void whenTheFirstIsStoppedMeanwhileItDoesNotStay() {
+        keeper.change(List.of(other.gateway()));
+        passing(LinkKeeper.CHANGE);
+        drain(Duration.ZERO);
+        fail(other);
+        passing(Duration.ofSeconds(20));
+        assertThat(other.dials.size()).isGreaterThan(1);
+        assertThat(gateway.dials).hasSize(1);
+    }
+
+    @Test
+    void whenTheFirstIsLostMeanwhileItGoesOn() {
+        keeper.change(List.of(other.gateway()));
+        passing(LinkKeeper.CHANGE);
+        first.channel.close();
+        settle();
+        assertThat(events.downs).hasSize(1);
+        accept(other, 0);
+        assertThat(events.ups).isEqualTo(2);
+    }
+
+    @Test
+    void whenTheFirstIsLostBeforeItHasBegunAllAreTried() {
+        keeper.change(List.of(other.gateway()));
+        first.channel.close();
+        settle();
+        assertThat(events.downs).hasSize(1);
+        pass(events.lastWait());
+        assertThat(other.dials.size() + gateway.dials.size()).isEqualTo(2);
+    }
+
+    private void passing(Duration time) {
+        for (long tenth = 0; tenth < time.toMillis() / 100; tenth++) {
+            pass(100);
+            if (first.channel.isOpen()) {
+                speak();
+            }
+        }
     }
 }
