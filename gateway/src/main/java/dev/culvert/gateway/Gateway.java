@@ -6,13 +6,17 @@ import dev.culvert.address.Transport;
 import dev.culvert.command.control.Questions;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.GatewayAddresses;
-import dev.culvert.gateway.access.PolicyFile;
 import dev.culvert.gateway.access.PolicyInForce;
 import dev.culvert.gateway.access.PolicyKeeper;
+import dev.culvert.gateway.access.PolicySource;
+import dev.culvert.gateway.access.SharedPolicy;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.gateway.certificate.CertificateKeeper;
 import dev.culvert.gateway.certificate.OwnTls;
+import dev.culvert.gateway.cluster.Attached;
+import dev.culvert.gateway.cluster.Cluster;
+import dev.culvert.gateway.cluster.Member;
 import dev.culvert.gateway.door.Authenticator;
 import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.OwnNames;
@@ -44,7 +48,6 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -108,6 +111,10 @@ public final class Gateway implements AutoCloseable {
     private final Publishing publishing;
     private final Door door;
     private final MemoryGuard memory;
+
+    /** The gateways of its store; null where that is one's alone. */
+    private @Nullable Cluster cluster;
+
     private final FileWatch files = new FileWatch();
     private volatile boolean hurried;
     private final Questions questions = new Questions("gateway", version());
@@ -119,12 +126,11 @@ public final class Gateway implements AutoCloseable {
      */
     public Gateway(GatewaySettings settings) throws IOException {
         StateDirectory state = settings.state();
-        Path policyFile = Objects.requireNonNullElseGet(
-                settings.policy(), () -> state.path().resolve(PolicyFile.NAME));
+        PolicySource policySource = policySource(settings);
         services = Services.of(settings.audit());
         GatewayAddresses addresses = new GatewayAddresses(services.nanoTime());
         policyInForce = new PolicyInForce(SensitiveAddresses.with(addresses.known()));
-        policy = new PolicyKeeper(policyFile, policyInForce, services.audit(), services.clock());
+        policy = new PolicyKeeper(policySource, policyInForce, services.audit(), services.clock());
         Revocations revocations;
         TrustFiles trust;
         Watch<DrainedAgents.Content> drained;
@@ -207,6 +213,13 @@ public final class Gateway implements AutoCloseable {
                 ports.add(new PublicPort(Transport.TCP, http.getPort()));
             }
             publications.reserve(own.all(), ports);
+            cluster = Cluster.in(
+                    state.shared(),
+                    Member.of(settings.url(), door.address(), version(), services.clock()),
+                    () -> Attached.now(
+                            fabric.presence(), links, services.clientFlows().total()),
+                    fabric.presence()::others,
+                    services);
         } catch (IOException | RuntimeException e) {
             closeParts();
             throw e;
@@ -217,6 +230,9 @@ public final class Gateway implements AutoCloseable {
         publishing.start(door, files);
         policy.watch();
         memory.start();
+        if (cluster != null) {
+            cluster.start();
+        }
         if (certificate != null) {
             certificate.start();
         }
@@ -237,6 +253,7 @@ public final class Gateway implements AutoCloseable {
                         certificate,
                         publishing::certificates,
                         published::list,
+                        cluster,
                         door.strangers()::count));
         published.in(questions);
         tell(true);
@@ -266,6 +283,16 @@ public final class Gateway implements AutoCloseable {
         files.add(addresses, () -> policy.ownAddresses(SensitiveAddresses.with(addresses.known())));
     }
 
+    private static PolicySource policySource(GatewaySettings settings) throws StateException {
+        StateDirectory state = settings.state();
+        try {
+            return SharedPolicy.choose(settings.policy(), state.path(), state.isOfCluster() ? state.shared() : null);
+        } catch (StateException e) {
+            settings.audit().close();
+            throw e;
+        }
+    }
+
     /** Those of its certificates, and by which tokens say that it is found. */
     private static OwnNames ownNames(GatewaySettings settings) throws StateException {
         List<String> names = new ArrayList<>(settings.names());
@@ -290,7 +317,7 @@ public final class Gateway implements AutoCloseable {
         return questions;
     }
 
-    /** Reads the policy file again, whether it has changed or not. From any thread. */
+    /** Reads the policy again, whether it has changed or not. From any thread. */
     public void reloadPolicy() {
         policy.reloadSoon();
     }
@@ -354,6 +381,9 @@ public final class Gateway implements AutoCloseable {
      */
     @Override
     public void close() {
+        if (cluster != null) {
+            cluster.close(); // first: nobody is to be sent here any more
+        }
         door.shut();
         Drain drain = new Drain(GOING, spread(links.count()), List.of());
         Set<PresentLink> told = new HashSet<>();
@@ -401,6 +431,9 @@ public final class Gateway implements AutoCloseable {
     }
 
     private void closeParts() {
+        if (cluster != null) {
+            cluster.close();
+        }
         publishing.close();
         policy.close();
         publications.close();

@@ -23,6 +23,7 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.PublishRight;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenTerms;
+import dev.culvert.token.state.SharedStore;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.fixture.TestFlow;
@@ -54,6 +55,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.KeyPair;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -112,13 +114,25 @@ public final class TestNetwork implements AutoCloseable {
     }
 
     public TestNetwork(Path dir, boolean tls, int threads, PublishingSettings publishing) throws Exception {
+        this(dir, tls, threads, publishing, SharedStore.SAME, null);
+    }
+
+    /** One of several gateways on a store. */
+    public TestNetwork(Path dir, SharedStore shared, URI own) throws Exception {
+        this(dir, true, 1, PublishingSettings.NONE, shared, own);
+    }
+
+    private TestNetwork(
+            Path dir, boolean tls, int threads, PublishingSettings publishing, SharedStore shared, URI own)
+            throws Exception {
         this.tls = tls;
-        state = StateDirectory.openOrCreate(dir);
+        state = StateDirectory.openOrCreate(dir, Clock.systemUTC(), null, shared);
         state.setGatewayUrls(List.of(NAME));
         gateway = new Gateway(GatewaySettings.of(state, new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0))
                 .secure(tls)
                 .names(OWN_NAMES)
                 .threads(threads)
+                .url(own)
                 .publishing(publishing)
                 .link(PATIENT)
                 .audit(AuditLog.to(audit)));

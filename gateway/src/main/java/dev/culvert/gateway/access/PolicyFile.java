@@ -24,7 +24,7 @@ public final class PolicyFile {
     public static final String NAME = "policy.yaml";
 
     /** As large as the parser reads at most, were every character four bytes long; so this bounds what is read at all. */
-    private static final long MAX_BYTES = 16L << 20;
+    static final int MAX_BYTES = 16 << 20;
 
     private PolicyFile() {}
 
@@ -41,8 +41,9 @@ public final class PolicyFile {
      * A policy, and which file it was.
      *
      * @param sha256 of its bytes, in hexadecimal digits: what sha256sum(1) says of it
+     * @param version as it was pushed to a store; null of a file
      */
-    record Loaded(Policy policy, String sha256) {}
+    record Loaded(Policy policy, String sha256, @Nullable Long version) {}
 
     /**
      * Reads a file and checks it, without its tests.
@@ -51,7 +52,16 @@ public final class PolicyFile {
      * @throws PolicyException when it is wrong
      */
     public static Policy parse(Path path) throws IOException, PolicyException {
-        return parse(path, read(path));
+        return PolicyParser.parse(text(path));
+    }
+
+    /**
+     * What a file says.
+     *
+     * @throws IOException when it cannot be read, or is no text
+     */
+    public static String text(Path path) throws IOException {
+        return text(path.toString(), read(path));
     }
 
     private static byte[] read(Path path) throws IOException {
@@ -74,14 +84,11 @@ public final class PolicyFile {
         }
     }
 
-    private static Policy parse(Path path, byte[] bytes) throws WrongException, PolicyException {
+    private static String text(String where, byte[] bytes) throws WrongException {
         try {
-            return PolicyParser.parse(StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(bytes))
-                    .toString());
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
         } catch (CharacterCodingException e) {
-            throw new WrongException(path + ": it is not UTF-8; save it as such", e);
+            throw new WrongException(where + ": it is not UTF-8; save it as such", e);
         }
     }
 
@@ -96,21 +103,26 @@ public final class PolicyFile {
             // To open a pipe waits for somebody who writes.
             throw new WrongException(path + ": it is no regular file; put one there", null);
         }
+        return load(path.toString(), read(path), null, sensitive);
+    }
+
+    /** The same of what was read from there. */
+    static Loaded load(String where, byte[] bytes, @Nullable Long version, SensitiveAddresses sensitive)
+            throws WrongException {
         try {
-            byte[] bytes = read(path);
-            Policy policy = parse(path, bytes);
+            Policy policy = PolicyParser.parse(text(where, bytes));
             PolicyTests.require(policy, sensitive);
-            return new Loaded(policy, sha256(bytes));
+            return new Loaded(policy, sha256(bytes), version);
         } catch (PolicyException e) {
             int more = e.errors().size() - 1;
             throw new WrongException(
-                    e.errors().get(0).in(path.toString())
+                    e.errors().get(0).in(where)
                             + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
                     e);
         }
     }
 
-    private static String sha256(byte[] bytes) {
+    static String sha256(byte[] bytes) {
         try {
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         } catch (NoSuchAlgorithmException e) {

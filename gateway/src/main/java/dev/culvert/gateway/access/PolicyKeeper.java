@@ -5,10 +5,8 @@ import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
 import dev.culvert.policy.Policy;
 import dev.culvert.policy.PolicySnapshot;
-import dev.culvert.store.FileStamp;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -22,7 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the policy in force what its file says and the clock: looks at both twice a second. A file that is wrong changes
+ * Keeps the policy in force what its file, or the store, says and the clock: looks at both twice a second. A file that is wrong changes
  * nothing, and neither does one that vanishes. The file has a thread of its own, and not that of {@link FileWatch}: to read and
  * compile a long policy takes seconds, and a server of files that does not answer, for ever; for which neither a revocation nor
  * what ends by the clock shall wait.
@@ -36,8 +34,7 @@ public final class PolicyKeeper implements AutoCloseable {
     /** One that is never the same twice is read all the same, after so many looks: what it denies must not wait for ever. */
     static final int RESTLESS_TICKS = 20;
 
-    private final Path file;
-    private final Loader loader;
+    private final PolicySource source;
     private final PolicyInForce inForce;
     private final AuditLog audit;
     private final Clock clock;
@@ -45,9 +42,9 @@ public final class PolicyKeeper implements AutoCloseable {
     private final ScheduledExecutorService hours = thread("gateway-policy-hours");
 
     // Used on the thread of the file only, once it runs.
-    private @Nullable FileStamp loaded;
+    private PolicySource.@Nullable Stamp loaded;
     private String loadedVersion = "";
-    private @Nullable FileStamp seen;
+    private PolicySource.@Nullable Stamp seen;
     private boolean missing;
     private boolean unread;
     private int restless;
@@ -59,20 +56,11 @@ public final class PolicyKeeper implements AutoCloseable {
     private String complaint = "";
     private @Nullable Instant complainedAt;
     private @Nullable String sha256;
+    private @Nullable Long version;
     private @Nullable Instant since;
 
-    /** Reads the file. */
-    interface Loader {
-        PolicyFile.Loaded load() throws IOException;
-    }
-
-    public PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock) {
-        this(file, inForce, audit, clock, () -> PolicyFile.load(file, inForce.sensitive()));
-    }
-
-    PolicyKeeper(Path file, PolicyInForce inForce, AuditLog audit, Clock clock, Loader loader) {
-        this.loader = loader;
-        this.file = file;
+    public PolicyKeeper(PolicySource source, PolicyInForce inForce, AuditLog audit, Clock clock) {
+        this.source = source;
         this.inForce = inForce;
         this.audit = audit;
         this.clock = clock;
@@ -90,13 +78,13 @@ public final class PolicyKeeper implements AutoCloseable {
      */
     public void start(boolean required) throws IOException {
         Instant at = Instant.now();
-        FileStamp now = FileStamp.of(file);
+        PolicySource.Stamp now = source.stamp();
         if (now != null || required) {
-            putInForce(loader.load());
+            putInForce(source.load(inForce.sensitive()));
             loaded(now, at);
             seen = now;
         } else {
-            log.info("no policy file {}: the tokens' grants alone decide", file);
+            log.info("no policy {}: the tokens' grants alone decide", source.where());
         }
     }
 
@@ -115,7 +103,7 @@ public final class PolicyKeeper implements AutoCloseable {
     /** Reads the file soon, changed or not. From any thread. */
     public void reloadSoon() {
         run(files, () -> {
-            FileStamp now = FileStamp.of(file);
+            PolicySource.Stamp now = source.stamp();
             if (now == null && !hasPolicy()) {
                 return; // as without the signal
             }
@@ -155,19 +143,19 @@ public final class PolicyKeeper implements AutoCloseable {
     private void lookAtFile() throws IOException {
         boolean again = unread;
         unread = true; // until it is known to be otherwise
-        FileStamp now = FileStamp.of(file);
+        PolicySource.Stamp now = source.stamp();
         if (now == null && loaded != null && !missing) {
-            log.warn("policy file {} is gone; the policy that it held stays in force", file);
+            log.warn("policy {} is gone; what it said stays in force", source.where());
         }
         missing = now == null;
-        FileStamp before = seen;
+        PolicySource.Stamp before = seen;
         seen = now;
         if (now == null) {
             restless = 0;
         } else if (!again && now.version(Instant.now()).equals(loadedVersion)) {
             restless = 0;
             unread = false;
-        } else if (now.equals(before) || ++restless > RESTLESS_TICKS) {
+        } else if (source.isWhole() || now.equals(before) || ++restless > RESTLESS_TICKS) {
             restless = 0;
             reload(now, again);
             unread = false;
@@ -194,11 +182,11 @@ public final class PolicyKeeper implements AutoCloseable {
      * @param now what it was before it is read; nothing is taken that has changed meanwhile
      * @param told whether it is said that nothing has changed
      */
-    private void reload(@Nullable FileStamp now, boolean told) throws IOException {
+    private void reload(PolicySource.@Nullable Stamp now, boolean told) throws IOException {
         Instant at = Instant.now();
         PolicyFile.Loaded next;
         try {
-            next = loader.load();
+            next = source.load(inForce.sensitive());
         } catch (PolicyFile.WrongException e) {
             if (!Objects.equals(now, loaded)) {
                 over(); // who has written it anew is told anew
@@ -207,16 +195,16 @@ public final class PolicyKeeper implements AutoCloseable {
             unread = false;
             throw e;
         }
-        if (!Objects.equals(now, FileStamp.of(file))) {
+        if (!Objects.equals(now, source.stamp())) {
             return; // half of it may be older: it is read in the next tick
         }
         if (!putInForce(next) && (over() || told)) {
-            log.info("policy file {} is in order and says what is in force", file);
+            log.info("policy {} is in order and says what is in force", source.where());
         }
         loaded(now, at); // now that it is in force: one that could not be read, or compiled, is tried again
     }
 
-    private void loaded(@Nullable FileStamp now, Instant at) {
+    private void loaded(PolicySource.@Nullable Stamp now, Instant at) {
         loaded = now;
         loadedVersion = now == null ? "" : now.version(at);
     }
@@ -245,7 +233,7 @@ public final class PolicyKeeper implements AutoCloseable {
                     "policy not loaded, {}: {}",
                     policy == null ? "there is none, the tokens' grants alone decide" : "the old one stays",
                     text);
-            audit.add(new AuditRecord.Policy(audit.clock().instant(), file.toString(), text, 0, 0));
+            audit.add(new AuditRecord.Policy(audit.clock().instant(), source.where(), text, 0, 0));
         }
     }
 
@@ -253,8 +241,9 @@ public final class PolicyKeeper implements AutoCloseable {
     public synchronized PolicyStatus status() {
         Policy current = policy;
         return new PolicyStatus(
-                file.toString(),
+                source.where(),
                 sha256,
+                version,
                 since,
                 current == null ? null : current.grants().size(),
                 current == null ? null : current.denies().size(),
@@ -267,20 +256,22 @@ public final class PolicyKeeper implements AutoCloseable {
         Policy next = loaded.policy();
         if (next.equals(policy)) {
             sha256 = loaded.sha256(); // other words for the same
+            version = loaded.version();
             return false;
         }
         use(next);
         sha256 = loaded.sha256();
+        version = loaded.version();
         since = clock.instant().truncatedTo(ChronoUnit.SECONDS);
         over();
         log.info(
                 "policy {}: {} grants, {} denies in force",
-                file,
+                source.where(),
                 next.grants().size(),
                 next.denies().size());
         audit.add(new AuditRecord.Policy(
                 audit.clock().instant(),
-                file.toString(),
+                source.where(),
                 null,
                 next.grants().size(),
                 next.denies().size()));

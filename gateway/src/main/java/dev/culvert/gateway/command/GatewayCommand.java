@@ -26,6 +26,7 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -96,7 +97,8 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             names = "--policy",
             paramLabel = "FILE",
             description = "Policy file, read again when it changes and on SIGHUP. Default: policy.yaml in the state"
-                    + " directory, if it is there; without one the tokens' grants alone decide.")
+                    + " directory, if it is there; without one the tokens' grants alone decide. Gateways on one store have theirs"
+                    + " there: see 'gateway policy push'.")
     @Nullable
     Path policy;
 
@@ -154,9 +156,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
         boolean guessed = false;
         if (url != null) {
             try {
-                if (!directory.gatewayUrls().contains(GatewayUrls.require(url))) {
-                    directory.setGatewayUrls(List.of(url));
-                }
+                call(directory, GatewayUrls.require(url));
             } catch (IllegalArgumentException e) {
                 throw new ParameterException(commandLine(), "--url: " + e.getMessage());
             }
@@ -164,14 +164,16 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             directory.setGatewayUrls(List.of(guessUrl(address)));
             guessed = true;
         }
-        URI gatewayUrl = java.util.Objects.requireNonNull(directory.gatewayUrl());
+        URI gatewayUrl = url != null ? url : java.util.Objects.requireNonNull(directory.gatewayUrl());
         PublishingSettings names = publishing.settings();
         if (plain && !names.publicNames().isEmpty()) {
             throw new ParameterException(
                     commandLine(), "--public-name: with --plain the proxy in front shows certificates");
         }
         Shutdown stop = new Shutdown(Gateway.CLOSING);
+        List<URI> all = directory.gatewayUrls();
         GatewaySettings settings = GatewaySettings.of(directory, address)
+                .url(url != null ? url : all.size() == 1 ? all.get(0) : null)
                 .secure(!plain)
                 .names(certificateNames(gatewayUrl))
                 .threads(threads)
@@ -199,6 +201,16 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             stop.done();
         }
         return CommandLine.ExitCode.OK;
+    }
+
+    /** What others on the store are called stays. */
+    private static void call(StateDirectory directory, URI own) throws StateException {
+        List<URI> known = directory.gatewayUrls();
+        if (!known.contains(own)) {
+            List<URI> all = new ArrayList<>(directory.isOfCluster() ? known : List.of());
+            all.add(own);
+            directory.setGatewayUrls(all);
+        }
     }
 
     private AuditLog auditLog(StateDirectory directory) throws IOException {

@@ -36,20 +36,25 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The {@code gateway policy} commands: everything about a policy file that needs no running gateway. */
+/** The {@code gateway policy} commands: everything about a policy that needs no running gateway. */
 @Command(
         name = "policy",
-        description = "Checks, tests, explains and compares policy files.",
+        description = {
+            "Checks, tests, explains and compares policy files; puts one on the store that several gateways share."
+        },
         mixinStandardHelpOptions = true,
         subcommands = {
             PolicyCommand.Check.class,
             PolicyCommand.Test.class,
             PolicyCommand.Explain.class,
-            PolicyCommand.Diff.class
+            PolicyCommand.Diff.class,
+            PolicyPushCommand.class,
+            PolicyPullCommand.class,
+            PolicyShowCommand.class
         },
         footerHeading =
                 "%nExit codes: 0 yes, 1 the file cannot be read or is wrong, 2 wrong usage, 3 no: a test fails,%n"
-                        + "the flow is denied, the files differ.%n")
+                        + "the flow is denied, the files differ, another has pushed meanwhile; 7 the store is away.%n")
 final class PolicyCommand implements Runnable {
     /** The answer is no. */
     static final int NO = 3;
@@ -62,7 +67,7 @@ final class PolicyCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: check, test, explain or diff");
+        throw new ParameterException(spec.commandLine(), "say what to do: check, test, explain, diff, push, pull or show");
     }
 
     /** What all of them have. */
@@ -105,6 +110,14 @@ final class PolicyCommand implements Runnable {
                 tell(file, e.errors());
                 return null;
             }
+        }
+
+        /** What its tests say against it. */
+        static List<PolicyError> failures(List<PolicyTests.Result> results) {
+            return results.stream()
+                    .filter(r -> !r.passed())
+                    .map(r -> new PolicyError(r.line(), 1, "test fails: " + r.text()))
+                    .toList();
         }
 
         void tell(Path file, List<PolicyError> errors) {
@@ -152,10 +165,7 @@ final class PolicyCommand implements Runnable {
 
         private int answer(Path path, Policy policy) {
             List<PolicyTests.Result> results = PolicyTests.run(policy, Invocation.sensitive());
-            List<PolicyError> failed = results.stream()
-                    .filter(r -> !r.passed())
-                    .map(r -> new PolicyError(r.line(), 1, "test fails: " + r.text()))
-                    .toList();
+            List<PolicyError> failed = Invocation.failures(results);
             if (!failed.isEmpty()) {
                 invocation.tell(path, failed);
                 return NO;

@@ -32,6 +32,7 @@ final class StatusText {
         text.counted();
         text.agents();
         text.clients();
+        text.lines.addAll(ClusterText.of(status.path("cluster"), text.now));
         return text.lines;
     }
 
@@ -143,7 +144,10 @@ final class StatusText {
         String file = policy.path("file").asString("?");
         if (policy.has("grants")) {
             String hash = policy.path("sha256").asString("");
-            lines.add("policy       " + file + ", " + policy.path("grants").asInt(0) + " grants, "
+            String version = policy.has("version")
+                    ? ", version " + policy.path("version").asString("?")
+                    : "";
+            lines.add("policy       " + file + version + ", " + policy.path("grants").asInt(0) + " grants, "
                     + policy.path("denies").asInt(0) + " denies, sha256 "
                     + hash.substring(0, Math.min(HASH, hash.length())) + "..., in force since "
                     + ago(policy.path("since")));

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.presence;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.gateway.access.ClientRights;
 import dev.culvert.gateway.limit.PeerLines;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
@@ -34,6 +35,8 @@ public final class Presence<A extends PresentAgent> {
     private final Set<PresentClient> clients = ConcurrentHashMap.newKeySet();
     private volatile BiPredicate<String, @Nullable String> drained = (agent, instance) -> false;
 
+    private volatile OtherGateways others = OtherGateways.NONE;
+
     /** @param nanoTime what the time is that passes */
     public Presence(PeerLines lines, LongSupplier nanoTime) {
         this.lines = lines;
@@ -62,6 +65,13 @@ public final class Presence<A extends PresentAgent> {
                 log.info("{} {}", agent, now ? "gets no new flows: it was drained" : "gets new flows again");
             }
         }
+    }
+
+    /** What other gateways have that this one has not: clients are told where, if that is new. */
+    public void others(OtherGateways now) {
+        OtherGateways before = others;
+        others = now;
+        now.differing(before).forEach(this::changed);
     }
 
     /** An instance has announced itself. Is it here already on an older link, that is given up. */
@@ -118,7 +128,8 @@ public final class Presence<A extends PresentAgent> {
             }
         });
         boolean barred = list.isEmpty() && client.rights().isBarred();
-        byte[] json = Announcement.encode(new Announcement.Reachable(client.name(), list, barred));
+        byte[] json = Announcement.encode(
+                new Announcement.Reachable(client.name(), list, barred, elsewhere(client.rights())));
         if (json.length > Frame.MAX_PAYLOAD) {
             int all = list.size();
             while (json.length > Frame.MAX_PAYLOAD) {
@@ -134,6 +145,28 @@ public final class Presence<A extends PresentAgent> {
             }
         }
         return json;
+    }
+
+    /** At which gateways there is more for a client, best first. */
+    private List<String> elsewhere(ClientRights rights) {
+        OtherGateways known = others;
+        List<String> missing = known.missing().stream()
+                .filter(name -> rights.mentions(name) && !isHere(name))
+                .toList();
+        if (missing.isEmpty()) {
+            return List.of();
+        }
+        List<String> here = agents.keySet().stream()
+                .filter(name -> rights.mentions(name) && isHere(name))
+                .toList();
+        return known.better(here, missing).stream()
+                .limit(Announcement.Reachable.MAX_ELSEWHERE)
+                .toList();
+    }
+
+    private boolean isHere(String agent) {
+        AgentInstances<A> instances = agents.get(agent);
+        return instances != null && instances.count() > 0;
     }
 
     private static Announcement.ReachableAgent reachable(

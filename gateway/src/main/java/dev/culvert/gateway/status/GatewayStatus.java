@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param certificates of published names, and of its own public ones
  * @param publications in force or not, with the instances behind them and how the target is through each
  * @param clients by name, each once with all its links
+ * @param cluster the gateways of its store, and what is attached to which; null where that is one's alone
  * @param flows open now
  * @param strangers connections that are no links (yet)
  * @param counters since it was started
@@ -38,6 +39,7 @@ record GatewayStatus(
         PolicyStatus policy,
         List<Agent> agents,
         List<Client> clients,
+        @Nullable ClusterStatus cluster,
         long flows,
         int strangers,
         Memory memory,

@@ -6,6 +6,7 @@ import dev.culvert.command.control.Questions;
 import dev.culvert.gateway.access.PolicyKeeper;
 import dev.culvert.gateway.certificate.CertificateKeeper;
 import dev.culvert.gateway.certificate.CertificateState;
+import dev.culvert.gateway.cluster.Cluster;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.gateway.presence.LinkFacts;
 import dev.culvert.gateway.presence.Links;
@@ -49,6 +50,7 @@ import tools.jackson.databind.JsonNode;
  * @param certificates null without TLS
  * @param published how it stands with the certificates of published names
  * @param publications what is published, and what is not and why
+ * @param cluster the gateways of its store; null where that is one's alone
  * @param strangers how many connections are no links
  * @param since when it began to listen
  */
@@ -64,6 +66,7 @@ public record StatusQuestion(
         @Nullable CertificateKeeper certificates,
         Supplier<List<CertificateState>> published,
         Supplier<PublicationAnswers.Listed> publications,
+        @Nullable Cluster cluster,
         IntSupplier strangers)
         implements Questions.Question {
     private record Seen(PresentLink link, GatewayStatus.OneLink one) {}
@@ -114,6 +117,7 @@ public record StatusQuestion(
                 clients.entrySet().stream()
                         .map(e -> new GatewayStatus.Client(e.getKey(), e.getValue()))
                         .toList(),
+                cluster == null ? null : ClusterStatus.of(cluster),
                 services.clientFlows().total(),
                 strangers.getAsInt(),
                 memory(),

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.gateway.SetClock;
 import dev.culvert.gateway.TestNetwork;
 import dev.culvert.gateway.TestNetwork.Peer;
+import dev.culvert.store.StateException;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
@@ -283,6 +285,39 @@ final class GatewayPolicyTest {
         assertThat(usage.asks(limits, 100_000_000)).isNull();
     }
 
+    private interface Trouble {
+        void come() throws IOException;
+    }
+
+    /** Of a file that cannot always be read. */
+    private static PolicyKeeper keeper(TestNetwork net, java.time.Clock clock, Path file, Trouble trouble) {
+        PolicySource plain = PolicySource.of(file);
+        PolicySource troubled = new PolicySource() {
+            @Override
+            public String where() {
+                return plain.where();
+            }
+
+            @Override
+            public Stamp stamp() throws StateException {
+                return plain.stamp();
+            }
+
+            @Override
+            public boolean isWhole() {
+                return plain.isWhole();
+            }
+
+            @Override
+            public PolicyFile.Loaded load(SensitiveAddresses sensitive) throws IOException {
+                trouble.come();
+                return plain.load(sensitive);
+            }
+        };
+        return new PolicyKeeper(
+                troubled, net.policyInForce(), net.services().audit(), clock);
+    }
+
     /** Out of descriptors, a server of files that is away, rights given later: nothing that the file shows when it is over. */
     @Test
     void whatCouldNotBeReadOnceIsReadAgain() throws Exception {
@@ -290,14 +325,12 @@ final class GatewayPolicyTest {
             Path file = Files.writeString(dir.resolve("p.yaml"), "grants: []");
             int[] reads = {0};
             int[] failures = {0};
-            try (PolicyKeeper keeper = new PolicyKeeper(
-                    file, net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC(), () -> {
+            try (PolicyKeeper keeper = keeper(net, java.time.Clock.systemUTC(), file, () -> {
                         reads[0]++;
                         if (failures[0] > 0) {
                             failures[0]--;
                             throw new java.io.IOException("Too many open files");
                         }
-                        return PolicyFile.load(file, net.policyInForce().sensitive());
                     })) {
                 keeper.start(true);
                 Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
@@ -338,7 +371,7 @@ final class GatewayPolicyTest {
                     """);
             SetClock clock = new SetClock(Instant.parse("2026-11-23T16:59:59Z"));
             try (PolicyKeeper keeper =
-                    new PolicyKeeper(file, net.policyInForce(), net.services().audit(), clock)) {
+                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), clock)) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
                 Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
@@ -378,11 +411,10 @@ final class GatewayPolicyTest {
             SetClock clock = new SetClock(Instant.parse("2026-11-23T17:00:00Z"));
             boolean[] readable = {true};
             try (PolicyKeeper keeper =
-                    new PolicyKeeper(file, net.policyInForce(), net.services().audit(), clock, () -> {
+                    keeper(net, clock, file, () -> {
                         if (!readable[0]) {
                             throw new java.nio.file.AccessDeniedException(file.toString());
                         }
-                        return PolicyFile.load(file, net.policyInForce().sensitive());
                     })) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
@@ -411,7 +443,7 @@ final class GatewayPolicyTest {
         try (TestNetwork net = new TestNetwork(dir, false, 1)) {
             Path file = Files.writeString(dir.resolve("pipe.yaml"), "grants: []");
             try (PolicyKeeper keeper =
-                    new PolicyKeeper(file, net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
+                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 Files.delete(file);
                 assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor())
@@ -434,7 +466,7 @@ final class GatewayPolicyTest {
             Path file = Files.writeString(
                     dir.resolve("restless.yaml"), "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
             try (PolicyKeeper keeper =
-                    new PolicyKeeper(file, net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
+                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 for (int i = 0; i <= 2 * PolicyKeeper.RESTLESS_TICKS; i++) {
                     Files.writeString(file, "deny: [{to: 10.0.0.1}]\ngrants: [] # " + "x".repeat(i));

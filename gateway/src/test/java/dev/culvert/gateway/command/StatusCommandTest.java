@@ -5,16 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.culvert.command.control.AskOptions;
 import dev.culvert.command.control.ControlSocket;
 import dev.culvert.gateway.TestNetwork;
+import dev.culvert.gateway.cluster.TestCluster;
 import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Frame;
 import io.netty.buffer.Unpooled;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.StandardProtocolFamily;
+import java.net.URI;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -138,6 +141,59 @@ final class StatusCommandTest {
                     .isEqualTo("two");
         }
         assertThat(log).isEmpty();
+    }
+
+    /** As text and to a script, by either of two gateways, which see each other come, serve, and go. */
+    @Test
+    void gatewaysOfOneStoreShowEachOther() throws Exception {
+        TestCluster cluster = new TestCluster(dir.resolve("store"));
+        try (TestNetwork one = new TestNetwork(dir, own -> cluster.store(), URI.create("wss://one.test"));
+                ControlSocket socket = answering(one)) {
+            assertThat(socket.path()).isEqualTo(dir.resolve(StatusCommand.SOCKET));
+            one.agentInstance("first", "office", TestFlow::echo, "10.0.0.0/24");
+            TestNetwork two =
+                    new TestNetwork(dir.resolve("two"), own -> cluster.store(), URI.create("wss://two.test:8443"));
+            try {
+                Path key = Path.of("signing.key"); // of who makes tokens, and not the store's
+                Files.copy(dir.resolve(key), dir.resolve("two").resolve(key), StandardCopyOption.COPY_ATTRIBUTES);
+                two.agentInstance("second", "office", TestFlow::echo, "10.0.0.0/24");
+                two.client("laptop", 1, "*:10.0.0.0/24");
+                Awaitility.await()
+                        .until(() -> status().at("/cluster/clients/0/name").asString(""), "laptop"::equals);
+                JsonNode seen = status().path("cluster");
+                assertThat(seen.has("trouble")).isFalse();
+                assertThat(seen.path("gateways").valueStream().map(g -> g.path("name")
+                                        .asString("") + " "
+                                + g.path("state").asString("") + " " + g.path("url").asString("")))
+                        .containsExactly("one.test:443 this wss://one.test:443", "two.test:8443 up wss://two.test:8443");
+                assertThat(seen.at("/gateways/1/agents").asInt()).isOne();
+                assertThat(seen.at("/gateways/1/clients").asInt()).isOne();
+                assertThat(seen.at("/agents/0/name").asString("")).isEqualTo("office");
+                assertThat(seen.at("/agents/0/instances").valueStream().map(i -> i.path("instance")
+                                        .asString("") + " at "
+                                + i.at("/gateways/0").asString("")))
+                        .containsExactly("first at one.test:443", "second at two.test:8443");
+                assertThat(seen.at("/clients/0/gateways/0").asString("")).isEqualTo("two.test:8443");
+                assertThat(run("status", "--state", dir.toString())).isZero();
+                assertThat(out)
+                        .containsPattern("(?m)^GATEWAY +STATE +UP FOR +VERSION +AGENTS +CLIENTS +FLOWS$")
+                        .containsPattern("(?m)^two.test:8443 +up ")
+                        .containsPattern("(?m)^office +second +0 +two.test:8443$")
+                        .containsPattern("(?m)^laptop +two.test:8443$")
+                        .doesNotContain("the store does not say");
+
+                cluster.away(true);
+                Awaitility.await().until(() -> status().at("/cluster/trouble").asString(""), "the store is away"::equals);
+                assertThat(status().at("/cluster/gateways/1/state").asString(""))
+                        .as("what was known stays")
+                        .isEqualTo("up");
+                cluster.away(false);
+                Awaitility.await().until(() -> !status().path("cluster").has("trouble"));
+            } finally {
+                two.close();
+            }
+            Awaitility.await().until(() -> status().at("/cluster/gateways").size() == 1);
+        }
     }
 
     @Test

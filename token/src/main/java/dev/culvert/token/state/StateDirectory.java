@@ -207,6 +207,11 @@ public final class StateDirectory {
         return shared;
     }
 
+    /** Whether what is shared may be several machines', as that of a cluster. */
+    public boolean isOfCluster() {
+        return shared.leases() != null;
+    }
+
     /** What the operator should change about permissions, a line each. */
     public List<String> warnings() {
         return warnings;
