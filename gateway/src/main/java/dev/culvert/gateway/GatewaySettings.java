@@ -55,7 +55,8 @@ public record GatewaySettings(
     }
 
     public GatewaySettings names(Collection<String> forCertificate) {
-        return new GatewaySettings(state, listen, secure, forCertificate, threads, link, audit, policy, url, publishing);
+        return new GatewaySettings(
+                state, listen, secure, forCertificate, threads, link, audit, policy, url, publishing);
     }
 
     public GatewaySettings threads(int loops) {

@@ -122,8 +122,7 @@ public final class TestNetwork implements AutoCloseable {
         this(dir, true, 1, PublishingSettings.NONE, shared, own);
     }
 
-    private TestNetwork(
-            Path dir, boolean tls, int threads, PublishingSettings publishing, SharedStore shared, URI own)
+    private TestNetwork(Path dir, boolean tls, int threads, PublishingSettings publishing, SharedStore shared, URI own)
             throws Exception {
         this.tls = tls;
         state = StateDirectory.openOrCreate(dir, Clock.systemUTC(), null, shared);

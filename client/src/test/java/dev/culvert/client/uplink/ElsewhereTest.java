@@ -45,10 +45,8 @@ final class ElsewhereTest {
     @Test
     void goesAtOnceAndSaysSo() {
         elsewhere.said(List.of("wss://TWO.example", "wss://three.example:8443/x"));
-        assertThat(asked)
-                .containsExactly(List.of(TWO, URI.create("wss://three.example:8443/x")));
-        assertThat(lines)
-                .containsExactly("an agent is attached to wss://two.example:443 only; going there");
+        assertThat(asked).containsExactly(List.of(TWO, URI.create("wss://three.example:8443/x")));
+        assertThat(lines).containsExactly("an agent is attached to wss://two.example:443 only; going there");
     }
 
     @Test

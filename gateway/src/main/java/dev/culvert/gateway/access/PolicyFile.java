@@ -86,7 +86,10 @@ public final class PolicyFile {
 
     private static String text(String where, byte[] bytes) throws WrongException {
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new WrongException(where + ": it is not UTF-8; save it as such", e);
         }
@@ -116,8 +119,7 @@ public final class PolicyFile {
         } catch (PolicyException e) {
             int more = e.errors().size() - 1;
             throw new WrongException(
-                    e.errors().get(0).in(where)
-                            + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
+                    e.errors().get(0).in(where) + (more == 0 ? "" : " (and " + more + " more: gateway policy check)"),
                     e);
         }
     }

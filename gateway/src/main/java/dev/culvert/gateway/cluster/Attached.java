@@ -80,7 +80,8 @@ public record Attached(List<Agent> agents, List<String> clients, long flows) {
 
     /** Whether the same are attached, with whatever flows. */
     boolean hasSame(Attached other) {
-        return clients.equals(other.clients) && names().toList().equals(other.names().toList());
+        return clients.equals(other.clients)
+                && names().toList().equals(other.names().toList());
     }
 
     Set<String> agentNames() {

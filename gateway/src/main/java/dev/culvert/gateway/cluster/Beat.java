@@ -65,7 +65,8 @@ final class Beat {
         String text = AttachedText.of(current);
         boolean fits = text.length() <= Leases.MAX_SIZE;
         if (!fits && !tooLong) {
-            log.warn("too much is attached here to tell the other gateways of it: they know that this one is up, no more");
+            log.warn(
+                    "too much is attached here to tell the other gateways of it: they know that this one is up, no more");
         }
         tooLong = !fits;
         String told = fits ? text : AttachedText.of(Attached.NONE);

@@ -76,11 +76,7 @@ public final class Cluster implements AutoCloseable {
      * @throws StateException if it cannot be read
      */
     public static @Nullable Cluster in(
-            Store store,
-            Member own,
-            Supplier<Attached> attached,
-            Consumer<OtherGateways> found,
-            Services services)
+            Store store, Member own, Supplier<Attached> attached, Consumer<OtherGateways> found, Services services)
             throws StateException {
         Leases leases = store.leases();
         return leases == null ? null : new Cluster(store, leases, own, attached, found, services);

@@ -23,7 +23,11 @@ import org.jspecify.annotations.Nullable;
  * @param lost when another found that it no longer kept its lease; null while it does
  */
 public record Member(
-        String name, @Nullable String url, @Nullable String version, Instant since, @Nullable Instant lost) {
+        String name,
+        @Nullable String url,
+        @Nullable String version,
+        Instant since,
+        @Nullable Instant lost) {
     /** A host name of 253 characters, or an address in brackets, and a port. */
     private static final Pattern NAME = Pattern.compile("[!-~]{1,280}");
 

@@ -38,7 +38,8 @@ final class Roster {
     }
 
     Watch<List<Member>> watch() throws StateException {
-        return new Watch<>(store, DOCUMENT, () -> List.copyOf(parse(store.get(DOCUMENT)).values()));
+        return new Watch<>(
+                store, DOCUMENT, () -> List.copyOf(parse(store.get(DOCUMENT)).values()));
     }
 
     /**
@@ -57,17 +58,21 @@ final class Roster {
 
     /** A gateway has gone, in order; not another one of its name. */
     void remove(Member member, Instant now) throws StateException {
-        change(now, all -> all.computeIfPresent(
-                member.name(), (name, there) -> there.since().equals(member.since()) ? null : there));
+        change(
+                now,
+                all -> all.computeIfPresent(
+                        member.name(), (name, there) -> there.since().equals(member.since()) ? null : there));
     }
 
     /** A gateway keeps its lease no longer, or does so again; unless another has said so, or it was started anew. */
     void lost(Member member, boolean gone, Instant now) throws StateException {
-        change(now, all -> all.computeIfPresent(
-                member.name(),
-                (name, there) -> there.since().equals(member.since()) && gone == (there.lost() == null)
-                        ? there.lost(gone ? now : null)
-                        : there));
+        change(
+                now,
+                all -> all.computeIfPresent(
+                        member.name(),
+                        (name, there) -> there.since().equals(member.since()) && gone == (there.lost() == null)
+                                ? there.lost(gone ? now : null)
+                                : there));
     }
 
     private void change(Instant now, Consumer<Map<String, Member>> change) throws StateException {
@@ -78,7 +83,8 @@ final class Roster {
                             one.lost() != null && one.lost().plus(REMEMBERED).isBefore(now));
             change.accept(all);
             StringBuilder text = new StringBuilder();
-            all.values().forEach(one -> text.append(JSON.writeValueAsString(one)).append('\n'));
+            all.values()
+                    .forEach(one -> text.append(JSON.writeValueAsString(one)).append('\n'));
             return text.toString().equals(before) ? null : text.toString();
         });
     }

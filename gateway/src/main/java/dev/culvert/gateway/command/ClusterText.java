@@ -33,8 +33,8 @@ final class ClusterText {
                     one.path("clients").asString("-"),
                     one.path("flows").asString("-")));
         }
-        lines.addAll(Words.table(
-                List.of("GATEWAY", "STATE", "UP FOR", "VERSION", "AGENTS", "CLIENTS", "FLOWS"), gateways));
+        lines.addAll(
+                Words.table(List.of("GATEWAY", "STATE", "UP FOR", "VERSION", "AGENTS", "CLIENTS", "FLOWS"), gateways));
         List<List<String>> agents = new ArrayList<>();
         for (JsonNode agent : cluster.path("agents")) {
             for (JsonNode one : agent.path("instances")) {

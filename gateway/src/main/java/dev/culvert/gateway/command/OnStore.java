@@ -24,8 +24,8 @@ abstract class OnStore implements Callable<Integer> {
         StateDirectory directory =
                 StateDirectory.open(path, Clock.systemUTC(), store.choice(path, System.getenv(), false));
         if (!directory.isOfCluster()) {
-            throw new IOException("the policy of a gateway with files is the file "
-                    + invocation.file(null) + ": write it there; --store URL names a store that several gateways share");
+            throw new IOException("the policy of a gateway with files is the file " + invocation.file(null)
+                    + ": write it there; --store URL names a store that several gateways share");
         }
         return directory;
     }
@@ -41,8 +41,8 @@ abstract class OnStore implements Callable<Integer> {
     static SharedPolicy.Pushed require(SharedPolicy policy) throws IOException {
         SharedPolicy.Pushed there = policy.read();
         if (there == null) {
-            throw new IOException("there is no " + policy.where() + " yet: the tokens' grants alone decide; gateway policy"
-                    + " push FILE puts one there");
+            throw new IOException("there is no " + policy.where()
+                    + " yet: the tokens' grants alone decide; gateway policy" + " push FILE puts one there");
         }
         return there;
     }

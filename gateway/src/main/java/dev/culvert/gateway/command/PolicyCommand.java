@@ -67,7 +67,8 @@ final class PolicyCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: check, test, explain, diff, push, pull or show");
+        throw new ParameterException(
+                spec.commandLine(), "say what to do: check, test, explain, diff, push, pull or show");
     }
 
     /** What all of them have. */

@@ -39,8 +39,7 @@ final class PolicyPushCommand extends OnStore {
         int code;
         try {
             Policy policy = PolicyParser.parse(text);
-            wrong = PolicyCommand.Invocation.failures(
-                    PolicyTests.run(policy, PolicyCommand.Invocation.sensitive()));
+            wrong = PolicyCommand.Invocation.failures(PolicyTests.run(policy, PolicyCommand.Invocation.sensitive()));
             code = PolicyCommand.NO;
         } catch (PolicyException e) {
             wrong = e.errors();
@@ -71,7 +70,9 @@ final class PolicyPushCommand extends OnStore {
             fields.put("changed", changed);
             invocation.json(fields);
         } else {
-            invocation.print(policy.where() + (changed ? " is version " : " says so already, as version ") + now.version()
+            invocation.print(policy.where()
+                    + (changed ? " is version " : " says so already, as version ")
+                    + now.version()
                     + (changed ? " now" : ""));
         }
         return 0;

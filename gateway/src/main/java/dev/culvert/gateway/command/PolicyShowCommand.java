@@ -37,7 +37,8 @@ final class PolicyShowCommand extends OnStore {
             invocation.json(fields);
         } else {
             invocation.print(shared.where() + " is version " + there.version() + ": "
-                    + policy.grants().size() + " grants, " + policy.denies().size() + " denies, sha256 " + there.sha256());
+                    + policy.grants().size() + " grants, " + policy.denies().size() + " denies, sha256 "
+                    + there.sha256());
             there.text().lines().findFirst().ifPresent(head -> invocation.print("  " + head));
         }
         return 0;

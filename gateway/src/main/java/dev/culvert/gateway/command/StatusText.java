@@ -147,7 +147,8 @@ final class StatusText {
             String version = policy.has("version")
                     ? ", version " + policy.path("version").asString("?")
                     : "";
-            lines.add("policy       " + file + version + ", " + policy.path("grants").asInt(0) + " grants, "
+            lines.add("policy       " + file + version + ", "
+                    + policy.path("grants").asInt(0) + " grants, "
                     + policy.path("denies").asInt(0) + " denies, sha256 "
                     + hash.substring(0, Math.min(HASH, hash.length())) + "..., in force since "
                     + ago(policy.path("since")));

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param trouble why the store does not say; what is told is what it last said
  */
-record ClusterStatus(
-        @Nullable String trouble, List<Gateway> gateways, List<Agent> agents, List<Client> clients) {
+record ClusterStatus(@Nullable String trouble, List<Gateway> gateways, List<Agent> agents, List<Client> clients) {
     /**
      * One of them.
      *
@@ -75,8 +74,8 @@ record ClusterStatus(
                                 one.instance(), new Place(one.flows(), List.of(member.name())), Place::and));
             }
             attached.clients()
-                    .forEach(client ->
-                            clients.computeIfAbsent(client, n -> new TreeSet<>()).add(member.name()));
+                    .forEach(client -> clients.computeIfAbsent(client, n -> new TreeSet<>())
+                            .add(member.name()));
         };
         all.forEach(add);
         return new ClusterStatus(
@@ -87,9 +86,7 @@ record ClusterStatus(
                                 agent.getKey(),
                                 agent.getValue().entrySet().stream()
                                         .map(one -> new Instance(
-                                                one.getKey(),
-                                                one.getValue().flows,
-                                                one.getValue().gateways))
+                                                one.getKey(), one.getValue().flows, one.getValue().gateways))
                                         .toList()))
                         .toList(),
                 clients.entrySet().stream()

@@ -314,8 +314,7 @@ final class GatewayPolicyTest {
                 return plain.load(sensitive);
             }
         };
-        return new PolicyKeeper(
-                troubled, net.policyInForce(), net.services().audit(), clock);
+        return new PolicyKeeper(troubled, net.policyInForce(), net.services().audit(), clock);
     }
 
     /** Out of descriptors, a server of files that is away, rights given later: nothing that the file shows when it is over. */
@@ -326,12 +325,12 @@ final class GatewayPolicyTest {
             int[] reads = {0};
             int[] failures = {0};
             try (PolicyKeeper keeper = keeper(net, java.time.Clock.systemUTC(), file, () -> {
-                        reads[0]++;
-                        if (failures[0] > 0) {
-                            failures[0]--;
-                            throw new java.io.IOException("Too many open files");
-                        }
-                    })) {
+                reads[0]++;
+                if (failures[0] > 0) {
+                    failures[0]--;
+                    throw new java.io.IOException("Too many open files");
+                }
+            })) {
                 keeper.start(true);
                 Files.writeString(file, "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
                 failures[0] = 3;
@@ -370,8 +369,8 @@ final class GatewayPolicyTest {
                       - {who: laptop, agents: office, to: 10.0.0.2, until: 2026-11-23T17:30:00Z}
                     """);
             SetClock clock = new SetClock(Instant.parse("2026-11-23T16:59:59Z"));
-            try (PolicyKeeper keeper =
-                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), clock)) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    PolicySource.of(file), net.policyInForce(), net.services().audit(), clock)) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
                 Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
@@ -410,12 +409,11 @@ final class GatewayPolicyTest {
                     "grants: [{who: laptop, agents: office, to: 10.0.0.1, until: 2026-11-23T17:30:00Z}]");
             SetClock clock = new SetClock(Instant.parse("2026-11-23T17:00:00Z"));
             boolean[] readable = {true};
-            try (PolicyKeeper keeper =
-                    keeper(net, clock, file, () -> {
-                        if (!readable[0]) {
-                            throw new java.nio.file.AccessDeniedException(file.toString());
-                        }
-                    })) {
+            try (PolicyKeeper keeper = keeper(net, clock, file, () -> {
+                if (!readable[0]) {
+                    throw new java.nio.file.AccessDeniedException(file.toString());
+                }
+            })) {
                 keeper.start(true);
                 net.agent("office", TestFlow::echo, "10.0.0.0/24");
                 Peer client = net.client("laptop", 1, "*:10.0.0.0/24");
@@ -442,8 +440,8 @@ final class GatewayPolicyTest {
     void aPipeIsNoPolicyAndHoldsNothingUp() throws Exception {
         try (TestNetwork net = new TestNetwork(dir, false, 1)) {
             Path file = Files.writeString(dir.resolve("pipe.yaml"), "grants: []");
-            try (PolicyKeeper keeper =
-                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 Files.delete(file);
                 assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor())
@@ -465,8 +463,8 @@ final class GatewayPolicyTest {
         try (TestNetwork net = new TestNetwork(dir, false, 1)) {
             Path file = Files.writeString(
                     dir.resolve("restless.yaml"), "grants: [{who: laptop, agents: office, to: 10.0.0.1}]");
-            try (PolicyKeeper keeper =
-                    new PolicyKeeper(PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
+            try (PolicyKeeper keeper = new PolicyKeeper(
+                    PolicySource.of(file), net.policyInForce(), net.services().audit(), java.time.Clock.systemUTC())) {
                 keeper.start(true);
                 for (int i = 0; i <= 2 * PolicyKeeper.RESTLESS_TICKS; i++) {
                     Files.writeString(file, "deny: [{to: 10.0.0.1}]\ngrants: [] # " + "x".repeat(i));

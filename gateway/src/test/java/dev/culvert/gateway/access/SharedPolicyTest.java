@@ -107,7 +107,9 @@ final class SharedPolicyTest {
         PolicyInForce inForce = new PolicyInForce(SensitiveAddresses.with(List.of()));
         try (PolicyKeeper keeper = new PolicyKeeper(policy, inForce, AuditLog.none(), Clock.systemUTC())) {
             keeper.start(false);
-            assertThat(keeper.status().grants()).as("the tokens' grants alone decide").isNull();
+            assertThat(keeper.status().grants())
+                    .as("the tokens' grants alone decide")
+                    .isNull();
             SharedPolicy.Pushed pushed = policy.push(OPEN, 0, "ann", NOW);
             keeper.tick();
             assertThat(keeper.status().version()).isOne();

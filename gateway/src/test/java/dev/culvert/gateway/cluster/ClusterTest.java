@@ -72,7 +72,9 @@ final class ClusterTest {
         assertThat(cluster.writings()).isOne();
         attached = office("a", 1);
         beat.tick();
-        assertThat(cluster.writings()).as("what comes at once is written together").isOne();
+        assertThat(cluster.writings())
+                .as("what comes at once is written together")
+                .isOne();
         pass(Beat.LEAST_PAUSE);
         beat.tick();
         assertThat(cluster.writings()).isEqualTo(2);
@@ -87,7 +89,9 @@ final class ClusterTest {
             pass(Beat.EACH);
             beat.tick();
         }
-        assertThat(cluster.writings()).as("nothing changed, and it is kept all the same").isEqualTo(3);
+        assertThat(cluster.writings())
+                .as("nothing changed, and it is kept all the same")
+                .isEqualTo(3);
         assertThat(AttachedText.read(cluster.store().leases().get(ONE.lease()))).isEqualTo(office("a", 7));
     }
 
@@ -96,7 +100,8 @@ final class ClusterTest {
         List<Attached.Agent> agents = new ArrayList<>();
         for (int i = 0; i < 10_000; i++) {
             agents.add(new Attached.Agent(
-                    "branch-office-" + i, List.of(new Attached.Instance(java.util.UUID.randomUUID().toString(), i))));
+                    "branch-office-" + i,
+                    List.of(new Attached.Instance(java.util.UUID.randomUUID().toString(), i))));
         }
         attached = new Attached(agents, List.of(), 5);
         Store store = cluster.store();
@@ -168,7 +173,9 @@ final class ClusterTest {
         Member again = new Member(TWO.name(), TWO.url(), "2", NOW.plusSeconds(60), null);
         roster.add(again, NOW);
         roster.remove(TWO, NOW);
-        assertThat(roster.watch().current()).as("the one that was started meanwhile").containsExactly(again);
+        assertThat(roster.watch().current())
+                .as("the one that was started meanwhile")
+                .containsExactly(again);
         roster.remove(again, NOW);
         assertThat(roster.watch().current()).isEmpty();
     }
@@ -195,16 +202,17 @@ final class ClusterTest {
         try (java.io.OutputStream out = new java.util.zip.GZIPOutputStream(packed)) {
             out.write(bomb);
         }
-        store.leases()
-                .put(ONE.lease(), java.util.Base64.getEncoder().encodeToString(packed.toByteArray()), Beat.LIFE);
+        store.leases().put(ONE.lease(), java.util.Base64.getEncoder().encodeToString(packed.toByteArray()), Beat.LIFE);
         assertThat(two.look()).containsExactly(new Neighbour(ONE, Attached.NONE));
     }
 
     @Test
     void itsNameIsThatOfItsUrl() {
         InetSocketAddress listen = new InetSocketAddress(8443);
-        assertThat(Member.of(URI.create("wss://A.example"), listen, "1", CLOCK).name()).isEqualTo("a.example:443");
-        assertThat(Member.of(URI.create("wss://[fd00::1]:444/x"), listen, "1", CLOCK).url())
+        assertThat(Member.of(URI.create("wss://A.example"), listen, "1", CLOCK).name())
+                .isEqualTo("a.example:443");
+        assertThat(Member.of(URI.create("wss://[fd00::1]:444/x"), listen, "1", CLOCK)
+                        .url())
                 .isEqualTo("wss://[fd00::1]:444/x");
         assertThat(Member.of(null, listen, "1", CLOCK).name()).endsWith(":8443");
         assertThat(Member.of(null, listen, "1", CLOCK).url()).isNull();

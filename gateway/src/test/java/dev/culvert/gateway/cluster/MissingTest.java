@@ -53,10 +53,15 @@ final class MissingTest {
         assertThat(look(Set.of("a"), neighbour("wss://two.test", "a", "b"))).isEmpty();
         pass(Duration.ofNanos(1));
         assertThat(look(Set.of("a"), neighbour("wss://two.test", "a", "b"))).containsExactly("b");
-        assertThat(look(Set.of("a", "b"), neighbour("wss://two.test", "a", "b"))).isEmpty();
-        assertThat(look(Set.of("a"), neighbour("wss://two.test", "a", "b"))).as("anew").isEmpty();
+        assertThat(look(Set.of("a", "b"), neighbour("wss://two.test", "a", "b")))
+                .isEmpty();
+        assertThat(look(Set.of("a"), neighbour("wss://two.test", "a", "b")))
+                .as("anew")
+                .isEmpty();
         pass(Missing.PATIENCE);
-        assertThat(look(Set.of("a"), neighbour("wss://two.test", "a"))).as("it is nowhere").isEmpty();
+        assertThat(look(Set.of("a"), neighbour("wss://two.test", "a")))
+                .as("it is nowhere")
+                .isEmpty();
     }
 
     @Test
@@ -100,7 +105,11 @@ final class MissingTest {
             net.agent("here", TestFlow::echo, "10.0.0.0/24");
             TestNetwork.Peer client = net.connect(
                     net.clientToken(
-                            "laptop", Instant.now().plusSeconds(99), "here:10.0.0.0/24", "away:10.0.1.0/24", "far:10.0.2.0/24"),
+                            "laptop",
+                            Instant.now().plusSeconds(99),
+                            "here:10.0.0.0/24",
+                            "away:10.0.1.0/24",
+                            "far:10.0.2.0/24"),
                     f -> {});
             assertThat(told(client)).isEmpty();
             net.presence()

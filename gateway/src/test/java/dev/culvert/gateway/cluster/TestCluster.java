@@ -74,8 +74,7 @@ public final class TestCluster {
 
     private Lease there(String name) throws StateException {
         check();
-        return leases.computeIfPresent(
-                name, (n, lease) -> lease.endNanos - nanoTime.getAsLong() > 0 ? lease : null);
+        return leases.computeIfPresent(name, (n, lease) -> lease.endNanos - nanoTime.getAsLong() > 0 ? lease : null);
     }
 
     private final class Own implements Leases {

@@ -162,16 +162,20 @@ final class StatusCommandTest {
                         .until(() -> status().at("/cluster/clients/0/name").asString(""), "laptop"::equals);
                 JsonNode seen = status().path("cluster");
                 assertThat(seen.has("trouble")).isFalse();
-                assertThat(seen.path("gateways").valueStream().map(g -> g.path("name")
-                                        .asString("") + " "
-                                + g.path("state").asString("") + " " + g.path("url").asString("")))
-                        .containsExactly("one.test:443 this wss://one.test:443", "two.test:8443 up wss://two.test:8443");
+                assertThat(seen.path("gateways")
+                                .valueStream()
+                                .map(g -> g.path("name").asString("") + " "
+                                        + g.path("state").asString("") + " "
+                                        + g.path("url").asString("")))
+                        .containsExactly(
+                                "one.test:443 this wss://one.test:443", "two.test:8443 up wss://two.test:8443");
                 assertThat(seen.at("/gateways/1/agents").asInt()).isOne();
                 assertThat(seen.at("/gateways/1/clients").asInt()).isOne();
                 assertThat(seen.at("/agents/0/name").asString("")).isEqualTo("office");
-                assertThat(seen.at("/agents/0/instances").valueStream().map(i -> i.path("instance")
-                                        .asString("") + " at "
-                                + i.at("/gateways/0").asString("")))
+                assertThat(seen.at("/agents/0/instances")
+                                .valueStream()
+                                .map(i -> i.path("instance").asString("") + " at "
+                                        + i.at("/gateways/0").asString("")))
                         .containsExactly("first at one.test:443", "second at two.test:8443");
                 assertThat(seen.at("/clients/0/gateways/0").asString("")).isEqualTo("two.test:8443");
                 assertThat(run("status", "--state", dir.toString())).isZero();
@@ -183,7 +187,8 @@ final class StatusCommandTest {
                         .doesNotContain("the store does not say");
 
                 cluster.away(true);
-                Awaitility.await().until(() -> status().at("/cluster/trouble").asString(""), "the store is away"::equals);
+                Awaitility.await()
+                        .until(() -> status().at("/cluster/trouble").asString(""), "the store is away"::equals);
                 assertThat(status().at("/cluster/gateways/1/state").asString(""))
                         .as("what was known stays")
                         .isEqualTo("up");

@@ -246,7 +246,9 @@ class MovingTest extends FrozenKeeper {
                 .as("none that it knows, or its own")
                 .isNull();
         assertThat(keeper.change(List.of(other.gateway()))).isEqualTo(other.gateway());
-        assertThat(keeper.change(List.of(other.gateway()))).as("it is on its way").isNull();
+        assertThat(keeper.change(List.of(other.gateway())))
+                .as("it is on its way")
+                .isNull();
         passing(LinkKeeper.CHANGE);
         assertThat(other.dials).hasSize(1);
         assertThat(events.downs).isEmpty();
@@ -271,7 +273,9 @@ class MovingTest extends FrozenKeeper {
         assertThat(events.downs).isEmpty();
         assertThat(events.waits).isEmpty();
         assertThat(first.channel.isOpen()).isTrue();
-        assertThat(keeper.change(List.of(other.gateway()))).as("and again when it is told so").isNotNull();
+        assertThat(keeper.change(List.of(other.gateway())))
+                .as("and again when it is told so")
+                .isNotNull();
         passing(LinkKeeper.CHANGE);
         accept(other, 1);
         assertThat(events.ups).isEqualTo(2);
