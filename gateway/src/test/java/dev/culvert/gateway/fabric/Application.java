@@ -83,6 +83,7 @@ final class Application {
         }
         LinkFlow answered = asked.accept(callee, true);
         if (answered != null) {
+            answered.leadsTo(asked.request().destination().address());
             callee.at = agent;
             callee.channel = answered;
             callee.closed = false;
@@ -93,6 +94,16 @@ final class Application {
     void killed(SimulatedAgent agent) {
         strays.forEach(s -> s.dead |= s.at == agent);
         callee.dead |= callee.at == agent;
+    }
+
+    /** The client's process is no more. */
+    void killed(SimulatedClient client) {
+        caller.dead |= client == this.client;
+    }
+
+    /** Whether an agent still has something for a caller that is no more. */
+    boolean isHaunted() {
+        return caller.dead && callees().anyMatch(c -> c.channel != null && !c.dead && c.channel.isOpen());
     }
 
     /** Whether it was never begun, because there was no agent or no link just then. */
@@ -119,9 +130,11 @@ final class Application {
     boolean mayEndOtherwise() {
         Scenario s = world.scenario;
         return caller.aborted
+                || caller.dead
                 || callees().anyMatch(c -> c.dead || c.aborted)
                 || mayBeForbidden && world.forbids
                 || s.keptBytes() > 0
+                || s.mostHeld() > 0
                 || s.clientVersion() < 2
                 || s.agentVersion() < 2;
     }

@@ -36,7 +36,7 @@ final class Intruder implements FrameReceiver {
     private static final long MOST_ASKED = 400_000;
 
     private final Simulation world;
-    private final SimulatedClient victim;
+    private final String victim;
     private final ClientToken token;
     private final String key;
     private final List<Integer> ids = new ArrayList<>();
@@ -48,12 +48,15 @@ final class Intruder implements FrameReceiver {
     /** Flows that it got. */
     int answered;
 
-    /** @param name its own, or the victim's, of whose key it has not the other half */
-    Intruder(Simulation world, SimulatedClient victim, String name) {
+    /**
+     * @param victim the first client's name
+     * @param name its own, or the victim's, of whose key it has not the other half
+     */
+    Intruder(Simulation world, String victim, String name) {
         this.world = world;
         this.victim = victim;
         this.token = SimulatedEnd.clientToken(name);
-        this.key = name.equals(victim.name) ? "another key" : null;
+        this.key = name.equals(victim) ? "another key" : null;
     }
 
     static boolean isIts(IncomingFlow flow) {
@@ -93,6 +96,11 @@ final class Intruder implements FrameReceiver {
                 return;
             }
         }
+    }
+
+    /** The victim's, as it is now. */
+    private SessionId secret() {
+        return world.client().secret;
     }
 
     private boolean isUp() {
@@ -160,7 +168,7 @@ final class Intruder implements FrameReceiver {
                 number,
                 oldest,
                 epoch,
-                random.nextBoolean() ? victim.secret.under(victim.name + "\0token token", SimulatedAgent.NAME) : null,
+                random.nextBoolean() ? secret().under(victim + "\0token token", SimulatedAgent.NAME) : null,
                 received == null ? null : new FlowPath.Resume(received, random.nextBoolean() ? answerer : ""));
         OpenRequest request = OpenRequest.ofClient(a.request().destination(), SimulatedAgent.NAME, SOURCE)
                 .over(1_000, 0, path);
@@ -177,7 +185,7 @@ final class Intruder implements FrameReceiver {
         ids.clear();
         nextId = 2 * world.random.nextInt(5);
         ByteBuf b = Unpooled.buffer(SessionId.LENGTH);
-        victim.secret.write(b);
+        secret().write(b);
         up.writer().control(Frame.SESSION, 0, 0, b);
     }
 

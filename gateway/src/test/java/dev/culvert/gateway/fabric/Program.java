@@ -2,6 +2,7 @@ package dev.culvert.gateway.fabric;
 
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.flow.ScarceMemory;
 import dev.culvert.tunnel.frame.Reason;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -74,6 +75,9 @@ abstract class Program extends ChannelInboundHandlerAdapter {
             return;
         }
         reset = e.reason();
+        if (ScarceMemory.isTooMuchHeld(e)) {
+            of.world.held.gaveWay(channel, direction == 0 ? of.client : at);
+        }
         ctx.close();
     }
 

@@ -126,9 +126,14 @@ final class SimulatedAgent extends SimulatedEnd {
 
     @Override
     public void linkDown(FlowMultiplexer down, String why) {
-        downs.add(why);
+        ended(down, why);
         if (!killed) {
             places.stream().filter(p -> p.mux == down).forEach(p -> p.connectsAt = again());
         }
+    }
+
+    @Override
+    public String toString() {
+        return instance;
     }
 }

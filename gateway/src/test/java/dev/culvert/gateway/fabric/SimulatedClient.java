@@ -8,7 +8,9 @@ import dev.culvert.tunnel.flow.FlowSession;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.OpenedFlows;
 import dev.culvert.tunnel.frame.SessionId;
+import dev.culvert.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -22,6 +24,8 @@ final class SimulatedClient extends SimulatedEnd {
     final String name;
     final OpenedFlows flows;
 
+    private final List<SessionId> ended;
+
     /** What it calls its session. */
     final SessionId secret;
 
@@ -32,11 +36,46 @@ final class SimulatedClient extends SimulatedEnd {
 
     private long connectsAt;
 
-    SimulatedClient(Simulation world, String name, int version) {
+    /** @param ended digests of the sessions of processes before it */
+    SimulatedClient(Simulation world, String name, int version, List<SessionId> ended) {
         super(world, version);
         this.name = name;
+        this.ended = List.copyOf(ended);
         this.secret = new SessionId(world.random.nextLong(), world.random.nextLong());
-        this.flows = world.openedFlows(new ClientSession(secret, List.of()));
+        this.flows = world.openedFlows(new ClientSession(secret, this.ended));
+    }
+
+    /** The process that takes its place, which knows of those before. */
+    SimulatedClient successor() {
+        List<SessionId> all = new ArrayList<>(ended);
+        all.add(secret.digest());
+        return new SimulatedClient(
+                world, name, version, all.subList(Math.max(0, all.size() - ClientSession.MAX_ENDED), all.size()));
+    }
+
+    /** Its links end in order. */
+    void stop() {
+        stops = true;
+        if (isUp()) {
+            mux.link().close(Link.CLOSE_GOING, "the client is stopping");
+        }
+        flows.close("it stops");
+    }
+
+    /**
+     * The process is no more.
+     *
+     * @param silently the gateway does not hear of it
+     */
+    void kill(boolean silently) {
+        stops = true;
+        if (silently) {
+            abandon();
+        } else {
+            cut();
+        }
+        world.loop.runNow();
+        flows.close("killed");
     }
 
     @Override
@@ -131,9 +170,14 @@ final class SimulatedClient extends SimulatedEnd {
 
     @Override
     public void linkDown(FlowMultiplexer down, String why) {
-        downs.add(why);
+        ended(down, why);
         if (down == mux) {
             connectsAt = again();
         }
+    }
+
+    @Override
+    public String toString() {
+        return name;
     }
 }

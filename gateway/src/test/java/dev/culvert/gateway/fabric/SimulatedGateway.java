@@ -6,7 +6,11 @@ import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.policy.PolicyException;
 import dev.culvert.policy.PolicyParser;
 import dev.culvert.policy.PolicySnapshot;
+import dev.culvert.tunnel.frame.Drain;
+import dev.culvert.tunnel.link.Link;
+import io.netty.util.concurrent.Future;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -25,7 +29,18 @@ final class SimulatedGateway {
     /** Policies by their text: to compile one takes longer than a simulation. */
     private static final Map<String, PolicySnapshot> POLICIES = new ConcurrentHashMap<>();
 
-    private static final String GRANTS = "grants: [{who: \"*\", agents: office, to: 10.0.0.0/8}]\n";
+    private static final String GRANTS =
+            "grants: [{who: \"*\", agents: [office, " + HostileAgent.NAME + "], to: 10.0.0.0/8}]\n";
+
+    /** What ends hear when it stops. */
+    static final String GOING = "the gateway is going away";
+
+    private static final int MOST_SPREAD_MILLIS = 3_000;
+
+    /** So long it waits until what it has received is passed on. */
+    private static final int FLUSH_MILLIS = 200;
+
+    private static final int FLUSH_STEPS = 20;
 
     private final Simulation world;
 
@@ -61,11 +76,22 @@ final class SimulatedGateway {
         upNanos = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(awayMillis);
     }
 
-    /** It stops in order: says so on all its links, and what is on its way may come yet. */
+    /** It stops in order: says so on all its links, passes on what it has received, and closes them; what is on its way may come yet. */
     void stop(long awayMillis) {
-        fabric.links.all().stream()
+        List<PresentLink> all = fabric.links.all().stream()
                 .sorted(Comparator.comparingLong(l -> ((LinkSide) l).holder().link()))
-                .forEach(l -> l.close(1001, "the gateway is going away"));
+                .toList();
+        Drain drain = new Drain(GOING, Duration.ofMillis(world.random.nextInt(MOST_SPREAD_MILLIS)), List.of());
+        all.forEach(l -> l.drain(drain));
+        all.forEach(PresentLink::stopReading);
+        world.loop.runNow();
+        List<? extends Future<?>> flushed = all.stream().map(PresentLink::flush).toList();
+        for (int i = 0; i < FLUSH_STEPS && !flushed.stream().allMatch(Future::isDone); i++) {
+            world.ticker.advance(FLUSH_MILLIS / FLUSH_STEPS, TimeUnit.MILLISECONDS);
+            world.links.stream().filter(l -> l.gateway == this).forEach(l -> l.carry(world.random));
+            world.loop.runNow();
+        }
+        all.forEach(l -> l.close(Link.CLOSE_GOING, GOING));
         world.loop.runNow();
         begin();
         upNanos = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(awayMillis);

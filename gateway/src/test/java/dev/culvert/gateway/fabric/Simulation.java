@@ -61,6 +61,8 @@ final class Simulation implements AutoCloseable {
 
     final List<Application> applications = new ArrayList<>();
     final Intruder intruder;
+    final HostileAgent hostile;
+    final HeldOrder held = new HeldOrder(this);
     private final List<String> ended = new ArrayList<>();
     private final RepeatableTables tables;
     private final long memoryBefore = ScarceMemory.taken();
@@ -96,12 +98,13 @@ final class Simulation implements AutoCloseable {
             gateways.add(new SimulatedGateway(this));
         }
         for (int i = 0; i < scenario.clients(); i++) {
-            clients.add(new SimulatedClient(this, i == 0 ? "ann" : "bob", scenario.clientVersion()));
+            clients.add(new SimulatedClient(this, i == 0 ? "ann" : "bob", scenario.clientVersion(), List.of()));
         }
         for (int i = 0; i < scenario.instances(); i++) {
             agents.add(newAgent());
         }
-        intruder = scenario.intruder() ? new Intruder(this, client(), random.nextBoolean() ? "eve" : "ann") : null;
+        hostile = scenario.hostile() ? new HostileAgent(this) : null;
+        intruder = scenario.intruder() ? new Intruder(this, client().name, random.nextBoolean() ? "eve" : "ann") : null;
     }
 
     OpenedFlows openedFlows(ClientSession session) {
@@ -113,9 +116,10 @@ final class Simulation implements AutoCloseable {
     private SimulatedAgent newAgent() {
         AnsweredFlows.Judge judge = (flow, asked) -> true;
         long kept = scenario.keptBytes();
+        int mostHeld = scenario.mostHeld() > 0 ? scenario.mostHeld() : MOST_HELD;
         AnsweredFlows flows = kept > 0
-                ? ScarceMemory.answered(loop, MOST_HELD, judge, kept)
-                : new AnsweredFlows(loop, MOST_HELD, judge);
+                ? ScarceMemory.answered(loop, mostHeld, judge, kept)
+                : new AnsweredFlows(loop, mostHeld, judge);
         return new SimulatedAgent(this, "instance-" + ++instances, scenario.agentVersion(), flows, ended);
     }
 
@@ -202,6 +206,9 @@ final class Simulation implements AutoCloseable {
         if (intruder != null && random.nextInt(10) == 0) {
             intruder.act();
         }
+        if (hostile != null && random.nextInt(3) == 0) {
+            hostile.act();
+        }
         endStep();
     }
 
@@ -224,6 +231,9 @@ final class Simulation implements AutoCloseable {
         if (intruder != null) {
             intruder.connectIfDue();
         }
+        if (hostile != null) {
+            hostile.connectIfDue();
+        }
     }
 
     private void endStep() {
@@ -233,6 +243,7 @@ final class Simulation implements AutoCloseable {
         }
         trace = 31 * trace + ticker.nanoTime();
         links.removeIf(SimulatedLink::isOver);
+        held.look();
         check();
     }
 
@@ -264,12 +275,14 @@ final class Simulation implements AutoCloseable {
     void pass(Duration time) {
         long step = Math.min(time.toMillis(), 3_000);
         for (long left = time.toMillis(); left > 0; left -= step) {
+            held.look();
             ticker.advance(step, TimeUnit.MILLISECONDS);
             for (int i = 0; i < 4; i++) {
                 loop.runNow();
                 carryAllOnce();
             }
         }
+        held.look();
         check();
     }
 
@@ -299,12 +312,32 @@ final class Simulation implements AutoCloseable {
         agents.set(agents.indexOf(agent), newAgent());
     }
 
+    /** A client's process ends in order, or is no more, and another has its place. */
+    void succeed(SimulatedClient client) {
+        applications.forEach(a -> a.killed(client));
+        if (random.nextBoolean()) {
+            client.stop();
+        } else {
+            client.kill(random.nextBoolean());
+        }
+        applications.stream()
+                .filter(a -> a.client == client && a.caller.channel != null)
+                .forEach(a -> a.caller.channel.close());
+        if (hostile != null) {
+            hostile.killed(client);
+        }
+        clients.set(clients.indexOf(client), client.successor());
+    }
+
     /** Good weather, until all flows have ended, and some more: with those each agent hears which are over. */
     void calmDown() {
         calm = true;
         calmSinceNanos = ticker.nanoTime();
         if (intruder != null) {
             intruder.leave();
+        }
+        if (hostile != null) {
+            hostile.isTamed();
         }
         links.stream().filter(l -> l.lost || givenUp.contains(l)).forEach(SimulatedLink::cut);
         for (SimulatedGateway g : gateways) {
@@ -327,7 +360,7 @@ final class Simulation implements AutoCloseable {
         }
     }
 
-    /** Nobody does anything: whatever has come is told before long, and who sent it keeps nothing of it. */
+    /** Nobody does anything: whatever has come is told before long, and who sent it keeps nothing of it; and what a client had that has ended has, too. */
     private void rest() {
         meet();
         for (int i = 0; i < REST_STEPS; i++) {
@@ -340,6 +373,9 @@ final class Simulation implements AutoCloseable {
                     .filter(p -> p.channel != null && !p.dead && p.channel.isOpen() && p.channel.isAttached())
                     .filter(p -> p.channel.keptBytes() > 0)
                     .forEach(p -> fails(new AssertionError("keeps what must have come: " + p + " of " + a)));
+            if (a.isHaunted() && scenario.agentVersion() >= 2) {
+                fails(new AssertionError("its client has ended, and its successor has come: " + a));
+            }
         }
         check();
     }
@@ -352,7 +388,9 @@ final class Simulation implements AutoCloseable {
                         + applications.stream().filter(a -> !a.isOver()).toList());
             }
             calmStep();
-            quiet = applications.stream().allMatch(Application::isOver) ? quiet + 1 : 0;
+            quiet = applications.stream().allMatch(Application::isOver) && (hostile == null || hostile.isOver())
+                    ? quiet + 1
+                    : 0;
         }
     }
 
@@ -364,6 +402,9 @@ final class Simulation implements AutoCloseable {
     long leftovers() {
         if (intruder != null) {
             intruder.leave();
+        }
+        if (hostile != null) {
+            hostile.leave();
         }
         links.forEach(SimulatedLink::cut);
         loop.runNow();

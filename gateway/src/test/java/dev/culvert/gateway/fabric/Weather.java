@@ -11,6 +11,9 @@ import org.jspecify.annotations.NullUnmarked;
 final class Weather {
     private static final int STEPS = 400;
 
+    /** So often a client has a flow with the hostile agent. */
+    private static final int HOSTILE = 30;
+
     /** A link that carries nothing is dead after this, with the heartbeat that notices it. */
     private static final Duration DEADLINE = Duration.ofSeconds(18);
 
@@ -102,6 +105,12 @@ final class Weather {
         }
         if (happens(scenario.kill())) {
             world.kill(one(world.agents));
+        }
+        if (happens(scenario.succession())) {
+            world.succeed(one(world.clients));
+        }
+        if (world.hostile != null && happens(HOSTILE)) {
+            world.hostile.isAskedBy(one(world.clients));
         }
         if (happens(scenario.policy())) {
             changePolicy();

@@ -40,6 +40,9 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
     /** Of what may be kept, what flows may have that are held: the rest is for those that move. */
     private static final int HELD_FRACTION = 2;
 
+    /** What those hear that hear anything of a flow that gives way. */
+    static final String TOO_MUCH_HELD = "too much is held for flows without a link";
+
     final EventLoop loop;
     private final CreditBudget budget = new CreditBudget(CreditBudget.DEFAULT, CreditBudget.PROCESS);
     private final int mostHeld;
@@ -142,10 +145,7 @@ public abstract sealed class FlowSession permits OpenedFlows, AnsweredFlows {
             boolean tooMany = heldCount > mostHeld;
             Holder largest = Collections.max(
                     holders.values(), Comparator.comparingLong(h -> tooMany ? h.flows.size() : h.bytes));
-            letGo(
-                    largest.flows.keySet().iterator().next(),
-                    Reason.OVERLOADED,
-                    "too much is held for flows without a link");
+            letGo(largest.flows.keySet().iterator().next(), Reason.OVERLOADED, TOO_MUCH_HELD);
         }
     }
 

@@ -4,6 +4,7 @@ import io.netty.buffer.AbstractByteBufAllocator;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.UnpooledDirectByteBuf;
 import io.netty.channel.EventLoop;
+import java.util.List;
 
 /** Ends that may keep little of what they have sent, for simulations: with what a process has they would never come to its bound. */
 public final class ScarceMemory {
@@ -45,5 +46,20 @@ public final class ScarceMemory {
     /** What all flows of this process have of its memory. */
     public static long taken() {
         return FlowMemory.PROCESS.taken();
+    }
+
+    /** Flows without a path, the longest held of each holder first. */
+    public static List<LinkFlow> held(FlowSession session) {
+        return session.allHeld();
+    }
+
+    /** Since when the flow's latest path was there. */
+    public static long attachedNanos(LinkFlow flow) {
+        return flow.attachedNanos();
+    }
+
+    /** Whether the flow had to give way to others that are held. */
+    public static boolean isTooMuchHeld(FlowException why) {
+        return FlowSession.TOO_MUCH_HELD.equals(why.getMessage());
     }
 }
