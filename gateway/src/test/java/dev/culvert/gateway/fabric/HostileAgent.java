@@ -94,6 +94,10 @@ final class HostileAgent implements FrameReceiver {
     private final List<Integer> ids = new ArrayList<>();
 
     private Link link;
+
+    /** Where that is. */
+    private SimulatedGateway at;
+
     private long connectsAt;
     private boolean tame;
     private boolean left;
@@ -123,17 +127,35 @@ final class HostileAgent implements FrameReceiver {
     }
 
     void connectIfDue() {
-        if (!isUp() && !left && world.ticker.nanoTime() - connectsAt >= 0) {
-            SimulatedGateway at = world.gateways.get(world.random.nextInt(world.gateways.size()));
-            if (at.isUp()) {
-                new SimulatedLink(
-                        world,
-                        at,
-                        this,
-                        new Tap(world, at.fabric.link(TOKEN, SimulatedAgent.KEY), at + " from the hostile agent"),
-                        world.scenario.agentVersion());
-                connectsAt = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(50);
+        SimulatedGateway wanted = tame ? whereItIsWaitedFor() : null;
+        if (isUp()) {
+            if (wanted != null && wanted != at) {
+                link.channel().close();
             }
+        } else if (!left && world.ticker.nanoTime() - connectsAt >= 0) {
+            connect(wanted != null ? wanted : world.gateways.get(world.random.nextInt(world.gateways.size())));
+        }
+    }
+
+    /** A client holds what it has with an agent that is nowhere to be reached: that is no fault. */
+    private SimulatedGateway whereItIsWaitedFor() {
+        return world.clients.stream()
+                .filter(c -> c.flows.heldCount() > 0 && c.isUp())
+                .map(SimulatedClient::gateway)
+                .findFirst()
+                .orElse(null);
+    }
+
+    private void connect(SimulatedGateway gateway) {
+        if (gateway.isUp()) {
+            at = gateway;
+            new SimulatedLink(
+                    world,
+                    at,
+                    this,
+                    new Tap(world, at.fabric.link(TOKEN, SimulatedAgent.KEY), at + " from the hostile agent"),
+                    world.scenario.agentVersion());
+            connectsAt = world.ticker.nanoTime() + TimeUnit.MILLISECONDS.toNanos(50);
         }
     }
 
@@ -337,6 +359,12 @@ final class HostileAgent implements FrameReceiver {
     /** Whether no client has anything of it any more. */
     boolean isOver() {
         return callers.stream().allMatch(c -> c.over) && world.clients.stream().allMatch(c -> c.flows.heldCount() == 0);
+    }
+
+    /** What is not over, for people. */
+    String whatIsLeft() {
+        return callers.stream().filter(c -> !c.over).map(c -> c.channel.toString()).toList() + " held at clients: "
+                + world.clients.stream().map(c -> c.flows.heldCount()).toList();
     }
 
     void leave() {

@@ -385,7 +385,8 @@ final class Simulation implements AutoCloseable {
         for (int i = 0; quiet < QUIET_STEPS; i++) {
             if (i > CALM_STEPS) {
                 throw new AssertionError("not ended: "
-                        + applications.stream().filter(a -> !a.isOver()).toList());
+                        + applications.stream().filter(a -> !a.isOver()).toList()
+                        + (hostile == null ? "" : hostile.whatIsLeft()));
             }
             calmStep();
             quiet = applications.stream().allMatch(Application::isOver) && (hostile == null || hostile.isOver())
