@@ -3,6 +3,7 @@ package dev.culvert.gateway.fabric;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.frame.FlowPath;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
 import java.net.InetAddress;
@@ -72,10 +73,14 @@ final class Application {
 
     /** The agent answers. */
     void answer(IncomingFlow asked, SimulatedAgent agent) {
+        FlowPath path = asked.request().path();
+        int epoch = path == null ? 0 : path.epoch();
         if (callee.channel != null) {
             // One of version 1 knows no flow again; that the path before has ended may still be on its way to it.
             boolean here = agent.version >= 2 && callee.at == agent && !callee.closed;
-            if (stream && (callee.received > 0 || caller.received > 0) || here) {
+            // Another instance was asked before, and has not heard yet that nobody waits for it.
+            boolean late = agent != callee.at && epoch < callee.epoch;
+            if (stream && !late && (callee.received > 0 || caller.received > 0) || here) {
                 world.fails(new AssertionError("answered twice: " + this));
             }
             strays.add(callee);
@@ -85,6 +90,7 @@ final class Application {
         if (answered != null) {
             answered.leadsTo(asked.request().destination().address());
             callee.at = agent;
+            callee.epoch = epoch;
             callee.channel = answered;
             callee.closed = false;
         }
@@ -101,9 +107,16 @@ final class Application {
         caller.dead |= client == this.client;
     }
 
-    /** Whether an agent still has something for a caller that is no more. */
+    /** Whether its caller is no more, and too many have come since for anybody to tell of that: what an agent has for it is held. */
+    boolean isForgotten() {
+        return caller.dead && world.clients.stream().noneMatch(c -> c.tellsOf(client));
+    }
+
+    /** Whether an agent still has something for a caller that is no more, of whose end its successor tells. */
     boolean isHaunted() {
-        return caller.dead && callees().anyMatch(c -> c.channel != null && !c.dead && c.channel.isOpen());
+        return caller.dead
+                && !isForgotten()
+                && callees().anyMatch(c -> c.channel != null && !c.dead && c.channel.isOpen());
     }
 
     /** Whether it was never begun, because there was no agent or no link just then. */

@@ -98,6 +98,9 @@ final class HostileAgent implements FrameReceiver {
     /** Where that is. */
     private SimulatedGateway at;
 
+    /** What it calls itself, as long as it lives: by that those find it again that have flows with it. */
+    private String name;
+
     private long connectsAt;
     private boolean tame;
     private boolean left;
@@ -292,13 +295,16 @@ final class HostileAgent implements FrameReceiver {
     /** As if it were one of the other agent's, and these had ended. */
     private void announce() {
         List<String> others = world.agents.stream().map(a -> a.instance).toList();
+        if (name == null) {
+            name = others.get(0);
+        }
         link.writer()
                 .control(
                         Frame.ANNOUNCE,
                         0,
                         0,
                         Unpooled.wrappedBuffer(Announcement.encode(new Announcement.Agent(
-                                others.get(0), "1", List.of(SimulatedEnd.ROUTE), true, others))));
+                                name, "1", List.of(SimulatedEnd.ROUTE), true, others))));
     }
 
     @Override

@@ -29,6 +29,9 @@ abstract class Program extends ChannelInboundHandlerAdapter {
     /** That was killed. */
     boolean dead;
 
+    /** Of the path by which it was asked first. */
+    int epoch;
+
     Program(Application of, int direction) {
         this.of = of;
         this.direction = direction;

@@ -53,6 +53,11 @@ final class SimulatedClient extends SimulatedEnd {
                 world, name, version, all.subList(Math.max(0, all.size() - ClientSession.MAX_ENDED), all.size()));
     }
 
+    /** Whether it knows of the other, which was before it: not of as many as there may have been. */
+    boolean tellsOf(SimulatedClient other) {
+        return ended.contains(other.secret.digest());
+    }
+
     /** Its links end in order. */
     void stop() {
         stops = true;

@@ -373,7 +373,9 @@ final class Simulation implements AutoCloseable {
                     .filter(p -> p.channel != null && !p.dead && p.channel.isOpen() && p.channel.isAttached())
                     .filter(p -> p.channel.keptBytes() > 0)
                     .forEach(p -> fails(new AssertionError("keeps what must have come: " + p + " of " + a)));
-            if (a.isHaunted() && scenario.agentVersion() >= 2) {
+            boolean met = agents.stream()
+                    .allMatch(agent -> clients.stream().allMatch(client -> agent.isAt(client.gateway())));
+            if (met && a.isHaunted() && scenario.agentVersion() >= 2) {
                 fails(new AssertionError("its client has ended, and its successor has come: " + a));
             }
         }
