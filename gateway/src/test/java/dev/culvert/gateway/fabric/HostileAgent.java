@@ -303,8 +303,8 @@ final class HostileAgent implements FrameReceiver {
                         Frame.ANNOUNCE,
                         0,
                         0,
-                        Unpooled.wrappedBuffer(Announcement.encode(new Announcement.Agent(
-                                name, "1", List.of(SimulatedEnd.ROUTE), true, others))));
+                        Unpooled.wrappedBuffer(Announcement.encode(
+                                new Announcement.Agent(name, "1", List.of(SimulatedEnd.ROUTE), true, others))));
     }
 
     @Override
@@ -369,7 +369,10 @@ final class HostileAgent implements FrameReceiver {
 
     /** What is not over, for people. */
     String whatIsLeft() {
-        return callers.stream().filter(c -> !c.over).map(c -> c.channel.toString()).toList() + " held at clients: "
+        return callers.stream()
+                        .filter(c -> !c.over)
+                        .map(c -> c.channel.toString())
+                        .toList() + " held at clients: "
                 + world.clients.stream().map(c -> c.flows.heldCount()).toList();
     }
 

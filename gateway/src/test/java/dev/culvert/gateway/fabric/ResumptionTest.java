@@ -185,7 +185,8 @@ final class ResumptionTest {
             for (SimulatedGateway gateway : s.gateways) {
                 assertThat(gateway.flowCount()).as("flows at %s", gateway).isZero();
             }
-            if (s.intruder == null && s.applications.stream().noneMatch(Application::isForgotten)) { // else held for long
+            if (s.intruder == null
+                    && s.applications.stream().noneMatch(Application::isForgotten)) { // else held for long
                 nothingIsLeft(s);
             }
             assertThat(s.leftovers()).isZero();
@@ -218,6 +219,10 @@ final class ResumptionTest {
 
     /** In order; or otherwise if there is a reason for that, and then both have seen it. */
     private static boolean endsAsItShould(Application a) {
-        return a.isClean() || a.isRefused() || a.isGivenUp() || a.isForgotten() || a.mayEndOtherwise() && a.isSeenToEnd();
+        return a.isClean()
+                || a.isRefused()
+                || a.isGivenUp()
+                || a.isForgotten()
+                || a.mayEndOtherwise() && a.isSeenToEnd();
     }
 }
