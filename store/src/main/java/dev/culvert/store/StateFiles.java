@@ -211,7 +211,7 @@ public final class StateFiles {
     }
 
     /** Opens a private file that is changed in place, under {@link #locked}. */
-    FileChannel open(String name, Set<StandardOpenOption> options) throws IOException {
+    public FileChannel open(String name, Set<StandardOpenOption> options) throws IOException {
         Set<OpenOption> all = new HashSet<>(options);
         all.add(LinkOption.NOFOLLOW_LINKS);
         return FileChannel.open(path(name), all, rights.attributes(FileRights.PRIVATE_FILE));

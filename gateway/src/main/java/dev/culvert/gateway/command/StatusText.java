@@ -29,6 +29,7 @@ final class StatusText {
         text.certificates();
         text.publications();
         text.policy();
+        text.store();
         text.counted();
         text.agents();
         text.clients();
@@ -158,6 +159,24 @@ final class StatusText {
         if (policy.has("error")) {
             lines.add("             NOT LOADED as it is now, since " + ago(policy.path("errorSince")) + ": "
                     + policy.path("error").asString(""));
+        }
+    }
+
+    private void store() {
+        JsonNode store = status.path("store");
+        if (store.isObject()) {
+            boolean away = store.path("state").asString("").equals("away");
+            lines.add("store        " + store.path("address").asString("?")
+                    + (away
+                            ? ", AWAY since " + ago(store.path("awaySince")) + ": "
+                                    + store.path("why").asString("")
+                            : ", reachable"));
+            lines.add("             "
+                    + (store.has("copied")
+                            ? "copy of " + ago(store.path("copied")) + ": "
+                                    + store.path("documents").asInt(0) + " documents, "
+                                    + store.path("enrolments").asInt(0) + " enrolled tokens"
+                            : "no copy of it yet"));
         }
     }
 

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param certificate of its own authority, that holders of tokens with a pin are shown; null without TLS
  * @param certificates of published names, and of its own public ones
  * @param publications in force or not, with the instances behind them and how the target is through each
+ * @param store that several gateways share; null when this one's is a directory
  * @param clients by name, each once with all its links
  * @param cluster the gateways of its store, and what is attached to which; null where that is one's alone
  * @param flows open now
@@ -37,6 +38,7 @@ record GatewayStatus(
         List<CertificateState> certificates,
         List<PublicationAnswers.One> publications,
         PolicyStatus policy,
+        @Nullable StoreState store,
         List<Agent> agents,
         List<Client> clients,
         @Nullable ClusterStatus cluster,

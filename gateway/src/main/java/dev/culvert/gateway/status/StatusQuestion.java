@@ -111,6 +111,7 @@ public record StatusQuestion(
                 published.get(),
                 publications.get().publications(),
                 policy.status(),
+                StoreState.of(state.shared()),
                 agents.entrySet().stream()
                         .map(e -> new GatewayStatus.Agent(e.getKey(), e.getValue()))
                         .toList(),

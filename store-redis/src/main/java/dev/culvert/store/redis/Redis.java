@@ -5,12 +5,16 @@ import dev.culvert.store.cluster.Engine;
 import dev.culvert.store.cluster.StoreAddress;
 import dev.culvert.text.Printable;
 import io.lettuce.core.KeyScanCursor;
+import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisFuture;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SetArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -18,11 +22,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An engine on Redis or Valkey, by plain commands: GET, GETRANGE, SET, SCAN, and five scripts for what is one step. What its user
- * may do: {@code +@read +@write +eval +ping ~culvert/*}.
+ * may do: {@code +@read +@write +eval +ping +info ~culvert/*}.
  */
 final class Redis implements Engine {
     /** KEYS: what is written, the turn, the counter, names. ARGV: what is expected, the value, our turn's word, names' words. */
@@ -34,7 +42,7 @@ final class Redis implements Engine {
             + "if #ARGV[1] > 0 then now = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) "
             + "elseif redis.call('EXISTS', KEYS[1]) == 1 then return 'CHANGED' end "
             + "if now ~= ARGV[1] then return 'CHANGED' end "
-            + "redis.call('SET', KEYS[1], ARGV[2]) "
+            + "redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') "
             + "redis.call('INCR', KEYS[3]) "
             + "return 'YES'";
 
@@ -56,11 +64,16 @@ final class Redis implements Engine {
     private static final String RELEASE =
             "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
+    private static final Pattern RUN = Pattern.compile("(?m)^run_id:([0-9A-Za-z-]{1,64})\\r?$");
+
     /** Keys that one answer of SCAN may hold, more or less: they are looked through while others wait. */
     private static final int SCANNED = 1_000;
 
     /** Of a script that gives one of some words, or a number. */
     private static final String NO_ANSWER = "its answer is none that there is: is it a Redis?";
+
+    /** Tokens that enrolled, and as many again that one answer repeats; a place with more is none of ours. */
+    private static final int MAX_KEYS = 1_000_000;
 
     private final RedisLine line;
     private final String where;
@@ -75,9 +88,13 @@ final class Redis implements Engine {
     }
 
     private <T> T ask(Command<T> command) throws StateException {
+        return over(connection -> command.run(connection.sync()));
+    }
+
+    private <T> T over(Function<StatefulRedisConnection<String, byte[]>, T> command) throws StateException {
         RedisLine.Connected connected = line.connected();
         try {
-            return command.run(connected.connection().sync());
+            return command.apply(connected.connection());
         } catch (RedisCommandExecutionException e) {
             throw refused(connected, e);
         } catch (RedisException e) {
@@ -107,7 +124,7 @@ final class Redis implements Engine {
         return StateException.away(
                 "store " + where + " refuses us (" + Printable.shorten(why)
                         + "): give its user and password, and let that user read, write and run scripts on keys"
-                        + " culvert/*",
+                        + " culvert/*, and INFO",
                 e);
     }
 
@@ -122,9 +139,37 @@ final class Redis implements Engine {
     }
 
     @Override
+    public String run() throws StateException {
+        Matcher run = RUN.matcher(ask(redis -> redis.info("server")));
+        if (!run.find()) {
+            throw StateException.away(
+                    "store " + where
+                            + " does not say which run of it this is (run_id of INFO server): is it a Redis or a"
+                            + " Valkey?",
+                    new IllegalStateException("run_id"));
+        }
+        return run.group(1);
+    }
+
+    @Override
     public byte[] read(String key, int most) throws StateException {
         byte[] bytes = ask(redis -> redis.getrange(key, 0, most - 1));
         return bytes == null ? new byte[0] : bytes;
+    }
+
+    @Override
+    public List<byte[]> read(List<String> keys, int most) throws StateException {
+        return over(connection -> {
+            RedisAsyncCommands<String, byte[]> all = connection.async();
+            List<RedisFuture<byte[]>> asked =
+                    keys.stream().map(key -> all.getrange(key, 0, most - 1)).toList();
+            List<byte[]> answers = new ArrayList<>();
+            for (RedisFuture<byte[]> one : asked) {
+                byte[] bytes = LettuceFutures.awaitOrCancel(one, RedisLine.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+                answers.add(bytes == null ? new byte[0] : bytes);
+            }
+            return answers;
+        });
     }
 
     private static byte[] bytes(String text) {
@@ -208,6 +253,10 @@ final class Redis implements Engine {
             ScanCursor from = cursor;
             KeyScanCursor<String> next = ask(redis -> redis.scan(from, args));
             all.addAll(next.getKeys());
+            if (all.size() > MAX_KEYS) {
+                throw new StateException("store " + where + " holds more than " + MAX_KEYS + " names that begin with "
+                        + prefix + ": somebody fills it; find out who can, and restore it from a copy");
+            }
             cursor = next;
         }
         return all.stream().distinct().toList();

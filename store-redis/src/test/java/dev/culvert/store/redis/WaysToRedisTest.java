@@ -87,7 +87,7 @@ final class WaysToRedisTest {
     private static void found(ClusterStore store) {
         await().atMost(PATIENCE).until(() -> {
             try {
-                store.found();
+                store.found(true);
                 return true;
             } catch (StateException e) {
                 assertThat(e.isAway()).as(e.getMessage()).isTrue();
@@ -104,7 +104,7 @@ final class WaysToRedisTest {
     /** @return null when it is about something else */
     private static @Nullable String said(String address, @Nullable Path authority) throws StateException {
         try (ClusterStore store = at(address, authority)) {
-            store.found();
+            store.found(true);
             throw new AssertionError("believed " + address);
         } catch (StateException e) {
             assertThat(e.isAway()).as(e.getMessage()).isTrue();

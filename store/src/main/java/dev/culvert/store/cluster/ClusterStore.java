@@ -6,18 +6,23 @@ import dev.culvert.store.Register;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 import java.io.Closeable;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
-import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The store of a cluster: each document and each binding is a value of an {@link Engine}, under its name, closed by a {@link Seal}.
- * Before anything else is believed of a connection, its mark is looked at, which says that the engine holds this cluster's state.
+ * Before anything else is believed of a connection, its mark is looked at, which says that the engine holds this cluster's state; and what this
+ * process has seen of it, {@link CopiedValues} does not take back.
  *
  * <pre>
  * culvert/mark            that it is a cluster's, and whose
+ * culvert/merged          the run of the engine in which all is put back that gateways held of the one before
  * culvert/document/NAME   a document
  * culvert/register/NAME/KEY  a binding
  * culvert/lease/NAME      a lease
@@ -27,15 +32,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ClusterStore implements Store, Closeable {
     private static final String ROOT = "culvert/";
-    private static final String MARK = ROOT + "mark";
-    private static final String DOCUMENT = ROOT + "document/";
-    private static final String REGISTER = ROOT + "register/";
-    private static final String CHANGES = ROOT + "changes";
-    private static final String TURN = ROOT + "turn";
+    static final String MARK = ROOT + "mark";
+    static final String MERGED = ROOT + "merged";
+    static final String DOCUMENT = ROOT + "document/";
+    static final String REGISTER = ROOT + "register/";
+    static final String CHANGES = ROOT + "changes";
+    static final String TURN = ROOT + "turn";
     private static final String NAME = ROOT + "name/";
-
-    /** A mark is a word. */
-    private static final int MAX_MARK = 256;
 
     private static final byte[] NOTHING = {};
 
@@ -43,17 +46,37 @@ public final class ClusterStore implements Store, Closeable {
     private final Seal seal;
     private final Turns turns;
     private final Leases leases;
-    private volatile @Nullable Mark mark;
+    private final CopiedValues values;
+    private @Nullable Follower follower;
 
-    /** What a connection's mark was. */
-    private record Mark(long session, byte[] closed) {}
-
-    /** Touches the engine only when it is asked something. */
-    public ClusterStore(Engine engine, ClusterKey key) {
+    ClusterStore(Engine engine, Seal seal, CopiedValues values) {
         this.engine = engine;
-        this.seal = new Seal(key);
+        this.seal = seal;
         this.turns = new Turns(engine, TURN, NAME);
-        this.leases = new ClusterLeases(engine, seal, this::mark);
+        this.values = values;
+        this.leases = new ClusterLeases(engine, seal, values::ready);
+    }
+
+    /** Of a command: touches the engine only when it is asked something, and has no copy. */
+    public ClusterStore(Engine engine, ClusterKey key) {
+        this(engine, new Seal(key));
+    }
+
+    private ClusterStore(Engine engine, Seal seal) {
+        this(engine, seal, values(engine, seal, LastCopy.none(), false, Map.of()));
+    }
+
+    private static CopiedValues values(
+            Engine engine, Seal seal, LastCopy copy, boolean follows, Map<String, Union> unions) {
+        return new CopiedValues(
+                engine,
+                seal,
+                new Merge(seal, unions),
+                copy,
+                follows,
+                CopiedValues.SETTLE,
+                Clock.systemUTC(),
+                System::nanoTime);
     }
 
     /**
@@ -66,41 +89,50 @@ public final class ClusterStore implements Store, Closeable {
     }
 
     /**
-     * Makes the place this cluster's, unless it is already.
+     * Opens the store of a process that serves, which keeps a copy of it in a directory, goes on by that while the store is away, and puts back what
+     * the store loses. Looks for it; where it is not to be found, and there is no copy, whoever reads is told so.
      *
-     * @throws StateException if it is another's, whose cluster key is another
+     * @param unions of documents that only grow, by their names
      */
-    public void found() throws StateException {
-        engine.put(MARK, seal.close(MARK, 1, UUID.randomUUID().toString()));
-        mark();
+    public static ClusterStore follow(Engine engine, ClusterKey key, Path directory, Map<String, Union> unions) {
+        Seal seal = new Seal(key);
+        CopiedValues values = values(engine, seal, LastCopy.in(directory, seal), true, unions);
+        ClusterStore store = new ClusterStore(engine, seal, values);
+        values.follow();
+        Follower follower = new Follower(values);
+        follower.start();
+        store.follower = follower;
+        return store;
     }
 
-    /** The mark, which is looked at once for each connection. */
-    private Mark mark() throws StateException {
-        Mark known = mark;
-        long session = engine.session();
-        if (known != null && known.session == session) {
-            return known;
-        }
-        byte[] closed = engine.read(MARK, MAX_MARK);
-        if (closed.length == 0) {
-            throw new StateException(
-                    "store " + engine.where() + " holds no cluster: for a new one run token init --store "
-                            + engine.where() + "; if it had one, restore it from a dump or a copy");
-        }
-        if (seal.open(MARK, closed) == null) {
-            throw new StateException("store " + engine.where() + " is of a cluster with another cluster key:"
-                    + " name that key's file with --cluster-key FILE, or another store or database with --store URL");
-        }
-        // Of the session before: where another began meanwhile, the mark is looked at once more.
-        Mark now = new Mark(session, closed);
-        mark = now;
-        return now;
+    /**
+     * Makes the place this cluster's, unless it is already.
+     *
+     * @param alone whether the cluster key was made just now, so that nobody can hold a copy of what was here; else a place that holds nothing is
+     *     waited for, see {@link CopiedValues#SETTLE}
+     * @throws StateException if it is another's, whose cluster key is another
+     */
+    public void found(boolean alone) throws StateException {
+        values.found(alone, seal.close(MARK, 1, UUID.randomUUID().toString()));
+    }
+
+    /** How it stands with it, as far as this process knows. */
+    public StoreStatus status() {
+        return values.status();
+    }
+
+    /** Whether a key is a binding's. */
+    static boolean isBinding(String key) {
+        return key.startsWith(REGISTER);
+    }
+
+    /** The name of the document that a key is of. */
+    static String documentName(String key) {
+        return key.substring(Math.min(key.length(), DOCUMENT.length()));
     }
 
     @Override
     public @Nullable String get(Document document) throws StateException {
-        mark();
         Read read = read(document);
         return read == null ? null : read.opened.text();
     }
@@ -109,7 +141,7 @@ public final class ClusterStore implements Store, Closeable {
 
     private @Nullable Read read(Document document) throws StateException {
         String key = DOCUMENT + document.name();
-        byte[] closed = engine.read(key, document.maxSize() + Seal.OVERHEAD + 1);
+        byte[] closed = values.read(key, document.maxSize() + Seal.OVERHEAD + 1);
         if (closed.length == 0) {
             return null;
         }
@@ -121,7 +153,7 @@ public final class ClusterStore implements Store, Closeable {
         if (opened == null) {
             throw forged(where(document));
         }
-        return new Read(Arrays.copyOf(closed, Seal.HEADER), opened);
+        return new Read(CopiedValues.head(closed), opened);
     }
 
     /** What is there cannot be opened. */
@@ -146,14 +178,13 @@ public final class ClusterStore implements Store, Closeable {
 
     @Override
     public void put(Document document, String text) throws StateException {
-        // What cannot be read is replaced all the same; but by the next number, where there is one.
+        // What cannot be read is replaced all the same.
         String key = DOCUMENT + document.name();
-        mark();
         Turns.Waiting waiting = waiting(document);
         while (true) {
-            byte[] header = engine.read(key, Seal.HEADER);
-            long revision = header.length < Seal.HEADER ? 0 : Seal.revision(header);
-            if (write(document, header, revision, text)) {
+            byte[] there = values.read(key, document.maxSize() + Seal.OVERHEAD + 1);
+            Seal.Opened opened = seal.open(key, there);
+            if (write(document, CopiedValues.head(there), opened == null ? 0 : opened.revision(), text)) {
                 return;
             }
             waiting.pause();
@@ -166,7 +197,6 @@ public final class ClusterStore implements Store, Closeable {
 
     @Override
     public boolean update(Document document, Change change) throws StateException {
-        mark();
         Turns.Waiting waiting = waiting(document);
         while (true) {
             Read read = read(document);
@@ -185,8 +215,8 @@ public final class ClusterStore implements Store, Closeable {
     /** @return whether it was written; else once more */
     private boolean write(Document document, byte[] expected, long before, String text) throws StateException {
         String key = DOCUMENT + document.name();
-        byte[] closed = seal.close(key, Math.max(0, before) + 1, text);
-        switch (engine.write(key, expected, closed, turns.key(), turns.token(), turns.held(), CHANGES)) {
+        byte[] closed = seal.close(key, before + 1, text);
+        switch (values.write(key, expected, closed, turns.token(), turns.held())) {
             case YES:
                 return true;
             case LOST:
@@ -200,8 +230,7 @@ public final class ClusterStore implements Store, Closeable {
     /** Costs one question to the engine, of some bytes. */
     @Override
     public @Nullable String version(Document document) throws StateException {
-        mark();
-        byte[] header = engine.read(DOCUMENT + document.name(), Seal.HEADER);
+        byte[] header = values.read(DOCUMENT + document.name(), Seal.HEADER);
         return header.length == 0 ? null : Seal.version(header);
     }
 
@@ -218,23 +247,19 @@ public final class ClusterStore implements Store, Closeable {
     /** What is bound; null if nothing is. */
     @Nullable
     String binding(String register, String key) throws StateException {
-        mark();
         String at = bindingKey(register, key);
-        byte[] closed = engine.read(at, Bindings.MAX_SIZE);
+        byte[] closed = values.read(at, Bindings.MAX_SIZE);
         return closed.length == 0 ? null : opened(at, closed);
     }
 
-    /** Binds what is not bound. */
-    String bind(String register, String key, String value, java.time.Duration life) throws StateException {
+    /**
+     * Binds what is not bound.
+     *
+     * @param now by the clock of this machine: of two bindings that were made while gateways did not see each other, the earlier stands
+     */
+    String bind(String register, String key, String text, Duration life, Instant now) throws StateException {
         String at = bindingKey(register, key);
-        byte[] closed = engine.bind(at, seal.close(at, 1, value), life, MARK, mark().closed, CHANGES);
-        if (closed == null) {
-            mark = null; // it is no longer what it was when it was looked at
-            throw StateException.away(
-                    "store " + engine.where() + " has lost its mark: it was emptied or replaced while it was used",
-                    new IllegalStateException("mark"));
-        }
-        return opened(at, closed);
+        return opened(at, values.bind(at, seal.close(at, now.toEpochMilli(), text), life));
     }
 
     private String opened(String at, byte[] closed) throws StateException {
@@ -252,13 +277,13 @@ public final class ClusterStore implements Store, Closeable {
 
     @Override
     public <T> T locked(Action<T> action) throws StateException {
-        mark();
+        values.ready();
         return turns.locked(action);
     }
 
     @Override
     public @Nullable Closeable claim(String name) throws StateException {
-        mark();
+        values.ready();
         return turns.claim(Document.open(name).name());
     }
 
@@ -276,6 +301,9 @@ public final class ClusterStore implements Store, Closeable {
     /** Gives back what this process holds, and ends its connection. */
     @Override
     public void close() {
+        if (follower != null) {
+            follower.interrupt();
+        }
         turns.close();
         engine.close();
     }

@@ -3,6 +3,7 @@ package dev.culvert.store.cluster;
 import dev.culvert.store.StateException;
 import java.io.Closeable;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -40,11 +41,26 @@ public interface Engine extends Closeable {
     /** Counts the connections: another number means that whatever was known of it may be so no longer. */
     long session();
 
+    /**
+     * Which run of the engine this is: another word when it was started anew, or another machine took its place, so that its last
+     * writings may be lost.
+     */
+    String run() throws StateException;
+
     /** The first bytes of what is there; empty when there is nothing. */
     byte[] read(String key, int most) throws StateException;
 
+    /** The same of several names at once, in their order. */
+    default List<byte[]> read(List<String> keys, int most) throws StateException {
+        List<byte[]> all = new ArrayList<>();
+        for (String key : keys) {
+            all.add(read(key, most));
+        }
+        return all;
+    }
+
     /**
-     * Writes in one step, if all is as expected.
+     * Writes in one step, if all is as expected. What has an end keeps it.
      *
      * @param expected the first bytes of what is there; empty for nothing
      * @param turn key of the turn that nobody else may have

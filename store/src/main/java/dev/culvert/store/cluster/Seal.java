@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * 1 byte  form, 1
- * 8 bytes revision: how often the document was written
+ * 8 bytes revision: how often the document was written; of a binding, when it was made, in ms since 1970
  * 12 bytes nonce, random: 2^32 writings under one key are safe (NIST SP 800-38D section 8.3), a thousand a second for 49 days;
  *         a cluster has some an hour
  * rest    ciphertext and tag
@@ -49,7 +49,7 @@ final class Seal {
     /**
      * What was in it.
      *
-     * @param revision how often it had been written
+     * @param revision how often it had been written; of a binding, when
      */
     record Opened(long revision, String text) {}
 

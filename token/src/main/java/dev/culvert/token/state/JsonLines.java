@@ -63,6 +63,15 @@ final class JsonLines<T> {
     }
 
     private List<T> parse(@Nullable String text) throws StateException {
+        return parse(store.where(document), text, entry);
+    }
+
+    /**
+     * The lines of a text; none if there is none.
+     *
+     * @param where it is, for people
+     */
+    static <T> List<T> parse(String where, @Nullable String text, Entry<T> entry) throws StateException {
         if (text == null) {
             return List.of();
         }
@@ -77,7 +86,7 @@ final class JsonLines<T> {
                 out.add(entry.of(JsonUtil.parseJson(line)));
             } catch (JoseException | RuntimeException e) {
                 throw new StateException(
-                        store.where(document) + " line " + number + " cannot be understood ("
+                        where + " line " + number + " cannot be understood ("
                                 + Printable.shorten(String.valueOf(e.getMessage()))
                                 + "): correct or remove that line, or restore the file from a backup",
                         e);
@@ -95,12 +104,18 @@ final class JsonLines<T> {
     }
 
     private String text(List<T> entries) throws StateException {
-        StringBuilder text = new StringBuilder();
-        entries.forEach(e -> text.append(JsonUtil.toJson(fields.apply(e))).append('\n'));
+        String text = text(entries, fields);
         if (text.length() > MAX_SIZE) {
             throw new StateException(store.where(document) + " would be larger than " + MAX_SIZE
                     + " bytes: move it to an archive, or rotate and retire the signing key and begin anew");
         }
+        return text;
+    }
+
+    /** The text of lines. */
+    static <T> String text(List<T> entries, Function<T, Map<String, Object>> fields) {
+        StringBuilder text = new StringBuilder();
+        entries.forEach(e -> text.append(JsonUtil.toJson(fields.apply(e))).append('\n'));
         return text.toString();
     }
 

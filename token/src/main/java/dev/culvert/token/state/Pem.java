@@ -51,18 +51,30 @@ public record Pem(String type, String comment, byte[] der) {
     }
 
     private static List<Pem> parse(Store store, Document document, String text) throws StateException {
+        try {
+            return blocks(text);
+        } catch (IllegalArgumentException e) {
+            throw store.corrupt(document, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /**
+     * All blocks of a text.
+     *
+     * @throws IllegalArgumentException if one is broken
+     */
+    static List<Pem> blocks(String text) {
         List<Pem> blocks = new ArrayList<>();
         Matcher matcher = BLOCK.matcher(text);
         int end = 0;
         while (matcher.find()) {
+            byte[] der;
             try {
-                blocks.add(new Pem(
-                        matcher.group(1),
-                        text.substring(end, matcher.start()),
-                        Base64.getMimeDecoder().decode(matcher.group(2))));
+                der = Base64.getMimeDecoder().decode(matcher.group(2));
             } catch (IllegalArgumentException e) {
-                throw store.corrupt(document, "holds a broken " + matcher.group(1), e);
+                throw new IllegalArgumentException("holds a broken " + matcher.group(1), e);
             }
+            blocks.add(new Pem(matcher.group(1), text.substring(end, matcher.start()), der));
             end = matcher.end();
         }
         return blocks;

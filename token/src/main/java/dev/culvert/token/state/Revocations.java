@@ -13,8 +13,10 @@ import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,6 +102,19 @@ public final class Revocations {
                     fields.containsKey("reason") ? JsonLines.text(fields, "reason") : "");
         }
 
+        /** Whether all that another ends is ended by this one. */
+        boolean covers(Entry other) {
+            if (id != null) {
+                return id.equals(other.id);
+            }
+            return name != null
+                    && name.equals(other.name)
+                    && kinds.containsAll(other.kinds)
+                    && issuedUntil != null
+                    && other.issuedUntil != null
+                    && !other.issuedUntil.isAfter(issuedUntil);
+        }
+
         /** What is revoked, in words. */
         public String words() {
             String what = id != null
@@ -137,6 +152,35 @@ public final class Revocations {
                 throw new IllegalArgumentException("'" + field + "' is not a time like 2026-11-22T12:00:00Z", e);
             }
         }
+    }
+
+    /**
+     * What both revoke: see {@link dev.culvert.store.cluster.Union}.
+     *
+     * @param later a text of the document, whose order is kept
+     * @param earlier another
+     */
+    static String union(String later, String earlier) throws StateException {
+        List<Entry> all = new ArrayList<>(JsonLines.parse(FILE, later, Entry::of));
+        Set<String> ids = new HashSet<>();
+        Map<String, List<Entry>> names = new HashMap<>();
+        for (Entry entry : all) {
+            if (entry.id != null) {
+                ids.add(entry.id);
+            } else if (entry.name != null) {
+                names.computeIfAbsent(entry.name, n -> new ArrayList<>()).add(entry);
+            }
+        }
+        int before = all.size();
+        for (Entry entry : JsonLines.parse(FILE, earlier, Entry::of)) {
+            boolean known = entry.id != null
+                    ? ids.contains(entry.id)
+                    : names.getOrDefault(entry.name, List.of()).stream().anyMatch(other -> other.covers(entry));
+            if (!known) {
+                all.add(entry);
+            }
+        }
+        return all.size() == before ? later : JsonLines.text(all, Entry::fields);
     }
 
     /** Compiled for one lookup by id and one by name. */
@@ -283,12 +327,7 @@ public final class Revocations {
                     return null;
                 }
             }
-            entries.removeIf(old -> old.name != null
-                    && old.name.equals(entry.name)
-                    && entry.kinds.containsAll(old.kinds)
-                    && old.issuedUntil != null
-                    && entry.issuedUntil != null
-                    && !old.issuedUntil.isAfter(entry.issuedUntil));
+            entries.removeIf(entry::covers);
             entries.add(entry);
             return entries;
         });

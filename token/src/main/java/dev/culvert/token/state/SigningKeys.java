@@ -23,7 +23,9 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,12 +34,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A rotation writes the new public key before the private one: if it is cut short, the old private key goes on signing
  * and its public half is the second. The private half of an old key is not kept. All methods read the disk.
+ *
+ * <p>A retired key leaves a line {@code retired ID} in front of the keys, so that two texts of different times can be {@linkplain #union united},
+ * and it stays retired.
  */
 public final class SigningKeys {
     static final Document PRIVATE = Document.secret("signing.key");
-    private static final Document PUBLIC = Document.open("signing.pub");
+    static final Document PUBLIC = Document.open("signing.pub");
     private static final String ENCRYPTED_PRIVATE_KEY = "ENCRYPTED PRIVATE KEY";
     private static final String CREATED = "created ";
+    private static final String RETIRED = "retired ";
+
+    /** Their tokens have expired long ago when so many others were retired after them. */
+    private static final int MAX_RETIRED = 256;
 
     /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410 section 4). */
     private static final byte[] ED25519_SPKI = HexFormat.of().parseHex("302a300506032b6570032100");
@@ -102,7 +111,7 @@ public final class SigningKeys {
             writePrivate(key.privateKey(), passphrase);
             publicKey = key.verificationKey();
         }
-        shared.put(PUBLIC, text(List.of(new Accepted(publicKey, now()))));
+        shared.put(PUBLIC, text(List.of(), List.of(new Accepted(publicKey, now()))));
     }
 
     /** Whether a private key is here, to sign with. */
@@ -122,18 +131,49 @@ public final class SigningKeys {
 
     /** @param text what the document says; null when that is still to be read */
     private List<Accepted> accepted(@Nullable String text) throws StateException {
-        List<Accepted> keys = new ArrayList<>();
         String all = text == null ? shared.require(PUBLIC) : text;
-        for (Pem block : Pem.parse(shared, PUBLIC, all, Pem.PUBLIC_KEY)) {
-            try {
-                VerificationKey key = VerificationKey.of(
-                        KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(block.der())));
-                keys.add(new Accepted(key, created(block.comment())));
-            } catch (GeneralSecurityException | IllegalArgumentException e) {
-                throw shared.corrupt(PUBLIC, "holds a key that is not Ed25519", e);
-            }
+        try {
+            return keys(Pem.parse(shared, PUBLIC, all, Pem.PUBLIC_KEY));
+        } catch (GeneralSecurityException | IllegalArgumentException e) {
+            throw shared.corrupt(PUBLIC, "holds a key that is not Ed25519", e);
+        }
+    }
+
+    private static List<Accepted> keys(List<Pem> blocks) throws GeneralSecurityException {
+        List<Accepted> keys = new ArrayList<>();
+        for (Pem block : blocks) {
+            VerificationKey key = VerificationKey.of(
+                    KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(block.der())));
+            keys.add(new Accepted(key, created(block.comment())));
         }
         return keys;
+    }
+
+    /**
+     * The keys of the later text, without those that either says are retired: see {@link dev.culvert.store.cluster.Union}. Where none would be left the
+     * earlier's are taken, of which who retired the others has left one.
+     */
+    static String union(String later, String earlier) throws StateException {
+        Set<String> retired = new LinkedHashSet<>(retired(earlier));
+        retired.addAll(retired(later));
+        if (retired(later).containsAll(retired)) {
+            return later;
+        }
+        try {
+            List<Accepted> keys = without(retired, later);
+            return text(List.copyOf(retired), keys.isEmpty() ? without(retired, earlier) : keys);
+        } catch (GeneralSecurityException | IllegalArgumentException e) {
+            throw new StateException(PUBLIC.name() + " holds something else than Ed25519 keys", e);
+        }
+    }
+
+    private static List<Accepted> without(Set<String> retired, String text) throws GeneralSecurityException {
+        List<Pem> blocks = Pem.blocks(text).stream()
+                .filter(block -> block.type().equals(Pem.PUBLIC_KEY))
+                .toList();
+        return keys(blocks).stream()
+                .filter(accepted -> !retired.contains(accepted.key.keyId()))
+                .toList();
     }
 
     List<VerificationKey> verificationKeys() throws StateException {
@@ -158,8 +198,20 @@ public final class SigningKeys {
         return clock.instant().truncatedTo(ChronoUnit.SECONDS);
     }
 
-    private static String text(List<Accepted> keys) {
+    /** The ids of keys that were retired, latest last. */
+    private static List<String> retired(String text) {
+        return text.lines()
+                .filter(line -> line.startsWith(RETIRED))
+                .map(line -> line.substring(RETIRED.length()).strip())
+                .distinct()
+                .toList();
+    }
+
+    private static String text(List<String> retired, List<Accepted> keys) {
         StringBuilder text = new StringBuilder();
+        retired.stream()
+                .skip(Math.max(0, retired.size() - MAX_RETIRED))
+                .forEach(id -> text.append(RETIRED).append(id).append('\n'));
         for (Accepted accepted : keys) {
             text.append("key ").append(accepted.key.keyId()).append('\n');
             if (accepted.created != null) {
@@ -261,7 +313,7 @@ public final class SigningKeys {
                             + " keys: retire old ones first, with token key retire ID");
                 }
                 keys.add(0, new Accepted(fresh.verificationKey(), now()));
-                return text(keys);
+                return text(before == null ? List.of() : retired(before), keys);
             });
             writePrivate(fresh.privateKey(), passphrase);
             return fresh.keyId();
@@ -283,7 +335,9 @@ public final class SigningKeys {
                 throw new StateException("no key '" + Printable.shorten(keyId) + "' is in " + shared.where(PUBLIC)
                         + ": token key list shows those that are");
             }
-            return text(keys);
+            List<String> retired = new ArrayList<>(before == null ? List.of() : retired(before));
+            retired.add(keyId);
+            return text(retired, keys);
         });
     }
 

@@ -6,6 +6,7 @@ import dev.culvert.store.FileStore;
 import dev.culvert.store.StateException;
 import dev.culvert.store.StateFiles;
 import dev.culvert.store.Store;
+import dev.culvert.store.cluster.Union;
 import dev.culvert.text.Printable;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.sign.TokenSigner;
@@ -62,6 +63,10 @@ public final class StateDirectory {
 
     /** Of what gateways share, that which nobody else may read. */
     public static final List<Document> SHARED_SECRETS = CertificateFiles.PRIVATE;
+
+    /** How two states of what only grows are united. */
+    public static final Map<String, Union> UNIONS =
+            Map.of(Revocations.FILE, Revocations::union, SigningKeys.PUBLIC.name(), SigningKeys::union);
 
     private final Path path;
     private final FileStore own;

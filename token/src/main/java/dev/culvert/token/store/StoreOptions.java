@@ -5,6 +5,7 @@ import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 import dev.culvert.store.cluster.ClusterKey;
 import dev.culvert.store.cluster.ClusterStore;
+import dev.culvert.store.cluster.EngineKind;
 import dev.culvert.store.cluster.StoreAddress;
 import dev.culvert.token.holder.SecretSource;
 import dev.culvert.token.state.SharedStore;
@@ -96,9 +97,35 @@ public final class StoreOptions {
      * @throws IOException with one line for people, if the password cannot be read
      */
     public SharedStore choice(Path state, Map<String, String> env, boolean founds) throws IOException {
+        StoreAddress at = address(env);
+        if (at == null) {
+            return SharedStore.SAME;
+        }
+        if (at.isDirectory()) {
+            return own -> directory(Path.of(at.path()), own, founds);
+        }
+        return founds
+                ? new Founded(at, clusterKey(state))
+                : own -> ClusterStore.open(at, ClusterKey.read(clusterKey(state)));
+    }
+
+    /**
+     * The same for a gateway: what it has seen of a cluster's store it keeps in its state directory, and goes on by that while the store is
+     * away.
+     */
+    public SharedStore served(Path state, Map<String, String> env) throws IOException {
+        StoreAddress at = address(env);
+        return at == null || at.isDirectory()
+                ? choice(state, env, false)
+                : own -> ClusterStore.follow(
+                        EngineKind.of(at).open(at), ClusterKey.read(clusterKey(state)), state, StateDirectory.UNIONS);
+    }
+
+    /** Where it is, with what opens it; null for the state directory. */
+    private @Nullable StoreAddress address(Map<String, String> env) throws IOException {
         String text = address != null ? address : env.get(ADDRESS);
         if (text == null || text.isBlank()) {
-            return SharedStore.SAME;
+            return null;
         }
         StoreAddress at;
         try {
@@ -108,7 +135,7 @@ public final class StoreOptions {
                     spec.commandLine(), (address != null ? "--store: " : ADDRESS + ": ") + e.getMessage());
         }
         if (at.isDirectory()) {
-            return own -> directory(Path.of(at.path()), own, founds);
+            return at;
         }
         if (sentinelPasswordFile != null && !at.isBehindSentinels()) {
             throw new ParameterException(
@@ -126,9 +153,7 @@ public final class StoreOptions {
                             + "the address names a user, and there is no password: give the user's with"
                             + " --store-password-file FILE or in " + PASSWORD + ", or leave the user out");
         }
-        return founds
-                ? new Founded(place, clusterKey(state))
-                : own -> ClusterStore.open(place, ClusterKey.read(clusterKey(state)));
+        return place;
     }
 
     private static char @Nullable [] password(@Nullable String file, @Nullable String given) throws IOException {
@@ -197,7 +222,7 @@ public final class StoreOptions {
             }
             ClusterStore store = ClusterStore.open(place, ClusterKey.read(key));
             try {
-                store.found();
+                store.found(fresh);
             } catch (StateException e) {
                 store.close();
                 if (fresh && !e.isAway()) { // else it may have been founded, with this key, without our hearing of it

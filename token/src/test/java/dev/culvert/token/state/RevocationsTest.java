@@ -206,4 +206,38 @@ class RevocationsTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThat(dir.resolve(Revocations.FILE)).doesNotExist();
     }
+
+    @Test
+    void whatEitherTextRevokesTheUnionDoes() throws Exception {
+        String one = line("id", "AAAAAAAAAAAAAAAAAAAAAA")
+                + name("laptop", "2026-11-22T12:00:00Z")
+                + name("phone", "2026-11-22T10:00:00Z");
+        String other = line("id", "BBBBBBBBBBBBBBBBBBBBBB")
+                + name("laptop", "2026-11-22T11:00:00Z")
+                + name("phone", "2026-11-22T11:00:00Z");
+        String both = Revocations.union(one, other);
+        assertThat(both)
+                .startsWith(one)
+                .contains(line("id", "BBBBBBBBBBBBBBBBBBBBBB"), name("phone", "2026-11-22T11:00:00Z"))
+                .hasLineCount(5);
+        assertThat(Revocations.union(both, other)).isSameAs(both);
+        assertThat(Revocations.union(both, one)).isSameAs(both);
+        assertThat(Revocations.union(one, name("laptop", "2026-11-22T12:00:00Z")))
+                .isSameAs(one);
+        // Of one kind only is less than of both.
+        String agents =
+                "{\"at\":\"2026-11-22T12:00:00Z\",\"kind\":\"agent\",\"name\":\"laptop\",\"issuedUntil\":\"2026-11-22T12:00:00Z\"}\n";
+        assertThat(Revocations.union(agents, name("laptop", "2026-11-22T12:00:00Z")))
+                .hasLineCount(2);
+        assertThat(Revocations.union(one, agents)).isSameAs(one);
+        assertThatThrownBy(() -> Revocations.union(one, "{}\n")).isInstanceOf(StateException.class);
+    }
+
+    private static String line(String field, String value) {
+        return "{\"at\":\"2026-11-22T12:00:00Z\",\"" + field + "\":\"" + value + "\"}\n";
+    }
+
+    private static String name(String name, String until) {
+        return "{\"at\":\"2026-11-22T12:00:00Z\",\"name\":\"" + name + "\",\"issuedUntil\":\"" + until + "\"}\n";
+    }
 }

@@ -75,7 +75,7 @@ final class OneStoreTest {
         pebble = new Pebble(Files.createDirectory(dir.resolve("pebble")), "", Map.of());
         answerer = new Answerer(pebble.httpPort, pebble.tlsPort);
         try (ClusterStore store = store()) {
-            store.found();
+            store.found(true);
         }
     }
 
