@@ -9,9 +9,12 @@ import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.link.LinkSettings;
 import java.nio.file.Path;
+import java.security.KeyPair;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,8 +104,12 @@ public final class AgentCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
         AgentToken token = (AgentToken) holder.token();
-        List<LinkConnector> connectors = LinkConnector.all(
-                GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), options.keys(token));
+        KeyPair keys = options.keys(token);
+        RenewedToken renewed =
+                new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), log::warn);
+        List<LinkConnector> connectors =
+                LinkConnector.all(GatewayUrls.canonical(renewed.token().gateways()), holder.pin(), holder.jwt(), keys);
+        LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         List<Publication> byOptions = parsed();
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);
         List<Publication> first = file == null ? byOptions : file.load();
@@ -112,6 +119,7 @@ public final class AgentCommand implements Callable<Integer> {
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
             agent.publish(first);
             agent.start();
+            renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
             if (watched != null) {
                 watched.watch(agent::publish);
                 String unheard = Signals.handle("HUP", () -> watched.lookSoon(agent::publish));
@@ -123,6 +131,7 @@ public final class AgentCommand implements Callable<Integer> {
             CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
             return CommandLine.ExitCode.OK;
         } finally {
+            renewed.close();
             stop.done();
         }
     }

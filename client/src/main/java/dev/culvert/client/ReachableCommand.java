@@ -4,6 +4,7 @@ import dev.culvert.text.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
@@ -18,6 +19,8 @@ import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.time.Clock;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -57,9 +60,12 @@ final class ReachableCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
         ClientToken token = (ClientToken) holder.token();
-        List<LinkConnector> connectors =
-                LinkConnector.all(token.gateways(), holder.pin(), holder.jwt(), options.existingKeys(token));
-        Announcement.Reachable reachable = ask(connectors);
+        KeyPair keys = options.existingKeys(token);
+        Announcement.Reachable reachable;
+        try (RenewedToken renewed =
+                new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), line -> {})) {
+            reachable = ask(LinkConnector.all(renewed.token().gateways(), holder.pin(), renewed.jwt(), keys));
+        }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Printable.escape(new String(Announcement.encode(reachable), StandardCharsets.UTF_8)));

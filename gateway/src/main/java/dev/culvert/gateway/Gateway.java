@@ -22,6 +22,7 @@ import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.OwnNames;
 import dev.culvert.gateway.door.Visitors;
 import dev.culvert.gateway.fabric.Fabric;
+import dev.culvert.gateway.fabric.Handover;
 import dev.culvert.gateway.fabric.LinkCutter;
 import dev.culvert.gateway.instance.Instances;
 import dev.culvert.gateway.limit.Services;
@@ -134,12 +135,14 @@ public final class Gateway implements AutoCloseable {
         Revocations revocations;
         TrustFiles trust;
         Watch<DrainedAgents.Content> drained;
+        Handover handover;
         Authenticator authenticator;
         OwnNames own;
         try {
             revocations = state.revocations();
             trust = state.trust();
             drained = state.drainedAgents().watch();
+            handover = new Handover(state.renewals(), links, services.audit());
             authenticator = new Authenticator(
                     new TokenVerifier(trust::current, services.clock()), revocations, state.enrolments(), services);
             policy.start(settings.policy() != null);
@@ -224,7 +227,7 @@ public final class Gateway implements AutoCloseable {
             closeParts();
             throw e;
         }
-        watch(revocations, trust, addresses);
+        watch(revocations, trust, addresses, handover);
         fabric.presence().drained(drained.current()::holds);
         files.add(drained::refresh, () -> fabric.presence().drained(drained.current()::holds));
         publishing.start(door, files);
@@ -263,12 +266,13 @@ public final class Gateway implements AutoCloseable {
         return Objects.requireNonNullElse(Gateway.class.getPackage().getImplementationVersion(), "(development build)");
     }
 
-    private void watch(Revocations revocations, TrustFiles trust, GatewayAddresses addresses) {
+    private void watch(Revocations revocations, TrustFiles trust, GatewayAddresses addresses, Handover handover) {
         LinkCutter cutter = new LinkCutter(revocations, links, services.audit());
         files.add(revocations::refresh, () -> {
             cutter.cutRevoked();
             publications.changed();
         });
+        files.add(handover, () -> {});
         files.add(trust::refresh, () -> {
             cutter.cutRetired(trust.current());
             publications.changed();

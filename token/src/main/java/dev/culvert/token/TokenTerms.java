@@ -80,4 +80,14 @@ public record TokenTerms(
     public TokenTerms withBinding(TokenBinding newBinding) {
         return new TokenTerms(id, name, audience, gateways, pin, issuedAt, notBefore, expires, keyId, newBinding);
     }
+
+    /** The same as made anew: with a new id, in force from now on. */
+    public TokenTerms renewed(Instant now, Instant newExpires) {
+        return new TokenTerms(Token.newId(), name, audience, gateways, pin, now, now, newExpires, "", binding);
+    }
+
+    /** The same for gateways that are found there. */
+    public TokenTerms withGateways(List<URI> newAudience, List<URI> newGateways) {
+        return new TokenTerms(id, name, newAudience, newGateways, pin, issuedAt, notBefore, expires, keyId, binding);
+    }
 }

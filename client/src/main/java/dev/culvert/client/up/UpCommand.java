@@ -12,6 +12,7 @@ import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tun.Platform;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunConfig;
@@ -28,6 +29,8 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.URI;
+import java.security.KeyPair;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -248,14 +251,19 @@ public final class UpCommand implements Callable<Integer> {
         TunChannel tunChannel;
         TunSession session;
         URI first;
+        RenewedToken renewed = null;
         try {
             if (!noHostChanges) {
                 host = hostRoutes(device.name(), config, router, journal, status);
                 host.configure();
             }
             // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
+            KeyPair keys = options.keys(token);
+            renewed = new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), status::say);
             List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
-                    GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), options.keys(token)));
+                    GatewayUrls.canonical(renewed.token().gateways()), holder.pin(), holder.jwt(), keys));
+            LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
+            renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
             Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
             first = connectors.get(0).gateway();
             Uplink uplink = new Uplink(
@@ -272,6 +280,7 @@ public final class UpCommand implements Callable<Integer> {
                 host.watch();
             }
         } catch (Exception e) {
+            close(renewed);
             device.close();
             end(loops);
             if (host != null) {
@@ -295,6 +304,7 @@ public final class UpCommand implements Callable<Integer> {
             }
             cause = session.failed().getNow(null);
         } finally {
+            close(renewed);
             status.end();
             session.end().awaitUninterruptibly(LOOP_ENDS.toMillis());
             if (host != null) {
@@ -312,6 +322,12 @@ public final class UpCommand implements Callable<Integer> {
         }
         status.say(restored ? "down; this machine's network is as it was" : "down; 'client down' tries the rest again");
         return CommandLine.ExitCode.OK;
+    }
+
+    private static void close(@Nullable RenewedToken renewed) {
+        if (renewed != null) {
+            renewed.close();
+        }
     }
 
     private static void end(EventLoopGroup loops) {

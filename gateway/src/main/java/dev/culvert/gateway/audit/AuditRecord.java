@@ -234,6 +234,25 @@ public sealed interface AuditRecord {
         }
     }
 
+    /** A renewed token is with its holder, who got it on its link. */
+    record TokenHandedOver(Instant time, String kind, String name, String token, Instant expires)
+            implements AuditRecord {
+        @Override
+        public String event() {
+            return "token-handed-over";
+        }
+
+        @Override
+        public Map<String, @Nullable Object> fields() {
+            Map<String, @Nullable Object> out = new LinkedHashMap<>();
+            out.put("kind", kind);
+            out.put("name", name);
+            out.put("token", token);
+            out.put("expires", expires.toString());
+            return out;
+        }
+    }
+
     /**
      * Lines that a holder has caused and that were left out, since the last such line of it.
      *

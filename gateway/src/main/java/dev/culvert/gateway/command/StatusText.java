@@ -1,6 +1,7 @@
 package dev.culvert.gateway.command;
 
 import dev.culvert.command.control.Words;
+import dev.culvert.token.holder.RenewedToken;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,6 +32,7 @@ final class StatusText {
         text.policy();
         text.store();
         text.counted();
+        text.ending();
         text.agents();
         text.clients();
         text.lines.addAll(ClusterText.of(status.path("cluster"), text.now));
@@ -213,6 +215,35 @@ final class StatusText {
         long n = counters.path(name).asLong(0);
         if (n > 0) {
             all.add(n + " " + words);
+        }
+    }
+
+    /** Whose tokens end soon, of those that are connected. */
+    private void ending() {
+        Map<String, Instant> ends = new TreeMap<>();
+        for (JsonNode agent : status.path("agents")) {
+            for (JsonNode instance : agent.path("instances")) {
+                ending(ends, "agent " + agent.path("name").asString("?"), instance.path("link"));
+            }
+        }
+        for (JsonNode client : status.path("clients")) {
+            for (JsonNode link : client.path("links")) {
+                ending(ends, "client " + client.path("name").asString("?"), link);
+            }
+        }
+        if (!ends.isEmpty()) {
+            lines.add("tokens       " + ends.size() + (ends.size() == 1 ? " ends" : " end")
+                    + " within two weeks; token renew NAME makes those anew that are bound to a key:");
+            ends.forEach((holder, end) ->
+                    lines.add("             " + holder + ": " + end + " (" + Words.span(now, end) + " left)"));
+        }
+    }
+
+    /** A holder with several has the first of them named: each has to be made anew. */
+    private void ending(Map<String, Instant> ends, String holder, JsonNode link) {
+        Instant end = Words.time(link.path("expires"), Instant.MAX);
+        if (end.isBefore(now.plus(RenewedToken.NOTICE))) {
+            ends.merge(holder, end, (a, b) -> a.isBefore(b) ? a : b);
         }
     }
 

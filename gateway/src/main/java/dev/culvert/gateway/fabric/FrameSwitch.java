@@ -116,11 +116,13 @@ final class FrameSwitch implements FrameReceiver {
                 case Frame.OPEN -> role().opened(flags, flowId, payload);
                 case Frame.ANNOUNCE -> role().announced(payload);
                 case Frame.DRAIN -> role().draining();
-                case Frame.SESSION, Frame.SESSION_ENDED, Frame.HELD -> {
+                case Frame.SESSION, Frame.SESSION_ENDED, Frame.HELD, Frame.RENEWED -> {
                     if (link.version() < 2) {
                         counters.unknownFrame.increment();
                     } else if (type == Frame.SESSION) {
                         role().session(payload);
+                    } else if (type == Frame.RENEWED) {
+                        side().hasRenewed(payload);
                     } else if (type == Frame.SESSION_ENDED) {
                         role().sessionsEnded(payload);
                     } else {

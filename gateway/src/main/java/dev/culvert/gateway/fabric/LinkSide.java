@@ -37,6 +37,9 @@ final class LinkSide implements Side, PresentLink {
     /** What a flow's half costs that carries nothing, with its part of the tables, and of the other half. */
     private static final long FLOW_COST = 1 << 10;
 
+    /** Of what a peer says that it has: more than a token's id. */
+    private static final int MAX_ID = 64;
+
     private final Carrier carrier;
     private final EventLoop loop;
     private final FrameWriter writer;
@@ -56,6 +59,7 @@ final class LinkSide implements Side, PresentLink {
     private long flowsEver;
     private volatile int flowCount;
     private volatile boolean moves;
+    private volatile @Nullable String hasRenewed;
 
     /**
      * @param accepts whether flows are opened towards it
@@ -138,6 +142,31 @@ final class LinkSide implements Side, PresentLink {
     /** What its peer has said. */
     void moves(boolean said) {
         moves = said;
+    }
+
+    @Override
+    public @Nullable String key() {
+        return holder.key();
+    }
+
+    @Override
+    public void renewed(String jwt) {
+        run(() -> {
+            if (isUp() && carrier.version() >= 2) {
+                writer.control(Frame.RENEWED, 0, 0, Unpooled.copiedBuffer(jwt, StandardCharsets.US_ASCII));
+            }
+        });
+    }
+
+    /** Its peer's answer to that. */
+    void hasRenewed(ByteBuf payload) {
+        hasRenewed = payload.toString(
+                payload.readerIndex(), Math.min(payload.readableBytes(), MAX_ID), StandardCharsets.US_ASCII);
+    }
+
+    @Override
+    public @Nullable String hasRenewed() {
+        return hasRenewed;
     }
 
     @Override

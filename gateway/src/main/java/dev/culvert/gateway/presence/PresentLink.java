@@ -17,6 +17,17 @@ public interface PresentLink {
     @Nullable
     Token token();
 
+    /** Thumbprint of the key that its holder has proved; null without one. */
+    @Nullable
+    String key();
+
+    /** Hands over a token in the place of the link's own; to a peer of version 1 nothing is said. */
+    void renewed(String jwt);
+
+    /** Which token that was handed over its holder has now, as it says last; null when it has said nothing. */
+    @Nullable
+    String hasRenewed();
+
     /** Flows on it. */
     int flowCount();
 

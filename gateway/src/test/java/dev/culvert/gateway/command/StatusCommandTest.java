@@ -132,6 +132,8 @@ final class StatusCommandTest {
                     .containsPattern("(?m)^mute +- +silent +127.0.0.1:")
                     .containsPattern("(?m)^office +one +up +127.0.0.1:")
                     .containsPattern("(?m)^laptop +127.0.0.1:.* 1 +12 kB +12 kB$")
+                    .containsPattern("(?m)^tokens +4 end within two weeks; token renew NAME ")
+                    .containsPattern("(?m)^ +agent office: .* left\\)$")
                     .doesNotContain("trouble")
                     .doesNotContain("null");
 

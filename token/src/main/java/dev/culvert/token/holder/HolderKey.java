@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HolderKey {
     /** Bytes of a raw public key (RFC 8032 section 5.1.5), the end of its SubjectPublicKeyInfo (RFC 8410 section 4). */
-    private static final int RAW = 32;
+    static final int RAW = 32;
 
     private final KeyPair pair;
 

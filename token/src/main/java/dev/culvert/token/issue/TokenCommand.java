@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "token",
         description =
-                "Makes the keys of a Culvert network, and makes, shows and revokes tokens for its agents and clients.",
+                "Makes the keys of a Culvert network, and makes, shows, renews and revokes tokens for its agents and clients.",
         mixinStandardHelpOptions = true,
         subcommands = {
             InitCommand.class,
@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
             ShowCommand.class,
             VerifyCommand.class,
             ListCommand.class,
+            RenewCommand.class,
             RevokeCommand.class,
             KeyCommand.class,
             ClusterKeyCommand.class
@@ -67,6 +68,6 @@ public final class TokenCommand implements Runnable, IExitCodeExceptionMapper {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: init, agent, client, show, verify, list, revoke, key or" + " cluster-key");
+                "say what to do: init, agent, client, show, verify, list, renew, revoke, key or" + " cluster-key");
     }
 }

@@ -4,7 +4,11 @@ import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenTerms;
+import dev.culvert.token.sign.TokenCodec;
+import dev.culvert.token.sign.TokenReader;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -12,6 +16,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What tokens were made with the keys of a state directory, in {@code issued.jsonl}: enough to revoke one and to know who
@@ -27,7 +32,7 @@ public final class IssuedTokens {
     private final Clock clock;
 
     IssuedTokens(Store store, Clock clock) {
-        this.lines = new JsonLines<>(store, DOCUMENT, Entry::of, Entry::fields);
+        this.lines = new JsonLines<>(store, DOCUMENT, Entry::of, Entry::line);
         this.clock = clock;
     }
 
@@ -40,8 +45,17 @@ public final class IssuedTokens {
      * @param issuedAt when it was made
      * @param expires when it ends
      * @param keyId the key that signed it
+     * @param claims all that it says, without the signature, so that it can be renewed; null of one that is bound to no key, that is
+     *     over, or that an earlier version made
      */
-    public record Entry(String id, Token.Kind kind, String name, Instant issuedAt, Instant expires, String keyId) {
+    public record Entry(
+            String id,
+            Token.Kind kind,
+            String name,
+            Instant issuedAt,
+            Instant expires,
+            String keyId,
+            @Nullable String claims) {
         public static Entry of(Map<String, Object> fields) {
             try {
                 return new Entry(
@@ -50,13 +64,14 @@ public final class IssuedTokens {
                         JsonLines.text(fields, "name"),
                         Instant.parse(JsonLines.text(fields, "issuedAt")),
                         Instant.parse(JsonLines.text(fields, "expires")),
-                        JsonLines.text(fields, "keyId"));
+                        JsonLines.text(fields, "keyId"),
+                        fields.containsKey("claims") ? JsonLines.text(fields, "claims") : null);
             } catch (DateTimeException e) {
                 throw new IllegalArgumentException("a time is not like 2026-11-22T12:00:00Z", e);
             }
         }
 
-        /** What the file and {@code --json} say. */
+        /** What {@code --json} says. */
         public Map<String, Object> fields() {
             Map<String, Object> out = new LinkedHashMap<>();
             out.put("id", id);
@@ -66,6 +81,28 @@ public final class IssuedTokens {
             out.put("expires", expires.toString());
             out.put("keyId", keyId);
             return out;
+        }
+
+        private Map<String, Object> line() {
+            Map<String, Object> line = fields();
+            if (claims != null) {
+                line.put("claims", claims);
+            }
+            return line;
+        }
+
+        private Entry withoutClaims() {
+            return new Entry(id, kind, name, issuedAt, expires, keyId, null);
+        }
+
+        /**
+         * What the token says; nothing of it is verified, it was made here.
+         *
+         * @return null when that was not kept
+         * @throws TokenException if it is no token of this version
+         */
+        public @Nullable Token token() throws TokenException {
+            return claims == null ? null : TokenReader.ofClaims(kind, keyId, claims);
         }
     }
 
@@ -77,10 +114,17 @@ public final class IssuedTokens {
     /** Remembers a signed token, and forgets those that expired long ago. */
     public void add(Token token) throws StateException {
         lines.change(entries -> {
-            Instant forget = clock.instant().minus(KEPT_AFTER_EXPIRY);
-            entries.removeIf(entry -> entry.expires.isBefore(forget));
+            Instant now = clock.instant();
+            entries.removeIf(entry -> entry.expires.isBefore(now.minus(KEPT_AFTER_EXPIRY)));
+            entries.replaceAll(entry -> entry.expires.isBefore(now) ? entry.withoutClaims() : entry);
             entries.add(new Entry(
-                    token.id(), token.kind(), token.name(), token.issuedAt(), token.expires(), token.keyId()));
+                    token.id(),
+                    token.kind(),
+                    token.name(),
+                    token.issuedAt(),
+                    token.expires(),
+                    token.keyId(),
+                    token.binding() instanceof TokenBinding.Bearer ? null : TokenCodec.encode(token)));
             return entries;
         });
     }

@@ -95,9 +95,9 @@ final class JsonLines<T> {
         return out;
     }
 
-    /** Replaces the lines by what is made of them, all or none; see {@link Store#update}. */
-    void change(Change<T> change) throws StateException {
-        store.update(document, before -> {
+    /** Replaces the lines by what is made of them, all or none, and says whether it did; see {@link Store#update}. */
+    boolean change(Change<T> change) throws StateException {
+        return store.update(document, before -> {
             List<T> next = change.of(new ArrayList<>(parse(before)));
             return next == null ? null : text(next);
         });

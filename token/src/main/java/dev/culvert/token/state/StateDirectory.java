@@ -45,6 +45,7 @@ import org.jspecify.annotations.Nullable;
  * ca.crt         certificate of the authority, ten years
  * server.key     private key of the gateway
  * server.crt     certificate of the gateway and of the authority
+ * renewals.jsonl renewed tokens that wait for their holders: {@link Renewals}
  * drained        agents that get no new flows: {@link DrainedAgents}
  * enrolments     which keys tokens are bound to: {@link Enrolments}
  * audit.jsonl    what was changed here, and what happened at the gateway
@@ -260,6 +261,11 @@ public final class StateDirectory {
     /** The tokens that were made here. */
     public IssuedTokens issued() {
         return new IssuedTokens(shared, clock);
+    }
+
+    /** Renewed tokens that wait for their holders. */
+    public Renewals renewals() {
+        return new Renewals(shared, clock);
     }
 
     /** Which keys enrolled tokens are bound to. */

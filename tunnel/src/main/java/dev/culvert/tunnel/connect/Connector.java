@@ -6,10 +6,22 @@ import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.URI;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /** Makes links to one gateway; a {@link LinkConnector}, or a test's. */
 public interface Connector {
     URI gateway();
 
     Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling dialling);
+
+    /**
+     * Its gateway hands over another token than the one that is shown to it. Does not wait.
+     *
+     * @return which token the holder has now, by its id; null when it is not the one that was offered
+     */
+    default CompletionStage<@Nullable String> offered(String token) {
+        return CompletableFuture.completedFuture(null);
+    }
 }

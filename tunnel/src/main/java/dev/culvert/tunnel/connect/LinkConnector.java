@@ -36,7 +36,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +57,13 @@ public final class LinkConnector implements Connector {
     private static final Dialling NOTHING_BEFORE = new Dialling() {};
 
     private final URI gateway;
-    private final String token;
+    private volatile String token;
+
+    /** What is shown when that is refused: the token before it, or, once it was refused, after it. */
+    private volatile @Nullable String other;
+
+    private volatile Function<String, CompletionStage<@Nullable String>> taker =
+            offered -> CompletableFuture.completedFuture(null);
     private final @Nullable KeyPair holderKey;
     private final @Nullable SslContext tls;
 
@@ -103,6 +112,44 @@ public final class LinkConnector implements Connector {
             list.add(new LinkConnector(gateway, pin, token, holderKey));
         }
         return list;
+    }
+
+    /**
+     * Shows another token from the next link on. Is it refused, the one before has its turn again, and so on, until one is taken. From any
+     * thread.
+     */
+    public synchronized void show(String renewed) {
+        if (!renewed.equals(token)) {
+            other = token;
+            token = renewed;
+        }
+    }
+
+    /**
+     * Of a holder whose token may be renewed.
+     *
+     * @param shown what is shown first, for which the token that they were made with is the other
+     * @param taker what is asked when a gateway hands a token over, on the link's event loop: see {@link #offered}
+     */
+    public static void renewing(
+            List<LinkConnector> all, String shown, Function<String, CompletionStage<@Nullable String>> taker) {
+        for (LinkConnector one : all) {
+            one.taker = taker;
+            one.show(shown);
+        }
+    }
+
+    @Override
+    public CompletionStage<@Nullable String> offered(String offer) {
+        return taker.apply(offer);
+    }
+
+    private synchronized void shown(String shown, boolean refused) {
+        String next = other;
+        if (next != null && shown.equals(token)) {
+            token = refused ? next : shown;
+            other = refused ? shown : null;
+        }
     }
 
     /** The URL that it was made for. */
@@ -245,16 +292,20 @@ public final class LinkConnector implements Connector {
 
         @Override
         public Future<Link> finish(Channel ch) {
+            String shown = token;
             UpgradeRequest upgrade = new UpgradeRequest(
                     ch.eventLoop().newPromise(),
                     path(),
                     gateway.getRawAuthority(),
-                    token,
+                    shown,
                     holderKey,
                     version -> new Link(Link.Role.WEBSOCKET_CLIENT, tls != null, settings, receiver, version));
             upgrade.link().addListener(f -> {
                 if (f.isSuccess()) {
                     lastGood = (InetSocketAddress) ch.remoteAddress();
+                    shown(shown, false);
+                } else if (f.cause() instanceof LinkRefusedException) {
+                    shown(shown, true);
                 }
             });
             ch.pipeline().removeFirst(); // Unready

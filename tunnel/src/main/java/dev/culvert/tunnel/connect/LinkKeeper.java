@@ -20,6 +20,7 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.ConnectException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -72,6 +73,9 @@ public final class LinkKeeper {
 
     /** How often it is looked whether a silent link has spoken while another is being made beside it. */
     private static final Duration WATCH = Duration.ofMillis(100);
+
+    /** No token is longer. */
+    private static final int MAX_TOKEN = 16 * 1024;
 
     /** Between attempts because of a changed network: one that flaps is no reason to storm the gateway. */
     private static final Duration NETWORK_SETTLES = Duration.ofMillis(500);
@@ -459,6 +463,25 @@ public final class LinkKeeper {
         @Override
         public void onAnnounce(FlowMultiplexer mux, ByteBuf payload) throws ProtocolException {
             listener.onAnnounce(mux, payload);
+        }
+
+        @Override
+        public void onRenewed(FlowMultiplexer mux, ByteBuf payload) {
+            if (up != this || !mux.isOutlived() || payload.readableBytes() > MAX_TOKEN) {
+                return;
+            }
+            connectors
+                    .get(gateway)
+                    .offered(payload.toString(StandardCharsets.US_ASCII))
+                    .thenAccept(id -> {
+                        if (id != null) {
+                            loop.execute(() -> {
+                                if (mux.isUp()) {
+                                    mux.hasRenewed(id);
+                                }
+                            });
+                        }
+                    });
         }
 
         @Override

@@ -27,6 +27,9 @@ public interface FlowListener {
     /** The other side is about to go and wants no new flows. */
     default void onDrain(FlowMultiplexer link, Drain drain) {}
 
+    /** The gateway hands over a token in the place of the link's own. {@code payload} is borrowed. */
+    default void onRenewed(FlowMultiplexer link, ByteBuf payload) {}
+
     /** Nothing has come over the link for a while, and a PING was not answered. It may be said again. */
     default void linkSilent(FlowMultiplexer link) {}
 

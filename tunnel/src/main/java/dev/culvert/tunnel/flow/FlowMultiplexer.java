@@ -128,6 +128,16 @@ public final class FlowMultiplexer implements FrameReceiver {
         return flowMemory;
     }
 
+    /** Says to the gateway which token this holder has now, that it was handed over. */
+    public void hasRenewed(String tokenId) {
+        link().writer()
+                .control(
+                        Frame.RENEWED,
+                        0,
+                        0,
+                        Unpooled.copiedBuffer(tokenId, java.nio.charset.StandardCharsets.US_ASCII));
+    }
+
     /**
      * Sends an ANNOUNCE.
      *
@@ -338,6 +348,7 @@ public final class FlowMultiplexer implements FrameReceiver {
                     }
                 }
                 case Frame.SESSION_ENDED -> sessionsEnded(payload);
+                case Frame.RENEWED -> listener.onRenewed(this, payload);
                 default -> {
                     if (flow instanceof LinkFlow f) {
                         passedOn = dispatch(f, type, flags, payload);

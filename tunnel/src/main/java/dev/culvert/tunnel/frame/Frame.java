@@ -55,6 +55,11 @@ public final class Frame {
      * digests}, to an agent what it knows them by.
      */
     public static final int SESSION_ENDED = 17;
+    /**
+     * A gateway hands over a token that takes the place of the link's own; payload: its text. Its holder answers by the same, with the id
+     * of the token that it has now.
+     */
+    public static final int RENEWED = 18;
 
     /** Flag of OPEN and OPENED: the sender knows {@link #FLAG_PROBE} and {@link #FLAG_ALIVE}, and acts by them. */
     public static final int FLAG_PROBES = 0x01;

@@ -14,6 +14,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -312,6 +313,21 @@ class MovingTest extends FrozenKeeper {
         assertThat(events.downs).hasSize(1);
         pass(events.lastWait());
         assertThat(other.dials.size() + gateway.dials.size()).isEqualTo(2);
+    }
+
+    /** The holder takes its time: it writes to a disk. */
+    @Test
+    void aTokenThatIsHandedOverIsAnsweredWhenItsHolderHasIt() {
+        first.takeFrames();
+        first.sendFrame(Frame.RENEWED, 0, 0, "a.b.c".getBytes(StandardCharsets.US_ASCII));
+        first.sendFrame(Frame.RENEWED, 0, 0, new byte[20_000]);
+        settle();
+        assertThat(gateway.offers).as("one that no token is as long as is none").containsExactly("a.b.c");
+        assertThat(first.takeFrames()).noneMatch(frame -> frame.type() == Frame.RENEWED);
+        gateway.taken.complete("its-id");
+        settle();
+        assertThat(first.takeFrames()).anyMatch(frame -> frame.type() == Frame.RENEWED);
+        assertThat(first.channel.isOpen()).isTrue();
     }
 
     private void passing(Duration time) {

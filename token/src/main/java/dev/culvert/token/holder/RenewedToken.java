@@ -1,0 +1,196 @@
+package dev.culvert.token.holder;
+
+import dev.culvert.store.StateException;
+import dev.culvert.text.Printable;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
+import dev.culvert.token.TokenException;
+import dev.culvert.token.sign.TokenReader;
+import java.io.Closeable;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyPair;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running holder's token, which its gateway may replace by one that ends later: the same in all but that, its id and its gateways, for
+ * the same key. It is kept in {@code renewed-NAME.token} of the holder's directory, from where the next process takes it up beside the
+ * token that it is given. Warns when the end is near. From any thread.
+ */
+public final class RenewedToken implements Closeable {
+    /** So long before its end a token is spoken of: time to ask whoever makes tokens. */
+    public static final Duration NOTICE = Duration.ofDays(14);
+
+    private static final Duration LOOK = Duration.ofDays(1);
+
+    /** Offers that are looked at, at most: each may be written to disk. */
+    private static final Duration PAUSE = Duration.ofSeconds(10);
+
+    private final HolderOptions.Holder given;
+    private final @Nullable String key;
+    private final Path file;
+    private final Clock clock;
+    private final Consumer<String> say;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
+        Thread made = new Thread(task, "token");
+        made.setDaemon(true);
+        return made;
+    });
+    private Consumer<String> show = jwt -> {};
+    private Token token;
+    private String jwt;
+    private @Nullable Instant offered;
+
+    /**
+     * Takes up what an earlier process was handed.
+     *
+     * @param given the token that this one was started with
+     * @param keys that it is bound to; null for a bearer token, which is never replaced
+     * @param directory the holder's
+     * @param say told in one line for people
+     */
+    public RenewedToken(
+            HolderOptions.Holder given, @Nullable KeyPair keys, Path directory, Clock clock, Consumer<String> say) {
+        this.given = given;
+        this.key = keys == null ? null : thumbprint(keys);
+        this.file = directory.resolve("renewed-" + given.token().name() + ".token");
+        this.clock = clock;
+        this.say = say;
+        token = given.token();
+        jwt = given.jwt();
+        if (key != null && Files.exists(file)) {
+            takeUp();
+        }
+    }
+
+    private static String thumbprint(KeyPair keys) {
+        byte[] spki = keys.getPublic().getEncoded();
+        return HolderKey.thumbprint(Arrays.copyOfRange(spki, spki.length - HolderKey.RAW, spki.length));
+    }
+
+    private void takeUp() {
+        try {
+            String text = SecretSource.read(file.toString(), Map.of(), InputStream.nullInputStream(), line -> {});
+            token = checked(text);
+            jwt = text;
+        } catch (SecretException e) {
+            say.accept("not used: " + e.getMessage());
+        } catch (TokenException e) {
+            say.accept("not used: " + file + " (" + e.getMessage() + ")"); // of another token than this, perhaps
+        }
+    }
+
+    /** The token as it is now; not verified. */
+    public synchronized Token token() {
+        return token;
+    }
+
+    /** Its text. */
+    public synchronized String jwt() {
+        return jwt;
+    }
+
+    /**
+     * Begins to speak of the end when it is near.
+     *
+     * @param showing told of another token's text, that is to be shown to gateways from the next link on
+     */
+    public void start(Consumer<String> showing) {
+        synchronized (this) {
+            show = showing;
+        }
+        thread.scheduleWithFixedDelay(this::warn, 0, LOOK.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    private void warn() {
+        Token now = token();
+        Duration left = Duration.between(clock.instant(), now.expires());
+        if (left.compareTo(NOTICE) < 0 && !left.isNegative()) {
+            long days = left.toDays();
+            say.accept("the token of '" + now.name() + "' ends "
+                    + (days == 0 ? "within a day" : days == 1 ? "in a day" : "in " + days + " days") + " ("
+                    + now.expires() + "): "
+                    + (key == null
+                            ? "ask for another one"
+                            : "ask whoever keeps the gateway to run token renew " + now.name()));
+        }
+    }
+
+    /**
+     * A gateway offers another token.
+     *
+     * @return the id of the token that is this holder's from now on; null when it is not the one that was offered
+     */
+    public CompletionStage<@Nullable String> offer(String text) {
+        return CompletableFuture.supplyAsync(() -> take(text), thread);
+    }
+
+    private @Nullable String take(String text) {
+        if (text.equals(jwt())) {
+            return token().id();
+        }
+        Instant now = clock.instant();
+        Instant before = offered;
+        if (before != null && now.isBefore(before.plus(PAUSE)) && !now.isBefore(before)) {
+            return null;
+        }
+        offered = now;
+        try {
+            Token next = checked(text);
+            SecretFile.write(file, text + "\n", true, Map.of());
+            Consumer<String> showing;
+            synchronized (this) {
+                token = next;
+                jwt = text;
+                showing = show;
+            }
+            showing.accept(text);
+            say.accept("the token of '" + next.name() + "' was renewed: it is valid until " + next.expires());
+            return next.id();
+        } catch (TokenException e) {
+            say.accept(
+                    "the gateway offers a token that is not taken: " + Printable.line(String.valueOf(e.getMessage())));
+        } catch (StateException e) {
+            say.accept("the gateway has renewed the token, which cannot be kept: " + e.getMessage());
+        }
+        return null;
+    }
+
+    /** Reads a token that is to take the place of this one. Its signature is for gateways to verify, which take none that is forged. */
+    private Token checked(String text) throws TokenException {
+        Token now = token();
+        Token next = TokenReader.read(text, now.kind());
+        Token asGiven = next.withTerms(given.token().terms());
+        String why = !next.name().equals(now.name())
+                ? "it is another holder's"
+                : key == null || !next.binding().equals(new TokenBinding.Key(key))
+                        ? "it is not bound to this holder's key"
+                        : !java.util.Objects.equals(next.pin(), now.pin())
+                                        || now.pin() == null && !next.gateways().equals(now.gateways())
+                                ? "it is for gateways of another authority"
+                                : !asGiven.equals(given.token())
+                                        ? "its rights are others"
+                                        : !next.expires().isAfter(now.expires()) ? "it does not end later" : null;
+        if (why != null) {
+            throw new TokenException(TokenException.Cause.INVALID_CLAIMS, why);
+        }
+        return next;
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+}

@@ -1,0 +1,151 @@
+package dev.culvert.token.issue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.culvert.command.Program;
+import dev.culvert.token.Token;
+import dev.culvert.token.TokenBinding;
+import dev.culvert.token.sign.TokenReader;
+import dev.culvert.token.state.Renewals;
+import dev.culvert.token.state.StateDirectory;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** A later end for tokens that are bound to a key, as somebody at a shell sees it. */
+@NullUnmarked
+final class RenewTest {
+    private static final Instant NOW = Instant.parse("2026-11-22T12:00:00Z");
+    private static final String KEY = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+
+    @TempDir
+    Path temp;
+
+    private Instant now = NOW;
+    private String out;
+    private String err;
+
+    private int run(String command, String... more) {
+        List<String> line =
+                new ArrayList<>(List.of(command, "--state", temp.resolve("s").toString()));
+        line.addAll(List.of(more));
+        StringWriter o = new StringWriter();
+        StringWriter e = new StringWriter();
+        CommandLine program = Program.commandLine(
+                new TokenCommand(InputStream.nullInputStream(), Map.of(), Clock.fixed(now, ZoneOffset.UTC), null));
+        program.setOut(new PrintWriter(o));
+        program.setErr(new PrintWriter(e));
+        int code = program.execute(line.toArray(String[]::new));
+        out = o.toString();
+        err = e.toString();
+        return code;
+    }
+
+    @BeforeEach
+    void init() {
+        assertThat(run("init", "--gateway", "wss://a.test")).as(err).isZero();
+    }
+
+    private Token client(String... more) throws Exception {
+        List<String> line =
+                new ArrayList<>(List.of("--name", "laptop", "--allow", "office:10.0.0.0/8", "--expires", "30d"));
+        line.addAll(List.of(more));
+        assertThat(run("client", line.toArray(String[]::new))).as(err).isZero();
+        return TokenReader.read(out.strip());
+    }
+
+    private StateDirectory state() throws Exception {
+        return StateDirectory.open(temp.resolve("s"), Clock.fixed(now, ZoneOffset.UTC));
+    }
+
+    private List<Renewals.Entry> waiting() throws Exception {
+        return state().renewals().watch().current();
+    }
+
+    @Test
+    void theNewOneSaysTheSameWithALaterEndAndWaits() throws Exception {
+        Token old = client("--key", KEY);
+        now = NOW.plus(Duration.ofDays(20));
+        assertThat(run("init", "--gateway", "wss://a.test,wss://b.test")).isZero();
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        assertThat(out)
+                .contains("renewed client token of laptop, valid until 2027-01-11T12:00:00Z")
+                .contains("the old one is valid until 2026-12-22T12:00:00Z")
+                .hasLineCount(1);
+        Renewals.Entry entry = waiting().get(0);
+        Token token = state().verifier().verify(entry.jwt());
+        assertThat(token.id()).isEqualTo(entry.id()).isNotEqualTo(old.id());
+        assertThat(token.withTerms(old.terms())).isEqualTo(old);
+        assertThat(token.binding()).isEqualTo(new TokenBinding.Key(KEY));
+        assertThat(token.gateways()).hasToString("[wss://a.test, wss://b.test]");
+        assertThat(entry.isFor(old, KEY)).isTrue();
+        assertThat(entry.isFor(old, null)).isFalse();
+        assertThat(entry.isFor(token, KEY)).as("its holder has it").isFalse();
+        assertThat(entry.toString()).doesNotContain(entry.jwt());
+        assertThat(run("list", "--json")).isZero();
+        assertThat(out).contains(token.id(), old.id()).doesNotContain("claims", "jkt");
+        assertThat(Files.readString(temp.resolve("s/audit.jsonl")))
+                .contains("token-renewed")
+                .doesNotContain(entry.jwt());
+
+        now = NOW.plus(Duration.ofDays(25));
+        assertThat(run("renew", "laptop", "--expires", "90d", "--json")).isZero();
+        assertThat(out).contains("\"old\":\"" + token.id() + "\"");
+        assertThat(waiting()).as("the later one takes its place").hasSize(1);
+        assertThat(waiting().get(0).expires()).isEqualTo(now.plus(Duration.ofDays(90)));
+        assertThat(state().renewals().remove(waiting().get(0).id())).isTrue();
+        assertThat(state().renewals().remove(token.id())).isFalse();
+        assertThat(waiting()).isEmpty();
+    }
+
+    @Test
+    void oneThatWasEnrolledIsBoundToTheKeyThatCameFirst() throws Exception {
+        Token old = client("--enrol");
+        assertThat(run("renew", "laptop")).isEqualTo(1);
+        assertThat(err).contains("no token of 'laptop' can be renewed").contains("were not used yet");
+        state().enrolments().enrol(old, KEY);
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        assertThat(waiting().get(0).isFor(old, KEY)).isFalse(); // not later, in frozen time
+        assertThat(TokenReader.read(waiting().get(0).jwt()).binding()).isEqualTo(new TokenBinding.Key(KEY));
+    }
+
+    @Test
+    void whatCannotBeRenewedSaysWhy() throws Exception {
+        assertThat(run("renew", "laptop")).isEqualTo(1);
+        assertThat(err).contains("no token of 'laptop' is in force").hasLineCount(1);
+        client();
+        assertThat(run("renew", "laptop")).isEqualTo(1);
+        assertThat(err).contains("they are bound to no key").hasLineCount(1);
+        client("--key", KEY);
+        assertThat(run("renew", "laptop", "--kind", "agent")).isEqualTo(1);
+        assertThat(err).contains("no agent token of 'laptop' is in force");
+        assertThat(run("revoke", "laptop")).isZero();
+        assertThat(run("renew", "laptop")).isEqualTo(1);
+        assertThat(waiting()).isEmpty();
+    }
+
+    /** A list that is read by a program of the version before, and one that it wrote. */
+    @Test
+    void whatTokensSayIsForgottenWhenTheyAreOver() throws Exception {
+        client("--key", KEY);
+        Path issued = temp.resolve("s/issued.jsonl");
+        assertThat(Files.readString(issued)).contains("\"claims\"");
+        now = NOW.plus(Duration.ofDays(31));
+        client();
+        assertThat(Files.readString(issued)).doesNotContain("\"claims\"").hasLineCount(2);
+    }
+}
