@@ -17,9 +17,14 @@ public record Document(String name, boolean secret, int maxSize) {
 
     /** Checks that the name leads nowhere else. */
     public Document {
-        if (!NAME.matcher(name).matches()) {
+        if (!isName(name)) {
             throw new IllegalArgumentException("'" + name + "' is no name for a document");
         }
+    }
+
+    /** Whether a document could be called so. */
+    public static boolean isName(String name) {
+        return NAME.matcher(name).matches();
     }
 
     /** One that everybody may read. */

@@ -6,8 +6,10 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +61,35 @@ final class FileRegister implements Register {
         return register;
     }
 
+    /** All lines of a register's file. */
+    static List<Binding> read(StateFiles files, String name) throws StateException {
+        String text = files.readIfThere(name, MAX_SIZE);
+        List<Binding> all = new ArrayList<>();
+        if (text != null) {
+            try {
+                text.substring(0, text.lastIndexOf('\n') + 1).lines().forEach(line -> {
+                    String[] parts = line.split(" ", -1);
+                    Register.requireWords(parts[0], parts[1]);
+                    all.add(new Binding(parts[0], parts[1], Instant.ofEpochSecond(Long.parseLong(parts[2]))));
+                });
+            } catch (RuntimeException e) {
+                throw files.corrupt(name, "holds something else than " + name, e);
+            }
+        }
+        return all;
+    }
+
+    /** The lines of a file. */
+    static String text(List<Binding> bindings) {
+        StringBuilder text = new StringBuilder();
+        bindings.forEach(one -> text.append(line(one.key(), one.value(), one.expires())));
+        return text.toString();
+    }
+
+    private static String line(String key, String value, Instant expires) {
+        return key + ' ' + value + ' ' + expires.getEpochSecond() + '\n';
+    }
+
     @Override
     public synchronized String bind(String key, String value, Instant expires) throws StateException {
         require(key, value);
@@ -73,7 +104,7 @@ final class FileRegister implements Register {
                 if (first != null) {
                     return first;
                 }
-                append(file, key + ' ' + value + ' ' + expires.getEpochSecond() + '\n');
+                append(file, line(key, value, expires));
                 bound.put(key, value);
                 return value;
             } catch (IOException e) {

@@ -88,6 +88,22 @@ public final class FileStore implements Store {
     }
 
     @Override
+    public List<String> documents() throws StateException {
+        return files.names();
+    }
+
+    @Override
+    public List<Register.Binding> bindings(String register) throws StateException {
+        return FileRegister.read(files, register);
+    }
+
+    /** At once, whole or not at all. */
+    @Override
+    public void fill(String register, List<Register.Binding> bindings) throws StateException {
+        files.write(register, FileRegister.text(bindings), true);
+    }
+
+    @Override
     public <T> T locked(Action<T> action) throws StateException {
         return files.locked(action);
     }

@@ -18,6 +18,13 @@ public interface Register {
         void require(String key, String value);
     }
 
+    /**
+     * One that was bound.
+     *
+     * @param expires from when on it may be forgotten
+     */
+    record Binding(String key, String value, Instant expires) {}
+
     /** Throws unless both are printable ASCII: a byte for each character, and a space between words. */
     static void requireWords(String key, String value) {
         if (!WORD.matcher(key).matches() || !WORD.matcher(value).matches()) {

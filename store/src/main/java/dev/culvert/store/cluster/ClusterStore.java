@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
@@ -273,6 +275,31 @@ public final class ClusterStore implements Store, Closeable {
     @Override
     public Leases leases() {
         return leases;
+    }
+
+    @Override
+    public List<String> documents() throws StateException {
+        values.ready();
+        return engine.keys(DOCUMENT).stream()
+                .map(ClusterStore::documentName)
+                .filter(Document::isName)
+                .toList();
+    }
+
+    @Override
+    public List<Register.Binding> bindings(String register) throws StateException {
+        values.ready();
+        String prefix = bindingKey(register, "");
+        List<Register.Binding> all = new ArrayList<>();
+        for (String at : engine.keys(prefix)) {
+            byte[] closed = values.read(at, Bindings.MAX_SIZE);
+            if (closed.length > 0) { // else it has expired since
+                String text = opened(at, closed);
+                all.add(new Register.Binding(
+                        at.substring(prefix.length()), Bindings.value(text), Bindings.until(text)));
+            }
+        }
+        return all;
     }
 
     @Override

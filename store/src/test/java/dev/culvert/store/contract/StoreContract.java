@@ -381,4 +381,29 @@ public abstract class StoreContract {
             threads.shutdownNow();
         }
     }
+
+    @Test
+    void whatIsThereIsListedAndFillsAnother() throws Exception {
+        Store store = open();
+        assertThat(store.documents()).isEmpty();
+        assertThat(store.bindings("bindings")).isEmpty();
+        store.put(OPEN, "a");
+        store.put(SECRET, "b");
+        Instant later = Instant.now().plusSeconds(86_400).truncatedTo(java.time.temporal.ChronoUnit.SECONDS);
+        Register register = register(store, Instant.now());
+        register.bind("k1", "v1", later);
+        register.bind("k2", "v2", later.plusSeconds(1));
+        Store other = open();
+        assertThat(other.documents()).contains(OPEN.name(), SECRET.name());
+        List<Register.Binding> all = other.bindings("bindings");
+        assertThat(all).extracting(one -> one.key() + one.value()).containsExactlyInAnyOrder("k1v1", "k2v2");
+        // A register that an engine keeps ends somewhat later than was asked for, never earlier.
+        assertThat(all).allSatisfy(one -> assertThat(one.expires()).isBetween(later, later.plusSeconds(600)));
+        other.fill("others", all);
+        assertThat(open().bindings("others"))
+                .extracting(one -> one.key() + one.value())
+                .containsExactlyInAnyOrder("k1v1", "k2v2");
+        assertThat(open().register("others", Instant.now(), (key, value) -> {}).bind("k1", "v3", later))
+                .isEqualTo("v1");
+    }
 }

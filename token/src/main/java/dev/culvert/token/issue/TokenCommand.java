@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
             RenewCommand.class,
             RevokeCommand.class,
             KeyCommand.class,
-            ClusterKeyCommand.class
+            ClusterKeyCommand.class,
+            StoreCommand.class
         },
         footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 7 the store is away.%n",
         footer = {
@@ -68,6 +69,6 @@ public final class TokenCommand implements Runnable, IExitCodeExceptionMapper {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: init, agent, client, show, verify, list, renew, revoke, key or" + " cluster-key");
+                "say what to do: init, agent, client, show, verify, list, renew, revoke, key, cluster-key or store");
     }
 }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * two keys one is first, also when two gateways share the store. Blocks; for any thread but an event loop's.
  */
 public final class Enrolments {
-    private static final String REGISTER = "enrolments";
+    static final String REGISTER = "enrolments";
 
     /** Expired tokens are refused in any case; the margin is for a clock that was set wrong for a while. */
     private static final Duration KEPT_AFTER_EXPIRY = TokenVerifier.CLOCK_SKEW.multipliedBy(60);

@@ -98,9 +98,25 @@ public final class StoreOptions {
      */
     public SharedStore choice(Path state, Map<String, String> env, boolean founds) throws IOException {
         StoreAddress at = address(env);
-        if (at == null) {
-            return SharedStore.SAME;
-        }
+        return at == null ? SharedStore.SAME : choice(at, state, founds);
+    }
+
+    /**
+     * The one at an address that was not given by {@code --store}, with what else was chosen.
+     *
+     * @param what gave the address, for people
+     */
+    public SharedStore at(String what, String address, Path state, Map<String, String> env, boolean founds)
+            throws IOException {
+        return choice(address(what, address, env), state, founds);
+    }
+
+    /** Whether {@code --store} was given. */
+    public boolean isGiven() {
+        return address != null;
+    }
+
+    private SharedStore choice(StoreAddress at, Path state, boolean founds) {
         if (at.isDirectory()) {
             return own -> directory(Path.of(at.path()), own, founds);
         }
@@ -127,12 +143,15 @@ public final class StoreOptions {
         if (text == null || text.isBlank()) {
             return null;
         }
+        return address(address != null ? "--store" : ADDRESS, text, env);
+    }
+
+    private StoreAddress address(String what, String text, Map<String, String> env) throws IOException {
         StoreAddress at;
         try {
             at = StoreAddress.parse(text.strip());
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(
-                    spec.commandLine(), (address != null ? "--store: " : ADDRESS + ": ") + e.getMessage());
+            throw new ParameterException(spec.commandLine(), what + ": " + e.getMessage());
         }
         if (at.isDirectory()) {
             return at;
@@ -149,8 +168,7 @@ public final class StoreOptions {
             // Not repeated: with some programs it is the password that stands there.
             throw new ParameterException(
                     spec.commandLine(),
-                    (address != null ? "--store: " : ADDRESS + ": ")
-                            + "the address names a user, and there is no password: give the user's with"
+                    what + ": the address names a user, and there is no password: give the user's with"
                             + " --store-password-file FILE or in " + PASSWORD + ", or leave the user out");
         }
         return place;

@@ -140,6 +140,18 @@ final class Lifeline {
         }
 
         @Override
+        public List<String> documents() throws StateException {
+            live();
+            return store.documents();
+        }
+
+        @Override
+        public List<Register.Binding> bindings(String register) throws StateException {
+            live();
+            return store.bindings(register);
+        }
+
+        @Override
         public <T> T locked(Action<T> action) throws StateException {
             return store.locked(action);
         }

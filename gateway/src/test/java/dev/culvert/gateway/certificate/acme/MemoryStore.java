@@ -8,6 +8,7 @@ import java.io.Closeable;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.NullUnmarked;
@@ -75,6 +76,16 @@ final class MemoryStore implements Store {
     @Override
     public Register register(String name, Instant forget, Register.Check check) {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<String> documents() {
+        return List.copyOf(texts.keySet());
+    }
+
+    @Override
+    public List<Register.Binding> bindings(String register) {
+        return List.of();
     }
 
     @Override
