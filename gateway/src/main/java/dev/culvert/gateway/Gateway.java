@@ -173,6 +173,7 @@ public final class Gateway implements AutoCloseable {
             publishing = new Publishing(
                     publications,
                     settings.publishing(),
+                    own,
                     state.path(),
                     state.shared(),
                     services,

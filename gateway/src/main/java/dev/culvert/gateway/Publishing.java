@@ -13,6 +13,7 @@ import dev.culvert.gateway.certificate.NoCertificates;
 import dev.culvert.gateway.certificate.acme.AcmeCertificates;
 import dev.culvert.gateway.certificate.acme.AddressPrecheck;
 import dev.culvert.gateway.door.Door;
+import dev.culvert.gateway.door.OwnNames;
 import dev.culvert.gateway.door.PublishedDoor;
 import dev.culvert.gateway.door.PublishedPorts;
 import dev.culvert.gateway.door.PublishedSites;
@@ -69,6 +70,7 @@ final class Publishing implements AutoCloseable {
     private @Nullable PublishedPorts ports;
 
     /**
+     * @param ownNames what the gateway is called
      * @param state directory for what is noted of flows
      * @param shared where certificates that were obtained are kept, and the key of marks
      * @param loops event loops of links
@@ -78,6 +80,7 @@ final class Publishing implements AutoCloseable {
     Publishing(
             Publications publications,
             PublishingSettings settings,
+            OwnNames ownNames,
             Path state,
             Store shared,
             Services services,
@@ -133,6 +136,7 @@ final class Publishing implements AutoCloseable {
                 passwords,
                 certificates,
                 obtained == null ? Challenges.NONE : obtained,
+                ownNames,
                 settings.proxies(),
                 loops,
                 access);
@@ -212,6 +216,14 @@ final class Publishing implements AutoCloseable {
         });
         health.start();
         files.add(own::refresh, () -> {});
+        files.add(
+                () -> {
+                    door.prepare(publications.table().certificateNames().stream()
+                            .map(HostPattern::toString)
+                            .toList());
+                    return false;
+                },
+                () -> {});
         files.add(
                 () -> {
                     expiry.look();

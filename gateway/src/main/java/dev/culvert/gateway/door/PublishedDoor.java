@@ -22,8 +22,6 @@ import dev.culvert.gateway.web.Sites;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
 import dev.culvert.tunnel.frame.Destination;
-import dev.culvert.tunnel.limit.RecentMap;
-import dev.culvert.tunnel.link.KeyExchange;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -31,19 +29,17 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
-import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ApplicationProtocolNames;
 import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,9 +54,6 @@ public final class PublishedDoor {
     /** As long as for HTTP: an agent's link may be back by then. */
     private static final long CONNECT_SECONDS = 30;
 
-    /** Contexts of TLS that are kept, one for each certificate; others are made again when they are asked for. */
-    private static final int MAX_CONTEXTS = 1_024;
-
     private final Supplier<PublicationTable> published;
     private final PublishedFlows flows;
     private final Instances instances;
@@ -68,19 +61,21 @@ public final class PublishedDoor {
     private final PasswordChecks passwords;
     private final CertificateSource certificates;
     private final Challenges challenges;
+    private final OwnNames own;
     private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
     private final Visitors visitors;
     private final @Nullable AccessLog access;
     private final @Nullable WebAccess webAccess;
     private final ExchangeCounts exchanges = new ExchangeCounts();
-    private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
+    private final CertificateTls tls = new CertificateTls();
 
     /**
      * @param published what is published now
      * @param sites the same for HTTP
      * @param visitors who counts
      * @param passwords where those that visitors say are looked at
+     * @param own what the gateway is called, which nothing is published under
      * @param proxies who say for whom they ask
      * @param loops event loops of links
      * @param access who is told of visitors; null for nobody
@@ -94,6 +89,7 @@ public final class PublishedDoor {
             PasswordChecks passwords,
             CertificateSource certificates,
             Challenges challenges,
+            OwnNames own,
             ProxiesInFront proxies,
             EventLoopGroup loops,
             @Nullable AccessLog access) {
@@ -105,10 +101,20 @@ public final class PublishedDoor {
         this.passwords = passwords;
         this.certificates = certificates;
         this.challenges = challenges;
+        this.own = own;
         this.proxies = proxies;
         this.loops = loops;
         this.access = access;
         this.webAccess = access == null ? null : new WebAccess(access);
+    }
+
+    /**
+     * Sets TLS up for a few of the certificates that have come: called again and again, not on an event loop.
+     *
+     * @param names that are published, also wildcards
+     */
+    public void prepare(Collection<String> names) {
+        tls.prepare(names, certificates);
     }
 
     /**
@@ -130,7 +136,7 @@ public final class PublishedDoor {
         if (challenge) {
             Certificate shown = challenges.tlsAlpn(name);
             if (shown != null) {
-                secure(choice, context(shown, List.of(Challenges.TLS_PROTOCOL)), handshakeMillis, new Shown());
+                secure(choice, tls.of(shown, List.of(Challenges.TLS_PROTOCOL)), handshakeMillis, new Shown());
                 return true;
             }
         }
@@ -167,9 +173,7 @@ public final class PublishedDoor {
             return true;
         }
         Certificate certificate = certificates.find(name);
-        SslContext context = certificate == null
-                ? null
-                : context(certificate, List.of(ApplicationProtocolNames.HTTP_2, ApplicationProtocolNames.HTTP_1_1));
+        SslContext context = certificate == null ? null : tls.http(certificate);
         if (certificate == null || context == null) {
             // RFC 8446 section 6.2; another certificate would be a wrong one.
             TlsAlert.unrecognizedName(choice);
@@ -218,31 +222,6 @@ public final class PublishedDoor {
         }
         channel.closeFuture().addListener(closed -> visit.leave());
         return true;
-    }
-
-    /** Null when TLS cannot be set up with it, which is said in the log. */
-    private @Nullable SslContext context(Certificate certificate, List<String> protocols) {
-        synchronized (contexts) {
-            SslContext known = contexts.get(certificate);
-            if (known != null) {
-                return known;
-            }
-            try {
-                SslContext made = KeyExchange.context(SslContextBuilder.forServer(
-                                certificate.key(),
-                                certificate.chain().toArray(java.security.cert.X509Certificate[]::new))
-                        .applicationProtocolConfig(new ApplicationProtocolConfig(
-                                ApplicationProtocolConfig.Protocol.ALPN,
-                                ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
-                                ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
-                                protocols)));
-                contexts.put(certificate, made);
-                return made;
-            } catch (SSLException e) {
-                log.warn("no TLS with the {}: {}", certificate, e.getMessage());
-                return null;
-            }
-        }
     }
 
     /**
@@ -373,7 +352,7 @@ public final class PublishedDoor {
             @Override
             public boolean isElsewhere(String host) {
                 NameUse use = published.get().use(host);
-                return use == NameUse.PASSED_THROUGH || use == NameUse.WEB && !certificate.isFor(host);
+                return own.has(host) || use == NameUse.PASSED_THROUGH || use == NameUse.WEB && !certificate.isFor(host);
             }
         };
     }
@@ -406,9 +385,9 @@ public final class PublishedDoor {
             stranger.leave();
             held.move(channel, loops.next(), () -> {
                 prepare(channel);
-                SslHandler tls = channel.pipeline().get(SslHandler.class);
-                String protocol = tls == null ? null : tls.applicationProtocol();
-                Caller caller = new Caller(Visitor.of(channel), name, tls);
+                SslHandler handler = channel.pipeline().get(SslHandler.class);
+                String protocol = handler == null ? null : handler.applicationProtocol();
+                Caller caller = new Caller(Visitor.of(channel), name, handler);
                 HttpFront.install(
                         channel.pipeline(),
                         new WebVisit(sitesOn(certificate, caller), channel, passwords, exchanges, webAccess),

@@ -149,8 +149,11 @@ public final class Instances {
         health(new Key(published, answerer)).failed(nanoTime.getAsLong());
     }
 
-    /** The target has answered over a connection that had served nobody before. */
+    /** The target has answered, as with most requests: then there is nothing to forgive. */
     public void answered(Published published, String answerer) {
+        if (seen.isEmpty()) {
+            return;
+        }
         TargetHealth health = seen.get(new Key(published, answerer));
         if (health != null) {
             health.answered();

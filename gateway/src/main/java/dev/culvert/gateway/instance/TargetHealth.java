@@ -94,7 +94,7 @@ final class TargetHealth {
         passedOverSince = nowNanos;
     }
 
-    /** It has answered a visitor over a new connection. */
+    /** It has answered a visitor. */
     synchronized void answered() {
         unanswered = 0;
     }

@@ -63,6 +63,9 @@ final class Exchange {
         answer = new Answer(front, request, a, s.options(), browser.secure(), search.cookie(t));
         target = t;
         reused = t.isReused();
+        if (!reused && !s.isShared()) {
+            t.boundTo(front.connection());
+        }
         if (record != null) {
             record.servedBy(t.connection());
         }
@@ -208,7 +211,7 @@ final class Exchange {
             }
             case INTERIM, NOT_HTTP -> {}
         }
-        if (!reused && kind != Answer.Kind.INTERIM) {
+        if (kind != Answer.Kind.INTERIM) {
             search.answered(t);
         }
         if (record != null && kind != Answer.Kind.INTERIM) {

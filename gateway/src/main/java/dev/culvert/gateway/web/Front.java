@@ -1,6 +1,7 @@
 package dev.culvert.gateway.web;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpResponse;
@@ -9,6 +10,9 @@ import io.netty.handler.codec.http2.Http2Error;
 /** The browser's side of an exchange: a turn of an HTTP/1.1 connection, or a stream of HTTP/2. On its event loop. */
 interface Front {
     EventLoop loop();
+
+    /** The browser's connection. */
+    Channel connection();
 
     /** Whether the browser speaks HTTP/2; else HTTP/1.1 or 1.0. */
     boolean speaksHttp2();

@@ -4,6 +4,7 @@ import dev.culvert.address.AddressText;
 import dev.culvert.tunnel.flow.Relay;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -206,6 +207,11 @@ final class Http1Front extends ChannelInboundHandlerAdapter implements Front {
     @Override
     public EventLoop loop() {
         return ctx().channel().eventLoop();
+    }
+
+    @Override
+    public Channel connection() {
+        return ctx().channel();
     }
 
     @Override

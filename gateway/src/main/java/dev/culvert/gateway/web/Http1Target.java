@@ -84,6 +84,19 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     }
 
     @Override
+    public void boundTo(Channel visitor) {
+        ChannelFutureListener gone = closed -> {
+            inputEnded = true; // whatever more it says is for nobody
+            if (exchange == null) {
+                Http1Targets.here().remove(this);
+                close();
+            } // else it is closed with its exchange
+        };
+        visitor.closeFuture().addListener(gone);
+        channel.closeFuture().addListener(closed -> visitor.closeFuture().removeListener(gone));
+    }
+
+    @Override
     public Channel connection() {
         return channel;
     }

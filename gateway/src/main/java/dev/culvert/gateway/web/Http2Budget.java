@@ -38,6 +38,7 @@ final class Http2Budget extends ChannelDuplexHandler {
     private long seenNanos;
     private boolean ended;
     private @Nullable Deadline last;
+    private @Nullable ChannelHandlerContext context;
 
     /** @param servesClients whether it is the other end that begins with a preface */
     Http2Budget(boolean servesClients) {
@@ -48,6 +49,7 @@ final class Http2Budget extends ChannelDuplexHandler {
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
         seenNanos = ctx.executor().ticker().nanoTime();
     }
 
@@ -64,7 +66,7 @@ final class Http2Budget extends ChannelDuplexHandler {
             ReferenceCountUtil.release(msg);
         } else if (left < 0) {
             ReferenceCountUtil.release(msg);
-            end(ctx);
+            end();
         } else {
             ctx.fireChannelRead(msg);
         }
@@ -88,7 +90,12 @@ final class Http2Budget extends ChannelDuplexHandler {
         }
     }
 
-    private void end(ChannelHandlerContext ctx) {
+    /** Ends the connection of who is to be calm, whatever streams it has. On the event loop. */
+    void end() {
+        ChannelHandlerContext ctx = context;
+        if (ended || ctx == null) {
+            return;
+        }
         ended = true;
         Deadline d = new Deadline(ctx.channel().eventLoop(), ctx::close);
         last = d;

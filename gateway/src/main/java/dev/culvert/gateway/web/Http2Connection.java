@@ -71,9 +71,9 @@ final class Http2Connection extends ChannelInboundHandlerAdapter {
                 .encoderEnforceMaxQueuedControlFrames(MAX_CONTROL_FRAMES)
                 .build();
         Http2Connection connection = new Http2Connection(codec);
-        Http2Received received = new Http2Received(true);
-        pipeline.addLast(new Http2Budget(true));
-        pipeline.addLast(codec, received, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
+        Http2Budget budget = new Http2Budget(true);
+        Http2Received received = new Http2Received(true, budget::end);
+        pipeline.addLast(budget, codec, received, new Http2MultiplexHandler(new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel stream) {
                 connection.streams.add(stream);

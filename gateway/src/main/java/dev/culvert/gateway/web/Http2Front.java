@@ -2,6 +2,7 @@ package dev.culvert.gateway.web;
 
 import dev.culvert.address.AddressText;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -167,6 +168,11 @@ final class Http2Front extends ChannelInboundHandlerAdapter implements Front {
     @Override
     public EventLoop loop() {
         return ctx().channel().eventLoop();
+    }
+
+    @Override
+    public Channel connection() {
+        return ctx().channel().parent();
     }
 
     @Override

@@ -1,11 +1,8 @@
 package dev.culvert.gateway.web;
 
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.handler.codec.http2.DefaultHttp2GoAwayFrame;
 import io.netty.handler.codec.http2.Http2DataFrame;
-import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2FrameStream;
 import io.netty.handler.codec.http2.Http2UnknownFrame;
 import io.netty.util.ReferenceCountUtil;
@@ -23,12 +20,17 @@ final class Http2Received extends ChannelInboundHandlerAdapter {
 
     private final Map<Http2FrameStream, int[]> waiting = new IdentityHashMap<>();
     private final boolean counts;
+    private final Runnable onTooMany;
     private int all;
     private boolean ended;
 
-    /** @param counts whether pieces of bodies are counted: then it must be told of each that is read */
-    Http2Received(boolean counts) {
+    /**
+     * @param counts whether pieces of bodies are counted: then it must be told of each that is read
+     * @param onTooMany ends the connection, from which nothing more is handed on
+     */
+    Http2Received(boolean counts, Runnable onTooMany) {
         this.counts = counts;
+        this.onTooMany = onTooMany;
     }
 
     @Override
@@ -44,8 +46,7 @@ final class Http2Received extends ChannelInboundHandlerAdapter {
         if (all > MAX_WAITING) {
             ended = true;
             ReferenceCountUtil.release(msg);
-            ctx.writeAndFlush(new DefaultHttp2GoAwayFrame(Http2Error.ENHANCE_YOUR_CALM))
-                    .addListener(ChannelFutureListener.CLOSE);
+            onTooMany.run();
             return;
         }
         ctx.fireChannelRead(msg);

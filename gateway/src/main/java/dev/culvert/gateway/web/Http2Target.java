@@ -93,6 +93,11 @@ final class Http2Target extends ChannelInboundHandlerAdapter implements Target {
     }
 
     @Override
+    public void boundTo(Channel visitor) {
+        connection.boundTo(visitor);
+    }
+
+    @Override
     public Channel connection() {
         return connection.channel();
     }

@@ -1,6 +1,7 @@
 package dev.culvert.gateway.web;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
@@ -104,11 +105,12 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
             return;
         }
         idle.set(SETTINGS_SECONDS);
+        Http2Budget budget = new Http2Budget(false);
         channel.pipeline()
                 .addLast(
-                        new Http2Budget(false),
+                        budget,
                         codec,
-                        new Http2Received(false),
+                        new Http2Received(false, budget::end),
                         new Http2MultiplexHandler(new ChannelInitializer<>() {
                             @Override
                             protected void initChannel(Channel unasked) {
@@ -179,6 +181,13 @@ final class Http2TargetConnection extends ChannelInboundHandlerAdapter {
             its.closeFuture().addListener(closed -> streams.remove(its));
         });
         return stream;
+    }
+
+    /** It serves one visitor's connection, and takes no more streams when that has ended. */
+    void boundTo(Channel visitor) {
+        ChannelFutureListener gone = closed -> retire();
+        visitor.closeFuture().addListener(gone);
+        channel.closeFuture().addListener(closed -> visitor.closeFuture().removeListener(gone));
     }
 
     /** See {@link WaitingBytes}. */

@@ -18,6 +18,9 @@ interface Target {
     /** Whether bytes go to it now, and do not wait for its agent to come back. */
     boolean hasPath();
 
+    /** Its connection, which has served nobody before, is for one visitor's, and ends with that. */
+    void boundTo(Channel visitor);
+
     /** Its connection, by which it can be told from others. */
     Channel connection();
 

@@ -292,7 +292,7 @@ final class TargetSearch {
         return true;
     }
 
-    /** The target has answered over a connection that had served nobody before. */
+    /** The target has answered. */
     void answered(Target target) {
         Site s = site;
         Ways ways = s == null ? null : s.ways();

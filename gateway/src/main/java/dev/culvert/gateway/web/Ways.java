@@ -40,6 +40,6 @@ public interface Ways {
     /** The target has ended a connection that had served nobody before without an answer that is one: that counts against its way. */
     void unanswered(Channel connection);
 
-    /** The target has answered over a connection for the first time. */
+    /** The target has answered over a connection, be it a new one or one that was kept. */
     void answered(Channel connection);
 }

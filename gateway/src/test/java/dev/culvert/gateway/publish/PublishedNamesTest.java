@@ -198,6 +198,11 @@ final class PublishedNamesTest {
                     .as("published, with another certificate")
                     .startsWith("HTTP/1.1 421");
         }
+        try (SSLSocket socket = connect("app.test")) {
+            assertThat(ask(socket, "gateway.own.test", "/"))
+                    .as("the gateway itself, with another certificate")
+                    .startsWith("HTTP/1.1 421");
+        }
         try (SSLSocket socket = connect("other.test")) {
             assertThat(shown(socket)).doesNotContain("app.test");
             assertThat(ask(socket, "other.test", "/")).startsWith("HTTP/1.1 404");

@@ -204,6 +204,18 @@ final class Http2FloodTest {
         isEndedWithin(3 * Http2Received.MAX_WAITING, n -> data(1, 0, "x"), ENHANCE_YOUR_CALM);
     }
 
+    /** Whatever streams there are, and without a moment for them. */
+    @Test
+    void piecesThatNobodyReadsEndTheConnectionAtOnce() {
+        flood.send(headers(1, END_HEADERS, flood.post()), data(1, 0, "x"));
+        flood.stage().targets.get(0).takes(false);
+        byte[][] pieces = new byte[2 * Http2Received.MAX_WAITING][];
+        Arrays.fill(pieces, data(1, 0, "x"));
+        flood.send(bytes(pieces));
+        assertThat(flood.isOpen()).isFalse();
+        flood.ends(ENHANCE_YOUR_CALM);
+    }
+
     @Test
     void dataBeyondTheWindow() {
         flood.send(headers(1, END_HEADERS, flood.post()), data(1, 0, "x"));

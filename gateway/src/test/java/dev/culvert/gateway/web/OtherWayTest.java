@@ -229,4 +229,15 @@ final class OtherWayTest {
         stage.pass(1);
         assertThat(stage.answered()).startsWith("HTTP/1.1 503 ");
     }
+
+    /** A kept connection's answer, too, shows that the target is well. */
+    @Test
+    void eachAnswerForgives() {
+        for (int i = 0; i < 2; i++) {
+            stage.say(GET);
+            stage.answer(0, OK);
+        }
+        assertThat(stage.targets).hasSize(1);
+        assertThat(stage.told).containsExactly("answered by a", "answered by a");
+    }
 }

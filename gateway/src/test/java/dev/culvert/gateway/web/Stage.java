@@ -89,6 +89,9 @@ final class Stage implements AutoCloseable {
     boolean holdsConnects;
     boolean speaksHttp2;
 
+    /** Whether connections to the target are of the one browser. */
+    boolean ofOneBrowser;
+
     /** What became of requests that have ended. */
     final List<RequestRecord> records = new ArrayList<>();
 
@@ -292,6 +295,11 @@ final class Stage implements AutoCloseable {
         @Override
         public SiteOptions options() {
             return options;
+        }
+
+        @Override
+        public boolean isShared() {
+            return !ofOneBrowser;
         }
 
         @Override

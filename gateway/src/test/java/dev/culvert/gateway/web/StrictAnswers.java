@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * browser could take otherwise is a failure of the test.
  */
 public final class StrictAnswers {
-    private static final Pattern LINE = Pattern.compile("HTTP/1\\.1 [1-5][0-9]{2} [\\t\\x20-\\x7e\\x80-\\xff]*");
+    private static final Pattern LINE = Pattern.compile("HTTP/1\\.1 [1-9][0-9]{2} [\\t\\x20-\\x7e\\x80-\\xff]*");
 
     /** One that is whole. */
     public record Answer(int status, List<String> fields, String body) {
