@@ -8,6 +8,8 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,7 @@ final class Elsewhere {
     private final Function<List<URI>, @Nullable URI> change;
     private final Voice voice;
     private List<URI> said = List.of();
+    private @Nullable URI told;
     private @Nullable Future<?> pause;
 
     /** @param change goes to one of these, and says to which; null when it goes to none */
@@ -43,6 +46,9 @@ final class Elsewhere {
             }
         }
         said = List.copyOf(all);
+        if (said.isEmpty()) {
+            told = null;
+        }
         if (pause == null) {
             go();
         }
@@ -51,6 +57,7 @@ final class Elsewhere {
     /** There is no link any more. */
     void drop() {
         said = List.of();
+        told = null;
     }
 
     private void go() {
@@ -59,9 +66,12 @@ final class Elsewhere {
             return;
         }
         URI to = change.apply(said);
-        if (to != null) {
+        if (to != null && !to.equals(told)) { // once, however often it is tried
+            told = to;
             voice.say("an agent is attached to " + Printable.shorten(to.toString()) + " only; going there");
         }
-        pause = loop.schedule(this::go, EACH.toMillis(), java.util.concurrent.TimeUnit.MILLISECONDS);
+        // Of all that heard of it at one moment each comes back to it at another.
+        long more = ThreadLocalRandom.current().nextLong(EACH.toMillis());
+        pause = loop.schedule(this::go, EACH.toMillis() + more, TimeUnit.MILLISECONDS);
     }
 }

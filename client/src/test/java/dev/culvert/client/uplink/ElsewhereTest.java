@@ -63,11 +63,11 @@ final class ElsewhereTest {
         elsewhere.said(List.of("wss://two.example"));
         pass(Elsewhere.EACH.toSeconds() - 1);
         assertThat(asked).hasSize(1);
-        pass(1);
+        pass(Elsewhere.EACH.toSeconds());
         assertThat(asked).hasSize(2);
         assertThat(lines).isEmpty();
         elsewhere.said(List.of());
-        pass(Elsewhere.EACH.toSeconds());
+        pass(2 * Elsewhere.EACH.toSeconds());
         assertThat(asked).hasSize(2);
         elsewhere.said(List.of("wss://two.example"));
         assertThat(asked).as("nothing was tried of late").hasSize(3);
@@ -77,7 +77,17 @@ final class ElsewhereTest {
     void whatAGatewaySaidThatIsGoneCountsNoMore() {
         elsewhere.said(List.of("wss://two.example"));
         elsewhere.drop();
-        pass(Elsewhere.EACH.toSeconds());
+        pass(2 * Elsewhere.EACH.toSeconds());
         assertThat(asked).hasSize(1);
+    }
+
+    @Test
+    void whereItCannotBeReachedThatIsNotSaidEachTime() {
+        elsewhere.said(List.of("wss://two.example"));
+        for (int i = 0; i < 5; i++) {
+            pass(2 * Elsewhere.EACH.toSeconds());
+        }
+        assertThat(asked.size()).isGreaterThan(4);
+        assertThat(lines).hasSize(1);
     }
 }

@@ -5,6 +5,8 @@ import dev.culvert.gateway.presence.Presence;
 import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.token.Token;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -82,6 +84,14 @@ public record Attached(List<Agent> agents, List<String> clients, long flows) {
     boolean hasSame(Attached other) {
         return clients.equals(other.clients)
                 && names().toList().equals(other.names().toList());
+    }
+
+    /** What they call themselves, of each agent. */
+    Map<String, Set<String>> instances() {
+        Map<String, Set<String>> all = new HashMap<>();
+        agents.forEach(agent -> all.computeIfAbsent(agent.name, n -> new HashSet<>())
+                .addAll(agent.instances.stream().map(Instance::instance).toList()));
+        return all;
     }
 
     Set<String> agentNames() {

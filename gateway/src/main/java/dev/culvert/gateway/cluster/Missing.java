@@ -39,7 +39,7 @@ final class Missing {
             String url = one.member().url();
             if (attached != null && url != null) {
                 Set<String> names = attached.agentNames();
-                others.add(new OtherGateways.Other(url, names));
+                others.add(new OtherGateways.Other(url, attached.instances()));
                 for (String name : names) {
                     if (!here.contains(name)) {
                         now.put(name, away.getOrDefault(name, nanos));

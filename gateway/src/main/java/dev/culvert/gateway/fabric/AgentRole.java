@@ -305,6 +305,11 @@ final class AgentRole implements Role, PresentAgent {
     }
 
     @Override
+    public boolean keepsFlows() {
+        return side.carrier().version() >= 2;
+    }
+
+    @Override
     public String answerer() {
         return answerer(instance);
     }

@@ -4,6 +4,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -21,31 +22,37 @@ public record OtherGateways(Set<String> missing, List<Other> gateways) {
         gateways = List.copyOf(gateways);
     }
 
-    /** One of them, and the agents that are attached to it. */
-    public record Other(String url, Set<String> agents) {
+    /** One of them, and the agents that are attached to it, each with its instances. */
+    public record Other(String url, Map<String, Set<String>> agents) {
         public Other {
-            agents = Set.copyOf(agents);
+            agents = Map.copyOf(agents);
+        }
+
+        private boolean hasAll(Map<String, Set<String>> here) {
+            return here.entrySet().stream()
+                    .allMatch(one ->
+                            agents.getOrDefault(one.getKey(), Set.of()).containsAll(one.getValue()));
         }
     }
 
     /**
-     * To which of them a client should go: those that have all of its agents which this one has, and more. So no two gateways send it
-     * to and fro.
+     * To which of them a client should go: those that have all instances of its agents which this one has, for it may have flows
+     * with any, and more agents. So no two gateways send it to and fro.
      *
-     * @param here those of its agents that are attached here
+     * @param here those of its agents that are attached here, each with its instances
      * @param wanted those of its agents that are missing
      * @return with the one first that has most
      */
-    List<String> better(Collection<String> here, Collection<String> wanted) {
+    List<String> better(Map<String, Set<String>> here, Collection<String> wanted) {
         return gateways.stream()
-                .filter(other -> other.agents.containsAll(here) && count(other, wanted) > 0)
+                .filter(other -> other.hasAll(here) && count(other, wanted) > 0)
                 .sorted(Comparator.comparingInt(other -> -count(other, wanted)))
                 .map(Other::url)
                 .toList();
     }
 
     private static int count(Other other, Collection<String> wanted) {
-        return (int) wanted.stream().filter(other.agents::contains).count();
+        return (int) wanted.stream().filter(other.agents::containsKey).count();
     }
 
     /** Of which agents clients are to be told anew, after it was otherwise. */

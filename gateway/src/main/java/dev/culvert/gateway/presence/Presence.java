@@ -10,6 +10,9 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
+import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -156,9 +159,18 @@ public final class Presence<A extends PresentAgent> {
         if (missing.isEmpty()) {
             return List.of();
         }
-        List<String> here = agents.keySet().stream()
-                .filter(name -> rights.mentions(name) && isHere(name))
-                .toList();
+        Map<String, Set<String>> here = new HashMap<>();
+        for (Map.Entry<String, AgentInstances<A>> agent : agents.entrySet()) {
+            if (rights.mentions(agent.getKey())) {
+                for (A one : agent.getValue().all()) {
+                    if (!one.keepsFlows()) {
+                        return List.of(); // what a client has with it would end
+                    }
+                    here.computeIfAbsent(agent.getKey(), n -> new HashSet<>())
+                            .add(Objects.requireNonNullElse(one.instance(), ""));
+                }
+            }
+        }
         return known.better(here, missing).stream()
                 .limit(Announcement.Reachable.MAX_ELSEWHERE)
                 .toList();

@@ -39,6 +39,9 @@ public interface PresentAgent {
     /** Whether it announced a prefix that holds the address. */
     boolean serves(InetAddress address);
 
+    /** Whether flows with it can go on by another link. */
+    boolean keepsFlows();
+
     /** Whether new flows may come to it: not when it finishes its own, has a newer link, or somebody works on it. */
     boolean takesFlows();
 

@@ -86,8 +86,12 @@ final class MissingTest {
     private static OtherGateways others(Set<String> missing, Object... urlsAndAgents) {
         List<OtherGateways.Other> gateways = new java.util.ArrayList<>();
         for (int i = 0; i < urlsAndAgents.length; i += 2) {
-            gateways.add(new OtherGateways.Other(
-                    (String) urlsAndAgents[i], Set.of(((String) urlsAndAgents[i + 1]).split(" "))));
+            java.util.Map<String, Set<String>> agents = new java.util.HashMap<>();
+            for (String agent : ((String) urlsAndAgents[i + 1]).split(" ")) { // NAME or NAME/INSTANCE
+                String[] parts = (agent + "/i1").split("/");
+                agents.computeIfAbsent(parts[0], n -> new java.util.HashSet<>()).add(parts[1]);
+            }
+            gateways.add(new OtherGateways.Other((String) urlsAndAgents[i], agents));
         }
         return new OtherGateways(missing, gateways);
     }
@@ -118,13 +122,15 @@ final class MissingTest {
                             "wss://less.test",
                             "away far",
                             "wss://more.test",
-                            "here away far",
+                            "here away/i2 far",
                             "wss://some.test",
                             "here far",
                             "wss://other.test",
-                            "here secret"));
+                            "here secret",
+                            "wss://instance.test",
+                            "here/i9 away far"));
             assertThat(told(client))
-                    .as("one has not what is here, one has nothing for this client")
+                    .as("one has not what is here, one has nothing for this client, one has another instance")
                     .containsExactly("wss://more.test", "wss://some.test");
             net.agent("away", TestFlow::echo, "10.0.1.0/24");
             assertThat(told(client)).as("it is here now").containsExactly("wss://more.test");

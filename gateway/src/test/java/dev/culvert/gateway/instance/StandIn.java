@@ -73,6 +73,11 @@ final class StandIn implements PresentAgent {
     }
 
     @Override
+    public boolean keepsFlows() {
+        return true;
+    }
+
+    @Override
     public boolean takesFlows() {
         return !draining;
     }

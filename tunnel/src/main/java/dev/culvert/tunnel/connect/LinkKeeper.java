@@ -69,7 +69,7 @@ public final class LinkKeeper {
     private static final double HOPS_PER_SECOND = 0.2;
 
     /** Over what time those go to a better gateway who have heard of it at once. */
-    static final Duration CHANGE = Duration.ofSeconds(2);
+    static final Duration CHANGE = Duration.ofSeconds(10);
 
     /** How often it is looked whether a silent link has spoken while another is being made beside it. */
     private static final Duration WATCH = Duration.ofMillis(100);
@@ -248,6 +248,22 @@ public final class LinkKeeper {
         return null;
     }
 
+    /** Whether it is to a better gateway that it goes, from one that is in order. */
+    private boolean isChanging() {
+        return up != null && up.leaving && up.mayStay;
+    }
+
+    /** There is something to do that does not wait for a better gateway. */
+    private void changesNoMore() {
+        if (up != null && isChanging()) {
+            giveUpAttempt();
+            give(waiting);
+            waiting = null;
+            up.leaving = false;
+            stay(up);
+        }
+    }
+
     /** Has the next attempt go to another gateway, if there is one, than that of the link that is up; that is tried after the others. */
     private void another() {
         at = Objects.requireNonNull(up).gateway;
@@ -278,7 +294,7 @@ public final class LinkKeeper {
         Future<Link> made = connectors.get(at).connect(loop, settings, multiplexer(mine), listener);
         mine.dial = made;
         watch(mine);
-        if (untried > 0 && !noneAnswered) {
+        if (untried > 0 && !noneAnswered || isChanging()) {
             Future<?> patience = loop.schedule(() -> leave(mine), PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
             made.addListener(f -> patience.cancel(false));
         }
@@ -332,7 +348,7 @@ public final class LinkKeeper {
     }
 
     private void failed(Throwable why) {
-        if (up != null && up.leaving && up.mayStay) {
+        if (up != null && isChanging()) {
             up.leaving = false;
             stay(up);
             return;
@@ -432,13 +448,13 @@ public final class LinkKeeper {
                 return false;
             }
             if (silent != null) {
-                silent.link()
-                        .abandon(
-                                !silent.leaving
-                                        ? "nothing heard any more, and the gateway answers on another connection"
-                                        : silent.mayStay
-                                                ? "another gateway has more of the agents, and takes its place"
-                                                : "the gateway is stopping, and another takes its place");
+                String why = !silent.leaving
+                        ? "nothing heard any more, and the gateway answers on another connection"
+                        : silent.mayStay
+                                ? "another gateway has more of the agents, and takes its place"
+                                : "the gateway is stopping, and another takes its place";
+                silent.mayStay = false; // this is what it was to become
+                silent.link().abandon(why);
             }
             this.mux = mux;
             return true;
@@ -487,6 +503,9 @@ public final class LinkKeeper {
         @Override
         public void onDrain(FlowMultiplexer mux, Drain drain) {
             spread = drain.spread();
+            if (up == this) {
+                changesNoMore();
+            }
             mayStay = false;
             listener.onDrain(mux, drain);
             if (up == this && !leaving && moves() && mux.isOutlived()) {
@@ -511,6 +530,9 @@ public final class LinkKeeper {
         /** To a gateway of an older version flows would end with the first link: that has all of its deadline. */
         @Override
         public void linkSilent(FlowMultiplexer mux) {
+            if (up == this) {
+                changesNoMore();
+            }
             if (up == this && trying == null && waiting == null && mux.isOutlived()) {
                 silentSinceNanos = loop.ticker().nanoTime();
                 another();
@@ -524,6 +546,7 @@ public final class LinkKeeper {
                 return;
             }
             listener.linkDown(mux, why);
+            changesNoMore();
             if (alone) {
                 giveUpAttempt();
                 give(waiting);

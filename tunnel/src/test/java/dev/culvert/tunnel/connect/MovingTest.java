@@ -241,6 +241,15 @@ class MovingTest extends FrozenKeeper {
         assertThat(gateway.dials).as("the first is another now").hasSize(2);
     }
 
+    /** It goes to the better one, at a moment of its own. */
+    private void untilTried(int dials) {
+        for (long ms = 0; ms <= LinkKeeper.CHANGE.toMillis() && other.dials.size() < dials; ms += 100) {
+            pass(100);
+            speak();
+        }
+        assertThat(other.dials).hasSize(dials);
+    }
+
     @Test
     void toABetterGatewayItGoesBesideTheFirst() {
         assertThat(keeper.change(List.of(URI.create("wss://unknown.test"), gateway.gateway())))
@@ -250,7 +259,7 @@ class MovingTest extends FrozenKeeper {
         assertThat(keeper.change(List.of(other.gateway())))
                 .as("it is on its way")
                 .isNull();
-        passing(LinkKeeper.CHANGE);
+        untilTried(1);
         assertThat(other.dials).hasSize(1);
         assertThat(events.downs).isEmpty();
         accept(other, 0);
@@ -264,7 +273,7 @@ class MovingTest extends FrozenKeeper {
     @Test
     void whereTheBetterOneCannotBeReachedItStays() {
         keeper.change(List.of(other.gateway()));
-        passing(LinkKeeper.CHANGE);
+        untilTried(1);
         fail(other);
         for (int second = 0; second < 20; second++) {
             pass(1_000);
@@ -277,7 +286,7 @@ class MovingTest extends FrozenKeeper {
         assertThat(keeper.change(List.of(other.gateway())))
                 .as("and again when it is told so")
                 .isNotNull();
-        passing(LinkKeeper.CHANGE);
+        untilTried(2);
         accept(other, 1);
         assertThat(events.ups).isEqualTo(2);
     }
@@ -286,7 +295,7 @@ class MovingTest extends FrozenKeeper {
     @Test
     void whenTheFirstIsStoppedMeanwhileItDoesNotStay() {
         keeper.change(List.of(other.gateway()));
-        passing(LinkKeeper.CHANGE);
+        untilTried(1);
         drain(Duration.ZERO);
         fail(other);
         passing(Duration.ofSeconds(20));
@@ -294,15 +303,51 @@ class MovingTest extends FrozenKeeper {
         assertThat(gateway.dials).hasSize(1);
     }
 
+    /** One that does not answer, which is what a better one may be as well, must not stand in the way of what has to be done. */
     @Test
-    void whenTheFirstIsLostMeanwhileItGoesOn() {
+    void whenTheFirstIsLostMeanwhileAllAreTriedAsEver() {
         keeper.change(List.of(other.gateway()));
-        passing(LinkKeeper.CHANGE);
+        untilTried(1);
+        assertThat(other.dials).hasSize(1);
         first.channel.close();
         settle();
         assertThat(events.downs).hasSize(1);
-        accept(other, 0);
+        pass(events.lastWait());
+        assertThat(other.dials).hasSize(2);
+        for (int step = 0; step < 60 && gateway.dials.size() < 2; step++) {
+            pass(100);
+        }
+        assertThat(gateway.dials).as("after five seconds").hasSize(2);
+        accept(gateway, 1);
         assertThat(events.ups).isEqualTo(2);
+    }
+
+    @Test
+    void whereTheBetterOneSaysNothingItStays() {
+        keeper.change(List.of(other.gateway()));
+        untilTried(1);
+        for (int step = 0; step < 60; step++) {
+            pass(100);
+            speak();
+        }
+        assertThat(other.dials).hasSize(1);
+        assertThat(other.dials.get(0).isCancelled()).isTrue();
+        assertThat(keeper.change(List.of(other.gateway())))
+                .as("it is as it was before")
+                .isNotNull();
+    }
+
+    @Test
+    void whenTheFirstIsSilentMeanwhileItIsLeftAsEver() {
+        keeper.change(List.of(other.gateway()));
+        untilTried(1);
+        for (int step = 0; step < 50 && other.dials.size() < 2; step++) {
+            pass(100);
+        }
+        assertThat(other.dials.size()).isGreaterThan(1);
+        accept(other, other.dials.size() - 1);
+        assertThat(events.ups).isEqualTo(2);
+        assertThat(events.downs).singleElement().asString().startsWith("nothing heard any more");
     }
 
     @Test
