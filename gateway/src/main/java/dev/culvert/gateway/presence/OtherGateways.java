@@ -30,8 +30,7 @@ public record OtherGateways(Set<String> missing, List<Other> gateways) {
 
         private boolean hasAll(Map<String, Set<String>> here) {
             return here.entrySet().stream()
-                    .allMatch(one ->
-                            agents.getOrDefault(one.getKey(), Set.of()).containsAll(one.getValue()));
+                    .allMatch(one -> agents.getOrDefault(one.getKey(), Set.of()).containsAll(one.getValue()));
         }
     }
 
