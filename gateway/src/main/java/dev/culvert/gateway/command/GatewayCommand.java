@@ -142,7 +142,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
         }
         Path path = state != null ? state : StateDirectory.defaultPath();
         StateDirectory directory =
-                StateDirectory.openOrCreate(path, Clock.systemUTC(), null, store.served(path, System.getenv()));
+                StateDirectory.openToServe(path, Clock.systemUTC(), store.served(path, System.getenv()));
         directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
         Closeable claim = directory.claim();
         try {

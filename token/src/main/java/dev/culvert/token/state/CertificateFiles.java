@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 /** The files of the certificate authority and of the gateway's certificate. All methods read the disk. */
 final class CertificateFiles {
     private static final Document CA_KEY = Document.secret("ca.key");
-    private static final Document CA_CRT = Document.open("ca.crt");
+    static final Document CA_CRT = Document.open("ca.crt");
     private static final Document SERVER_KEY = Document.secret("server.key");
     private static final Document SERVER_CRT = Document.open("server.crt");
     static final List<Document> PRIVATE = List.of(CA_KEY, SERVER_KEY);

@@ -144,6 +144,28 @@ public final class StateDirectory {
         return state;
     }
 
+    /**
+     * Opens what a gateway needs. What it shares with others it does not make: keys that nobody else has would end all of their links and
+     * tokens.
+     *
+     * @throws StateException also if what is shared has no keys
+     */
+    public static StateDirectory openToServe(Path path, Clock clock, SharedStore where) throws StateException {
+        if (where == SharedStore.SAME) {
+            return openOrCreate(path, clock);
+        }
+        new FileStore(path).createDirectory();
+        StateDirectory state = new StateDirectory(path, clock, where);
+        for (Document needed : List.of(SigningKeys.PUBLIC, CertificateFiles.CA_CRT)) {
+            if (!state.shared.exists(needed)) {
+                throw new StateException(state.shared.where(needed) + " is missing: if it was lost or deleted start a"
+                        + " gateway that has a last copy, which puts it back, or restore it from a backup; for a new"
+                        + " cluster run token init --store");
+            }
+        }
+        return state;
+    }
+
     /** Whether there is a signing key at that place, so that {@link #openOrCreate} would make none. */
     public static boolean hasKeys(Path path, SharedStore where) throws StateException {
         FileStore store = new FileStore(path);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.store.FileStore;
 import dev.culvert.store.StateException;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.TokenTerms;
@@ -470,5 +471,24 @@ class StateDirectoryTest {
         for (List<String> names : List.of(List.<String>of(), List.of("a b"), List.of("10.0.0"), List.of("a,b"))) {
             assertThatThrownBy(() -> state.serverCertificate(names)).isInstanceOf(IllegalArgumentException.class);
         }
+    }
+
+    /** Others have links by the keys that were there. */
+    @Test
+    void aGatewayMakesNoKeysForOthers() throws Exception {
+        Path place = Files.createDirectory(dir().resolveSibling("shared"));
+        SharedStore shared = own -> new FileStore(place);
+        StateDirectory.openOrCreate(dir(), at(NOW), null, shared);
+        for (String document : List.of("signing.pub", "ca.crt")) {
+            String before = Files.readString(place.resolve(document));
+            Files.delete(place.resolve(document));
+            assertThatThrownBy(() -> StateDirectory.openToServe(dir(), at(NOW), shared))
+                    .isInstanceOf(StateException.class)
+                    .hasMessageContaining(document + " is missing");
+            assertThat(place.resolve(document)).doesNotExist();
+            Files.writeString(place.resolve(document), before);
+        }
+        assertThat(StateDirectory.openToServe(dir(), at(NOW), shared).warnings())
+                .isEmpty();
     }
 }
