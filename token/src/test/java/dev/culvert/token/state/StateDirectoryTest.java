@@ -476,7 +476,7 @@ class StateDirectoryTest {
     /** Others have links by the keys that were there. */
     @Test
     void aGatewayMakesNoKeysForOthers() throws Exception {
-        Path place = Files.createDirectory(dir().resolveSibling("shared"));
+        Path place = Files.createDirectories(dir().resolveSibling("shared"));
         SharedStore shared = own -> new FileStore(place);
         StateDirectory.openOrCreate(dir(), at(NOW), null, shared);
         for (String document : List.of("signing.pub", "ca.crt")) {
