@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * take otherwise is a failure of the test.
  */
 public final class StrictRequests {
-    static final Pattern LINE = Pattern.compile("[A-Z][A-Z-]* (/[!-~&&[^#]]*|\\*) HTTP/1\\.1");
+    static final Pattern LINE = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+ (/[!-~&&[^#]]*|\\*) HTTP/1\\.1");
     static final Pattern FIELD = Pattern.compile("([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)");
     static final Pattern NUMBER = Pattern.compile("0|[1-9][0-9]{0,17}");
     private static final Pattern SIZE = Pattern.compile("[0-9a-fA-F]{1,8}");

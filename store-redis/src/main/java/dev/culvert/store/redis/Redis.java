@@ -40,7 +40,7 @@ final class Redis implements Engine {
             + "for i = 4, #KEYS do if redis.call('GET', KEYS[i]) ~= ARGV[i] then return 'LOST' end end "
             + "local now = '' "
             + "if #ARGV[1] > 0 then now = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) "
-            + "elseif redis.call('EXISTS', KEYS[1]) == 1 then return 'CHANGED' end "
+            + "elseif redis.call('STRLEN', KEYS[1]) > 0 then return 'CHANGED' end "
             + "if now ~= ARGV[1] then return 'CHANGED' end "
             + "redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') "
             + "redis.call('INCR', KEYS[3]) "
@@ -49,7 +49,7 @@ final class Redis implements Engine {
     /** KEYS: what is bound, the mark, the counter. ARGV: the value, its life in ms, what the mark says. */
     private static final String BIND = "if redis.call('GET', KEYS[2]) ~= ARGV[3] then return false end "
             + "local now = redis.call('GET', KEYS[1]) "
-            + "if now then return now end "
+            + "if now and #now > 0 then return now end "
             + "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
             + "redis.call('INCR', KEYS[3]) "
             + "return ARGV[1]";

@@ -199,6 +199,19 @@ final class RedisStoreTest extends StoreContract {
         assertThat(fresh.get("one")).isEqualTo("mine");
     }
 
+    /** Of whoever else can write there. */
+    @Test
+    void nothingAtAPlaceIsAsIfNobodyHadWritten() throws Exception {
+        Store store = open();
+        Register register = register(store);
+        server.admin().set("culvert/document/notes.txt", new byte[0]);
+        server.admin().set("culvert/register/bindings/one", new byte[0]);
+        assertThat(store.get(OPEN)).isNull();
+        store.put(OPEN, "open");
+        assertThat(store.get(OPEN)).isEqualTo("open");
+        assertThat(register.bind("one", "mine", NOW.plusSeconds(60))).isEqualTo("mine");
+    }
+
     @Test
     void anotherClustersStoreIsNotTouched() throws Exception {
         open().put(OPEN, "ours");
