@@ -9,19 +9,22 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The gateways of one store, as this one sees them. A thread of its own asks the store, which may not answer for a while: then what was
- * known stays, and {@link #trouble} says why. What it knows may be asked from any thread, and never waits.
+ * known stays, and {@link #trouble} says why; clients are not sent by it for longer than a lease lives. What it knows may be asked from any thread, and never waits.
  */
 public final class Cluster implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Cluster.class);
@@ -43,11 +46,11 @@ public final class Cluster implements AutoCloseable {
     private final LongSupplier nanoTime;
     private final Consumer<OtherGateways> found;
     private volatile List<Neighbour> others = List.of();
-    private volatile @Nullable String trouble;
 
-    private interface Step {
-        void run() throws StateException;
-    }
+    private final Step beating;
+    private final Step looking;
+    private final Step telling;
+    private long seenNanos;
 
     private Cluster(
             Store store,
@@ -55,8 +58,7 @@ public final class Cluster implements AutoCloseable {
             Member own,
             Supplier<Attached> attached,
             Consumer<OtherGateways> found,
-            Services services)
-            throws StateException {
+            Services services) {
         this.own = own;
         this.attached = attached;
         this.found = found;
@@ -65,7 +67,11 @@ public final class Cluster implements AutoCloseable {
         missing = new Missing(services.nanos());
         roster = new Roster(store);
         beat = new Beat(leases, own.lease(), attached, nanoTime);
-        lookout = new Lookout(roster, leases, own, clock);
+        lookout = new Lookout(roster, leases, own, clock, nanoTime);
+        seenNanos = services.nanos();
+        beating = new Step("the other gateways do not see this one", beat::tick);
+        looking = new Step("the other gateways are not seen", this::find);
+        telling = new Step("the store's list of gateways is not kept", lookout::tell);
     }
 
     /**
@@ -73,40 +79,45 @@ public final class Cluster implements AutoCloseable {
      * @param attached what is attached to it now
      * @param found told, once a second, which agents are attached to others only
      * @return null if the store is no cluster's: nobody else sees what is there
-     * @throws StateException if it cannot be read
      */
     public static @Nullable Cluster in(
-            Store store, Member own, Supplier<Attached> attached, Consumer<OtherGateways> found, Services services)
-            throws StateException {
+            Store store, Member own, Supplier<Attached> attached, Consumer<OtherGateways> found, Services services) {
         Leases leases = store.leases();
         return leases == null ? null : new Cluster(store, leases, own, attached, found, services);
     }
 
     /** Begins to be seen, and to see. Once. */
     public void start() {
-        each(Beat.LEAST_PAUSE, beat::tick);
-        each(LOOK, () -> {
-            others = lookout.look();
-            found.accept(missing.look(attached.get().agentNames(), others, nanoTime.getAsLong()));
-        });
+        each(Beat.LEAST_PAUSE, this::beat);
+        each(LOOK, this::look);
     }
 
-    private void each(Duration pause, Step step) {
-        thread.scheduleWithFixedDelay(() -> run(step), 0, pause.toMillis(), TimeUnit.MILLISECONDS);
+    private void each(Duration pause, Runnable steps) {
+        thread.scheduleWithFixedDelay(steps, 0, pause.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    private void run(Step step) {
+    /** On the cluster's thread, as {@link #look}. */
+    void beat() {
+        beating.run();
+    }
+
+    void look() {
+        if (looking.run()) {
+            telling.run();
+        }
+    }
+
+    private void find() throws StateException {
+        long now = nanoTime.getAsLong();
+        boolean fresh = false;
         try {
-            step.run();
-            if (trouble != null) {
-                trouble = null;
-                log.info("the other gateways are seen again");
-            }
-        } catch (StateException | RuntimeException | Error e) { // thrown out of here, it would end this for good
-            String why = String.valueOf(e.getMessage());
-            if (!why.equals(trouble)) {
-                trouble = why;
-                log.warn("the other gateways are not seen, and do not see this one: {}", why);
+            others = lookout.look();
+            seenNanos = now;
+            fresh = true;
+        } finally {
+            if (fresh || now - seenNanos > Beat.LIFE.toNanos()) {
+                // What was known of them longer ago is no reason to send clients there.
+                found.accept(missing.look(attached.get().agentNames(), fresh ? others : List.of(), now));
             }
         }
     }
@@ -126,9 +137,14 @@ public final class Cluster implements AutoCloseable {
         return others;
     }
 
-    /** Why the store does not say; null when it does. */
+    /** Why the store does not say, or is not told; null when all is well. */
     public @Nullable String trouble() {
-        return trouble;
+        String all = Stream.of(beating, looking, telling)
+                .map(Step::trouble)
+                .filter(Objects::nonNull)
+                .distinct()
+                .collect(Collectors.joining("; "));
+        return all.isEmpty() ? null : all;
     }
 
     /** This gateway stops: the others know at once, if the store answers. */
@@ -137,13 +153,9 @@ public final class Cluster implements AutoCloseable {
         if (thread.isShutdown()) {
             return;
         }
-        thread.execute(() -> {
-            try {
-                beat.end();
-                roster.remove(own, clock.instant());
-            } catch (StateException e) {
-                log.debug("the lease runs out by itself: {}", e.getMessage());
-            }
+        thread.execute(() -> { // its lease last: who is on the roster without one is lost
+            leave(() -> roster.remove(own, clock.instant()));
+            leave(beat::end);
         });
         thread.shutdown();
         try {
@@ -152,6 +164,14 @@ public final class Cluster implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void leave(Step.Action action) {
+        try {
+            action.run();
+        } catch (StateException e) {
+            log.debug("the lease runs out by itself: {}", e.getMessage());
         }
     }
 }

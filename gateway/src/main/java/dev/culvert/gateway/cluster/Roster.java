@@ -3,14 +3,18 @@ package dev.culvert.gateway.cluster;
 import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
-import dev.culvert.store.Watch;
+import dev.culvert.text.Printable;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -20,6 +24,8 @@ import tools.jackson.databind.json.JsonMapper;
  * is lost stays for a day, so that people see that it is missing. Blocks.
  */
 final class Roster {
+    private static final Logger log = LoggerFactory.getLogger(Roster.class);
+
     /** Far more than tokens name. */
     static final int MAX = 64;
 
@@ -37,23 +43,47 @@ final class Roster {
         this.store = store;
     }
 
-    Watch<List<Member>> watch() throws StateException {
-        return new Watch<>(
-                store, DOCUMENT, () -> List.copyOf(parse(store.get(DOCUMENT)).values()));
+    /** Another one when it was written; null when there is none. */
+    @Nullable
+    String version() throws StateException {
+        return store.version(DOCUMENT);
+    }
+
+    /** All that are on it, by their names; the caller's to change. */
+    Map<String, Member> read() throws StateException {
+        return parse(store.get(DOCUMENT));
+    }
+
+    /** Whether it was lost so long ago that nobody asks for it any more. */
+    static boolean isOver(Member one, Instant now) {
+        Instant lost = one.lost();
+        return lost != null && lost.plus(REMEMBERED).isBefore(now);
     }
 
     /**
-     * A gateway is there.
+     * A gateway is there. Where there are too many, the one that was lost first gives way.
      *
-     * @throws IllegalArgumentException if there are too many
+     * @throws IllegalArgumentException if none of them is lost
      */
     void add(Member member, Instant now) throws StateException {
         change(now, all -> {
             all.put(member.name(), member);
             if (all.size() > MAX) {
-                throw new IllegalArgumentException("a cluster has at most " + MAX + " gateways");
+                Member first = Collections.min(
+                        all.values(),
+                        Comparator.comparing(one -> Objects.requireNonNullElse(one.lost(), Instant.MAX)));
+                if (first.lost() == null) {
+                    throw new IllegalArgumentException("a cluster has at most " + MAX
+                            + " gateways, and so many are up: stop one of them, or this one");
+                }
+                all.remove(first.name());
             }
         });
+    }
+
+    /** Takes out those that were lost long ago. */
+    void forget(Instant now) throws StateException {
+        change(now, all -> {});
     }
 
     /** A gateway has gone, in order; not another one of its name. */
@@ -78,9 +108,7 @@ final class Roster {
     private void change(Instant now, Consumer<Map<String, Member>> change) throws StateException {
         store.update(DOCUMENT, before -> {
             Map<String, Member> all = parse(before);
-            all.values()
-                    .removeIf(one ->
-                            one.lost() != null && one.lost().plus(REMEMBERED).isBefore(now));
+            all.values().removeIf(one -> isOver(one, now));
             change.accept(all);
             StringBuilder text = new StringBuilder();
             all.values()
@@ -89,7 +117,8 @@ final class Roster {
         });
     }
 
-    private Map<String, Member> parse(@Nullable String text) throws StateException {
+    /** What is no gateway is nobody whom one could ask; the next writing leaves it out. */
+    private static Map<String, Member> parse(@Nullable String text) {
         Map<String, Member> all = new TreeMap<>();
         if (text != null) {
             for (String line : text.split("\n")) {
@@ -99,7 +128,7 @@ final class Roster {
                         all.put(one.name(), one);
                     }
                 } catch (JacksonException | NullPointerException e) {
-                    throw store.corrupt(DOCUMENT, "has a line that is no gateway", e);
+                    log.warn("the list of the store's gateways has a line that is none: {}", Printable.shorten(line));
                 }
             }
         }

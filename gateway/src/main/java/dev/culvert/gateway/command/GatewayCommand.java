@@ -26,7 +26,6 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -161,7 +160,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                 throw new ParameterException(commandLine(), "--url: " + e.getMessage());
             }
         } else if (directory.gatewayUrl() == null) {
-            directory.setGatewayUrls(List.of(guessUrl(address)));
+            call(directory, guessUrl(address));
             guessed = true;
         }
         URI gatewayUrl = url != null ? url : java.util.Objects.requireNonNull(directory.gatewayUrl());
@@ -171,9 +170,8 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                     commandLine(), "--public-name: with --plain the proxy in front shows certificates");
         }
         Shutdown stop = new Shutdown(Gateway.CLOSING);
-        List<URI> all = directory.gatewayUrls();
         GatewaySettings settings = GatewaySettings.of(directory, address)
-                .url(url != null ? url : all.size() == 1 ? all.get(0) : null)
+                .url(own(directory, url))
                 .secure(!plain)
                 .names(certificateNames(gatewayUrl))
                 .threads(threads)
@@ -204,13 +202,26 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
     }
 
     /** What others on the store are called stays. */
-    private static void call(StateDirectory directory, URI own) throws StateException {
-        List<URI> known = directory.gatewayUrls();
-        if (!known.contains(own)) {
-            List<URI> all = new ArrayList<>(directory.isOfCluster() ? known : List.of());
-            all.add(own);
-            directory.setGatewayUrls(all);
+    static void call(StateDirectory directory, URI own) throws StateException {
+        if (directory.isOfCluster()) {
+            directory.addGatewayUrl(own);
+        } else if (!directory.gatewayUrls().contains(own)) {
+            directory.setGatewayUrls(List.of(own));
         }
+    }
+
+    /**
+     * Which of the URLs that tokens name is this gateway's.
+     *
+     * @param given null if none was
+     * @return null when that is not known: of several gateways each may be the only one that has been named
+     */
+    static @Nullable URI own(StateDirectory directory, @Nullable URI given) throws StateException {
+        if (given != null || directory.isOfCluster()) {
+            return given;
+        }
+        List<URI> all = directory.gatewayUrls();
+        return all.size() == 1 ? all.get(0) : null;
     }
 
     private AuditLog auditLog(StateDirectory directory) throws IOException {

@@ -3,6 +3,11 @@ package dev.culvert.gateway.cluster;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.limit.Services;
+import dev.culvert.gateway.presence.OtherGateways;
+import dev.culvert.store.Document;
+import dev.culvert.store.FileStore;
 import dev.culvert.store.Leases;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
@@ -15,6 +20,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +40,7 @@ final class ClusterTest {
     private long nanos;
     private TestCluster cluster;
     private Attached attached = Attached.NONE;
+    private final List<OtherGateways> found = new ArrayList<>();
 
     @BeforeEach
     void store() throws Exception {
@@ -55,8 +62,20 @@ final class ClusterTest {
         return new Beat(store.leases(), member.lease(), () -> attached, () -> nanos);
     }
 
-    private Lookout lookout(Store store, Member own) throws StateException {
-        return new Lookout(new Roster(store), store.leases(), own, CLOCK);
+    private Lookout lookout(Store store, Member own) {
+        return new Lookout(new Roster(store), store.leases(), own, CLOCK, () -> nanos);
+    }
+
+    /** As a gateway does. */
+    private static List<Neighbour> look(Lookout lookout) throws StateException {
+        List<Neighbour> others = lookout.look();
+        lookout.tell();
+        return others;
+    }
+
+    private Cluster cluster(Store store, Member own) {
+        Services services = Services.of(AuditLog.none(), CLOCK, () -> nanos, 1);
+        return Cluster.in(store, own, () -> attached, found::add, services);
     }
 
     private void pass(Duration time) {
@@ -118,7 +137,7 @@ final class ClusterTest {
         long seconds = 100 * Beat.LEAST_PAUSE.toMillis() / 1_000;
         assertThat(cluster.writings() * (long) text.length())
                 .isBetween(seconds * Beat.BYTES_PER_SECOND / 2, seconds * Beat.BYTES_PER_SECOND + 2L * text.length());
-        assertThat(lookout(cluster.store(), TWO).look()).isEmpty();
+        assertThat(look(lookout(cluster.store(), TWO))).isEmpty();
     }
 
     @Test
@@ -140,24 +159,24 @@ final class ClusterTest {
         attached = office("a", 1);
         Beat beat = beat(first, ONE);
         beat.tick();
-        lookout(first, ONE).look(); // puts it on the roster
+        look(lookout(first, ONE)); // puts it on the roster
         Lookout two = lookout(second, TWO);
-        assertThat(two.look()).containsExactly(new Neighbour(ONE, office("a", 1)));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, office("a", 1)));
         pass(Beat.LIFE.minusMillis(1));
-        assertThat(two.look()).extracting(Neighbour::isUp).containsExactly(true);
+        assertThat(look(two)).extracting(Neighbour::isUp).containsExactly(true);
         pass(Duration.ofMillis(1));
-        assertThat(two.look()).extracting(Neighbour::attached).containsOnlyNulls();
-        assertThat(two.look()).containsExactly(new Neighbour(ONE.lost(NOW), null));
+        assertThat(look(two)).extracting(Neighbour::attached).containsOnlyNulls();
+        assertThat(look(two)).containsExactly(new Neighbour(ONE.lost(NOW), null));
 
         beat.tick();
         attached = office("b", 2);
         pass(Beat.LEAST_PAUSE);
         beat.tick();
-        assertThat(two.look()).extracting(Neighbour::attached).containsExactly(office("b", 2));
-        assertThat(two.look()).containsExactly(new Neighbour(ONE, office("b", 2)));
+        assertThat(look(two)).extracting(Neighbour::attached).containsExactly(office("b", 2));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, office("b", 2)));
 
         beat.end();
-        assertThat(two.look()).extracting(Neighbour::isUp).containsExactly(false);
+        assertThat(look(two)).extracting(Neighbour::isUp).containsExactly(false);
     }
 
     @Test
@@ -167,17 +186,17 @@ final class ClusterTest {
         roster.add(ONE, NOW);
         roster.lost(ONE, true, NOW);
         roster.add(TWO, NOW.plus(Roster.REMEMBERED));
-        assertThat(roster.watch().current()).containsExactly(ONE.lost(NOW), TWO);
+        assertThat(roster.read().values()).containsExactly(ONE.lost(NOW), TWO);
         roster.add(TWO, NOW.plus(Roster.REMEMBERED).plusSeconds(1));
-        assertThat(roster.watch().current()).containsExactly(TWO);
+        assertThat(roster.read().values()).containsExactly(TWO);
         Member again = new Member(TWO.name(), TWO.url(), "2", NOW.plusSeconds(60), null);
         roster.add(again, NOW);
         roster.remove(TWO, NOW);
-        assertThat(roster.watch().current())
+        assertThat(roster.read().values())
                 .as("the one that was started meanwhile")
                 .containsExactly(again);
         roster.remove(again, NOW);
-        assertThat(roster.watch().current()).isEmpty();
+        assertThat(roster.read().values()).isEmpty();
     }
 
     @Test
@@ -186,7 +205,207 @@ final class ClusterTest {
         for (int i = 0; i < Roster.MAX; i++) {
             roster.add(member("g" + i), NOW);
         }
-        assertThatThrownBy(() -> roster.add(ONE, NOW)).hasMessage("a cluster has at most 64 gateways");
+        assertThatThrownBy(() -> roster.add(ONE, NOW))
+                .hasMessage("a cluster has at most 64 gateways, and so many are up: stop one of them, or this one");
+        Lookout lookout = lookout(cluster.store(), ONE);
+        assertThat(lookout.look()).as("who has no place sees the others all the same").hasSize(Roster.MAX);
+        roster.lost(member("g7"), true, NOW);
+        roster.lost(member("g5"), true, NOW.minusSeconds(1));
+        roster.add(ONE, NOW);
+        assertThat(roster.read()).as("the one that was lost first").doesNotContainKey("g5.test:443");
+        assertThat(roster.read()).hasSize(Roster.MAX).containsKeys("g7.test:443", ONE.name());
+    }
+
+    @Test
+    void oneThatWasKilledAndIsStartedAgainPutsItselfOnAnew() throws Exception {
+        Store store = cluster.store();
+        Roster roster = new Roster(store);
+        roster.add(ONE, NOW);
+        roster.lost(ONE, true, NOW);
+        Member again = new Member(ONE.name(), "wss://one.test/new", "2", NOW.plusSeconds(60), null);
+        look(lookout(store, again));
+        assertThat(roster.read().values()).containsExactly(again);
+        look(lookout(store, ONE));
+        assertThat(roster.read().values()).as("another of its name came later").containsExactly(again);
+    }
+
+    @Test
+    void theListThatIsGoneIsWrittenAnew() throws Exception {
+        Store store = cluster.store();
+        Lookout one = lookout(store, ONE);
+        look(one);
+        java.nio.file.Files.delete(dir.resolve("store/gateways"));
+        look(one);
+        assertThat(new Roster(store).read().values()).containsExactly(ONE);
+        store.put(Document.open("gateways"), "nonsense\n{}\n");
+        look(one);
+        assertThat(new Roster(store).read().values()).containsExactly(ONE);
+        assertThat(store.get(Document.open("gateways"))).doesNotContain("nonsense");
+    }
+
+    @Test
+    void aListOfAStrangersLeavesWhatIsKnown() throws Exception {
+        Store store = cluster.store();
+        new Roster(store).add(ONE, NOW);
+        beat(cluster.store(), ONE).tick();
+        Cluster two = cluster(store, TWO);
+        two.look();
+        assertThat(two.trouble()).isNull();
+        cluster.forge("gateways");
+        new Roster(new FileStore(dir.resolve("store"))).add(member("three"), NOW);
+        two.look();
+        assertThat(two.others()).extracting(Neighbour::isUp).containsExactly(true);
+        assertThat(two.trouble()).isEqualTo("a stranger wrote it");
+        Cluster four = cluster(cluster.store(), member("four"));
+        four.look();
+        assertThat(four.others()).as("it starts, and knows nobody yet").isEmpty();
+        cluster.forge("");
+        four.look();
+        assertThat(four.others()).hasSize(3);
+        assertThat(four.trouble()).isNull();
+    }
+
+    @Test
+    void oneLeaseThatCannotBeReadHidesNobodyElse() throws Exception {
+        Store store = cluster.store();
+        Roster roster = new Roster(store);
+        roster.add(ONE, NOW);
+        roster.add(TWO, NOW);
+        attached = office("a", 1);
+        beat(store, TWO).tick();
+        cluster.forgeLease(ONE.lease());
+        assertThat(look(lookout(store, member("three"))))
+                .containsExactly(new Neighbour(ONE, Attached.NONE), new Neighbour(TWO, attached));
+    }
+
+    @Test
+    void whoIsLostIsSeenToBeSoWhereNothingCanBeWritten() throws Exception {
+        Store store = cluster.store();
+        new Roster(store).add(ONE, NOW);
+        beat(cluster.store(), ONE).tick();
+        Cluster two = cluster(store, TWO);
+        two.beat();
+        two.look();
+        pass(Beat.LIFE);
+        cluster.full(true);
+        two.beat();
+        two.look();
+        assertThat(two.others()).containsExactly(new Neighbour(ONE.lost(NOW), null));
+        assertThat(two.trouble()).as("what two steps say alike").isEqualTo("the store takes nothing");
+        two.beat();
+        two.look();
+        assertThat(two.trouble()).isEqualTo("the store takes nothing");
+        cluster.full(false);
+        two.look();
+        assertThat(two.trouble()).as("it is seen by nobody").isEqualTo("the store takes nothing");
+        assertThat(new Roster(store).read()).containsValue(ONE.lost(NOW));
+        two.beat();
+        assertThat(two.trouble()).isNull();
+    }
+
+    @Test
+    void whatIsWrongWithOneStepIsSaidWhileAnotherIsWell() {
+        boolean[] wrong = {true};
+        Step well = new Step("well", () -> {});
+        Step ill = new Step("ill", () -> {
+            if (wrong[0]) {
+                throw new IllegalStateException("full");
+            }
+        });
+        assertThat(ill.run()).isFalse();
+        assertThat(well.run()).isTrue();
+        assertThat(ill.trouble()).isEqualTo("full");
+        assertThat(well.trouble()).isNull();
+        wrong[0] = false;
+        assertThat(ill.run()).isTrue();
+        assertThat(ill.trouble()).isNull();
+    }
+
+    @Test
+    void whatWasKnownOfOthersSendsNobodyThereOnceItIsOld() throws Exception {
+        Store store = cluster.store();
+        new Roster(store).add(ONE, NOW);
+        attached = office("a", 1);
+        beat(cluster.store(), ONE).tick();
+        attached = Attached.NONE;
+        Cluster two = cluster(store, TWO);
+        pass(Missing.FIRST);
+        beat(cluster.store(), ONE).tick();
+        two.look();
+        pass(Missing.PATIENCE);
+        two.look();
+        assertThat(last().missing()).isEmpty();
+        attached = office("a", 1);
+        beat(cluster.store(), ONE).tick();
+        attached = Attached.NONE;
+        two.look();
+        pass(Missing.PATIENCE);
+        two.look();
+        assertThat(last().missing()).containsExactly("office");
+        int told = found.size();
+        cluster.away(true);
+        pass(Beat.LIFE);
+        two.look();
+        assertThat(found).as("not yet").hasSize(told);
+        pass(Duration.ofNanos(1));
+        two.look();
+        assertThat(last()).isEqualTo(new OtherGateways(Set.of(), List.of()));
+        assertThat(two.others()).as("people see what was known").hasSize(1);
+    }
+
+    private OtherGateways last() {
+        return found.get(found.size() - 1);
+    }
+
+    @Test
+    void afterTheStoreWasAwayOthersMakeTheirLeasesAnew() throws Exception {
+        Store store = cluster.store();
+        new Roster(store).add(ONE, NOW);
+        attached = office("a", 1);
+        beat(cluster.store(), ONE).tick();
+        Lookout two = lookout(store, TWO);
+        look(two);
+        cluster.away(true);
+        pass(Beat.LIFE);
+        assertThatThrownBy(two::look).isInstanceOf(StateException.class);
+        cluster.dropLeases();
+        cluster.away(false);
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, attached));
+        pass(Beat.LIFE.minusNanos(1));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, attached));
+        pass(Duration.ofNanos(1));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE.lost(NOW), null));
+    }
+
+    @Test
+    void oneThatWasLostLongAgoIsNotShownAndForgotten() throws Exception {
+        Store store = cluster.store();
+        Roster roster = new Roster(store);
+        roster.add(ONE, NOW);
+        roster.add(TWO, NOW);
+        roster.lost(ONE, true, NOW.minus(Roster.REMEMBERED).minusSeconds(1));
+        assertThat(look(lookout(store, TWO))).isEmpty();
+        assertThat(roster.read().values()).containsExactly(TWO);
+    }
+
+    @Test
+    void oneThatStopsIsOffTheListBeforeItsLeaseEnds() throws Exception {
+        Store store = cluster.store();
+        Cluster one = cluster(store, ONE);
+        one.beat();
+        one.look();
+        assertThat(new Roster(store).read()).hasSize(1);
+        cluster.full(true);
+        one.close();
+        assertThat(new Roster(store).read()).hasSize(1);
+        cluster.full(false);
+        Cluster two = cluster(store, TWO);
+        two.beat();
+        two.look();
+        List<String> written = cluster.written();
+        written.clear();
+        two.close();
+        assertThat(written).containsExactly("update gateways", "end " + TWO.lease());
     }
 
     @Test
@@ -195,7 +414,7 @@ final class ClusterTest {
         new Roster(store).add(ONE, NOW);
         Lookout two = lookout(store, TWO);
         store.leases().put(ONE.lease(), "2 something", Beat.LIFE);
-        assertThat(two.look()).containsExactly(new Neighbour(ONE, Attached.NONE));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, Attached.NONE));
         byte[] bomb = new byte[AttachedText.MAX_JSON + 1];
         java.util.Arrays.fill(bomb, (byte) ' ');
         java.io.ByteArrayOutputStream packed = new java.io.ByteArrayOutputStream();
@@ -203,7 +422,7 @@ final class ClusterTest {
             out.write(bomb);
         }
         store.leases().put(ONE.lease(), java.util.Base64.getEncoder().encodeToString(packed.toByteArray()), Beat.LIFE);
-        assertThat(two.look()).containsExactly(new Neighbour(ONE, Attached.NONE));
+        assertThat(look(two)).containsExactly(new Neighbour(ONE, Attached.NONE));
     }
 
     @Test

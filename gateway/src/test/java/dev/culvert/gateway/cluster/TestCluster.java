@@ -1,5 +1,6 @@
 package dev.culvert.gateway.cluster;
 
+import dev.culvert.store.Document;
 import dev.culvert.store.FileStore;
 import dev.culvert.store.Leases;
 import dev.culvert.store.StateException;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.NullUnmarked;
 
@@ -22,7 +24,10 @@ public final class TestCluster {
     private final LongSupplier nanoTime;
     private final Map<String, Lease> leases = new ConcurrentHashMap<>();
     private volatile boolean away;
+    private volatile boolean full;
+    private volatile String forged = "";
     private int writings;
+    private final List<String> written = new CopyOnWriteArrayList<>();
 
     private record Lease(String text, int writing, long endNanos) {}
 
@@ -42,6 +47,52 @@ public final class TestCluster {
         away = now;
     }
 
+    /** From now on it takes nothing, or does again. */
+    public void full(boolean now) {
+        full = now;
+    }
+
+    /** From now on a document of this name was written by a stranger, until it is put there anew. */
+    public void forge(String document) {
+        forged = document;
+    }
+
+    /** A stranger has written this lease. */
+    void forgeLease(String name) {
+        leases.put(name, new Lease(null, ++writings, Long.MAX_VALUE / 2));
+    }
+
+    /** It is there no longer, by its owner's doing or not. */
+    void dropLeases() {
+        leases.clear();
+    }
+
+    /** Which documents were written, and which leases ended, in order. */
+    List<String> written() {
+        return written;
+    }
+
+    private void checkWriting() throws StateException {
+        check();
+        if (full) {
+            throw new StateException("the store takes nothing");
+        }
+    }
+
+    private void checkDocument(String method, Object[] arguments) throws StateException {
+        if (List.of("put", "update", "compareAndSet").contains(method)) {
+            checkWriting();
+            written.add(method + " " + ((Document) arguments[0]).name());
+        }
+        if (arguments != null && arguments[0] instanceof Document document && forged.equals(document.name())) {
+            if (method.equals("put")) {
+                forged = "";
+            } else if (!method.equals("version")) {
+                throw new StateException("a stranger wrote it");
+            }
+        }
+    }
+
     /** How often a lease was written. */
     int writings() {
         return writings;
@@ -57,6 +108,7 @@ public final class TestCluster {
                     }
                     if (List.of(method.getExceptionTypes()).contains(StateException.class)) {
                         check(); // the others only say where it is
+                        checkDocument(method.getName(), arguments);
                     }
                     try {
                         return method.invoke(files, arguments);
@@ -82,13 +134,14 @@ public final class TestCluster {
 
         @Override
         public void put(String name, String text, Duration life) throws StateException {
-            check();
+            checkWriting();
             mine.put(name, ++writings);
             leases.put(name, new Lease(text, writings, nanoTime.getAsLong() + life.toNanos()));
         }
 
         @Override
         public boolean keep(String name, Duration life) throws StateException {
+            checkWriting();
             Lease now = there(name);
             if (now == null || !mine.containsKey(name) || mine.get(name) != now.writing) {
                 return false;
@@ -99,6 +152,7 @@ public final class TestCluster {
 
         @Override
         public void end(String name) throws StateException {
+            written.add("end " + name);
             if (keep(name, Duration.ZERO)) {
                 leases.remove(name);
             }
@@ -113,6 +167,9 @@ public final class TestCluster {
         @Override
         public String get(String name) throws StateException {
             Lease now = there(name);
+            if (now != null && now.text == null) {
+                throw new StateException("a stranger wrote it");
+            }
             return now == null ? null : now.text;
         }
     }

@@ -8,6 +8,7 @@ import dev.culvert.token.GatewayUrls;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,9 +85,33 @@ final class GatewayUrlFile {
      * @throws IllegalArgumentException if one is not usable, or there are none or too many
      */
     void set(List<URI> urls) throws StateException {
-        List<URI> wanted = GatewayUrls.require("gateways", urls);
+        GatewayUrls.require("gateways", urls);
+        change(old -> urls);
+    }
+
+    /**
+     * Puts this URL to those that are there, if it is not among them; others may add theirs at the same time.
+     *
+     * @throws IllegalArgumentException if it is not usable, or there are too many
+     */
+    void add(URI url) throws StateException {
+        URI wanted = GatewayUrls.canonical(url);
+        if (GatewayUrls.canonical(read().urls).contains(wanted)) {
+            return; // also while nothing can be written
+        }
+        change(old -> {
+            List<URI> all = new ArrayList<>(old);
+            if (!GatewayUrls.canonical(old).contains(wanted)) {
+                all.add(url);
+            }
+            return all;
+        });
+    }
+
+    private void change(UnaryOperator<List<URI>> change) throws StateException {
         store.update(DOCUMENT, before -> {
             Content old = parse(before);
+            List<URI> wanted = GatewayUrls.require("gateways", change.apply(old.urls));
             if (wanted.equals(old.urls)) {
                 return null;
             }

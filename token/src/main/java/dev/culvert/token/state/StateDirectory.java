@@ -366,4 +366,13 @@ public final class StateDirectory {
     public void setGatewayUrls(List<URI> all) throws StateException {
         urls.set(all);
     }
+
+    /**
+     * Remembers one more; costs a reading if it is known.
+     *
+     * @throws IllegalArgumentException if it is not usable, or there are 16 already
+     */
+    public void addGatewayUrl(URI url) throws StateException {
+        urls.add(url);
+    }
 }
