@@ -104,10 +104,9 @@ final class TwoGatewaysIT {
         try {
             assertThat(copy.exitWithin(Probes.PATIENCE)).isZero();
             assertThat(copy.output()).contains("SAME");
-            // The copy may have been over before; and of a connection that was given up the kernel goes on trying to tell.
-            await("the other")
-                    .atMost(Probes.PATIENCE)
-                    .until(() -> gateways.ofClient() == 1 - gone);
+            // The copy may have been over before; and of a connection that was given up the kernel goes on trying to
+            // tell.
+            await("the other").atMost(Probes.PATIENCE).until(() -> gateways.ofClient() == 1 - gone);
             talk.input("\n");
             assertThat(talk.exitWithin(Probes.PATIENCE)).isZero();
             System.out.println("TwoGatewaysIT: one goes silent; of a talk, in ms: "

@@ -153,10 +153,11 @@ public final class Cluster implements AutoCloseable {
         if (thread.isShutdown()) {
             return;
         }
-        thread.execute(() -> { // its lease last: who is on the roster without one is lost
-            leave(() -> roster.remove(own, clock.instant()));
-            leave(beat::end);
-        });
+        thread.execute(
+                () -> { // its lease last: who is on the roster without one is lost
+                    leave(() -> roster.remove(own, clock.instant()));
+                    leave(beat::end);
+                });
         thread.shutdown();
         try {
             if (!thread.awaitTermination(LEAVE.toMillis(), TimeUnit.MILLISECONDS)) {

@@ -70,8 +70,7 @@ final class Roster {
             all.put(member.name(), member);
             if (all.size() > MAX) {
                 Member first = Collections.min(
-                        all.values(),
-                        Comparator.comparing(one -> Objects.requireNonNullElse(one.lost(), Instant.MAX)));
+                        all.values(), Comparator.comparing(one -> Objects.requireNonNullElse(one.lost(), Instant.MAX)));
                 if (first.lost() == null) {
                     throw new IllegalArgumentException("a cluster has at most " + MAX
                             + " gateways, and so many are up: stop one of them, or this one");

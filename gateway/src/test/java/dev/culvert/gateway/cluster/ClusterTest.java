@@ -208,7 +208,9 @@ final class ClusterTest {
         assertThatThrownBy(() -> roster.add(ONE, NOW))
                 .hasMessage("a cluster has at most 64 gateways, and so many are up: stop one of them, or this one");
         Lookout lookout = lookout(cluster.store(), ONE);
-        assertThat(lookout.look()).as("who has no place sees the others all the same").hasSize(Roster.MAX);
+        assertThat(lookout.look())
+                .as("who has no place sees the others all the same")
+                .hasSize(Roster.MAX);
         roster.lost(member("g7"), true, NOW);
         roster.lost(member("g5"), true, NOW.minusSeconds(1));
         roster.add(ONE, NOW);
