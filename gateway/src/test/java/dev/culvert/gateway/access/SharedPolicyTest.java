@@ -57,6 +57,9 @@ final class SharedPolicyTest {
                 .isEqualTo("# culvert policy version 1, pushed 2026-11-30T12:00:00Z by ann\\u001b\\u000a\n" + SHUT);
         assertThat(policy.read()).isEqualTo(first);
         assertThat(policy.push(SHUT, 1, "bob", NOW)).as("it says so already").isEqualTo(first);
+        assertThat(policy.push(SHUT, 0, "ann", NOW))
+                .as("again, for the answer was lost")
+                .isEqualTo(first);
         SharedPolicy.Pushed second = policy.push(first.text() + "# more\n", 1, "bob", NOW);
         assertThat(second.version()).isEqualTo(2);
         assertThat(second.text()).endsWith("bob\n" + SHUT + "# more\n").containsOnlyOnce("culvert policy version");
@@ -161,6 +164,6 @@ final class SharedPolicyTest {
                 })
                 .isInstanceOf(StateException.class)
                 .hasMessageContaining(local + " is not read")
-                .hasMessageContaining("gateway policy push " + local + ", and then move the file away");
+                .hasMessageContaining("gateway policy push " + local + " (with the same --store), and then move the file away");
     }
 }
