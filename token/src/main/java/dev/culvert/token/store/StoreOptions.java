@@ -234,11 +234,12 @@ public final class StoreOptions {
             if (known != null) {
                 return known;
             }
+            EngineKind kind = EngineKind.of(place); // before a key is made for nothing
             boolean fresh = !Files.exists(key);
             if (fresh) {
                 ClusterKey.create(key);
             }
-            ClusterStore store = ClusterStore.open(place, ClusterKey.read(key));
+            ClusterStore store = new ClusterStore(kind.open(place), ClusterKey.read(key));
             try {
                 store.found(fresh);
             } catch (StateException e) {
