@@ -164,6 +164,7 @@ final class SharedPolicyTest {
                 })
                 .isInstanceOf(StateException.class)
                 .hasMessageContaining(local + " is not read")
-                .hasMessageContaining("gateway policy push " + local + " (with the same --store), and then move the file away");
+                .hasMessageContaining(
+                        "gateway policy push " + local + " (with the same --store), and then move the file away");
     }
 }
