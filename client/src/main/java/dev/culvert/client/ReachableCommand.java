@@ -12,12 +12,14 @@ import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
+import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
 import java.time.Clock;
@@ -27,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -64,7 +67,7 @@ final class ReachableCommand implements Callable<Integer> {
         Announcement.Reachable reachable;
         try (RenewedToken renewed =
                 new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), line -> {})) {
-            reachable = ask(LinkConnector.all(renewed.token().gateways(), holder.pin(), renewed.jwt(), keys));
+            reachable = ask(holder, renewed, keys);
         }
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -74,6 +77,20 @@ final class ReachableCommand implements Callable<Integer> {
         }
         out.flush();
         return CommandLine.ExitCode.OK;
+    }
+
+    /** With the renewed token, and with the one that was given when that is refused. */
+    private static Announcement.Reachable ask(HolderOptions.Holder holder, RenewedToken renewed, @Nullable KeyPair keys)
+            throws IOException {
+        List<URI> gateways = holder.token().gateways();
+        try {
+            return ask(LinkConnector.all(gateways, holder.pin(), renewed.jwt(), keys));
+        } catch (LinkRefusedException e) {
+            if (renewed.jwt().equals(holder.jwt())) {
+                throw e;
+            }
+            return ask(LinkConnector.all(gateways, holder.pin(), holder.jwt(), keys));
+        }
     }
 
     /** The first gateway that answers; what the last one says if none does. */

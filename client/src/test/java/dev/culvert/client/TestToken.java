@@ -27,7 +27,7 @@ public final class TestToken {
     /** For everything through the agent "office"; best gateway first. */
     public static Path write(Path directory, URI... gateways) throws IOException {
         Instant now = Instant.now();
-        TokenTerms terms = TokenTerms.of("laptop", List.of(gateways), null, now, now.plus(Duration.ofHours(1)));
+        TokenTerms terms = TokenTerms.of("laptop", List.of(gateways), null, now, now.plus(Duration.ofDays(30)));
         String jwt = new TokenSigner(SigningKey.generate())
                 .sign(ClientToken.of(terms, List.of(Grant.parse("office:0.0.0.0/0"))));
         Path file = directory.resolve("token");

@@ -142,7 +142,7 @@ public final class Gateway implements AutoCloseable {
             revocations = state.revocations();
             trust = state.trust();
             drained = state.drainedAgents().watch();
-            handover = new Handover(state.renewals(), links, services.audit());
+            handover = new Handover(state.renewals(), revocations, links, services.audit());
             authenticator = new Authenticator(
                     new TokenVerifier(trust::current, services.clock()), revocations, state.enrolments(), services);
             policy.start(settings.policy() != null);

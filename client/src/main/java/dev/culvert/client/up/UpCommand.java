@@ -261,7 +261,7 @@ public final class UpCommand implements Callable<Integer> {
             KeyPair keys = options.keys(token);
             renewed = new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), status::say);
             List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
-                    GatewayUrls.canonical(renewed.token().gateways()), holder.pin(), holder.jwt(), keys));
+                    GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
             LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
             renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
             Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone

@@ -35,6 +35,9 @@ final class CertificateTls {
 
     private final RecentMap<Certificate, SslContext> contexts = new RecentMap<>(MAX_CONTEXTS);
 
+    /** With which it cannot be set up, as was found and said. */
+    private final RecentMap<Certificate, Boolean> unusable = new RecentMap<>(MAX_CONTEXTS);
+
     /**
      * Sets up what is not there yet, {@link #AT_ONCE} of them at most: called again and again. Takes up to some 100 ms.
      *
@@ -56,7 +59,9 @@ final class CertificateTls {
     /** Whether it has been set up; also when there is no room for more, so that nobody takes turns at it. */
     private boolean isKnown(Certificate certificate) {
         synchronized (contexts) {
-            return contexts.get(certificate) != null || contexts.size() >= MAX_CONTEXTS;
+            return contexts.get(certificate) != null
+                    || unusable.get(certificate) != null
+                    || contexts.size() >= MAX_CONTEXTS;
         }
     }
 
@@ -78,11 +83,16 @@ final class CertificateTls {
             if (known != null) {
                 return known;
             }
+            if (unusable.get(certificate) != null) {
+                return null;
+            }
         }
         SslContext made = make(certificate, protocols); // which others do not wait for
-        if (made != null) {
-            synchronized (contexts) {
+        synchronized (contexts) {
+            if (made != null) {
                 contexts.put(certificate, made);
+            } else {
+                unusable.put(certificate, true);
             }
         }
         return made;
@@ -98,7 +108,10 @@ final class CertificateTls {
                             ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT,
                             protocols)));
         } catch (SSLException e) {
-            log.warn("no TLS with the {}: {}", certificate, e.getMessage());
+            log.warn(
+                    "no TLS with the {}: {}; give one with an RSA key of 2048 bits or more, or with one of P-256 or P-384",
+                    certificate,
+                    e.getMessage());
             return null;
         }
     }

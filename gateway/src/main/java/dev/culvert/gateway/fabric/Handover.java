@@ -8,7 +8,10 @@ import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Watch;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenException;
+import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.Renewals;
+import dev.culvert.token.state.Revocations;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +23,7 @@ public final class Handover implements FileWatch.Watched {
     private static final Logger log = LoggerFactory.getLogger(Handover.class);
 
     private final Renewals renewals;
+    private final Revocations revocations;
     private final Watch<List<Renewals.Entry>> waiting;
     private final Links links;
     private final AuditLog audit;
@@ -28,8 +32,9 @@ public final class Handover implements FileWatch.Watched {
     private Map<PresentLink, String> given = Map.of();
 
     /** @throws StateException if what waits cannot be read */
-    public Handover(Renewals renewals, Links links, AuditLog audit) throws StateException {
+    public Handover(Renewals renewals, Revocations revocations, Links links, AuditLog audit) throws StateException {
         this.renewals = renewals;
+        this.revocations = revocations;
         this.waiting = renewals.watch();
         this.links = links;
         this.audit = audit;
@@ -45,12 +50,17 @@ public final class Handover implements FileWatch.Watched {
             return false;
         }
         Map<PresentLink, String> now = new HashMap<>();
+        StateException failed = null;
         for (PresentLink link : links.all()) {
             Token token = link.token();
             for (Renewals.Entry entry : all) {
-                if (token != null && entry.isFor(token, link.key())) {
+                if (token != null && entry.isFor(token, link.key()) && !isRevoked(entry)) {
                     if (entry.id().equals(link.hasRenewed())) {
-                        taken(entry);
+                        try {
+                            taken(entry);
+                        } catch (StateException e) {
+                            failed = e; // the others do not wait for it
+                        }
                     } else if (!entry.id().equals(given.get(link))) {
                         link.renewed(entry.jwt());
                     }
@@ -59,7 +69,19 @@ public final class Handover implements FileWatch.Watched {
             }
         }
         given = now;
+        if (failed != null) {
+            throw failed;
+        }
         return false;
+    }
+
+    /** Made before its holder was: whoever takes it would be refused. */
+    private boolean isRevoked(Renewals.Entry entry) {
+        try {
+            return revocations.isRevoked(TokenReader.read(entry.jwt(), entry.kind()));
+        } catch (TokenException e) {
+            return true; // by whatever was written there
+        }
     }
 
     private void taken(Renewals.Entry entry) throws StateException {

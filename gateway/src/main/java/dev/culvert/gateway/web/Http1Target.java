@@ -42,6 +42,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     private final Deadline idle;
     private @Nullable Exchange exchange;
     private boolean inputEnded;
+    private boolean closing; // when all is written
     private boolean surplus; // more has come than an answer
     private boolean interim; // the end of an answer of 1xx is to come
     private int served;
@@ -87,7 +88,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
     public void boundTo(Channel visitor) {
         ChannelFutureListener gone = closed -> {
             inputEnded = true; // whatever more it says is for nobody
-            if (exchange == null) {
+            if (exchange == null && !closing) {
                 Http1Targets.here().remove(this);
                 close();
             } // else it is closed with its exchange
@@ -205,6 +206,7 @@ final class Http1Target extends ChannelInboundHandlerAdapter implements Target {
 
     @Override
     public void closeWhenWritten() {
+        closing = true;
         exchange = null;
         idle.set(LAST_WRITE_SECONDS);
         channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);

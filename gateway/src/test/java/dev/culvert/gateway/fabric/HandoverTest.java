@@ -110,6 +110,21 @@ final class HandoverTest {
         }
     }
 
+    /** Its holder would be refused with it, and has a good one. */
+    @Test
+    void oneThatWasRevokedMeanwhileIsNotHandedOver() throws Exception {
+        try (TestNetwork net = new TestNetwork(dir, true, 1)) {
+            String old = bound(net, KEY);
+            Token token = renewed(net, old);
+            net.state.revocations().revokeId(token.id(), "");
+            TestNetwork.Raw raw = raw(net, old, KEY);
+            TestNetwork.Raw next = raw(net, old, KEY);
+            Token later = renewed(net, old);
+            assertThat(TokenReader.read(offered(next)).id()).isEqualTo(later.id());
+            assertThat(TokenReader.read(offered(raw)).id()).isEqualTo(later.id());
+        }
+    }
+
     /** A gateway that lies, or one that does not know the new key yet: the old token is there. */
     @Test
     void aTokenThatIsRefusedGivesTheOneBeforeItsTurn() throws Exception {

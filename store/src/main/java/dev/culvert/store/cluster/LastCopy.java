@@ -192,7 +192,9 @@ final class LastCopy {
         if (!holds || held != null && !Merge.beats(key, closed, held)) {
             return;
         }
-        if (bytes.get() + key.length() + closed.length > MAX_BYTES) {
+        int more = closed.length + (held == null ? key.length() : -held.length);
+        // Of enrolments there may be any number; documents, of which a revocation is one, have room all the same.
+        if (bytes.get() + more > (ClusterStore.isBinding(key) ? MAX_BYTES / 2 : MAX_BYTES)) {
             if (!full) {
                 full = true;
                 log.error(

@@ -110,7 +110,7 @@ final class MemoryEngine {
         private boolean begins(String key, byte[] expected) {
             byte[] value = values.get(key);
             return expected.length == 0
-                    ? value == null
+                    ? value == null || value.length == 0
                     : value != null
                             && value.length >= expected.length
                             && Arrays.equals(Arrays.copyOf(value, expected.length), expected);

@@ -40,15 +40,25 @@ public final class TrustFiles {
      *     again
      */
     public boolean refresh() throws StateException {
+        StateException failed = null;
         boolean changed = false;
         try {
             changed = keys.refresh();
-        } finally {
-            changed |= urls.refresh();
-            if (changed) {
-                current = compile();
-            }
+        } catch (StateException e) {
+            failed = e;
         }
-        return changed;
+        try {
+            changed |= urls.refresh();
+        } catch (StateException e) {
+            failed = e;
+        }
+        if (changed) {
+            current = compile();
+            return true; // what could not be read is said the next time: a key that was retired ends links now
+        }
+        if (failed != null) {
+            throw failed;
+        }
+        return false;
     }
 }

@@ -491,4 +491,20 @@ class StateDirectoryTest {
         assertThat(StateDirectory.openToServe(dir(), at(NOW), shared).warnings())
                 .isEmpty();
     }
+
+    /** Whatever else cannot be read: its tokens are void, and their links are to be cut. */
+    @Test
+    void aKeyThatIsRetiredCountsNoMoreThoughAnotherFileIsSpoiled() throws Exception {
+        StateDirectory state = StateDirectory.openOrCreate(dir(), at(NOW));
+        state.setGatewayUrls(List.of(URI.create("wss://g.test")));
+        TrustFiles trust = state.trust();
+        String first = trust.current().keys().keySet().iterator().next();
+        state.keys().rotate(null);
+        trust.refresh();
+        Files.writeString(dir().resolve("gateway.url"), "spoiled");
+        state.keys().retire(first);
+        assertThat(trust.refresh()).isTrue();
+        assertThat(trust.current().keys()).doesNotContainKey(first);
+        assertThatThrownBy(trust::refresh).hasMessageContaining("gateway.url");
+    }
 }

@@ -16,6 +16,11 @@ public interface Connector {
 
     Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling dialling);
 
+    /** Whether, after a refusal, it shows another token the next time, which has not been refused. */
+    default boolean hasAnother() {
+        return false;
+    }
+
     /**
      * Its gateway hands over another token than the one that is shown to it. Does not wait.
      *

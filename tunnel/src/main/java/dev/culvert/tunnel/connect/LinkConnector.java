@@ -62,6 +62,9 @@ public final class LinkConnector implements Connector {
     /** What is shown when that is refused: the token before it, or, once it was refused, after it. */
     private volatile @Nullable String other;
 
+    /** In a row, of one and of the other. */
+    private volatile int refusals;
+
     private volatile Function<String, CompletionStage<@Nullable String>> taker =
             offered -> CompletableFuture.completedFuture(null);
     private final @Nullable KeyPair holderKey;
@@ -122,6 +125,7 @@ public final class LinkConnector implements Connector {
         if (!renewed.equals(token)) {
             other = token;
             token = renewed;
+            refusals = 0;
         }
     }
 
@@ -149,7 +153,13 @@ public final class LinkConnector implements Connector {
         if (next != null && shown.equals(token)) {
             token = refused ? next : shown;
             other = refused ? shown : null;
+            refusals = refused ? refusals + 1 : 0;
         }
+    }
+
+    @Override
+    public boolean hasAnother() {
+        return refusals == 1;
     }
 
     /** The URL that it was made for. */

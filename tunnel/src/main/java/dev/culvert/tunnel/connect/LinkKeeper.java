@@ -354,6 +354,9 @@ public final class LinkKeeper {
             return;
         }
         Backoff.Outcome now = outcomeOf(why);
+        if (now == Backoff.Outcome.REFUSED && connectors.get(at).hasAnother()) {
+            now = Backoff.Outcome.TURNED_AWAY; // of two tokens this is one
+        }
         outcome = now.compareTo(outcome) < 0 ? now : outcome;
         if (!next()) {
             retry(why, jitter(NEXT_GATEWAY));

@@ -43,6 +43,7 @@ abstract class FrozenKeeper {
         final List<String> downs = new ArrayList<>();
         final List<Drain> drains = new ArrayList<>();
         int ups;
+        int refusals;
 
         @Override
         public void waiting(Throwable why, long retryMillis) {
@@ -51,6 +52,7 @@ abstract class FrozenKeeper {
 
         @Override
         public boolean refused(LinkRefusedException why) {
+            refusals++;
             return true;
         }
 
