@@ -260,8 +260,8 @@ public final class UpCommand implements Callable<Integer> {
             // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
             KeyPair keys = options.keys(token);
             renewed = new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), status::say);
-            List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
-                    GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
+            List<LinkConnector> connectors = new ArrayList<>(
+                    LinkConnector.all(GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
             LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
             renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
             Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone

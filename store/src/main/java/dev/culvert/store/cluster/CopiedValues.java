@@ -213,9 +213,10 @@ final class CopiedValues {
                     + " name that key's file with --cluster-key FILE, or another store or database with --store URL");
         }
         if (held != null && !Arrays.equals(held, there)) {
-            throw new StateException("store " + engine.where() + " was founded anew, and this gateway holds a copy of the"
-                    + " cluster before: to keep that, delete culvert/* in the store; to give it up, stop the gateways and"
-                    + " delete store.copy of each");
+            throw new StateException(
+                    "store " + engine.where() + " was founded anew, and this gateway holds a copy of the"
+                            + " cluster before: to keep that, delete culvert/* in the store; to give it up, stop the gateways and"
+                            + " delete store.copy of each");
         }
         return there;
     }

@@ -105,8 +105,9 @@ final class RenewCommand extends Subcommand {
         Duration life = expires != null ? expires : Duration.between(before.notBefore(), before.expires());
         TokenTerms terms = before.withBinding(new TokenBinding.Key(old.key)).renewed(now, now.plus(life));
         if (terms.expires().isBefore(before.expires())) {
-            throw new IOException("the token of '" + name + "' is valid until " + before.expires()
-                    + ", and the renewed one would end before: give a longer --expires; to shorten what it has revoke it");
+            throw new IOException(
+                    "the token of '" + name + "' is valid until " + before.expires()
+                            + ", and the renewed one would end before: give a longer --expires; to shorten what it has revoke it");
         }
         List<URI> known = directory.gatewayUrls();
         // One that was to connect elsewhere than where the gateways say they are still does.
