@@ -2,6 +2,7 @@ package dev.culvert.store.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -19,13 +20,13 @@ import dev.culvert.store.cluster.Union;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,7 +45,7 @@ final class LostStoreTest {
     private static final Instant LATER = Instant.parse("2100-01-01T00:00:00Z");
 
     /** For what takes a second, or with a store that was started anew some ten, on a machine that does something else beside it. */
-    private static final long PATIENCE_SECONDS = 120;
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     private static final Union LINES = (later, earlier) -> {
         Set<String> all = new LinkedHashSet<>(List.of(later.split("\n")));
@@ -103,33 +104,22 @@ final class LostStoreTest {
         return store.register("bindings", Instant.now(), (key, value) -> {});
     }
 
-    private interface Question {
-        boolean ask() throws Exception;
-    }
-
-    private static void await(Question question) throws Exception {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!question.ask()) {
-            assertThat(System.nanoTime()).as("in time").isLessThan(end);
-            Thread.sleep(20);
-        }
-    }
-
     private static void awaitCopy(ClusterStore store, int documents, int bindings) throws Exception {
-        await(() -> store.status().copied() != null
-                && store.status().documents() == documents
-                && store.status().bindings() == bindings);
+        await().atMost(PATIENCE)
+                .until(() -> store.status().copied() != null
+                        && store.status().documents() == documents
+                        && store.status().bindings() == bindings);
     }
 
     private static void awaitBack(ClusterStore... stores) throws Exception {
         for (ClusterStore store : stores) {
-            await(() -> store.status().awaySince() == null);
+            await().atMost(PATIENCE).until(() -> store.status().awaySince() == null);
         }
     }
 
     private static void awaitAway(ClusterStore... stores) throws Exception {
         for (ClusterStore store : stores) {
-            await(() -> store.status().awaySince() != null);
+            await().atMost(PATIENCE).until(() -> store.status().awaySince() != null);
         }
     }
 
@@ -157,7 +147,7 @@ final class LostStoreTest {
             assertThat(register(one).bind("token", "first", LATER)).isEqualTo("first");
             awaitCopy(one, 2, 1);
             awaitCopy(two, 2, 1);
-            await(() -> "a\nb".equals(one.get(REVOKED)) && "a\nb".equals(two.get(REVOKED)));
+            await().atMost(PATIENCE).until(() -> "a\nb".equals(one.get(REVOKED)) && "a\nb".equals(two.get(REVOKED)));
             Path file = dir.resolve("one").resolve("store.copy");
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                     .isEqualTo("rw-------");
@@ -188,14 +178,14 @@ final class LostStoreTest {
             redis.start();
             // Nothing is written onto a place that may lack what others put back.
             ClusterStore command = command(redis.address());
-            await(() -> redis.admin().exists("culvert/mark") > 0);
+            await().atMost(PATIENCE).until(() -> redis.admin().exists("culvert/mark") > 0);
             command.update(REVOKED, before -> before + "\nd");
             assertThat(redis.admin().keys("culvert/document/*")).hasSize(2);
             assertThat(command.get(REVOKED)).isEqualTo("a\nb\nd");
             assertThat(command.get(SECRET)).isEqualTo("s");
             assertThat(register(command).bind("token", "second", LATER)).isEqualTo("first");
             awaitBack(one, two, again);
-            await(() -> "a\nb\nd".equals(two.get(REVOKED)));
+            await().atMost(PATIENCE).until(() -> "a\nb\nd".equals(two.get(REVOKED)));
             // On a machine that freezes it may have been away more than once.
             assertThat(said("this gateway goes on by its copy")).isGreaterThanOrEqualTo(3);
             assertThat(said("is back after")).isEqualTo(said("this gateway goes on by its copy"));
@@ -214,7 +204,7 @@ final class LostStoreTest {
             one.put(POLICY, "new");
             register(one).bind("token", "first", LATER);
             awaitCopy(one, 2, 1);
-            await(() -> one.get(REVOKED).equals("a\nb"));
+            await().atMost(PATIENCE).until(() -> one.get(REVOKED).equals("a\nb"));
             redis.kill();
             redis.start();
             // Nobody had a copy of this gateway's before it was there; it does not take back what it knows, and others
@@ -249,7 +239,7 @@ final class LostStoreTest {
             // It was not started anew: nothing is waited for.
             assertThat(far.get(REVOKED)).isEqualTo("a\nb");
             far.put(POLICY, "p");
-            await(() -> "p".equals(near.get(POLICY)));
+            await().atMost(PATIENCE).until(() -> "p".equals(near.get(POLICY)));
         }
     }
 
@@ -268,7 +258,8 @@ final class LostStoreTest {
 
             Files.createDirectory(dir.resolve("redis").resolve("dump.rdb")); // so that it cannot write one
             redis.admin().bgsave();
-            await(() -> redis.admin().info("persistence").contains("rdb_last_bgsave_status:err"));
+            await().atMost(PATIENCE)
+                    .until(() -> redis.admin().info("persistence").contains("rdb_last_bgsave_status:err"));
             takesNothing(one, "MISCONF");
             redis.admin().configSet("stop-writes-on-bgsave-error", "no");
             one.update(REVOKED, before -> before + "\nc");
@@ -316,7 +307,8 @@ final class LostStoreTest {
             for (byte[] put : List.of(older, flipped, poisoned, redis.admin().get("culvert/document/policy"))) {
                 redis.admin().set(REVOKED_KEY, put);
                 assertThat(one.get(REVOKED)).isEqualTo("a\nb");
-                await(() -> java.util.Arrays.equals(redis.admin().get(REVOKED_KEY), newer));
+                await().atMost(PATIENCE)
+                        .until(() -> java.util.Arrays.equals(redis.admin().get(REVOKED_KEY), newer));
             }
             redis.admin().del(REVOKED_KEY);
             redis.admin().set("culvert/register/bindings/token", redis.admin().get("culvert/register/bindings/other"));
@@ -325,7 +317,8 @@ final class LostStoreTest {
             assertThat(one.get(REVOKED)).isEqualTo("a\nb");
             assertThat(register(one).bind("token", "mine", LATER)).isEqualTo("first");
             assertThat(register(one).bind("other", "mine", LATER)).isEqualTo("second");
-            await(() -> redis.admin().exists(REVOKED_KEY, "culvert/register/bindings/other") == 2);
+            await().atMost(PATIENCE)
+                    .until(() -> redis.admin().exists(REVOKED_KEY, "culvert/register/bindings/other") == 2);
             one.update(REVOKED, before -> before + "\nc"); // its revision was not poisoned
             assertThat(command(redis.address()).get(REVOKED)).isEqualTo("a\nb\nc");
             assertThat(said("somebody changes the store")).isBetween(1L, 2L);

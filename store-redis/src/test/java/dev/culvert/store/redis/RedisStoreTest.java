@@ -120,9 +120,7 @@ final class RedisStoreTest extends StoreContract {
         assertThat(ours.get("gateway/a:1")).isNull();
 
         ours.put("gateway/a:1", "short", Duration.ofMillis(1));
-        while (ours.version("gateway/a:1") != null) {
-            Thread.sleep(1);
-        }
+        await().atMost(Duration.ofMinutes(1)).until(() -> ours.version("gateway/a:1") == null);
         assertThat(ours.keep("gateway/a:1", anHour)).isFalse();
         assertThatThrownBy(() -> ours.put("a", "x".repeat(Leases.MAX_SIZE + 1), anHour))
                 .isInstanceOf(IllegalArgumentException.class);

@@ -348,9 +348,8 @@ public final class LinkKeeper {
     }
 
     private void failed(Throwable why) {
-        if (up != null && isChanging()) {
-            up.leaving = false;
-            stay(up);
+        if (isChanging()) {
+            changesNoMore();
             return;
         }
         Backoff.Outcome now = outcomeOf(why);
@@ -552,25 +551,22 @@ public final class LinkKeeper {
             changesNoMore();
             if (alone) {
                 giveUpAttempt();
-                give(waiting);
-                at = gateway;
-                untried = connectors.size() - 1;
-                up = null;
-                retry(
-                        new FlowException(Reason.LINK_LOST, why),
-                        pauseAfter(mux.link(), loop.ticker().nanoTime()));
-                return;
             }
             if (trying != null) {
                 up = null;
                 return; // what was begun beside it goes on in its place
             }
-            if (move != null && move == waiting && mux.link().peerCloseCode() != Link.CLOSE_TOKEN_ENDED) {
+            if (!alone && move != null && move == waiting && mux.link().peerCloseCode() != Link.CLOSE_TOKEN_ENDED) {
                 up = null;
                 return; // its moment was chosen for all of them
             }
             give(waiting);
-            another();
+            if (alone) {
+                at = gateway;
+                untried = connectors.size() - 1;
+            } else {
+                another();
+            }
             up = null;
             long now = loop.ticker().nanoTime();
             retry(new FlowException(Reason.LINK_LOST, why), pauseAfter(mux.link(), now));
