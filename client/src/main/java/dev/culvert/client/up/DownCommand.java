@@ -7,8 +7,8 @@ import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -59,9 +59,10 @@ public final class DownCommand implements Callable<Integer> {
 
     private int takeBack(UndoJournal journal, RunningClients clients) throws IOException {
         int steps = journal.pending().size();
-        OptionalLong other = steps == 0 ? clients.find() : OptionalLong.empty();
-        if (other.isPresent()) {
-            System.err.println("client: process " + other.getAsLong()
+        List<Long> others = steps == 0 ? clients.find() : List.of();
+        if (!others.isEmpty()) {
+            System.err.println("client: process "
+                    + others.stream().map(String::valueOf).collect(Collectors.joining(" or "))
                     + " is a client that is up here, but not with the state in " + state.path("client")
                     + "; run this as its user (with sudo, if that was with sudo) and with its --state");
             return CommandLine.ExitCode.SOFTWARE;

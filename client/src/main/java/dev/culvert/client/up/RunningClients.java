@@ -5,9 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /** Clients of this machine as /proc shows them to everybody: those, too, whose journal is another user's, or elsewhere. */
@@ -16,6 +16,9 @@ final class RunningClients {
 
     /** The number of the interface is the kernel's. */
     private static final Pattern DEFAULT_INTERFACE = Pattern.compile("culvert[0-9]+");
+
+    /** As many as a line of text has room for. */
+    private static final int MOST = 8;
 
     private final Path proc;
     private final String mainClass;
@@ -29,8 +32,12 @@ final class RunningClients {
         this.mainClass = mainClass;
     }
 
-    /** The process id of a client that is up in this network namespace, as far as this user can tell. */
-    OptionalLong find() throws IOException {
+    /**
+     * The process ids of clients that are up in this network namespace, or may be, as far as this user can tell: of
+     * several that name their interface alike in namespaces of their own he cannot tell which one is here.
+     */
+    List<Long> find() throws IOException {
+        List<Long> found = new ArrayList<>();
         List<String> interfaces = interfaces();
         Optional<Path> own = namespace("self");
         try (DirectoryStream<Path> processes = Files.newDirectoryStream(
@@ -45,11 +52,11 @@ final class RunningClients {
                 // Whose process it is decides whether we may see its namespace; its interface is for everybody to see.
                 Optional<Path> other = namespace(id);
                 if (other.isPresent() ? other.equals(own) : interfaces.stream().anyMatch(i -> names(line, i))) {
-                    return OptionalLong.of(Long.parseLong(id));
+                    found.add(Long.parseLong(id));
                 }
             }
         }
-        return OptionalLong.empty();
+        return found.stream().sorted().limit(MOST).toList();
     }
 
     /** Whether a process is a client, as what it was started with says. */

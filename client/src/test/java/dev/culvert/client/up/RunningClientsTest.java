@@ -46,32 +46,40 @@ final class RunningClientsTest {
         process("2", "net:[1]", "java", MAIN, "list");
         process("3", "net:[2]", "java", MAIN, "up");
         process("4", "net:[1]");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .isEmpty();
+        assertThat(new RunningClients(proc, MAIN).find()).isEmpty();
     }
 
     @Test
     void oneWithAnotherStateIsFound() throws IOException {
         process("77", "net:[1]", "java", "-cp", "x", MAIN, "up", "--state", "/other");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .hasValue(77);
+        assertThat(new RunningClients(proc, MAIN).find()).containsExactly(77L);
     }
 
     @Test
     void oneOfRootsIsKnownByItsInterface() throws IOException {
         process("77", null, "java", "-cp", "x", MAIN, "up", "--tun", "vpn");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .isEmpty();
+        assertThat(new RunningClients(proc, MAIN).find()).isEmpty();
         interfaces("lo", "vpn");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .hasValue(77);
+        assertThat(new RunningClients(proc, MAIN).find()).containsExactly(77L);
         process("70", null, "java", "-cp", "x", MAIN, "up");
         interfaces("lo", "eth0", "culvert3");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .hasValue(70);
+        assertThat(new RunningClients(proc, MAIN).find()).containsExactly(70L);
         interfaces("lo", "culvert-bridge");
-        assertThat(new RunningClients(proc, "dev.culvert.client.ClientCommand").find())
-                .isEmpty();
+        assertThat(new RunningClients(proc, MAIN).find()).isEmpty();
+    }
+
+    /** Roots' clients of other namespaces look as the one that is here: each is named, of the many some. */
+    @Test
+    void thoseThatCannotBeToldApartAreAllNamed() throws IOException {
+        process("9", null, "java", MAIN, "up");
+        process("77", null, "java", MAIN, "up");
+        process("8", "net:[2]", "java", MAIN, "up");
+        RunningClients clients = new RunningClients(proc, MAIN);
+        assertThat(clients.find()).containsExactly(9L, 77L);
+        for (int i = 100; i < 120; i++) {
+            process(Integer.toString(i), null, "java", MAIN, "up");
+        }
+        assertThat(clients.find()).hasSize(8).startsWith(9L, 77L);
     }
 
     /** A journal may name any process; only a client is told to end. */
@@ -80,7 +88,7 @@ final class RunningClientsTest {
         process("70", "net:[2]", "java", "-cp", "x", MAIN, "up");
         process("71", "net:[1]", "sshd", "-D");
         process("72", "net:[1]", "sh", "-c", "echo " + MAIN + " up");
-        RunningClients clients = new RunningClients(proc, "dev.culvert.client.ClientCommand");
+        RunningClients clients = new RunningClients(proc, MAIN);
         assertThat(clients.isClient(70)).isTrue();
         assertThat(clients.isClient(71)).isFalse();
         assertThat(clients.isClient(72)).isFalse();
