@@ -222,6 +222,7 @@ public final class Gateway implements AutoCloseable {
                     Member.of(settings.url(), door.address(), version(), services.clock()),
                     () -> Attached.now(
                             fabric.presence(), links, services.clientFlows().total()),
+                    fabric.presence()::connectedAgents,
                     fabric.presence()::others,
                     services);
         } catch (IOException | RuntimeException e) {

@@ -30,6 +30,7 @@ final class Beat {
     private final LongSupplier nanoTime;
     private @Nullable Attached written;
     private long writtenNanos;
+    private long lookedNanos;
     private long keptNanos;
     private long pauseNanos;
     private boolean clashed;
@@ -42,12 +43,19 @@ final class Beat {
         this.nanoTime = nanoTime;
     }
 
-    /** Does what is due; several times a second. Who has come or gone is told soon, how many flows there are with the next beat. */
+    /**
+     * Does what is due; several times a second. Who has come or gone is told soon, how many flows there are with the next beat. To look
+     * at very many takes as long as to write them down, and is done no more often.
+     */
     void tick() throws StateException {
         long now = nanoTime.getAsLong();
-        Attached current = attached.get();
         Attached before = written;
         boolean due = now - keptNanos >= EACH.toNanos();
+        if (before != null && !due && now - lookedNanos < pauseNanos) {
+            return;
+        }
+        lookedNanos = now;
+        Attached current = attached.get();
         boolean differs = before == null || !current.hasSame(before) || due && !current.equals(before);
         if (differs && (before == null || now - writtenNanos >= pauseNanos)) {
             write(current, now);

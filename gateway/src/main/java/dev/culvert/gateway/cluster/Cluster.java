@@ -10,6 +10,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -36,6 +37,7 @@ public final class Cluster implements AutoCloseable {
 
     private final Member own;
     private final Supplier<Attached> attached;
+    private final Supplier<Set<String>> agents;
     private final Roster roster;
     private final Beat beat;
     private final Lookout lookout;
@@ -57,10 +59,12 @@ public final class Cluster implements AutoCloseable {
             Leases leases,
             Member own,
             Supplier<Attached> attached,
+            Supplier<Set<String>> agents,
             Consumer<OtherGateways> found,
             Services services) {
         this.own = own;
         this.attached = attached;
+        this.agents = agents;
         this.found = found;
         clock = services.clock();
         nanoTime = services.nanoTime();
@@ -77,13 +81,19 @@ public final class Cluster implements AutoCloseable {
     /**
      * @param own this gateway
      * @param attached what is attached to it now
+     * @param agents names of the agents that are
      * @param found told, once a second, which agents are attached to others only
      * @return null if the store is no cluster's: nobody else sees what is there
      */
     public static @Nullable Cluster in(
-            Store store, Member own, Supplier<Attached> attached, Consumer<OtherGateways> found, Services services) {
+            Store store,
+            Member own,
+            Supplier<Attached> attached,
+            Supplier<Set<String>> agents,
+            Consumer<OtherGateways> found,
+            Services services) {
         Leases leases = store.leases();
-        return leases == null ? null : new Cluster(store, leases, own, attached, found, services);
+        return leases == null ? null : new Cluster(store, leases, own, attached, agents, found, services);
     }
 
     /** Begins to be seen, and to see. Once. */
@@ -117,7 +127,7 @@ public final class Cluster implements AutoCloseable {
         } finally {
             if (fresh || now - seenNanos > Beat.LIFE.toNanos()) {
                 // What was known of them longer ago is no reason to send clients there.
-                found.accept(missing.look(attached.get().agentNames(), fresh ? others : List.of(), now));
+                found.accept(missing.look(agents.get(), fresh ? others : List.of(), now));
             }
         }
     }

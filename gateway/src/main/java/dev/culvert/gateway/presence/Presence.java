@@ -217,6 +217,17 @@ public final class Presence<A extends PresentAgent> {
         return agents.keySet().iterator();
     }
 
+    /** Names of agents that are connected now. */
+    public Set<String> connectedAgents() {
+        Set<String> names = new HashSet<>();
+        agents.forEach((name, instances) -> {
+            if (instances.count() > 0) {
+                names.add(name);
+            }
+        });
+        return names;
+    }
+
     /** The instance that has the other end of a flow; null when it is not connected. */
     public @Nullable A named(String agent, String answerer) {
         AgentInstances<A> instances = agents.get(agent);

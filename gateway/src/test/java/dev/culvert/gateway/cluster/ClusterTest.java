@@ -75,7 +75,7 @@ final class ClusterTest {
 
     private Cluster cluster(Store store, Member own) {
         Services services = Services.of(AuditLog.none(), CLOCK, () -> nanos, 1);
-        return Cluster.in(store, own, () -> attached, found::add, services);
+        return Cluster.in(store, own, () -> attached, () -> attached.agentNames(), found::add, services);
     }
 
     private void pass(Duration time) {
@@ -124,7 +124,15 @@ final class ClusterTest {
         }
         attached = new Attached(agents, List.of(), 5);
         Store store = cluster.store();
-        Beat beat = beat(store, ONE);
+        int[] looked = {0};
+        Beat beat = new Beat(
+                store.leases(),
+                ONE.lease(),
+                () -> {
+                    looked[0]++;
+                    return attached;
+                },
+                () -> nanos);
         beat.tick();
         String text = store.leases().get(ONE.lease());
         assertThat(text.length()).isLessThan(Leases.MAX_SIZE / 4);
@@ -137,6 +145,7 @@ final class ClusterTest {
         long seconds = 100 * Beat.LEAST_PAUSE.toMillis() / 1_000;
         assertThat(cluster.writings() * (long) text.length())
                 .isBetween(seconds * Beat.BYTES_PER_SECOND / 2, seconds * Beat.BYTES_PER_SECOND + 2L * text.length());
+        assertThat(looked[0]).as("nor is it looked at each time").isBetween(cluster.writings(), (int) seconds / 2);
         assertThat(look(lookout(cluster.store(), TWO))).isEmpty();
     }
 
