@@ -13,22 +13,15 @@ import dev.culvert.tunnel.outgoing.FrameWriter;
 import dev.culvert.tunnel.outgoing.Outlet;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
-import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelMetadata;
 import io.netty.channel.ChannelOutboundBuffer;
-import io.netty.channel.ChannelPromise;
-import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
-import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.SocketAddress;
-import java.nio.channels.ClosedChannelException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,9 +43,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A reset or a broken link is told as a {@link FlowException} in {@code exceptionCaught}, then
  * {@code channelInactive}.
  */
-public final class LinkFlow extends AbstractChannel implements DuplexChannel {
-    private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
-
+public final class LinkFlow extends HalfClosable {
     private final OpenRequest request;
     private final String holder;
     private final LinkFlowConfig config;
@@ -68,10 +59,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     private int epoch;
     private String answerer = "";
 
-    // Its present path, or its last.
-    private FlowMultiplexer mux;
-    private int flowId;
-    private Outlet outlet;
+    private final PresentPath path;
 
     private enum State {
         OPENING,
@@ -79,23 +67,10 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         CLOSED
     }
 
-    private enum Path {
-        /** Nothing goes anywhere. */
-        NONE,
-        /** It has been asked for, and not been answered. */
-        ASKED,
-        /** Frames go over it. */
-        OPEN
-    }
-
     private volatile State state;
-    private Path path;
     private final @Nullable ReceiveWindow window;
     private final FlowInput input;
     private final FlowOutput output;
-    private long otherRttMicros;
-    private long grantedWhileAsked;
-    private long attachedNanos;
 
     private volatile boolean outputShutdown;
     private boolean remoteGone; // reset by the peer, refused, or lost for good: nothing more may be sent for it
@@ -111,14 +86,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** @param holder for whom it is, who shares what flows may have with others like it; empty when all are one's own */
     LinkFlow(FlowMultiplexer mux, int flowId, OpenRequest request, String holder, boolean incoming) {
-        super(null);
-        this.mux = mux;
-        this.flowId = flowId;
+        this.path = new PresentPath(mux, flowId, this::goOn);
         this.request = request;
         this.holder = holder;
         this.incoming = incoming;
         this.config = new LinkFlowConfig(this);
-        this.outlet = mux.link().writer().outlet(flowId, this::outletReady);
         this.opened = mux.link().eventLoop().newPromise();
         this.budget = mux.budget();
         this.memory = mux.flowMemory();
@@ -131,13 +103,11 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         }
         if (incoming) {
             state = State.OPEN;
-            path = Path.OPEN;
+            path.opened(request.rttMicros());
             output.begin(request.credit());
-            otherRttMicros = request.rttMicros();
             opened.setSuccess(null);
         } else {
             state = stream ? State.OPENING : State.OPEN;
-            path = Path.ASKED;
         }
     }
 
@@ -149,12 +119,12 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (incoming && window != null) {
             output.keep(session.keptBudget(), holder);
             input.newPath(); // OPENED has said it
-            outlet.received(input.received(), false);
+            outlet().received(input.received(), false);
         }
     }
 
     public int flowId() {
-        return flowId;
+        return path.flowId();
     }
 
     /** Its number in the opener's session, never used again there; 0 for one that has no session. */
@@ -203,7 +173,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Whether frames of it go anywhere now; else it waits for another path. */
     public boolean isAttached() {
-        return path == Path.OPEN || path == Path.ASKED && window == null;
+        return path.isOpen() || path.isAsked() && window == null;
     }
 
     /** What the peer is granted at first; 0 for a datagram flow. */
@@ -232,14 +202,14 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (!answersProbes || !isOpen() || !isAttached()) {
             return false;
         }
-        outlet.tell(Frame.FLAG_PROBE);
+        outlet().tell(Frame.FLAG_PROBE);
         return true;
     }
 
     /** Answers a probe: the destination has been heard of since. */
     public void alive() {
         if (isOpen()) {
-            outlet.tell(Frame.FLAG_ALIVE);
+            outlet().tell(Frame.FLAG_ALIVE);
         }
     }
 
@@ -259,15 +229,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     Outlet outlet() {
-        return outlet;
+        return path.outlet();
     }
 
     FrameWriter writer() {
-        return mux.link().writer();
+        return path.writer();
     }
 
     void datagramDropped() {
-        mux.datagramDropped();
+        path.multiplexer().datagramDropped();
     }
 
     boolean isResumable() {
@@ -290,19 +260,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Grants the peer more, now or, while that has not been answered, when the next path is there. */
     void grant(long bytes) {
-        if (path == Path.OPEN) {
-            if (session != null) {
-                outlet.received(input.tellReceived(), false);
-            }
-            outlet.grant(bytes);
-        } else if (path == Path.ASKED) {
-            grantedWhileAsked += bytes;
-        } // else it is in what the next path is asked for with
+        if (path.isOpen() && session != null) {
+            outlet().received(input.tellReceived(), false);
+        }
+        path.grant(bytes);
     }
 
     /** Least round trip to the flow's other end. */
     long pathRttNanos() {
-        return mux.pathRttNanos(otherRttMicros);
+        return path.rttNanos();
     }
 
     /** Something has come: it is told before long. */
@@ -317,15 +283,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** Tells the other end what has been received, if it has not been told. */
     void tellReceived() {
         if (session != null && isAttached() && input.hasNews()) {
-            outlet.received(input.tellReceived(), true);
+            outlet().received(input.tellReceived(), true);
         }
     }
 
     /** FIN has come: its sender keeps all that it has until it has heard of that. */
     void tellFin() {
         if (session != null) {
-            outlet.received(input.tellReceived(), true);
-            outlet.tell(Frame.FLAG_ENDED);
+            outlet().received(input.tellReceived(), true);
+            outlet().tell(Frame.FLAG_ENDED);
             endsIfReceived();
         }
     }
@@ -335,16 +301,15 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** @param received of a flow that can be resumed: from where we go on; else less than 0 */
     void receiveOpened(long credit, int flags, long rttMicros, long received, String answerer)
             throws ProtocolException {
-        if (path != Path.ASKED) {
-            throw new ProtocolException("OPENED twice for flow " + Integer.toUnsignedString(flowId));
+        if (!path.isAsked()) {
+            throw new ProtocolException("OPENED twice for flow " + Integer.toUnsignedString(flowId()));
         }
-        otherRttMicros = rttMicros;
         if (received < 0) {
             leaveSession();
         } else {
             this.answerer = answerer;
         }
-        path = Path.OPEN;
+        path.opened(rttMicros);
         if (!opened.isDone()) {
             begin(credit, (flags & Frame.FLAG_PROBES) != 0);
         } else if (isOver() || output.goOn(received, credit, outputShutdown)) {
@@ -356,7 +321,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** The other end says what cannot be. */
     private void violated() {
-        mux.link().writer().control(Frame.RESET, flowId, Reason.PROTOCOL_ERROR);
+        path.answerReset(Reason.PROTOCOL_ERROR);
         receiveReset(Reason.PROTOCOL_ERROR);
     }
 
@@ -371,15 +336,14 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (s != null) {
             if (window != null) {
                 output.keep(s.keptBudget(), holder);
-                outlet.received(input.received(), false); // each CREDIT says it
+                outlet().received(input.received(), false); // each CREDIT says it
             }
             s.attached(this);
         }
-        attachedNanos = mux.link().eventLoop().ticker().nanoTime();
+        path.attached();
         output.begin(credit);
         answersProbes = probes;
-        outlet.grant(grantedWhileAsked);
-        grantedWhileAsked = 0;
+        path.grantKept();
         boolean activate = state == State.OPENING;
         state = State.OPEN;
         output.goOn(outputShutdown); // shut down while it was pending: its FIN had to wait for OPENED
@@ -396,17 +360,16 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         if (s != null) {
             s.attached(this);
         }
-        attachedNanos = mux.link().eventLoop().ticker().nanoTime();
+        path.attached();
         if (isOver()) {
-            mux.link().writer().control(Frame.RESET, flowId, closeReason);
+            path.answerReset(closeReason);
             over();
             return;
         }
         if (window != null) {
-            outlet.received(input.received(), false);
+            outlet().received(input.received(), false);
         }
-        outlet.grant(grantedWhileAsked);
-        grantedWhileAsked = 0;
+        path.grantKept();
         input.newPath();
         goOn();
         gotSomething();
@@ -415,9 +378,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     void receiveRefused(Reason reason, String text) {
         FlowSession s = session;
         if (s != null && epoch > 0 && s.holds(this, reason, opened.isSuccess())) {
-            mux.forget(this);
-            outlet.close();
-            path = Path.NONE;
+            path.forget(this);
+            path.lost();
             return;
         }
         remoteGone = true;
@@ -436,8 +398,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             linkLost(why);
             return;
         }
-        outlet.close();
-        path = Path.NONE;
+        path.lost();
         s.held(this, confirmed || !incoming || window == null);
     }
 
@@ -448,8 +409,8 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Whoever holds it for its other end gives it up. */
     void giveUp(Reason reason, String why) {
-        if (path != Path.NONE && !remoteGone && mux.isUp()) {
-            mux.link().writer().control(Frame.RESET, flowId, reason);
+        if (!remoteGone) {
+            path.reset(reason);
         }
         remoteGone = true;
         endWith(new FlowException(reason, why));
@@ -507,17 +468,13 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         return output.isReceived() && (session == null || input.isFinOnPath());
     }
 
-    private void outletReady() {
-        goOn();
-    }
-
     /** Sends what can be sent. */
     private void goOn() {
         if (isOpen() || isLingering()) {
             output.goOn(outputShutdown); // what is to be sent again may be all that there is
         }
         if (isOpen() && isRegistered()) {
-            ((FlowUnsafe) unsafe()).resumeFlush();
+            resumeFlush();
         }
     }
 
@@ -529,7 +486,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Since when its path, or the last that it had, was there. */
     long attachedNanos() {
-        return attachedNanos;
+        return path.attachedNanos();
     }
 
     private void leaveSession() {
@@ -568,15 +525,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     /** Asks for another path, as the opener. */
     void resume(FlowMultiplexer over, int id) {
         epoch++;
-        grantedWhileAsked = 0;
-        take(over, id);
-        path = Path.ASKED;
-    }
-
-    private void take(FlowMultiplexer over, int id) {
-        mux = over;
-        flowId = id;
-        outlet = over.link().writer().outlet(id, this::outletReady);
+        path.ask(over, id);
     }
 
     /** What the peer may send us before it hears more. */
@@ -590,23 +539,18 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
      * @return false when the opener goes on from where it cannot
      */
     boolean goOn(FlowMultiplexer over, int id, OpenRequest asked, FlowPath its) {
-        if (path == Path.OPEN) {
-            mux.forget(this);
-            outlet.close();
-            if (mux.isUp()) {
-                mux.link().writer().control(Frame.PATH_LOST, flowId, Reason.MOVED);
-            }
+        if (path.isOpen()) {
+            path.leave(this);
         }
         FlowPath.Resume resume = its.resume();
         epoch = its.epoch();
         confirmed |= resume != null;
-        take(over, id);
+        path.take(over, id);
         if (!output.goOn(resume == null ? 0 : resume.received(), asked.credit(), outputShutdown)) {
-            path = Path.NONE;
+            path.none();
             return false;
         }
-        path = Path.OPEN;
-        otherRttMicros = asked.rttMicros();
+        path.opened(asked.rttMicros());
         return true;
     }
 
@@ -650,7 +594,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
         }
         state = State.CLOSED;
         boolean finished = hasEnded();
-        if (isLingering() && !isReceived() || isDoomed() && !finished && path != Path.OPEN) {
+        if (isLingering() && !isReceived() || isDoomed() && !finished && !path.isOpen()) {
             // What waits in the outlet, up to the FIN, still goes out, and is kept until it has been received; or the
             // other end is told when there is a path again.
             if (!finished) {
@@ -658,9 +602,9 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
             }
         } else {
             if (!finished || remoteGone) {
-                outlet.close();
-                if (!remoteGone && path != Path.NONE && mux.isUp()) {
-                    mux.link().writer().control(Frame.RESET, flowId, closeReason);
+                outlet().close();
+                if (!remoteGone) {
+                    path.reset(closeReason);
                 }
             } // else what waits in the outlet, up to the FIN, still goes out
             over();
@@ -676,7 +620,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
 
     /** Nothing of it is of use to anybody any more. */
     private void over() {
-        mux.forget(this);
+        path.forget(this);
         output.close();
         leaveSession();
     }
@@ -697,38 +641,13 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     @Override
-    public ChannelMetadata metadata() {
-        return METADATA;
-    }
-
-    @Override
-    protected AbstractUnsafe newUnsafe() {
-        return new FlowUnsafe();
-    }
-
-    @Override
-    protected boolean isCompatible(EventLoop loop) {
-        return true;
-    }
-
-    @Override
     protected @Nullable SocketAddress localAddress0() {
         return request.source();
     }
 
     @Override
     protected @Nullable SocketAddress remoteAddress0() {
-        return mux.link().remoteAddress();
-    }
-
-    @Override
-    protected void doBind(SocketAddress localAddress) {
-        throw new UnsupportedOperationException("a flow has no address to bind");
-    }
-
-    @Override
-    protected void doDisconnect() throws Exception {
-        doClose();
+        return path.remoteAddress();
     }
 
     // ---- DuplexChannel ----
@@ -744,75 +663,7 @@ public final class LinkFlow extends AbstractChannel implements DuplexChannel {
     }
 
     @Override
-    public boolean isShutdown() {
-        return isInputShutdown() && isOutputShutdown();
-    }
-
-    @Override
-    public ChannelFuture shutdownInput() {
-        return shutdownInput(newPromise());
-    }
-
-    /**
-     * What is unread and what still comes is thrown away, its credit returned; the peer is not told. Who reads hears
-     * {@link ChannelInputShutdownReadComplete}.
-     */
-    @Override
-    public ChannelFuture shutdownInput(ChannelPromise promise) {
-        if (!eventLoop().inEventLoop()) {
-            eventLoop().execute(() -> shutdownInput(promise));
-        } else if (isOpen()) {
-            input.shutdown();
-            promise.setSuccess();
-        } else {
-            promise.setFailure(new ClosedChannelException());
-        }
-        return promise;
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput() {
-        return shutdownOutput(newPromise());
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput(ChannelPromise promise) {
-        EventLoop loop = eventLoop();
-        if (loop.inEventLoop()) {
-            ((AbstractUnsafe) unsafe()).shutdownOutput(promise);
-        } else {
-            loop.execute(() -> ((AbstractUnsafe) unsafe()).shutdownOutput(promise));
-        }
-        return promise;
-    }
-
-    @Override
-    public ChannelFuture shutdown() {
-        return shutdown(newPromise());
-    }
-
-    @Override
-    public ChannelFuture shutdown(ChannelPromise promise) {
-        shutdownOutput()
-                .addListener(output -> shutdownInput().addListener(in -> {
-                    Throwable cause = output.cause() != null ? output.cause() : in.cause();
-                    if (cause == null) {
-                        promise.trySuccess();
-                    } else {
-                        promise.tryFailure(cause);
-                    }
-                }));
-        return promise;
-    }
-
-    private final class FlowUnsafe extends AbstractUnsafe {
-        @Override
-        public void connect(SocketAddress remote, SocketAddress local, ChannelPromise promise) {
-            promise.setFailure(new UnsupportedOperationException("a flow is opened, not connected"));
-        }
-
-        void resumeFlush() {
-            flush0();
-        }
+    void dropInput() {
+        input.shutdown();
     }
 }
