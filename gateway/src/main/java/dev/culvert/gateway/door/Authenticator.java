@@ -9,6 +9,7 @@ import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenException;
 import dev.culvert.token.holder.HolderKey;
+import dev.culvert.token.sign.SignatureCheck;
 import dev.culvert.token.sign.TokenVerifier;
 import dev.culvert.token.state.Enrolments;
 import dev.culvert.token.state.Revocations;
@@ -108,7 +109,7 @@ public final class Authenticator {
                     true,
                     token);
         }
-        if (!given.verify(bearer)) {
+        if (!given.verify(bearer, SignatureCheck::verify)) {
             return new Refused("the proof of the token's key has a wrong signature", true, token);
         }
         return bound(token, HolderKey.thumbprint(given.key()), from);

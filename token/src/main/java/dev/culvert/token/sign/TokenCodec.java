@@ -16,6 +16,7 @@ import dev.culvert.token.TokenFields;
 import dev.culvert.token.TokenTerms;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -55,7 +56,16 @@ public final class TokenCodec {
     private TokenCodec() {}
 
     /** A token taken apart, of which nothing has been verified. */
-    public record Parts(Token.Kind kind, String keyId, String payload, String jwt) {}
+    public record Parts(Token.Kind kind, String keyId, String payload, String jwt) {
+        /** What the signature is over (RFC 7515 section 5.2). */
+        byte[] signedBytes() {
+            return jwt.substring(0, jwt.lastIndexOf('.')).getBytes(StandardCharsets.US_ASCII);
+        }
+
+        byte[] signature() {
+            return Base64.getUrlDecoder().decode(jwt.substring(jwt.lastIndexOf('.') + 1));
+        }
+    }
 
     public static String encode(Token token) {
         Map<String, Object> claims = new LinkedHashMap<>();
@@ -132,7 +142,7 @@ public final class TokenCodec {
     }
 
     private static String text(String part) throws TokenException {
-        return new String(decode(part), java.nio.charset.StandardCharsets.UTF_8);
+        return new String(decode(part), StandardCharsets.UTF_8);
     }
 
     /** Strict base64url (RFC 7515 section 2), so that one token has one text. */

@@ -4,15 +4,12 @@ import java.io.ByteArrayOutputStream;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.Signature;
-import java.security.spec.X509EncodedKeySpec;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.HexFormat;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,9 +29,6 @@ public final class LinkProof {
 
     /** Sets these signatures apart from all others that a key might make. */
     private static final byte[] CONTEXT = "culvert.1 link proof\0".getBytes(StandardCharsets.US_ASCII);
-
-    /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410 section 4). */
-    private static final byte[] ED25519_SPKI = HexFormat.of().parseHex("302a300506032b6570032100");
 
     private static final int KEY = 32;
     private static final int HASH = 32;
@@ -166,18 +160,15 @@ public final class LinkProof {
         return certificate == null ? null : certificate.clone();
     }
 
+    /** Checks Ed25519 signatures (RFC 8032 section 5.1.7). */
+    public interface Verifier {
+        /** Whether a key, of 32 bytes, has signed a message. */
+        boolean verify(byte[] key, byte[] message, byte[] signature);
+    }
+
     /** Whether its key has signed it for this token. Nonce and certificate are for the caller to judge. */
-    public boolean verify(String token) {
-        byte[] spki = Arrays.copyOf(ED25519_SPKI, ED25519_SPKI.length + KEY);
-        System.arraycopy(key, 0, spki, ED25519_SPKI.length, KEY);
-        try {
-            Signature verifier = Signature.getInstance("Ed25519");
-            verifier.initVerify(KeyFactory.getInstance("Ed25519").generatePublic(new X509EncodedKeySpec(spki)));
-            verifier.update(message(nonce, token, certificate));
-            return verifier.verify(signature);
-        } catch (GeneralSecurityException e) {
-            return false; // bytes that are no point of the curve, a signature out of range
-        }
+    public boolean verify(String token, Verifier verifier) {
+        return verifier.verify(key, message(nonce, token, certificate), signature);
     }
 
     private static byte[] message(String nonce, String token, byte @Nullable [] certificate) {

@@ -16,6 +16,7 @@ import dev.culvert.tunnel.link.LinkProof;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.link.LinkUpgrade;
+import dev.culvert.tunnel.link.RuntimeEd25519;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -600,7 +601,7 @@ class LinkConnectorTest {
                     .isEmpty();
             LinkProof proof = LinkProof.parse(GatewayStub.header(second.get(), "culvert-proof"));
             assertThat(proof.nonce()).isEqualTo("n1");
-            assertThat(proof.verify("the.token")).isTrue();
+            assertThat(proof.verify("the.token", RuntimeEd25519::verify)).isTrue();
             assertThat(proof.certificate()).isEqualTo(tls ? LinkProof.sha256(identity.chain()[0].getEncoded()) : null);
             assertThat(GatewayStub.header(second.get(), "authorization")).isEqualTo("Bearer the.token");
         }

@@ -29,8 +29,8 @@ class LinkProofTest {
             assertThat(read.certificate()).isEqualTo(certificate);
             byte[] spki = pair.getPublic().getEncoded();
             assertThat(spki).endsWith(read.key());
-            assertThat(read.verify("the.token")).isTrue();
-            assertThat(read.verify("the.tokem")).isFalse();
+            assertThat(read.verify("the.token", RuntimeEd25519::verify)).isTrue();
+            assertThat(read.verify("the.tokem", RuntimeEd25519::verify)).isFalse();
         }
     }
 
@@ -60,11 +60,13 @@ class LinkProofTest {
         for (int part = 0; part < 4; part++) {
             String[] mixed = a.clone();
             mixed[part] = b[part];
-            assertThat(LinkProof.parse(String.join(".", mixed)).verify("t")).isFalse();
+            assertThat(LinkProof.parse(String.join(".", mixed)).verify("t", RuntimeEd25519::verify))
+                    .isFalse();
         }
         String[] none = a.clone();
         none[2] = "";
-        assertThat(LinkProof.parse(String.join(".", none)).verify("t")).isFalse();
+        assertThat(LinkProof.parse(String.join(".", none)).verify("t", RuntimeEd25519::verify))
+                .isFalse();
     }
 
     @Test
@@ -146,7 +148,7 @@ class LinkProofTest {
             throw new AssertionError("a proof with two texts: " + text);
         }
         if (proof != null) {
-            proof.verify("t");
+            proof.verify("t", RuntimeEd25519::verify);
         }
         LinkProof.nonceOf(text);
     }
