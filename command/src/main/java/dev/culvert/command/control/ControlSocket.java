@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,8 +52,11 @@ public final class ControlSocket implements Closeable {
     /** Idle threads end. */
     private static final Duration IDLE = Duration.ofSeconds(10);
 
+    private static final SocketFile.Use USE =
+            new SocketFile.Use("control socket", "name another place with --control-socket");
+
     private final Questions questions;
-    private final SocketFile file;
+    private final SocketFile<ServerSocketChannel> file;
     private final Consumer<String> log;
     private final LongSupplier nanoTime;
     private final Selector selector;
@@ -84,7 +88,7 @@ public final class ControlSocket implements Closeable {
     static ControlSocket open(
             Path path, @Nullable String group, Questions questions, Consumer<String> log, LongSupplier nanoTime)
             throws IOException {
-        SocketFile file = SocketFile.open(path, group);
+        SocketFile<ServerSocketChannel> file = SocketFile.open(USE, path, group, SocketFile::listen);
         try {
             ControlSocket socket = new ControlSocket(questions, file, log, nanoTime);
             socket.thread.start();
@@ -95,7 +99,8 @@ public final class ControlSocket implements Closeable {
         }
     }
 
-    private ControlSocket(Questions questions, SocketFile file, Consumer<String> log, LongSupplier nanoTime)
+    private ControlSocket(
+            Questions questions, SocketFile<ServerSocketChannel> file, Consumer<String> log, LongSupplier nanoTime)
             throws IOException {
         this.questions = questions;
         this.file = file;

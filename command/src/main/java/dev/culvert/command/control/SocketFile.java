@@ -32,19 +32,38 @@ import org.jspecify.annotations.Nullable;
  * file beside it is locked, so that what a killed process left is known to be nobody's.
  *
  * <p>It is made in a directory that is only its owner's and moved to its place once it has its rights: nobody connects before.
+ *
+ * @param <C> what listens
  */
-final class SocketFile implements Closeable {
+public final class SocketFile<C extends Closeable> implements Closeable {
     /** What a path of a socket may have on Linux, with the end of the directory that it is made in (108 with a NUL; macOS 104). */
     static final int MAX_PATH = 96;
 
     private static final String FRESH = "s";
 
+    /**
+     * What a socket is for, in messages.
+     *
+     * @param name such as {@code control socket}
+     * @param elsewhere what to do to have another place, such as {@code name another place with --control-socket}
+     */
+    public record Use(String name, String elsewhere) {
+        private String of(Path path) {
+            return name + " " + path + ": ";
+        }
+    }
+
+    /** Listens at a path, where nothing is. */
+    public interface Binder<C> {
+        C bind(Path at) throws IOException;
+    }
+
     private final Path path;
     private final FileChannel lock;
-    private final ServerSocketChannel channel;
+    private final C channel;
     private final @Nullable Object key;
 
-    private SocketFile(Path path, FileChannel lock, ServerSocketChannel channel) throws IOException {
+    private SocketFile(Path path, FileChannel lock, C channel) throws IOException {
         this.path = path;
         this.lock = lock;
         this.channel = channel;
@@ -53,28 +72,29 @@ final class SocketFile implements Closeable {
     }
 
     /**
-     * Listens there.
+     * Listens there. Blocks.
      *
      * @param group whose members may connect; null for none
      * @throws IOException with one line for people
      */
-    static SocketFile open(Path where, @Nullable String group) throws IOException {
+    public static <C extends Closeable> SocketFile<C> open(
+            Use use, Path where, @Nullable String group, Binder<C> binder) throws IOException {
         Path path = where.toAbsolutePath().normalize();
         int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
         if (length > MAX_PATH) {
-            throw new IOException("control socket " + path + ": its path has " + length + " bytes, at most " + MAX_PATH
-                    + " are possible; name a shorter one with --control-socket");
+            throw new IOException(use.of(path) + "its path has " + length + " bytes, at most " + MAX_PATH
+                    + " are possible; " + use.elsewhere);
         }
         Path directory = Objects.requireNonNull(path.getParent(), "a directory is no socket");
         if (!Files.isDirectory(directory)) {
-            throw new IOException("control socket " + path + ": there is no directory " + directory
-                    + "; make it, or name another place with --control-socket");
+            throw new IOException(
+                    use.of(path) + "there is no directory " + directory + "; make it, or " + use.elsewhere);
         }
         try {
-            FileChannel lock = lock(directory.resolve("." + path.getFileName() + ".lock"), path);
+            FileChannel lock = lock(directory.resolve("." + path.getFileName() + ".lock"), use, path);
             try {
-                removeStale(path);
-                return bind(path, group, lock);
+                removeStale(use, path);
+                return bind(use, path, group, lock, binder);
             } catch (IOException | RuntimeException e) {
                 lock.close();
                 throw e;
@@ -83,9 +103,9 @@ final class SocketFile implements Closeable {
             throw e;
         } catch (IOException e) {
             throw new IOException(
-                    "control socket " + path + ": cannot be made (" + FileError.reason(e) + "); "
-                            + FileError.cure(e, "let whom this runs as write in " + directory)
-                            + ", or name another place with --control-socket",
+                    use.of(path) + "cannot be made (" + FileError.reason(e) + "); "
+                            + FileError.cure(e, "let whom this runs as write in " + directory) + ", or "
+                            + use.elsewhere,
                     e);
         }
     }
@@ -94,12 +114,12 @@ final class SocketFile implements Closeable {
     private static final class Refused extends IOException {
         private static final long serialVersionUID = 1;
 
-        Refused(Path path, String why) {
-            super("control socket " + path + ": " + why);
+        Refused(Use use, Path path, String why) {
+            super(use.of(path) + why);
         }
     }
 
-    private static FileChannel lock(Path file, Path path) throws IOException {
+    private static FileChannel lock(Path file, Use use, Path path) throws IOException {
         Set<java.nio.file.OpenOption> options =
                 Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
         FileChannel channel = isPosix(file)
@@ -119,14 +139,13 @@ final class SocketFile implements Closeable {
         }
         if (lock == null) {
             channel.close();
-            throw new Refused(
-                    path, "another program has it; stop that one, or name another place with --control-socket");
+            throw new Refused(use, path, "another program has it; stop that one, or " + use.elsewhere);
         }
         return channel;
     }
 
     /** What is there belongs to nobody who locks, so a socket that nobody answers is left over. Anything else is not ours to remove. */
-    private static void removeStale(Path path) throws IOException {
+    private static void removeStale(Use use, Path path) throws IOException {
         BasicFileAttributes there;
         try {
             there = Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -134,8 +153,7 @@ final class SocketFile implements Closeable {
             return;
         }
         if (!there.isOther()) {
-            throw new Refused(
-                    path, "there is something else at that place; move it away, or name another with --control-socket");
+            throw new Refused(use, path, "there is something else at that place; move it away, or " + use.elsewhere);
         }
         try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             probe.configureBlocking(false); // a full queue is an answer too, of somebody who is there
@@ -145,40 +163,51 @@ final class SocketFile implements Closeable {
             return;
         } catch (IOException e) {
             throw new Refused(
+                    use,
                     path,
-                    "it cannot be told whose the socket is that is there (" + FileError.reason(e)
-                            + "); remove it, or name another place with --control-socket");
+                    "it cannot be told whose the socket is that is there (" + FileError.reason(e) + "); remove it, or "
+                            + use.elsewhere);
         }
-        throw new Refused(
-                path, "another program answers there; stop that one, or name another place with --control-socket");
+        throw new Refused(use, path, "another program answers there; stop that one, or " + use.elsewhere);
     }
 
-    private static SocketFile bind(Path path, @Nullable String group, FileChannel lock) throws IOException {
+    private static <C extends Closeable> SocketFile<C> bind(
+            Use use, Path path, @Nullable String group, FileChannel lock, Binder<C> binder) throws IOException {
         if (!isPosix(path)) {
-            ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-            channel.bind(UnixDomainSocketAddress.of(path));
-            return new SocketFile(path, lock, channel);
+            return new SocketFile<>(path, lock, binder.bind(path));
         }
         Path making = path.resolveSibling("." + path.getFileName() + ".new");
         remove(making);
         Files.createDirectory(
                 making, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Path fresh = making.resolve(FRESH);
+        try {
+            C channel = binder.bind(fresh);
+            try {
+                if (group != null) {
+                    give(use, fresh, path, group);
+                }
+                Files.setPosixFilePermissions(
+                        fresh, PosixFilePermissions.fromString(group == null ? "rw-------" : "rw-rw----"));
+                Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE);
+                return new SocketFile<>(path, lock, channel);
+            } catch (IOException | RuntimeException e) {
+                channel.close();
+                throw e;
+            }
+        } finally {
+            remove(making);
+        }
+    }
+
+    /** A {@link Binder} of the JDK's own channels. */
+    static ServerSocketChannel listen(Path at) throws IOException {
         ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         try {
-            channel.bind(UnixDomainSocketAddress.of(fresh));
-            if (group != null) {
-                give(fresh, path, group);
-            }
-            Files.setPosixFilePermissions(
-                    fresh, PosixFilePermissions.fromString(group == null ? "rw-------" : "rw-rw----"));
-            Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE);
-            return new SocketFile(path, lock, channel);
+            return channel.bind(UnixDomainSocketAddress.of(at));
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
-        } finally {
-            remove(making);
         }
     }
 
@@ -194,19 +223,20 @@ final class SocketFile implements Closeable {
         }
     }
 
-    private static void give(Path fresh, Path path, String group) throws IOException {
+    private static void give(Use use, Path fresh, Path path, String group) throws IOException {
         PosixFileAttributeView view =
                 Files.getFileAttributeView(fresh, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
         GroupPrincipal principal;
         try {
             principal = path.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByGroupName(group);
         } catch (UserPrincipalNotFoundException e) {
-            throw new Refused(path, "--control-group: there is no group of that name; make it with groupadd");
+            throw new Refused(use, path, "--control-group: there is no group of that name; make it with groupadd");
         }
         try {
             view.setGroup(principal);
         } catch (IOException e) {
             throw new Refused(
+                    use,
                     path,
                     "it cannot be given to the group of --control-group (" + FileError.reason(e)
                             + "); run this as a member of it, or as root");
@@ -217,11 +247,12 @@ final class SocketFile implements Closeable {
         return path.getFileSystem().supportedFileAttributeViews().contains("posix");
     }
 
-    Path path() {
+    public Path path() {
         return path;
     }
 
-    ServerSocketChannel channel() {
+    /** What listens. */
+    public C channel() {
         return channel;
     }
 
