@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.client.uplink.UntilJoined;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.tcp.TcpFlow;
 import dev.culvert.stack.tcp.TcpRequest;
@@ -29,7 +30,9 @@ final class TcpSplice {
         LinkFlow flow;
         try {
             flow = uplink.open(
-                    Destination.of(Destination.TCP, to.getAddress(), to.getPort()), request.source(), new Waiting());
+                    Destination.of(Destination.TCP, to.getAddress(), to.getPort()),
+                    request.source(),
+                    new UntilJoined());
         } catch (FlowException | IllegalArgumentException e) {
             counts.refused++;
             request.refuse(Refusals.of(e));
@@ -55,18 +58,6 @@ final class TcpSplice {
                 flow.close();
             }
         });
-    }
-
-    /** Holds the link flow's place until the relay takes over; what ends the flow before that is nobody else's to hear. */
-    private static final class Waiting extends ChannelInboundHandlerAdapter {
-        @Override
-        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (ctx.pipeline().last() == this) {
-                ctx.close();
-            } else {
-                ctx.fireExceptionCaught(cause);
-            }
-        }
     }
 
     /** Waits for the ACK of our SYN-ACK, then joins the two. */

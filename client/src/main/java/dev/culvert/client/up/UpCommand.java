@@ -4,15 +4,13 @@ import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.NotedSession;
 import dev.culvert.client.uplink.RouteTable;
-import dev.culvert.client.uplink.Uplink;
+import dev.culvert.client.uplink.TokenUplink;
 import dev.culvert.command.Shutdown;
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
-import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tun.Platform;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunConfig;
@@ -20,20 +18,14 @@ import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
-import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.flow.ClientSession;
-import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
-import java.net.URI;
-import java.security.KeyPair;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -250,37 +242,20 @@ public final class UpCommand implements Callable<Integer> {
         HostRoutes host = null;
         TunChannel tunChannel;
         TunSession session;
-        URI first;
-        RenewedToken renewed = null;
+        TokenUplink way = null;
         try {
             if (!noHostChanges) {
                 host = hostRoutes(device.name(), config, router, journal, status);
                 host.configure();
             }
-            // Not before all else is there: a key that was made for nothing would be taken for the token's own later.
-            KeyPair keys = options.keys(token);
-            renewed = new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), status::say);
-            List<LinkConnector> connectors = new ArrayList<>(
-                    LinkConnector.all(GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
-            LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
-            renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
-            Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
-            first = connectors.get(0).gateway();
-            Uplink uplink = new Uplink(
-                    loops.next(),
-                    connectors,
-                    LinkSettings.DEFAULT,
-                    TokenGrants.of(token),
-                    wanted,
-                    clientSession,
-                    status::say);
+            way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
-            session = new TunSession(device, tunChannel, uplink, host, router, full, allowLeak, status::say);
+            session = new TunSession(device, tunChannel, way.uplink(), host, router, full, allowLeak, status::say);
             if (host != null) {
                 host.watch();
             }
         } catch (Exception e) {
-            close(renewed);
+            close(way);
             device.close();
             end(loops);
             if (host != null) {
@@ -304,7 +279,7 @@ public final class UpCommand implements Callable<Integer> {
             }
             cause = session.failed().getNow(null);
         } finally {
-            close(renewed);
+            close(way);
             status.end();
             session.end().awaitUninterruptibly(LOOP_ENDS.toMillis());
             if (host != null) {
@@ -324,9 +299,9 @@ public final class UpCommand implements Callable<Integer> {
         return CommandLine.ExitCode.OK;
     }
 
-    private static void close(@Nullable RenewedToken renewed) {
-        if (renewed != null) {
-            renewed.close();
+    private static void close(@Nullable TokenUplink way) {
+        if (way != null) {
+            way.close();
         }
     }
 

@@ -18,7 +18,6 @@ import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.buffer.ByteBuf;
@@ -92,12 +91,13 @@ public final class Uplink {
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
     private final Repetition troubles = new Repetition();
     private final AgentNews news = new AgentNews();
-    private final RateLimit newsLines;
+    private final Voice newsLines;
     private final Newest<Announced> announcements;
     private Listener listener = routes -> {};
     private RouteTable routes = RouteTable.EMPTY;
     private String trouble = "connecting";
     private boolean everUp;
+    private boolean told; // what there is
 
     /** Null while there is no link. */
     private @Nullable FlowMultiplexer link;
@@ -146,7 +146,7 @@ public final class Uplink {
         this.maxFlows = maxFlows;
         announcements = new Newest<>(loop, ANNOUNCEMENT_MILLIS, this::announced);
         downSinceNanos = loop.ticker().nanoTime();
-        newsLines = new RateLimit(NEWS_LINES, NEWS_LINES_PER_SECOND, downSinceNanos);
+        newsLines = new LimitedVoice(voice, NEWS_LINES, NEWS_LINES_PER_SECOND, loop.ticker()::nanoTime);
         flows = new OpenedFlows(loop, session, n -> tell(n == 1 ? "1 flow goes on" : n + " flows go on"));
         keeper = new LinkKeeper(loop, connectors, settings, new Events(), flows);
         elsewhere = new Elsewhere(loop, keeper::change, this::tell);
@@ -199,15 +199,17 @@ public final class Uplink {
      * Opens a flow through the agent that the destination's address is routed to; if it has a name, through one that the token
      * lets reach it.
      *
-     * @param source the application, as the agent's host may know it
+     * @param source the application, as the agent's host may know it; null when it has no address
      * @param handler added to the flow's pipeline
      * @throws FlowException saying why there is none
      */
-    public LinkFlow open(Destination destination, InetSocketAddress source, ChannelHandler handler)
+    public LinkFlow open(Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
             throws FlowException {
         FlowMultiplexer l = linked();
-        String agent =
-                destination.address() == null ? agentForName(destination) : routes.agentFor(destination.address());
+        String agent = agentFor(destination);
+        if (agent == null && !told) {
+            throw new FlowException(Reason.LINK_LOST, "the gateway has not said yet what there is");
+        }
         if (agent == null) {
             throw new FlowException(Reason.NETWORK_UNREACHABLE, "no agent serves " + destination);
         }
@@ -218,9 +220,20 @@ public final class Uplink {
      * As {@link #open(Destination, InetSocketAddress, ChannelHandler)}, through an agent that the user has named: whether it
      * serves the destination is its to say.
      */
-    public LinkFlow open(String agent, Destination destination, InetSocketAddress source, ChannelHandler handler)
+    public LinkFlow open(
+            String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
             throws FlowException {
         return open(linked(), agent, destination, source, handler);
+    }
+
+    /** The agent that {@link #open(Destination, InetSocketAddress, ChannelHandler)} would go through; null for none. */
+    public @Nullable String agentFor(Destination destination) {
+        return destination.address() == null ? agentForName(destination) : routes.agentFor(destination.address());
+    }
+
+    /** Whether a gateway has ever said what there is. */
+    public boolean isTold() {
+        return told;
     }
 
     private FlowMultiplexer linked() throws FlowException {
@@ -236,7 +249,11 @@ public final class Uplink {
     }
 
     private LinkFlow open(
-            FlowMultiplexer l, String agent, Destination destination, InetSocketAddress source, ChannelHandler handler)
+            FlowMultiplexer l,
+            String agent,
+            Destination destination,
+            @Nullable InetSocketAddress source,
+            ChannelHandler handler)
             throws FlowException {
         if (!l.canOpen() || flowCount() >= maxFlows) {
             throw new FlowException(Reason.OVERLOADED, "too many flows");
@@ -295,16 +312,14 @@ public final class Uplink {
         RouteTable table = RouteTable.of(announced, grants, wanted);
         news.problems(table.problems()).forEach(this::tell);
         routes = table;
+        told = true;
         listener.announced(table);
         flows.tryAgain();
         elsewhere.said(said.elsewhere());
     }
 
     private void tell(String line) {
-        if (newsLines.takes(loop.ticker().nanoTime())) {
-            long more = newsLines.takeRefused();
-            voice.say(more == 0 ? line : line + " (" + more + " lines before this were left out)");
-        }
+        newsLines.say(line);
     }
 
     /** What happens to the link. */

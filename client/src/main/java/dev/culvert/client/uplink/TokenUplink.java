@@ -1,0 +1,68 @@
+package dev.culvert.client.uplink;
+
+import dev.culvert.token.ClientToken;
+import dev.culvert.token.GatewayUrls;
+import dev.culvert.token.TokenGrants;
+import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.RenewedToken;
+import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.flow.ClientSession;
+import dev.culvert.tunnel.link.LinkSettings;
+import io.netty.channel.EventLoop;
+import java.io.IOException;
+import java.security.KeyPair;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The uplink of a token's holder: to all gateways that the token names, with the token's key and the newest token that was handed over. */
+public final class TokenUplink implements AutoCloseable {
+    private final Uplink uplink;
+    private final RenewedToken renewed;
+
+    private TokenUplink(Uplink uplink, RenewedToken renewed) {
+        this.uplink = uplink;
+        this.renewed = renewed;
+    }
+
+    /**
+     * Makes it, not started yet. Blocks. The token's key is made if there is to be one and is none yet, and one that was made for nothing
+     * would be taken for the token's own later: call it when nothing but the gateway is missing.
+     *
+     * @param options by which {@code holder} was read
+     * @param loop on which all of it lives
+     * @param session this process's own
+     */
+    public static TokenUplink of(
+            HolderOptions options,
+            HolderOptions.Holder holder,
+            RouteTable.Wanted wanted,
+            EventLoop loop,
+            ClientSession session,
+            Voice voice)
+            throws IOException {
+        ClientToken token = (ClientToken) holder.token();
+        KeyPair keys = options.keys(token);
+        RenewedToken renewed =
+                new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), voice::say);
+        List<LinkConnector> connectors = new ArrayList<>(
+                LinkConnector.all(GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
+        LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
+        renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
+        Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
+        Uplink uplink =
+                new Uplink(loop, connectors, LinkSettings.DEFAULT, TokenGrants.of(token), wanted, session, voice);
+        return new TokenUplink(uplink, renewed);
+    }
+
+    public Uplink uplink() {
+        return uplink;
+    }
+
+    /** Tokens are handed over no more; the uplink is stopped by who started it. */
+    @Override
+    public void close() {
+        renewed.close();
+    }
+}
