@@ -9,6 +9,8 @@ module dev.culvert.client {
     requires dev.culvert.tunnel;
     requires info.picocli;
     requires io.netty.buffer;
+    requires io.netty.codec;
+    requires io.netty.codec.http;
     requires io.netty.common;
     requires io.netty.transport;
     requires static org.jspecify;

@@ -1,5 +1,7 @@
 package dev.culvert.client;
 
+import dev.culvert.client.forward.ConnectCommand;
+import dev.culvert.client.forward.ForwardCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
@@ -15,7 +17,14 @@ import picocli.CommandLine.Spec;
         name = "client",
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
-        subcommands = {UpCommand.class, ReachableCommand.class, DownCommand.class, HolderKeyCommand.class},
+        subcommands = {
+            UpCommand.class,
+            ReachableCommand.class,
+            DownCommand.class,
+            ConnectCommand.class,
+            ForwardCommand.class,
+            HolderKeyCommand.class
+        },
         footerHeading =
                 "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n")
 public final class ClientCommand implements Runnable {
@@ -36,6 +45,7 @@ public final class ClientCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "say what to do: up, list, down or key");
+        throw new ParameterException(
+                spec.commandLine(), "say what to do: up, list, down, connect, forward or key");
     }
 }

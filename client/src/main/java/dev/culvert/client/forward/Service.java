@@ -1,0 +1,67 @@
+package dev.culvert.client.forward;
+
+import dev.culvert.client.uplink.RunningUplink;
+import dev.culvert.client.uplink.Voice;
+import dev.culvert.command.Shutdown;
+import dev.culvert.text.Printable;
+import dev.culvert.token.holder.HolderOptions;
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import picocli.CommandLine;
+
+/** A client that serves applications of this machine until it is told to end. */
+public final class Service {
+    /** On a signal it ends within this. */
+    private static final Duration SHUTDOWN = Duration.ofSeconds(5);
+
+    /** Lines about connections that lead nowhere: so many at once, then so many a second. */
+    public static final int LINES = 16;
+
+    public static final double LINES_PER_SECOND = 1;
+
+    /** Opens what applications come in by, and says where that is. */
+    public interface Opening {
+        /**
+         * Blocks.
+         *
+         * @param running not started yet
+         * @return closed when the client ends
+         */
+        Closeable open(RunningUplink running, Voice voice) throws Exception;
+    }
+
+    private Service() {}
+
+    /**
+     * Runs until a signal comes, or the gateway refuses the token. What happens is said on standard output.
+     *
+     * @return the exit code
+     */
+    public static int run(HolderOptions options, Opening opening) throws Exception {
+        Shutdown stop = new Shutdown(SHUTDOWN);
+        try (RunningUplink running = RunningUplink.open(options, Service::say)) {
+            Closeable doors = opening.open(running, Service::say);
+            try {
+                CompletableFuture<Throwable> failed = running.uplink().failed();
+                running.uplink().start(routes -> {});
+                CompletableFuture.anyOf(failed, stop.asked()).join();
+                Throwable cause = failed.getNow(null);
+                if (cause != null) {
+                    throw new IOException(cause.getMessage(), cause);
+                }
+                return CommandLine.ExitCode.OK;
+            } finally {
+                doors.close();
+            }
+        } finally {
+            stop.done();
+        }
+    }
+
+    private static synchronized void say(String line) {
+        System.out.println("client: " + Printable.line(line));
+        System.out.flush();
+    }
+}
