@@ -75,8 +75,8 @@ final class EchoSessions {
     }
 
     void open(IncomingFlow flow, InetAddress address) {
-        String client = flow.request().clientName();
-        if (!budget.take(client, SocketBudget.Kind.PING)) {
+        Taker taker = Taker.of(flow.request().clientName(), flow.request().destination());
+        if (!budget.take(taker, SocketBudget.Kind.PING)) {
             flow.refuse(Reason.OVERLOADED, "too many pings at the agent");
             return;
         }
@@ -85,12 +85,12 @@ final class EchoSessions {
         try {
             channel = PingSockets.open(ipv6);
         } catch (PingUnavailableException e) {
-            budget.give(client, SocketBudget.Kind.PING);
+            budget.give(taker, SocketBudget.Kind.PING);
             refuse(flow, e);
             return;
         }
         channel.config().setOption(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(MAX_ECHO));
-        Session session = new Session(client, ipv6, address, channel);
+        Session session = new Session(taker, ipv6, address, channel);
         loop.register(channel).addListener(f -> {
             LinkFlow linkFlow = f.isSuccess() ? flow.accept(session.new Requests()) : null;
             if (linkFlow == null) {
@@ -118,7 +118,7 @@ final class EchoSessions {
     }
 
     private final class Session implements ErrorTellingSocket.Owner, SocketBudget.Idle {
-        private final String client;
+        private final Taker taker;
         private final boolean ipv6;
         private final InetSocketAddress remote;
         private final Channel channel;
@@ -129,8 +129,8 @@ final class EchoSessions {
         private @Nullable ScheduledFuture<?> idle;
         private boolean closed;
 
-        Session(String client, boolean ipv6, InetAddress address, Channel channel) {
-            this.client = client;
+        Session(Taker taker, boolean ipv6, InetAddress address, Channel channel) {
+            this.taker = taker;
             this.ipv6 = ipv6;
             this.remote = new InetSocketAddress(address, 0);
             this.channel = channel;
@@ -161,13 +161,13 @@ final class EchoSessions {
             } else {
                 channel.unsafe().closeForcibly();
             }
-            budget.closed(client, SocketBudget.Kind.PING, this);
-            budget.give(client, SocketBudget.Kind.PING);
+            budget.closed(taker, SocketBudget.Kind.PING, this);
+            budget.give(taker, SocketBudget.Kind.PING);
         }
 
         void start(LinkFlow flow) {
             this.flow = flow;
-            budget.opened(client, SocketBudget.Kind.PING, this);
+            budget.opened(taker, SocketBudget.Kind.PING, this);
             idle = loop.scheduleWithFixedDelay(
                     () -> {
                         Duration limit = unreachable ? IDLE_UNREACHABLE : IDLE;

@@ -1,7 +1,6 @@
 package dev.culvert.agent;
 
 import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.limit.Quota;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.InetAddress;
@@ -20,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Looks names up as any program on this host does (hosts file, DNS, mDNS: whatever the system is set up for). The system's
  * resolver blocks, for up to half a minute when a name's servers are silent, and cannot be interrupted. So a client has a few
- * threads at most, the clients take turns, and flows of one client that ask for the same name share one look-up. Event loop
- * only.
+ * threads at most, the clients take turns, and flows of one client that ask for the same name share one look-up. Of what is
+ * published each name is a client here. Event loop only.
  */
 final class NameResolver {
     /** Look-ups at one time. They wait for the network, and a thread that does nothing costs a stack of some 100 KiB. */
@@ -29,6 +28,9 @@ final class NameResolver {
 
     /** Of these for one client: its names whose servers are silent hold up nobody but itself. */
     static final int THREADS_PER_CLIENT = 4;
+
+    /** Of {@link #THREADS} for all that is published. */
+    static final int THREADS_FOR_PUBLISHED = 32;
 
     /** Of {@link #THREADS} the last ones, for clients that have none: it takes many clients, not a few, to take all. */
     static final int THREADS_FOR_THE_FIRST = 16;
@@ -55,7 +57,7 @@ final class NameResolver {
 
     private final EventLoop loop;
     private final Lookup lookup;
-    private final Quota<String> waiting = new Quota<>(MAX_WAITING, MAX_WAITING_PER_CLIENT);
+    private final Shares waiting = new Shares(MAX_WAITING, MAX_WAITING_PER_CLIENT, MAX_WAITING_PER_CLIENT);
     private final ThreadPoolExecutor threads = new ThreadPoolExecutor(
             0, THREADS, THREAD_IDLE.toSeconds(), TimeUnit.SECONDS, new SynchronousQueue<>(), r -> {
                 Thread t = new Thread(r, "resolver");
@@ -64,9 +66,10 @@ final class NameResolver {
             });
 
     /** Those who wait or have a look-up running; whose turn is next comes first. */
-    private final LinkedHashMap<String, Client> clients = new LinkedHashMap<>();
+    private final LinkedHashMap<Taker, Client> clients = new LinkedHashMap<>();
 
     private int running;
+    private int runningForPublished;
 
     /** Asks the system; blocks. */
     interface Lookup {
@@ -88,11 +91,11 @@ final class NameResolver {
 
     /** One client's look-ups. */
     private static final class Client {
-        final String name;
+        final Taker name;
         final LinkedHashMap<String, Asking> waiting = new LinkedHashMap<>();
         final Map<String, Asking> running = new LinkedHashMap<>();
 
-        Client(String name) {
+        Client(Taker name) {
             this.name = name;
         }
     }
@@ -116,7 +119,8 @@ final class NameResolver {
      * @return what can be given up; null when too much waits already, of this client or of all
      */
     @Nullable
-    Question resolve(String client, String name, int bytes, boolean discreet, boolean vain, Asker asker) {
+    Question resolve(String clientName, String name, int bytes, boolean discreet, boolean vain, Asker asker) {
+        Taker client = Taker.of(clientName, name);
         long cost = COST + 2L * name.length() + bytes;
         if (!waiting.take(client, cost)) {
             return null;
@@ -156,9 +160,11 @@ final class NameResolver {
         if (running >= THREADS) {
             return null;
         }
-        int most = running >= THREADS - THREADS_FOR_THE_FIRST ? 1 : THREADS_PER_CLIENT;
+        boolean isScarce = running >= THREADS - THREADS_FOR_THE_FIRST;
+        int most = isScarce ? 1 : THREADS_PER_CLIENT;
+        boolean isRoomForPublished = runningForPublished < (isScarce ? 1 : THREADS_FOR_PUBLISHED);
         for (Client c : clients.values()) {
-            if (!c.waiting.isEmpty() && c.running.size() < most) {
+            if (!c.waiting.isEmpty() && c.running.size() < most && (isRoomForPublished || !c.name.isPublished())) {
                 return c;
             }
         }
@@ -168,6 +174,7 @@ final class NameResolver {
     private void start(Client client, String name, Asking asking) {
         client.running.put(name, asking);
         running++;
+        runningForPublished += client.name.isPublished() ? 1 : 0;
         try {
             threads.execute(() -> {
                 InetAddress[] found;
@@ -191,6 +198,7 @@ final class NameResolver {
     private void finished(Client client, String name, Asking asking, InetAddress[] found) {
         client.running.remove(name);
         running--;
+        runningForPublished -= client.name.isPublished() ? 1 : 0;
         for (Question question : List.copyOf(asking.questions)) {
             question.answer(found);
         }

@@ -2,7 +2,6 @@ package dev.culvert.agent;
 
 import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.frame.Reason;
-import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -13,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sockets and memory of all flows of an agent, whatever links they came by: so much in all, and half of it for one client.
- * UDP and ping sockets that lie idle make room for what is new, of either kind and for TCP: the longest idle one of the
- * client that has most of them. TCP connections are nobody's to end. Event loop only.
+ * Sockets and memory of all flows of an agent, whatever links they came by: so much in all, half of it for one client, and for
+ * all that is published ({@link Shares}). UDP and ping sockets that lie idle make room for what is new, of either kind and for TCP: the
+ * longest idle one of the client, or published target, that has most of them. TCP connections are nobody's to end. Event loop only.
  */
 final class SocketBudget {
     private static final Logger log = LoggerFactory.getLogger(SocketBudget.class);
@@ -60,10 +59,10 @@ final class SocketBudget {
     }
 
     private final int all;
-    private final Quota<String> descriptors;
-    private final Quota<String> memory;
-    private final Map<Kind, Quota<String>> kinds;
-    private final Map<Kind, Map<String, Set<Idle>>> idle =
+    private final Shares descriptors;
+    private final Shares memory;
+    private final Map<Kind, Shares> kinds;
+    private final Map<Kind, Map<Taker, Set<Idle>>> idle =
             Map.of(Kind.UDP, new HashMap<>(), Kind.PING, new HashMap<>());
     private final RateLimit warnings = new RateLimit(1, WARNINGS_PER_SECOND);
 
@@ -77,12 +76,12 @@ final class SocketBudget {
      */
     SocketBudget(int sockets, long bytes) {
         all = sockets;
-        descriptors = new Quota<>(sockets, Math.max(1, sockets / 2));
-        memory = new Quota<>(bytes, Math.max(1, bytes / 2));
+        descriptors = new Shares(sockets, Math.max(1, sockets / 2));
+        memory = new Shares(bytes, Math.max(1, bytes / 2));
         kinds = Map.of(
                 Kind.TCP, descriptors,
-                Kind.UDP, new Quota<>(MAX_UDP, MAX_UDP_PER_CLIENT),
-                Kind.PING, new Quota<>(MAX_PINGS, MAX_PINGS_PER_CLIENT));
+                Kind.UDP, new Shares(MAX_UDP, MAX_UDP_PER_CLIENT),
+                Kind.PING, new Shares(MAX_PINGS, MAX_PINGS_PER_CLIENT));
     }
 
     /**
@@ -90,56 +89,56 @@ final class SocketBudget {
      *
      * @return whether it may be opened; then it must be {@linkplain #give given back} when it is closed
      */
-    boolean take(String client, Kind kind) {
-        while (!takeKind(client, kind)) {
-            if (!makeRoom(client, kind)) {
+    boolean take(Taker taker, Kind kind) {
+        while (!takeKind(taker, kind)) {
+            if (!makeRoom(taker, kind)) {
                 return false;
             }
         }
-        while (!takeCommon(client, kind)) {
-            if (!makeRoom(client, null)) {
-                giveKind(client, kind);
-                warn("flows may have " + all + " sockets, those of one client half");
+        while (!takeCommon(taker, kind)) {
+            if (!makeRoom(taker, null)) {
+                giveKind(taker, kind);
+                warn("flows may have " + all + " sockets, those of one client half, and so all that is published");
                 return false;
             }
         }
         return true;
     }
 
-    private boolean takeKind(String client, Kind kind) {
-        return kind == Kind.TCP || quota(kind).take(client, 1);
+    private boolean takeKind(Taker taker, Kind kind) {
+        return kind == Kind.TCP || quota(kind).take(taker, 1);
     }
 
-    private void giveKind(String client, Kind kind) {
+    private void giveKind(Taker taker, Kind kind) {
         if (kind != Kind.TCP) {
-            quota(kind).give(client, 1);
+            quota(kind).give(taker, 1);
         }
     }
 
-    private boolean takeCommon(String client, Kind kind) {
-        if (!descriptors.take(client, 1)) {
+    private boolean takeCommon(Taker taker, Kind kind) {
+        if (!descriptors.take(taker, 1)) {
             return false;
         }
-        if (!memory.take(client, kind.bytes)) {
-            descriptors.give(client, 1);
+        if (!memory.take(taker, kind.bytes)) {
+            descriptors.give(taker, 1);
             return false;
         }
         return true;
     }
 
-    void give(String client, Kind kind) {
-        giveKind(client, kind);
-        descriptors.give(client, 1);
-        memory.give(client, kind.bytes);
+    void give(Taker taker, Kind kind) {
+        giveKind(taker, kind);
+        descriptors.give(taker, 1);
+        memory.give(taker, kind.bytes);
     }
 
     /** Takes memory for what has no socket of its own. */
-    boolean takeMemory(String client, int bytes) {
-        return memory.take(client, bytes);
+    boolean takeMemory(Taker taker, int bytes) {
+        return memory.take(taker, bytes);
     }
 
-    void giveMemory(String client, int bytes) {
-        memory.give(client, bytes);
+    void giveMemory(Taker taker, int bytes) {
+        memory.give(taker, bytes);
     }
 
     /** Sockets of one kind that are open, or about to be. */
@@ -152,27 +151,27 @@ final class SocketBudget {
         return (int) (descriptors.total() - count(Kind.UDP) - count(Kind.PING));
     }
 
-    private Quota<String> quota(Kind kind) {
-        Quota<String> quota = kinds.get(kind);
+    private Shares quota(Kind kind) {
+        Shares quota = kinds.get(kind);
         if (quota == null) {
             throw new IllegalStateException("no quota of " + kind);
         }
         return quota;
     }
 
-    void opened(String client, Kind kind, Idle socket) {
-        ofKind(kind).computeIfAbsent(client, c -> new LinkedHashSet<>()).add(socket);
+    void opened(Taker taker, Kind kind, Idle socket) {
+        ofKind(kind).computeIfAbsent(taker, t -> new LinkedHashSet<>()).add(socket);
     }
 
-    void closed(String client, Kind kind, Idle socket) {
-        ofKind(kind).computeIfPresent(client, (c, sockets) -> {
+    void closed(Taker taker, Kind kind, Idle socket) {
+        ofKind(kind).computeIfPresent(taker, (t, sockets) -> {
             sockets.remove(socket);
             return sockets.isEmpty() ? null : sockets;
         });
     }
 
-    private Map<String, Set<Idle>> ofKind(Kind kind) {
-        Map<String, Set<Idle>> sockets = idle.get(kind);
+    private Map<Taker, Set<Idle>> ofKind(Kind kind) {
+        Map<Taker, Set<Idle>> sockets = idle.get(kind);
         if (sockets == null) {
             throw new IllegalStateException(kind + " sockets do not make room");
         }
@@ -183,17 +182,21 @@ final class SocketBudget {
      * @param kind whose bound was met; null for the bound of all
      * @return whether there is room now, perhaps
      */
-    private boolean makeRoom(String client, @Nullable Kind kind) {
+    private boolean makeRoom(Taker taker, @Nullable Kind kind) {
         if (kind == Kind.TCP) {
             return false;
         }
-        Quota<String> quota = kind == null ? descriptors : quota(kind);
+        Shares shares = kind == null ? descriptors : quota(kind);
         // Where the client itself has all that it may have, nobody else's would help.
-        boolean ownBound = quota.left() > 0 && (kind != null || memory.left() > Kind.TCP.bytes);
-        String victim = ownBound ? client : largest(kind);
+        boolean ownBound = shares.left() > 0 && (kind != null || memory.left() > Kind.TCP.bytes);
+        String client = ownBound ? taker.client() : largestClient(kind);
         // Who has much does not push out who has little.
-        if (victim == null || !victim.equals(client) && quota.of(victim) < quota.of(client)) {
-            victim = client;
+        if (client == null || !client.equals(taker.client()) && shares.of(client) < shares.of(taker.client())) {
+            client = taker.client();
+        }
+        Taker victim = largest(client, kind);
+        if (victim == null || client.equals(taker.client()) && shares.of(victim) < shares.of(taker)) {
+            victim = taker;
         }
         Idle longest = longestIdle(victim, kind);
         if (longest == null) {
@@ -203,25 +206,43 @@ final class SocketBudget {
         return true;
     }
 
-    /** Who has most sockets that can make room. */
-    private @Nullable String largest(@Nullable Kind kind) {
-        Map<String, Integer> counts = new HashMap<>();
-        idle.forEach((k, byClient) -> {
+    /** How many sockets of each can make room. */
+    private Map<Taker, Integer> counts(@Nullable Kind kind) {
+        Map<Taker, Integer> counts = new HashMap<>();
+        idle.forEach((k, byTaker) -> {
             if (kind == null || k == kind) {
-                byClient.forEach((client, sockets) -> counts.merge(client, sockets.size(), Integer::sum));
+                byTaker.forEach((taker, sockets) -> counts.merge(taker, sockets.size(), Integer::sum));
             }
         });
+        return counts;
+    }
+
+    /** The client that has most sockets that can make room. */
+    private @Nullable String largestClient(@Nullable Kind kind) {
+        Map<String, Integer> byClient = new HashMap<>();
+        counts(kind).forEach((taker, count) -> byClient.merge(taker.client(), count, Integer::sum));
+        return most(byClient);
+    }
+
+    /** Of a client: itself, or the published target that has most sockets that can make room. */
+    private @Nullable Taker largest(String client, @Nullable Kind kind) {
+        Map<Taker, Integer> its = counts(kind);
+        its.keySet().removeIf(taker -> !taker.client().equals(client));
+        return most(its);
+    }
+
+    private static <T> @Nullable T most(Map<T, Integer> counts) {
         return counts.entrySet().stream()
                 .max(Map.Entry.comparingByValue())
                 .map(Map.Entry::getKey)
                 .orElse(null);
     }
 
-    private @Nullable Idle longestIdle(String client, @Nullable Kind kind) {
+    private @Nullable Idle longestIdle(Taker taker, @Nullable Kind kind) {
         Idle longest = null;
-        for (Map.Entry<Kind, Map<String, Set<Idle>>> e : idle.entrySet()) {
+        for (Map.Entry<Kind, Map<Taker, Set<Idle>>> e : idle.entrySet()) {
             if (kind == null || e.getKey() == kind) {
-                for (Idle socket : e.getValue().getOrDefault(client, Set.of())) {
+                for (Idle socket : e.getValue().getOrDefault(taker, Set.of())) {
                     if (longest == null || socket.lastUsedNanos() - longest.lastUsedNanos() < 0) {
                         longest = socket;
                     }
@@ -240,7 +261,8 @@ final class SocketBudget {
             return;
         }
         if (DialErrors.isOutOfDescriptors(cause)) {
-            String victim = largest(null);
+            String client = largestClient(null);
+            Taker victim = client == null ? null : largest(client, null);
             Idle longest = victim == null ? null : longestIdle(victim, null);
             if (longest != null) {
                 longest.makeRoom();

@@ -85,8 +85,8 @@ final class TcpDialer {
     /** @param permitted addresses that may be dialled, in the order of preference; at least one */
     void dial(IncomingFlow flow, List<InetAddress> permitted) {
         Destination destination = flow.request().destination();
-        String client = flow.request().clientName();
-        if (!dials.take(client, destination)) {
+        Taker taker = Taker.of(flow.request().clientName(), destination);
+        if (!dials.take(taker)) {
             flow.refuse(Reason.OVERLOADED, "too many dials under way at the agent");
             return;
         }
@@ -94,10 +94,10 @@ final class TcpDialer {
         List<InetSocketAddress> addresses = AddressRace.interleave(permitted).stream()
                 .map(a -> new InetSocketAddress(a, port))
                 .toList();
-        Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(flow));
+        Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(flow, taker));
         flow.onAbandoned(() -> race.cancel(false));
         race.addListener(f -> {
-            dials.give(client, destination);
+            dials.give(taker);
             if (race.isSuccess()) {
                 join(flow, race.getNow());
             } else if (!race.isCancelled()) {
@@ -150,19 +150,19 @@ final class TcpDialer {
         });
     }
 
-    /** One flow's dials; each takes a socket of the client's, and keeps it until the channel is closed. */
+    /** One flow's dials; each takes a socket, and keeps it until the channel is closed. */
     private final class Dial implements AddressRace.Dial<Channel> {
-        private final String client;
+        private final Taker taker;
         private final KeepAlive keepAlive;
 
-        Dial(IncomingFlow flow) {
-            this.client = flow.request().clientName();
+        Dial(IncomingFlow flow, Taker taker) {
+            this.taker = taker;
             this.keepAlive = flow.probes() ? APPLICATIONS : OURS;
         }
 
         @Override
         public ChannelFuture connect(InetSocketAddress address) {
-            if (!budget.take(client, SocketBudget.Kind.TCP)) {
+            if (!budget.take(taker, SocketBudget.Kind.TCP)) {
                 return new DefaultChannelPromise(new LocalChannel(), loop).setFailure(new NoSocketException());
             }
             Bootstrap bootstrap = new Bootstrap()
@@ -185,9 +185,9 @@ final class TcpDialer {
             ChannelFuture dial = bootstrap.connect(address);
             Channel channel = dial.channel();
             if (channel.isOpen()) {
-                channel.closeFuture().addListener(f -> budget.give(client, SocketBudget.Kind.TCP));
+                channel.closeFuture().addListener(f -> budget.give(taker, SocketBudget.Kind.TCP));
             } else { // not even a socket; its future speaks up on a thread of Netty's
-                budget.give(client, SocketBudget.Kind.TCP);
+                budget.give(taker, SocketBudget.Kind.TCP);
             }
             return dial;
         }

@@ -67,6 +67,7 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
     private static final int DATAGRAM_OVERHEAD = 512;
 
     final UdpMappings.Key key;
+    final Taker taker;
     private final UdpMappings all;
     private final DatagramChannel channel;
     private final ErrorTellingSocket socket;
@@ -78,10 +79,14 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
     private long unsent; // bytes that wait for the kernel
     private boolean closed;
 
-    /** @param channel a new socket, which the mapping registers, binds and closes */
-    UdpMapping(UdpMappings all, UdpMappings.Key key, DatagramChannel channel) {
+    /**
+     * @param taker for whom its socket and all its flows count; of what is published it is the target that the source came for first
+     * @param channel a new socket, which the mapping registers, binds and closes
+     */
+    UdpMapping(UdpMappings all, UdpMappings.Key key, Taker taker, DatagramChannel channel) {
         this.all = all;
         this.key = key;
+        this.taker = taker;
         this.channel = channel;
         // Registered and bound at once, being on the loop; Bootstrap would bind in a later turn.
         channel.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER);
@@ -119,7 +124,7 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
         } else if (peers.size() >= MAX_FLOWS) {
             replace(longestIdle(), Reason.IDLE);
         }
-        if (!all.budget.takeMemory(key.clientName(), FLOW_BYTES)) {
+        if (!all.budget.takeMemory(taker, FLOW_BYTES)) {
             flow.refuse(Reason.OVERLOADED, "too many UDP flows at the agent");
             closeIfUnused();
             return;
@@ -127,7 +132,7 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
         Peer peer = new Peer(remote);
         LinkFlow linkFlow = flow.accept(peer);
         if (linkFlow == null) {
-            all.budget.giveMemory(key.clientName(), FLOW_BYTES);
+            all.budget.giveMemory(taker, FLOW_BYTES);
             closeIfUnused();
             return;
         }
@@ -191,7 +196,7 @@ final class UdpMapping implements ErrorTellingSocket.Owner, SocketBudget.Idle {
         }
         peer.next = null;
         peer.previous = null;
-        all.budget.giveMemory(key.clientName(), FLOW_BYTES);
+        all.budget.giveMemory(taker, FLOW_BYTES);
     }
 
     private static EndpointKey host(InetSocketAddress endpoint) {

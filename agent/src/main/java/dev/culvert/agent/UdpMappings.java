@@ -75,7 +75,7 @@ final class UdpMappings {
         Key key = new Key(flow.origin(), client, EndpointKey.of(source), ipv6);
         UdpMapping mapping = mappings.get(key);
         if (mapping == null) {
-            mapping = create(key);
+            mapping = create(key, Taker.of(client, flow.request().destination()));
             if (mapping == null) {
                 flow.refuse(Reason.OVERLOADED, "the agent has no UDP socket left");
                 return;
@@ -86,28 +86,28 @@ final class UdpMappings {
                 new InetSocketAddress(address, flow.request().destination().port()));
     }
 
-    private @Nullable UdpMapping create(Key key) {
-        if (!budget.take(key.clientName(), SocketBudget.Kind.UDP)) {
+    private @Nullable UdpMapping create(Key key, Taker taker) {
+        if (!budget.take(taker, SocketBudget.Kind.UDP)) {
             return null;
         }
         DatagramChannel socket;
         try {
             socket = EventLoops.newDatagramChannel();
         } catch (RuntimeException e) { // Netty wraps what socket(2) says: no descriptors, no memory
-            budget.give(key.clientName(), SocketBudget.Kind.UDP);
+            budget.give(taker, SocketBudget.Kind.UDP);
             budget.failed(e);
             return null;
         }
-        UdpMapping mapping = new UdpMapping(this, key, socket);
+        UdpMapping mapping = new UdpMapping(this, key, taker, socket);
         mappings.put(key, mapping);
-        budget.opened(key.clientName(), SocketBudget.Kind.UDP, mapping);
+        budget.opened(taker, SocketBudget.Kind.UDP, mapping);
         return mapping;
     }
 
     void forget(UdpMapping mapping) {
         if (mappings.remove(mapping.key, mapping)) {
-            budget.closed(mapping.key.clientName(), SocketBudget.Kind.UDP, mapping);
-            budget.give(mapping.key.clientName(), SocketBudget.Kind.UDP);
+            budget.closed(mapping.taker, SocketBudget.Kind.UDP, mapping);
+            budget.give(mapping.taker, SocketBudget.Kind.UDP);
         }
     }
 }

@@ -14,7 +14,7 @@ final class DialsTest {
     /** How many more there may be; they are taken. */
     private int room(String client, Destination destination) {
         int taken = 0;
-        while (dials.take(client, destination)) {
+        while (dials.take(Taker.of(client, destination))) {
             taken++;
         }
         return taken;
@@ -32,7 +32,7 @@ final class DialsTest {
     void aPublishedTargetThatIsAwayStopsNoOther() {
         assertThat(room("@published", AWAY)).isEqualTo(Dials.MAX_PER_PUBLISHED_TARGET);
         assertThat(room("@published", THERE)).isEqualTo(Dials.MAX_PER_PUBLISHED_TARGET);
-        dials.give("@published", AWAY);
+        dials.give(Taker.of("@published", AWAY));
         assertThat(room("@published", AWAY)).isEqualTo(1);
         assertThat(dials.total()).isEqualTo(2 * Dials.MAX_PER_PUBLISHED_TARGET);
     }
@@ -41,8 +41,8 @@ final class DialsTest {
     void whatIsRefusedIsNotCounted() {
         for (int i = 0; room("@published", Destination.ofName(Destination.TCP, "t" + i, 80)) > 0; i++) {}
         assertThat(dials.total()).isEqualTo(Dials.MAX_PER_CLIENT);
-        dials.give("@published", Destination.ofName(Destination.TCP, "t0", 80));
-        assertThat(dials.take("@published", THERE)).isTrue();
+        dials.give(Taker.of("@published", Destination.ofName(Destination.TCP, "t0", 80)));
+        assertThat(dials.take(Taker.of("@published", THERE))).isTrue();
         assertThat(dials.total()).isEqualTo(Dials.MAX_PER_CLIENT);
     }
 }

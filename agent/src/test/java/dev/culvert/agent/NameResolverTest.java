@@ -105,6 +105,33 @@ final class NameResolverTest {
         assertThat(next(answers)).isEqualTo("alice quick");
     }
 
+    /** All that is published comes by one client's name. */
+    @Test
+    void aPublishedNameThatIsSlowHoldsUpNoOtherAndAllOfThemNoClient() throws Exception {
+        for (int i = 0; i < 20; i++) {
+            assertThat(resolve(Taker.PUBLISHED, "slow", 0)).isNotNull();
+        }
+        for (int i = 1; i < NameResolver.THREADS_FOR_PUBLISHED - 1; i++) {
+            resolve(Taker.PUBLISHED, "slow" + i, 0);
+        }
+        for (int i = 0; i < NameResolver.THREADS_FOR_PUBLISHED - 1; i++) {
+            assertThat(next(started)).startsWith("slow");
+        }
+        resolve(Taker.PUBLISHED, "quick", 0);
+        assertThat(next(answers)).isEqualTo("@published quick");
+        resolve(Taker.PUBLISHED, "slow-last", 0);
+        resolve(Taker.PUBLISHED, "later", 0);
+        resolve("alice", "quick", 0);
+        assertThat(next(answers)).isEqualTo("alice quick");
+        assertThat(asked).doesNotContainKey("later").hasSize(NameResolver.THREADS_FOR_PUBLISHED + 1);
+        int refused = 0;
+        for (int i = 0; i < 30; i++) {
+            refused += resolve(Taker.PUBLISHED, "slow", 100_000) == null ? 1 : 0;
+        }
+        assertThat(refused).isGreaterThan(15);
+        assertThat(resolve(Taker.PUBLISHED, "slow1", 100_000)).isNotNull();
+    }
+
     @Test
     void clientsTakeTurns() throws Exception {
         for (String client : List.of("a", "b")) {

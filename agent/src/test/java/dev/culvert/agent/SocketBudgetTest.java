@@ -18,6 +18,10 @@ final class SocketBudgetTest {
 
     /** An idle socket; the later it is made, the later it was used. */
     private boolean open(SocketBudget budget, String client, Kind kind) {
+        return open(budget, Taker.of(client, "it"), kind);
+    }
+
+    private boolean open(SocketBudget budget, Taker client, Kind kind) {
         if (!budget.take(client, kind)) {
             return false;
         }
@@ -50,7 +54,7 @@ final class SocketBudgetTest {
         }
         assertThat(closed).isEmpty();
         assertThat(open(budget, "small", Kind.UDP)).isTrue();
-        assertThat(budget.take("third", Kind.TCP)).isTrue();
+        assertThat(budget.take(Taker.of("third", "it"), Kind.TCP)).isTrue();
         assertThat(open(budget, "fourth", Kind.PING)).isTrue();
         assertThat(closed).containsExactly("large 0", "large 1", "large 2");
     }
@@ -65,7 +69,7 @@ final class SocketBudgetTest {
         }
         assertThat(open(budget, "greedy", Kind.PING)).isTrue();
         assertThat(closed).containsExactly("greedy 1");
-        assertThat(budget.take("greedy", Kind.TCP)).isTrue();
+        assertThat(budget.take(Taker.of("greedy", "it"), Kind.TCP)).isTrue();
         assertThat(closed).containsExactly("greedy 1", "greedy 2");
     }
 
@@ -75,15 +79,57 @@ final class SocketBudgetTest {
         SocketBudget budget = new SocketBudget(8, PLENTY);
         for (String client : List.of("a", "b")) {
             for (int i = 0; i < 3; i++) {
-                assertThat(budget.take(client, Kind.TCP)).isTrue();
+                assertThat(budget.take(Taker.of(client, "it"), Kind.TCP)).isTrue();
             }
         }
         open(budget, "small", Kind.UDP);
         open(budget, "small", Kind.UDP);
-        assertThat(budget.take("a", Kind.TCP)).isFalse();
+        assertThat(budget.take(Taker.of("a", "it"), Kind.TCP)).isFalse();
         assertThat(closed).isEmpty();
-        budget.give("a", Kind.TCP);
-        assertThat(budget.take("a", Kind.TCP)).isTrue();
+        budget.give(Taker.of("a", "it"), Kind.TCP);
+        assertThat(budget.take(Taker.of("a", "it"), Kind.TCP)).isTrue();
+    }
+
+    private static Taker published(String target) {
+        return Taker.of(Taker.PUBLISHED, target);
+    }
+
+    /** All that is published comes by one name: a target with many connections leaves the others room, and clients their half. */
+    @Test
+    void aPublishedTargetLeavesOthersRoom() {
+        SocketBudget budget = new SocketBudget(80, PLENTY);
+        assertThat(taken(budget, published("noisy"))).isEqualTo(30);
+        assertThat(taken(budget, published("other"))).isEqualTo(7);
+        assertThat(budget.take(published("third"), Kind.TCP)).isTrue();
+        assertThat(taken(budget, Taker.of("laptop", "it"))).isEqualTo(40);
+        budget.give(published("noisy"), Kind.TCP);
+        assertThat(budget.take(published("noisy"), Kind.TCP)).isFalse();
+        assertThat(budget.take(published("third"), Kind.TCP)).isTrue();
+    }
+
+    private static int taken(SocketBudget budget, Taker taker) {
+        int taken = 0;
+        while (budget.take(taker, Kind.TCP)) {
+            taken++;
+        }
+        return taken;
+    }
+
+    /** Where there is no room the target with most idle sockets gives way; who has most himself gives his own. */
+    @Test
+    void theLargestPublishedTargetMakesRoom() {
+        SocketBudget budget = new SocketBudget(16, PLENTY);
+        for (int i = 0; i < 6; i++) {
+            assertThat(open(budget, published("noisy"), Kind.UDP)).isTrue();
+        }
+        assertThat(open(budget, published("noisy"), Kind.UDP)).isTrue();
+        assertThat(closed).containsExactly("@published noisy 0");
+        for (int i = 0; i < 3; i++) {
+            assertThat(open(budget, published("other"), Kind.UDP)).isTrue();
+        }
+        assertThat(closed).containsExactly("@published noisy 0", "@published noisy 1", "@published noisy 2");
+        assertThat(open(budget, "laptop", Kind.UDP)).isTrue();
+        assertThat(closed).hasSize(3);
     }
 
     @Test
@@ -104,15 +150,15 @@ final class SocketBudgetTest {
     void memory() {
         SocketBudget budget = new SocketBudget(100_000, 20L * Kind.TCP.bytes);
         int taken = 0;
-        while (budget.take("a", Kind.TCP)) {
+        while (budget.take(Taker.of("a", "it"), Kind.TCP)) {
             taken++;
         }
         assertThat(taken).isEqualTo(10);
-        while (budget.take("b", Kind.TCP)) {
+        while (budget.take(Taker.of("b", "it"), Kind.TCP)) {
             taken++;
         }
         assertThat(taken).isEqualTo(20);
-        assertThat(budget.take("c", Kind.TCP)).isFalse();
+        assertThat(budget.take(Taker.of("c", "it"), Kind.TCP)).isFalse();
     }
 
     @Test

@@ -73,7 +73,7 @@ class UdpMappingsTest {
 
     /** Whether all that flows of a client may have is there to be had. */
     private boolean allIsGivenBack() {
-        return budget.count(SocketBudget.Kind.UDP) == 0 && budget.takeMemory("laptop", MEMORY / 2);
+        return budget.count(SocketBudget.Kind.UDP) == 0 && budget.takeMemory(Taker.of("laptop", "it"), MEMORY / 2);
     }
 
     @Test
