@@ -21,6 +21,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.EventExecutor;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * A published port of UDP: each sender has a flow, on which the target answers it. The agent ends flows that are idle. On the event
  * loop of its socket, which is one of links.
  */
-final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacket> {
+final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacket> implements SenderPlaces.Port {
     /** Senders of one port at once; the one that was heard of longest ago makes room, as addresses of senders can be made up. */
     static final int MAX_SENDERS = 4_096;
 
@@ -74,6 +75,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     private final int port;
     private final Opener flows;
     private final Visitors visitors;
+    private final SenderPlaces places;
     private final @Nullable AccessLog access;
     private final LinkedHashMap<EndpointKey, Sender> senders = new LinkedHashMap<>(16, 0.75f, true);
     private final List<LinkFlow> unflushed = new ArrayList<>();
@@ -81,6 +83,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     private final RateLimit newcomers;
     private final RecentMap<Network, RateLimit> newcomersOf = new RecentMap<>(MAX_ADDRESSES);
     private final RecentMap<EndpointKey, Silence> silences = new RecentMap<>(MAX_SENDERS);
+    private volatile @Nullable EventExecutor loop;
 
     /**
      * What a sender was refused.
@@ -95,9 +98,18 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
     }
 
-    /** @param access who is told of senders; null for nobody */
-    PublishedDatagrams(Target target, int port, PublishedFlows flows, Visitors visitors, @Nullable AccessLog access) {
-        this(target, port, flows::open, visitors, System::nanoTime, access);
+    /**
+     * @param places that all ports share
+     * @param access who is told of senders; null for nobody
+     */
+    PublishedDatagrams(
+            Target target,
+            int port,
+            PublishedFlows flows,
+            Visitors visitors,
+            SenderPlaces places,
+            @Nullable AccessLog access) {
+        this(target, port, flows::open, visitors, places, System::nanoTime, access);
     }
 
     PublishedDatagrams(
@@ -105,6 +117,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
             int port,
             Opener flows,
             Visitors visitors,
+            SenderPlaces places,
             LongSupplier nanoTime,
             @Nullable AccessLog access) {
         this.access = access;
@@ -114,6 +127,31 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         this.port = port;
         this.flows = flows;
         this.visitors = visitors;
+        this.places = places;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        loop = ctx.executor();
+    }
+
+    @Override
+    public void makeRoom() {
+        EventExecutor its = loop;
+        if (its == null) {
+            return; // no sender has come yet
+        }
+        if (its.inEventLoop()) {
+            endOldest();
+        } else {
+            its.execute(this::endOldest);
+        }
+    }
+
+    private void endOldest() {
+        if (!senders.isEmpty()) {
+            senders.values().iterator().next().end();
+        }
     }
 
     @Override
@@ -146,15 +184,20 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
                 || !usage.takes(from.getAddress())) {
             return null;
         }
-        if (senders.size() >= MAX_SENDERS || usage.isCrowded() && !senders.isEmpty()) {
-            senders.values().iterator().next().end();
+        if (senders.size() >= MAX_SENDERS || usage.isCrowded()) {
+            endOldest();
         }
         Sender sender = new Sender(ctx.channel(), key, from);
         Visit visit = usage.enter(from.getAddress(), () -> ctx.executor().execute(sender::end));
         if (visit == null) {
             return null;
         }
+        if (!places.take(this)) {
+            visit.leave();
+            return null; // where another port makes room: that is there for the next datagram
+        }
         sender.visit = visit;
+        senders.put(key, sender); // first: a flow may end while it is opened
         try {
             Published to = usage.published();
             Destination destination = to.destinationOf(port);
@@ -171,10 +214,9 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
                 }
             });
         } catch (FlowException e) {
-            visit.leave();
+            sender.leave();
             return null; // lost, as datagrams may be
         }
-        senders.put(key, sender);
         return sender;
     }
 
@@ -262,7 +304,9 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
 
         private void leave() {
-            senders.remove(key, this);
+            if (senders.remove(key, this)) {
+                places.give(PublishedDatagrams.this);
+            }
             LinkFlow by = flow;
             if (seen != null && to != null && by != null) {
                 boolean refused = by.opened().isDone() && !by.opened().isSuccess() && !ended;

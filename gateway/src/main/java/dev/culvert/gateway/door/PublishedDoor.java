@@ -65,6 +65,7 @@ public final class PublishedDoor {
     private final ProxiesInFront proxies;
     private final EventLoopGroup loops;
     private final Visitors visitors;
+    private final SenderPlaces senders = new SenderPlaces();
     private final @Nullable AccessLog access;
     private final @Nullable WebAccess webAccess;
     private final ExchangeCounts exchanges = new ExchangeCounts();
@@ -333,7 +334,7 @@ public final class PublishedDoor {
 
     /** What serves a published port of UDP. */
     PublishedDatagrams datagrams(PublishedDatagrams.Target target, int port) {
-        return new PublishedDatagrams(target, port, flows, visitors, access);
+        return new PublishedDatagrams(target, port, flows, visitors, senders, access);
     }
 
     /** What was meant for a stranger's reads is not for these. */

@@ -9,6 +9,7 @@ import dev.culvert.gateway.publish.Published;
 import dev.culvert.gateway.publish.TestUsages;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.Grant;
+import dev.culvert.tunnel.fixture.TestFlow;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.bootstrap.Bootstrap;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Senders to a port of UDP whose agent refuses them, at a gateway whose time stands still. */
+/** Senders to a port of UDP whose agent refuses them, unless it is to answer, at a gateway whose time stands still. */
 @NullUnmarked
 final class PublishedDatagramsTest {
     @TempDir
@@ -35,6 +36,7 @@ final class PublishedDatagramsTest {
 
     private final AtomicLong now = new AtomicLong(Long.MAX_VALUE - 1_000);
     private final List<DatagramSocket> sockets = new ArrayList<>();
+    private volatile boolean answers;
     private volatile Published published = to("10.0.0.9:7");
     private TestNetwork net;
     private Peer agent;
@@ -47,15 +49,38 @@ final class PublishedDatagramsTest {
     @BeforeEach
     void start() throws Exception {
         net = new TestNetwork(dir, true, 1);
-        agent = net.agent("office", flow -> flow.refuse(Reason.HOST_UNREACHABLE, "no"), "10.0.0.0/24");
+        agent = net.agent(
+                "office",
+                flow -> {
+                    if (answers) {
+                        TestFlow.echo(flow);
+                    } else {
+                        flow.refuse(Reason.HOST_UNREACHABLE, "no");
+                    }
+                },
+                "10.0.0.0/24");
         net.published()
                 .targets(List.of(Grant.parse("office:10.0.0.9:7/udp"), Grant.parse("office:10.0.0.10:7/udp")))
                 .get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
-        port = (InetSocketAddress) new Bootstrap()
+        port = bind(handler(new SenderPlaces()));
+    }
+
+    private PublishedDatagrams handler(SenderPlaces places) {
+        return new PublishedDatagrams(
+                () -> TestUsages.of(published),
+                5_000,
+                net.published()::open,
+                net.visitors(),
+                places,
+                now::get,
+                null);
+    }
+
+    private InetSocketAddress bind(PublishedDatagrams handler) throws Exception {
+        return (InetSocketAddress) new Bootstrap()
                 .group(net.gatewayLoop())
                 .channelFactory(EventLoops::newDatagramChannel)
-                .handler(new PublishedDatagrams(
-                        () -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), now::get, null))
+                .handler(handler)
                 .bind("127.0.0.1", 0)
                 .sync()
                 .channel()
@@ -127,5 +152,36 @@ final class PublishedDatagramsTest {
         await().until(() -> agent.opens.stream()
                 .anyMatch(open -> open.source().getAddress().getHostAddress().equals("127.0.0.9")));
         assertThat(agent.opens).hasSizeLessThan(200);
+    }
+
+    /** There is room for three: of the two ports the one with most senders loses those that were heard of longest ago. */
+    @Test
+    void whereAllPortsAreFullTheOneWithMostMakesRoom() throws Exception {
+        answers = true;
+        SenderPlaces places = new SenderPlaces(3);
+        PublishedDatagrams first = handler(places);
+        PublishedDatagrams second = handler(places);
+        InetSocketAddress large = bind(first);
+        InetSocketAddress small = bind(second);
+        List<DatagramSocket> talking = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            talking.add(sender("127.0.0.1"));
+            echoed(talking.get(i), large);
+        }
+        assertThat(places.of(first)).isEqualTo(3);
+        echoed(sender("127.0.0.2"), small);
+        echoed(sender("127.0.0.2"), small);
+        assertThat(places.of(first)).isEqualTo(1);
+        assertThat(places.of(second)).isEqualTo(2);
+        int opens = agent.opens.size();
+        echoed(talking.get(3), large);
+        assertThat(agent.opens).as("the last that was heard of has stayed").hasSize(opens);
+        await().until(() -> net.flowsAtGateway() == 2 * 3); // two halves each
+    }
+
+    private static void echoed(DatagramSocket sender, InetSocketAddress by) throws Exception {
+        sender.setSoTimeout((int) TimeUnit.SECONDS.toMillis(TestNetwork.PATIENCE));
+        sender.send(new DatagramPacket(new byte[] {1}, 1, by));
+        sender.receive(new DatagramPacket(new byte[1], 1));
     }
 }
