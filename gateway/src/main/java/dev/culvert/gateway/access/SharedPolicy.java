@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -88,20 +89,13 @@ public final class SharedPolicy implements PolicySource {
         return HEAD.matcher(text).lookingAt() ? HEAD.matcher(text).replaceFirst("") : text;
     }
 
-    /** What is there; null when nothing is. */
+    /** What is there; null when nothing is. One that was not pushed, but copied from the directory of a single gateway, is version 0. */
     public @Nullable Pushed read() throws StateException {
         return parse(store.get(DOCUMENT));
     }
 
-    private @Nullable Pushed parse(@Nullable String text) throws StateException {
-        if (text == null) {
-            return null;
-        }
-        Long version = versionOf(text);
-        if (version == null) {
-            throw store.corrupt(DOCUMENT, "does not say which version it is", new IllegalArgumentException("no head"));
-        }
-        return new Pushed(version, text);
+    private static @Nullable Pushed parse(@Nullable String text) {
+        return text == null ? null : new Pushed(Objects.requireNonNullElse(versionOf(text), 0L), text);
     }
 
     /**
@@ -128,10 +122,7 @@ public final class SharedPolicy implements PolicySource {
             if (found[0] != expected) {
                 return null;
             }
-            result[0] = new Pushed(
-                    expected + 1,
-                    "# culvert policy version " + (expected + 1) + ", pushed " + now.truncatedTo(ChronoUnit.SECONDS)
-                            + " by " + Printable.shorten(by, MAX_NAME) + "\n" + body(text));
+            result[0] = headed(expected + 1, text, by, now);
             return result[0].text;
         });
         if (result[0] == null) {
@@ -140,6 +131,25 @@ public final class SharedPolicy implements PolicySource {
                     + ": gateway policy pull it, put your change in, and push again");
         }
         return result[0];
+    }
+
+    private static Pushed headed(long version, String text, String by, Instant now) {
+        return new Pushed(
+                version,
+                "# culvert policy version " + version + ", pushed " + now.truncatedTo(ChronoUnit.SECONDS) + " by "
+                        + Printable.shorten(by, MAX_NAME) + "\n" + body(text));
+    }
+
+    /**
+     * Puts a policy in the place of one that nobody can read, and of which therefore nobody knows which version it was: the new one's number
+     * is the time in seconds, above all that were pushed before.
+     *
+     * @param text see {@link #push}
+     */
+    public Pushed replace(String text, String by, Instant now) throws StateException {
+        Pushed made = headed(now.getEpochSecond(), text, by, now);
+        store.put(DOCUMENT, made.text);
+        return made;
     }
 
     @Override

@@ -51,7 +51,16 @@ final class PolicyPushCommand extends OnStore {
         }
         StateDirectory directory = open();
         SharedPolicy policy = new SharedPolicy(directory.shared());
-        SharedPolicy.Pushed before = policy.read();
+        SharedPolicy.Pushed before;
+        try {
+            before = policy.read();
+        } catch (StateException e) {
+            if (e.isAway()) {
+                throw e;
+            }
+            say("warning: nothing is known of what the file replaces: " + e.getMessage());
+            return done(directory, policy, policy.replace(text, by(), Instant.now()), true);
+        }
         long there = before == null ? 0 : before.version();
         SharedPolicy.Pushed now;
         try {
@@ -61,7 +70,10 @@ final class PolicyPushCommand extends OnStore {
             say(String.valueOf(e.getMessage()));
             return PolicyCommand.NO;
         }
-        boolean changed = now.version() != there;
+        return done(directory, policy, now, now.version() != there);
+    }
+
+    private int done(StateDirectory directory, SharedPolicy policy, SharedPolicy.Pushed now, boolean changed) {
         if (changed) {
             audit(directory, policy, now);
         }

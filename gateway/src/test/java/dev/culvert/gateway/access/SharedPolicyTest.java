@@ -124,10 +124,10 @@ final class SharedPolicyTest {
             keeper.tick();
             assertThat(keeper.status().version()).isOne();
             assertThat(keeper.status().error()).startsWith(store.where(POLICY) + ":2:");
-            store.put(POLICY, "grants: []\n");
+            store.put(POLICY, "grants: []\n"); // copied there
             keeper.tick();
-            assertThat(keeper.status().version()).isOne();
-            assertThat(keeper.status().error()).contains("does not say which version it is");
+            assertThat(keeper.status().version()).isZero();
+            assertThat(keeper.status().error()).isNull();
             store.put(POLICY, pushed.text());
             policy.push(SHUT, 1, "ann", NOW);
             keeper.tick();
@@ -144,6 +144,30 @@ final class SharedPolicyTest {
             keeper.tick();
             assertThat(keeper.status().version()).isEqualTo(3);
         }
+    }
+
+    @Test
+    void oneThatWasCopiedFromADirectoryIsTheOneBeforeTheFirst() throws Exception {
+        store.put(POLICY, SHUT);
+        assertThat(policy.read()).isEqualTo(new SharedPolicy.Pushed(0, SHUT));
+        assertThat(policy.push(SHUT, 0, "ann", NOW).version()).as("it says so already").isZero();
+        assertThat(policy.push(OPEN, 0, "ann", NOW).version()).isOne();
+    }
+
+    @Test
+    void oneThatNobodyCanReadIsReplacedByAVersionAboveAll() throws Exception {
+        policy.push(SHUT, 0, "ann", NOW);
+        SharedPolicy.Pushed second = policy.push(OPEN, 1, "ann", NOW);
+        cluster.forge("policy.yaml");
+        assertThatThrownBy(() -> policy.push(SHUT, 2, "ann", NOW)).hasMessageContaining("a stranger wrote it");
+        SharedPolicy.Pushed third = policy.replace(second.text() + "# mended\n", "ann", NOW);
+        assertThat(third.version()).isGreaterThan(2).isEqualTo(NOW.getEpochSecond());
+        assertThat(policy.read()).isEqualTo(third);
+        assertThat(third.text()).endsWith("by ann\n" + OPEN + "# mended\n");
+        assertThatThrownBy(() -> policy.push(SHUT, 2, "bob", NOW))
+                .as("made of what there was before")
+                .isInstanceOf(SharedPolicy.ChangedException.class);
+        assertThat(policy.push(SHUT, third.version(), "ann", NOW).version()).isEqualTo(third.version() + 1);
     }
 
     @Test

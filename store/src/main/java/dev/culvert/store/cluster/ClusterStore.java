@@ -180,13 +180,15 @@ public final class ClusterStore implements Store, Closeable {
 
     @Override
     public void put(Document document, String text) throws StateException {
-        // What cannot be read is replaced all the same.
+        // What cannot be read is replaced all the same, and by a revision above all that somebody may hold a copy of.
         String key = DOCUMENT + document.name();
         Turns.Waiting waiting = waiting(document);
         while (true) {
             byte[] there = values.read(key, document.maxSize() + Seal.OVERHEAD + 1);
             Seal.Opened opened = seal.open(key, there);
-            if (write(document, CopiedValues.head(there), opened == null ? 0 : opened.revision(), text)) {
+            long before =
+                    there.length == 0 ? 0 : opened == null ? Instant.now().toEpochMilli() : opened.revision();
+            if (write(document, CopiedValues.head(there), before, text)) {
                 return;
             }
             waiting.pause();
@@ -218,7 +220,7 @@ public final class ClusterStore implements Store, Closeable {
     private boolean write(Document document, byte[] expected, long before, String text) throws StateException {
         String key = DOCUMENT + document.name();
         byte[] closed = seal.close(key, before + 1, text);
-        switch (values.write(key, expected, closed, turns.token(), turns.held())) {
+        switch (values.write(key, expected, closed, turns.token(), turns.held(document.name()))) {
             case YES:
                 return true;
             case LOST:
