@@ -101,7 +101,9 @@ public interface Store {
     <T> T locked(Action<T> action) throws StateException;
 
     /**
-     * Takes a name for this process, until it is closed or the process ends.
+     * Takes a name for this process, until it is closed or the process ends; where several machines share the store, also until it was away
+     * from it for too long. Then what it still writes of that is refused: documents that are called so, or so with a dot, hyphen or
+     * underscore and more behind it.
      *
      * @return null if another has it, or this process already
      */

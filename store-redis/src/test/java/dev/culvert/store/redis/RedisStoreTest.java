@@ -278,8 +278,16 @@ final class RedisStoreTest extends StoreContract {
         server.admin().del("culvert/name/acme"); // its time ran out
         var next = other.claim("acme");
         assertThat(next).isNotNull();
-        other.put(OPEN, "the next one's");
-        assertThatThrownBy(() -> one.put(OPEN, "too late")).isInstanceOf(StateException.class);
+        for (String name : List.of("acme", "acme.json", "acme-a.example.json", "acme_a.json")) {
+            Document document = Document.open(name);
+            other.put(document, "the next one's");
+            assertThatThrownBy(() -> one.put(document, "too late"))
+                    .as(name)
+                    .isInstanceOf(StateException.class);
+        }
+        // What is no matter of that name goes on.
+        one.put(Document.open("acmeism.json"), "mine");
+        one.put(OPEN, "mine");
         claim.close();
         assertThat(one.claim("acme")).isNull(); // what was the other's stays it
         one.put(OPEN, "again");

@@ -271,8 +271,8 @@ final class CopiedValues {
         if (Arrays.equals(there, first(held, most))) {
             return there;
         }
-        if (there.length >= most) { // the beginning of something
-            if (there.length >= Seal.HEADER && Merge.beats(key, there, held)) {
+        if (there.length >= most) { // the beginning of something; of more than a head it is larger than it may be, and not believed
+            if (most == Seal.HEADER && Merge.beats(key, there, held)) {
                 return there;
             }
             comparison.doubt(key);

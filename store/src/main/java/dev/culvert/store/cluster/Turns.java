@@ -65,9 +65,16 @@ final class Turns implements Closeable {
         return here.isHeldByCurrentThread() ? token : null;
     }
 
-    /** What this process has. */
-    List<Hold> held() {
-        return List.copyOf(held);
+    /** What this process has of the names that writing a document is a matter of. */
+    List<Hold> held(String document) {
+        return held.stream()
+                .filter(hold -> isNamedAfter(document, hold.key().substring(names.length())))
+                .toList();
+    }
+
+    private static boolean isNamedAfter(String document, String name) {
+        return document.startsWith(name)
+                && (document.length() == name.length() || ".-_".indexOf(document.charAt(name.length())) >= 0);
     }
 
     /** Waits for the turn, and does something in it. */

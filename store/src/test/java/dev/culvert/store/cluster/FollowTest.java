@@ -9,8 +9,10 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.culvert.store.Document;
 import dev.culvert.store.StateException;
+import java.io.Closeable;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
@@ -147,5 +149,61 @@ final class FollowTest {
         assertThat(store.status().why()).contains("was founded anew").contains("delete store.copy");
         assertThat(new ClusterStore(engine.line(), KEY).get(A)).isEqualTo("theirs");
         assertThatThrownBy(() -> store.put(A, "again")).hasMessageContaining("was founded anew");
+    }
+
+    /** Of a name that was lost its documents alone are another's. */
+    @Test
+    void whoLostANameWritesAllElse() throws Exception {
+        ClusterStore store = following();
+        try (Closeable name = store.claim("acme")) {
+            assertThat(name).isNotNull();
+            Document order = Document.open("acme-a.example.json");
+            store.put(order, "mine");
+            engine.tamper("culvert/name/acme", null); // its time ran out
+            assertThatThrownBy(() -> store.put(order, "too late")).hasMessageContaining("another has its turn");
+            assertThatThrownBy(() -> store.put(Document.open("acme.json"), "too late"))
+                    .isInstanceOf(StateException.class);
+            store.put(A, "goes on");
+            store.put(Document.open("acmeism"), "goes on");
+            assertThat(store.get(order)).isEqualTo("mine");
+        } finally {
+            store.close();
+        }
+    }
+
+    /** What takes the place of something that nobody can read stands, whatever gateways that are away hold of the time before. */
+    @Test
+    void whatReplacesAForgedOneStands() throws Exception {
+        ClusterStore gateway = following();
+        for (int i = 0; i < 5; i++) {
+            gateway.put(A, "old " + i);
+        }
+        follow(3);
+        line.cut(true);
+        engine.tamper(ClusterStore.DOCUMENT + "a", new byte[100]);
+        ClusterStore command = new ClusterStore(engine.line(), KEY);
+        assertThatThrownBy(() -> command.get(A)).isInstanceOf(StateException.class);
+        command.put(A, "new");
+        line.cut(false);
+        follow(10);
+        assertThat(gateway.get(A)).isEqualTo("new");
+        gateway.put(A, "newer");
+        assertThat(command.get(A)).isEqualTo("newer");
+    }
+
+    /** It has a number above all others, and more bytes than are read: what the gateway has seen stands, and is put back. */
+    @Test
+    void oneThatIsTooLargeIsNotBelieved() throws Exception {
+        ClusterStore store = following();
+        Document small = new Document("small", false, 100);
+        store.put(small, "ours");
+        follow(3);
+        byte[] large = new byte[1_000];
+        Arrays.fill(large, (byte) 0x7f);
+        large[0] = 1;
+        engine.tamper(ClusterStore.DOCUMENT + "small", large);
+        assertThat(store.get(small)).isEqualTo("ours");
+        follow(2);
+        assertThat(new ClusterStore(engine.line(), KEY).get(small)).isEqualTo("ours");
     }
 }

@@ -134,6 +134,9 @@ final class MemoryEngine {
             if (now == null && token != null) {
                 return Written.LOST;
             }
+            if (names.stream().anyMatch(name -> !Arrays.equals(values.get(name.key()), bytes(name.token())))) {
+                return Written.LOST;
+            }
             if (!begins(key, expected)) {
                 return Written.CHANGED;
             }
