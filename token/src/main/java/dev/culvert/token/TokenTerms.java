@@ -2,6 +2,7 @@ package dev.culvert.token;
 
 import dev.culvert.token.state.Revocations;
 import java.net.URI;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,12 @@ public record TokenTerms(
         Instant expires,
         String keyId,
         TokenBinding binding) {
+    /** So long before its end a token is spoken of at most: time to ask whoever makes tokens. */
+    private static final Duration NOTICE = Duration.ofDays(14);
+
+    /** One part in so many of its life at most: one that is made for a day is not at its end from the start. */
+    private static final int NOTICE_PART = 10;
+
     /**
      * Checks all parts, cuts instants to seconds, and brings the audience into canonical form.
      *
@@ -59,6 +66,13 @@ public record TokenTerms(
      */
     public static TokenTerms of(String name, List<URI> gateways, @Nullable String pin, Instant now, Instant expires) {
         return new TokenTerms(Token.newId(), name, gateways, gateways, pin, now, now, expires, "", TokenBinding.BEARER);
+    }
+
+    /** Whether it is time to think of the end: less than a tenth of its life is left, and less than two weeks. False once it is over. */
+    public boolean endsSoon(Instant now) {
+        Duration part = Duration.between(notBefore, expires).dividedBy(NOTICE_PART);
+        Duration left = Duration.between(now, expires);
+        return !left.isNegative() && left.compareTo(part) < 0 && left.compareTo(NOTICE) < 0;
     }
 
     /** The same for other gateways. */

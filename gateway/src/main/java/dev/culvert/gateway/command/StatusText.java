@@ -1,7 +1,6 @@
 package dev.culvert.gateway.command;
 
 import dev.culvert.command.control.Words;
-import dev.culvert.token.holder.RenewedToken;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -233,7 +232,7 @@ final class StatusText {
         }
         if (!ends.isEmpty()) {
             lines.add("tokens       " + ends.size() + (ends.size() == 1 ? " ends" : " end")
-                    + " within two weeks; token renew NAME makes those anew that are bound to a key:");
+                    + " soon; token renew NAME makes those anew that are bound to a key:");
             ends.forEach((holder, end) ->
                     lines.add("             " + holder + ": " + end + " (" + Words.span(now, end) + " left)"));
         }
@@ -241,8 +240,8 @@ final class StatusText {
 
     /** A holder with several has the first of them named: each has to be made anew. */
     private void ending(Map<String, Instant> ends, String holder, JsonNode link) {
-        Instant end = Words.time(link.path("expires"), Instant.MAX);
-        if (end.isBefore(now.plus(RenewedToken.NOTICE))) {
+        if (link.path("expiresSoon").asBoolean(false)) {
+            Instant end = Words.time(link.path("expires"), now);
             ends.merge(holder, end, (a, b) -> a.isBefore(b) ? a : b);
         }
     }

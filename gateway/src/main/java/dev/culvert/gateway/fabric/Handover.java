@@ -8,8 +8,6 @@ import dev.culvert.gateway.presence.PresentLink;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Watch;
 import dev.culvert.token.Token;
-import dev.culvert.token.TokenException;
-import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.Renewals;
 import dev.culvert.token.state.Revocations;
 import java.util.HashMap;
@@ -54,7 +52,7 @@ public final class Handover implements FileWatch.Watched {
         for (PresentLink link : links.all()) {
             Token token = link.token();
             for (Renewals.Entry entry : all) {
-                if (token != null && entry.isFor(token, link.key()) && !isRevoked(entry)) {
+                if (token != null && entry.isFor(token, link.key()) && !entry.isRevoked(revocations)) {
                     if (entry.id().equals(link.hasRenewed())) {
                         try {
                             taken(entry);
@@ -73,15 +71,6 @@ public final class Handover implements FileWatch.Watched {
             throw failed;
         }
         return false;
-    }
-
-    /** Made before its holder was: whoever takes it would be refused. */
-    private boolean isRevoked(Renewals.Entry entry) {
-        try {
-            return revocations.isRevoked(TokenReader.read(entry.jwt(), entry.kind()));
-        } catch (TokenException e) {
-            return true; // by whatever was written there
-        }
     }
 
     private void taken(Renewals.Entry entry) throws StateException {

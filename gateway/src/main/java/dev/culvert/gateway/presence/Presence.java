@@ -74,7 +74,7 @@ public final class Presence<A extends PresentAgent> {
     public void others(OtherGateways now) {
         OtherGateways before = others;
         others = now;
-        now.differing(before).forEach(this::changed);
+        tell(now.differing(before));
     }
 
     /** An instance has announced itself. Is it here already on an older link, that is given up. */
@@ -110,8 +110,17 @@ public final class Presence<A extends PresentAgent> {
         if (instances != null) {
             instances.gatherRoutes();
         }
+        tell(Set.of(agent));
+    }
+
+    /** All clients that may use any of these agents; each is looked at once, however many agents there are. */
+    private void tell(Set<String> names) {
+        if (names.isEmpty()) {
+            return;
+        }
         for (PresentClient client : clients) {
-            if (client.rights().mentions(agent)) {
+            ClientRights rights = client.rights();
+            if (names.stream().anyMatch(rights::mentions)) {
                 client.announceSoon();
             }
         }

@@ -75,6 +75,7 @@ record GatewayStatus(
      *
      * @param link its number; the audit log has it too
      * @param expires when its token does
+     * @param expiresSoon whether that is near for one of its life
      * @param received payload bytes from its peer
      * @param sent to it
      */
@@ -87,7 +88,8 @@ record GatewayStatus(
             int flows,
             long received,
             long sent,
-            @Nullable Instant expires) {}
+            @Nullable Instant expires,
+            boolean expiresSoon) {}
 
     /** In bytes. {@code backlog} is what waits for peers. */
     record Memory(long heap, long heapMax, long buffers, long buffersMax, long backlog) {}

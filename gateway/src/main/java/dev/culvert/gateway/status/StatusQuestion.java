@@ -134,7 +134,7 @@ public record StatusQuestion(
         }
     }
 
-    private static GatewayStatus.OneLink link(PresentLink link, Token token) {
+    private GatewayStatus.OneLink link(PresentLink link, Token token) {
         LinkFacts facts = link.facts();
         return new GatewayStatus.OneLink(
                 facts.number(),
@@ -145,7 +145,8 @@ public record StatusQuestion(
                 link.flowCount(),
                 facts.received(),
                 facts.sent(),
-                token.expires());
+                token.expires(),
+                token.terms().endsSoon(services.clock().instant()));
     }
 
     private static GatewayStatus.Instance instance(@Nullable PresentAgent agent, GatewayStatus.OneLink link) {

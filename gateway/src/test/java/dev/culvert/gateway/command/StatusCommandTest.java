@@ -121,6 +121,7 @@ final class StatusCommandTest {
             assertThat(link.path("flows").asInt()).isOne();
             assertThat(link.path("from").stringValue()).startsWith("127.0.0.1:");
             assertThat(Instant.parse(link.path("expires").stringValue())).isAfter(Instant.now());
+            assertThat(link.path("expiresSoon").booleanValue()).isFalse();
 
             assertThat(run("status", "--state", dir.toString())).isZero();
             assertThat(out)
@@ -132,7 +133,7 @@ final class StatusCommandTest {
                     .containsPattern("(?m)^mute +- +silent +127.0.0.1:")
                     .containsPattern("(?m)^office +one +up +127.0.0.1:")
                     .containsPattern("(?m)^laptop +127.0.0.1:.* 1 +12 kB +12 kB$")
-                    .containsPattern("(?m)^tokens +4 end within two weeks; token renew NAME ")
+                    .doesNotContain("token renew NAME") // short from the start
                     .containsPattern("(?m)^ +agent office: .* left\\)$")
                     .doesNotContain("trouble")
                     .doesNotContain("null");
@@ -311,5 +312,18 @@ final class StatusCommandTest {
                 .allSatisfy(line -> assertThat(line).doesNotContain("null"));
         assertThat(StatusText.of(JsonMapper.shared().readTree("[]"))).isNotEmpty();
         assertThat(StatusText.of(JsonMapper.shared().readTree("7"))).isNotEmpty();
+    }
+
+    @Test
+    void tokensThatEndSoonAreNamed() {
+        assertThat(StatusText.of(JsonMapper.shared().readTree("""
+                        {"now": "2026-11-30T12:00:00Z", "clients": [{"name": "laptop", "links": [
+                          {"expires": "2026-12-02T12:00:00Z", "expiresSoon": true},
+                          {"expires": "2026-12-01T12:00:00Z", "expiresSoon": true}]},
+                         {"name": "phone", "links": [{"expires": "2026-11-30T13:00:00Z", "expiresSoon": false}]}]}
+                        """)))
+                .anyMatch(line -> line.startsWith("tokens       1 ends soon; token renew NAME "))
+                .anyMatch(line -> line.startsWith("             client laptop: 2026-12-01T12:00:00Z ("))
+                .noneMatch(line -> line.contains("client phone"));
     }
 }

@@ -67,7 +67,8 @@ final class HandoverTest {
                         KEY.thumbprint(),
                         next.id(),
                         next.expires(),
-                        net.state.signer().sign(next)));
+                        net.state.signer().sign(next),
+                        old.id()));
         return next;
     }
 

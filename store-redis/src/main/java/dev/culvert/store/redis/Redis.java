@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An engine on Redis or Valkey, by plain commands: GET, GETRANGE, SET, SCAN, and five scripts for what is one step. What its user
- * may do: {@code +@read +@write +eval +ping +info ~culvert/*}.
+ * may do: {@code +@read +@write +eval +ping +select +info ~culvert/*}.
  */
 final class Redis implements Engine {
     /** KEYS: what is written, the turn, the counter, names. ARGV: what is expected, the value, our turn's word, names' words. */

@@ -30,10 +30,11 @@ import org.jspecify.annotations.Nullable;
  * token that it is given. Warns when the end is near. From any thread.
  */
 public final class RenewedToken implements Closeable {
-    /** So long before its end a token is spoken of: time to ask whoever makes tokens. */
-    public static final Duration NOTICE = Duration.ofDays(14);
+    /** How often it is looked whether the end is near. */
+    private static final Duration LOOK = Duration.ofMinutes(10);
 
-    private static final Duration LOOK = Duration.ofDays(1);
+    /** How often that is said. */
+    private static final Duration SAY = Duration.ofDays(1);
 
     /** Offers that are looked at, at most: each may be written to disk. */
     private static final Duration PAUSE = Duration.ofSeconds(10);
@@ -52,6 +53,7 @@ public final class RenewedToken implements Closeable {
     private Token token;
     private String jwt;
     private @Nullable Instant offered;
+    private @Nullable Instant warned;
 
     /**
      * Takes up what an earlier process was handed.
@@ -83,7 +85,7 @@ public final class RenewedToken implements Closeable {
     private void takeUp() {
         try {
             String text = SecretSource.read(file.toString(), Map.of(), InputStream.nullInputStream(), line -> {});
-            token = checked(text);
+            token = checked(text, token());
             jwt = text;
         } catch (SecretException e) {
             say.accept("not used: " + e.getMessage());
@@ -116,8 +118,11 @@ public final class RenewedToken implements Closeable {
 
     private void warn() {
         Token now = token();
-        Duration left = Duration.between(clock.instant(), now.expires());
-        if (left.compareTo(NOTICE) < 0 && !left.isNegative()) {
+        Instant at = clock.instant();
+        Instant before = warned;
+        if (now.terms().endsSoon(at) && (before == null || !at.isBefore(before.plus(SAY)))) {
+            warned = at;
+            Duration left = Duration.between(at, now.expires());
             long days = left.toDays();
             say.accept("the token of '" + now.name() + "' ends "
                     + (days == 0 ? "within a day" : days == 1 ? "in a day" : "in " + days + " days") + " ("
@@ -131,13 +136,15 @@ public final class RenewedToken implements Closeable {
     /**
      * A gateway offers another token.
      *
+     * @param showing the one that it is shown now: this one, or one before it where this one was refused, for whoever is to replace that
+     *     need not end later than one that is of no use
      * @return the id of the token that is this holder's from now on; null when it is not the one that was offered
      */
-    public CompletionStage<@Nullable String> offer(String text) {
-        return CompletableFuture.supplyAsync(() -> take(text), thread);
+    public CompletionStage<@Nullable String> offer(String text, String showing) {
+        return CompletableFuture.supplyAsync(() -> take(text, showing), thread);
     }
 
-    private @Nullable String take(String text) {
+    private @Nullable String take(String text, String inUse) {
         if (text.equals(jwt())) {
             return token().id();
         }
@@ -148,7 +155,7 @@ public final class RenewedToken implements Closeable {
         }
         offered = now;
         try {
-            Token next = checked(text);
+            Token next = checked(text, TokenReader.read(inUse, token().kind()));
             SecretFile.write(file, text + "\n", true, Map.of());
             Consumer<String> showing;
             synchronized (this) {
@@ -168,9 +175,8 @@ public final class RenewedToken implements Closeable {
         return null;
     }
 
-    /** Reads a token that is to take the place of this one. Its signature is for gateways to verify, which take none that is forged. */
-    private Token checked(String text) throws TokenException {
-        Token now = token();
+    /** Reads a token that is to take the place of one. Its signature is for gateways to verify, which take none that is forged. */
+    private Token checked(String text, Token now) throws TokenException {
         Token next = TokenReader.read(text, now.kind());
         Token asGiven = next.withTerms(given.token().terms());
         String why = !next.name().equals(now.name())

@@ -28,7 +28,7 @@ import picocli.CommandLine.Parameters;
         name = "renew",
         description = {
             "Makes the tokens of a holder anew, with a later end: the gateway hands each over on its holder's link. They say what",
-            "the old ones do, for the same key, and name the gateways that are known now. Only tokens that are bound to a key",
+            "the old ones do, for the same key, and are for the gateways that are known now. Only tokens that are bound to a key",
             "(made with --enrol or --key) can be renewed so."
         },
         mixinStandardHelpOptions = true,
@@ -76,7 +76,14 @@ final class RenewCommand extends Subcommand {
                 directory.issued().add(token);
                 directory
                         .renewals()
-                        .add(new Renewals.Entry(token.kind(), token.name(), one.key, token.id(), token.expires(), jwt));
+                        .add(new Renewals.Entry(
+                                token.kind(),
+                                token.name(),
+                                one.key,
+                                token.id(),
+                                token.expires(),
+                                jwt,
+                                one.token.id()));
             } catch (IllegalArgumentException e) {
                 throw wrongUsage(e);
             }
@@ -112,7 +119,8 @@ final class RenewCommand extends Subcommand {
         List<URI> known = directory.gatewayUrls();
         // One that was to connect elsewhere than where the gateways say they are still does.
         if (!known.isEmpty() && GatewayUrls.canonical(before.gateways()).equals(before.audience())) {
-            terms = terms.withGateways(known, known);
+            // Without a pin its gateways' names are all that a holder knows them by: it takes no others.
+            terms = terms.withGateways(known, before.pin() == null ? before.gateways() : known);
         }
         return old.token.withTerms(terms.withIssuedAt(directory.revocations().firstIssue(old.token.kind(), name)));
     }

@@ -1,5 +1,6 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.store.StateException;
 import dev.culvert.token.HolderName;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenException;
@@ -110,6 +111,7 @@ final class RevokeCommand extends Subcommand {
         } catch (IllegalArgumentException e) {
             throw wrongUsage(e);
         }
+        forgetRenewals(directory, revocations);
         Map<String, Object> fields = new LinkedHashMap<>(entry.fields());
         audit(directory, "revoke", Map.of("revocation", fields));
         List<IssuedTokens.Entry> ended =
@@ -130,6 +132,15 @@ final class RevokeCommand extends Subcommand {
             print("revoked " + entry.words() + "; token list knows none that was in force");
         }
         return 0;
+    }
+
+    /** What was revoked stays so without this. */
+    private void forgetRenewals(StateDirectory directory, Revocations revocations) {
+        try {
+            directory.renewals().forget(revocations);
+        } catch (StateException e) {
+            say("warning: renewed tokens of it may still wait, and are not handed over: " + e.getMessage());
+        }
     }
 
     /** @throws IOException if nothing here is called so: who means a token must not believe it revoked when it is not */

@@ -99,23 +99,26 @@ final class JsonLines<T> {
     boolean change(Change<T> change) throws StateException {
         return store.update(document, before -> {
             List<T> next = change.of(new ArrayList<>(parse(before)));
-            return next == null ? null : text(next);
+            return next == null ? null : text(store.where(document), next, fields);
         });
     }
 
-    private String text(List<T> entries) throws StateException {
-        String text = text(entries, fields);
-        if (text.length() > MAX_SIZE) {
-            throw new StateException(store.where(document) + " would be larger than " + MAX_SIZE
-                    + " bytes: move it to an archive, or rotate and retire the signing key and begin anew");
-        }
-        return text;
-    }
-
-    /** The text of lines. */
-    static <T> String text(List<T> entries, Function<T, Map<String, Object>> fields) {
+    /**
+     * The text of lines.
+     *
+     * @param where it will be, for people
+     * @throws StateException if nobody would read so much
+     */
+    static <T> String text(String where, List<T> entries, Function<T, Map<String, Object>> fields)
+            throws StateException {
         StringBuilder text = new StringBuilder();
-        entries.forEach(e -> text.append(JsonUtil.toJson(fields.apply(e))).append('\n'));
+        for (T entry : entries) {
+            text.append(JsonUtil.toJson(fields.apply(entry))).append('\n');
+            if (text.length() > MAX_SIZE) {
+                throw new StateException(where + " would be larger than " + MAX_SIZE
+                        + " bytes: move it to an archive, or rotate and retire the signing key and begin anew");
+            }
+        }
         return text.toString();
     }
 

@@ -5,7 +5,9 @@ import dev.culvert.store.StateException;
 import dev.culvert.store.Store;
 import dev.culvert.store.Watch;
 import dev.culvert.token.Token;
+import dev.culvert.token.TokenException;
 import dev.culvert.token.TokenFields;
+import dev.culvert.token.sign.TokenReader;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -41,8 +43,16 @@ public final class Renewals {
      * @param key thumbprint of the holder's key
      * @param id the token's
      * @param jwt its text
+     * @param of id of the token that its holder has, which it renews; null where an earlier version did not say
      */
-    public record Entry(Token.Kind kind, String name, String key, String id, Instant expires, String jwt) {
+    public record Entry(
+            Token.Kind kind,
+            String name,
+            String key,
+            String id,
+            Instant expires,
+            String jwt,
+            @Nullable String of) {
         public Entry {
             TokenFields.sha256("key thumbprint", key);
             TokenFields.id(id);
@@ -56,7 +66,8 @@ public final class Renewals {
                         JsonLines.text(fields, "key"),
                         JsonLines.text(fields, "id"),
                         Instant.parse(JsonLines.text(fields, "expires")),
-                        JsonLines.text(fields, "token"));
+                        JsonLines.text(fields, "token"),
+                        fields.containsKey("of") ? JsonLines.text(fields, "of") : null);
             } catch (DateTimeException e) {
                 throw new IllegalArgumentException("a time is not like 2026-11-22T12:00:00Z", e);
             }
@@ -70,6 +81,9 @@ public final class Renewals {
             out.put("id", id);
             out.put("expires", expires.toString());
             out.put("token", jwt);
+            if (of != null) {
+                out.put("of", of);
+            }
             return out;
         }
 
@@ -80,6 +94,22 @@ public final class Renewals {
                     && key.equals(holdersKey)
                     && !token.id().equals(id)
                     && token.expires().isBefore(expires);
+        }
+
+        /** Of one that has not been handed over yet: its holder has what that renews. */
+        private Entry inPlaceOf(Entry before) {
+            return before.id.equals(of) ? new Entry(kind, name, key, id, expires, jwt, before.of) : this;
+        }
+
+        /** Whether it was revoked, or the token was that it renews; one that cannot be read was. */
+        public boolean isRevoked(Revocations revocations) {
+            try {
+                Token token = TokenReader.read(jwt, kind);
+                return revocations.isRevoked(token)
+                        || of != null && revocations.isRevoked(kind, of, name, token.issuedAt());
+            } catch (TokenException e) {
+                return true;
+            }
         }
 
         private boolean isOfHolder(Entry other) {
@@ -106,14 +136,23 @@ public final class Renewals {
     public void add(Entry entry) throws StateException {
         lines.change(all -> {
             Instant now = clock.instant();
+            Entry added = entry;
+            for (Entry one : all) {
+                added = one.isOfHolder(entry) ? added.inPlaceOf(one) : added;
+            }
             all.removeIf(one -> one.isOfHolder(entry) || one.expires.isBefore(now));
-            all.add(entry);
+            all.add(added);
             if (all.size() > MAX) {
                 throw new IllegalArgumentException("more than " + MAX
                         + " renewed tokens wait for their holders: renew the others when these have them");
             }
             return all;
         });
+    }
+
+    /** Takes out those that were revoked, or that renew one that was: no gateway hands them over. */
+    public void forget(Revocations revocations) throws StateException {
+        lines.change(all -> all.removeIf(one -> one.isRevoked(revocations)) ? all : null);
     }
 
     /**

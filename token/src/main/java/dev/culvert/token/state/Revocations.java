@@ -180,7 +180,7 @@ public final class Revocations {
                 all.add(entry);
             }
         }
-        return all.size() == before ? later : JsonLines.text(all, Entry::fields);
+        return all.size() == before ? later : JsonLines.text(FILE, all, Entry::fields);
     }
 
     /** Compiled for one lookup by id and one by name. */

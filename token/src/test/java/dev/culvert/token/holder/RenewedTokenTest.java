@@ -84,7 +84,11 @@ final class RenewedTokenTest {
     }
 
     private static String offer(RenewedToken holder, String jwt) throws Exception {
-        return holder.offer(jwt).toCompletableFuture().get(60, TimeUnit.SECONDS);
+        return offer(holder, jwt, holder.jwt());
+    }
+
+    private static String offer(RenewedToken holder, String jwt, String showing) throws Exception {
+        return holder.offer(jwt, showing).toCompletableFuture().get(60, TimeUnit.SECONDS);
     }
 
     @Test
@@ -180,6 +184,28 @@ final class RenewedTokenTest {
         }
     }
 
+    /** One that ends in the far future, and that gateways refuse, keeps no genuine one out. */
+    @Test
+    void oneThatIsOfNoUseIsReplacedByOneThatEndsBeforeIt() throws Exception {
+        String first = laptop(30);
+        String forged = OTHER_SIGNER.sign(
+                ClientToken.of(terms("laptop", PIN, 3_000), List.of(Grant.parse("office:10.0.0.0/8"))));
+        String genuine = laptop(60);
+        try (RenewedToken holder = holder(first)) {
+            assertThat(offer(holder, forged)).isNotNull();
+            assertThat(offer(holder, genuine)).as("nobody has refused it yet").isNull();
+        }
+        try (RenewedToken next = holder(first)) {
+            assertThat(next.jwt()).isEqualTo(forged);
+            assertThat(offer(next, laptop(29), first)).as("it has to end later than what is in use").isNull();
+            assertThat(offer(next, genuine, first)).isNotNull();
+            assertThat(next.jwt()).isEqualTo(genuine);
+        }
+        try (RenewedToken last = holder(first)) {
+            assertThat(last.jwt()).isEqualTo(genuine);
+        }
+    }
+
     @Test
     void aBearerTokenIsNeverReplaced() throws Exception {
         List<Grant> grants = List.of(Grant.parse("office:10.0.0.0/8"));
@@ -195,19 +221,24 @@ final class RenewedTokenTest {
     }
 
     @Test
-    void itsEndIsSpokenOfTwoWeeksBefore() throws Exception {
-        try (RenewedToken holder = holder(laptop(13))) {
+    void itsEndIsSpokenOfWhenATenthOfItsLifeIsLeftAndTwoWeeksAtMost() throws Exception {
+        assertThat(saidOfTheEnd(laptop(13), NOW)).isEmpty(); // short from the start
+        assertThat(saidOfTheEnd(laptop(60), NOW.plus(Duration.ofDays(53)))).isEmpty();
+        assertThat(saidOfTheEnd(laptop(60), NOW.plus(Duration.ofDays(55))))
+                .containsExactly("the token of 'laptop' ends in 4 days (2027-01-21T12:00:00Z): ask whoever keeps the"
+                        + " gateway to run token renew laptop");
+        assertThat(saidOfTheEnd(laptop(1_000), NOW.plus(Duration.ofDays(985)))).isEmpty();
+        assertThat(saidOfTheEnd(laptop(1_000), NOW.plus(Duration.ofDays(987)))).hasSize(1);
+        assertThat(saidOfTheEnd(laptop(60), NOW.plus(Duration.ofDays(61)))).isEmpty();
+    }
+
+    private List<String> saidOfTheEnd(String jwt, Instant at) throws Exception {
+        said.clear();
+        now = at;
+        try (RenewedToken holder = holder(jwt)) {
             holder.start(shown::add);
             offer(holder, "x"); // behind what is said at the start
-            assertThat(said.get(0))
-                    .isEqualTo("the token of 'laptop' ends in 12 days (2026-12-05T12:00:00Z): ask whoever keeps the"
-                            + " gateway to run token renew laptop");
         }
-        said.clear();
-        try (RenewedToken holder = holder(laptop(15))) {
-            holder.start(shown::add);
-            offer(holder, laptop(60));
-            assertThat(said).as("not yet").noneMatch(line -> line.contains("ends"));
-        }
+        return said.stream().filter(line -> line.contains(" ends ")).toList();
     }
 }

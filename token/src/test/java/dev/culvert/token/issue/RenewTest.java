@@ -123,6 +123,38 @@ final class RenewTest {
         assertThat(TokenReader.read(waiting().get(0).jwt()).binding()).isEqualTo(new TokenBinding.Key(KEY));
     }
 
+    /** It knows its gateways by their names alone: it goes on connecting to those, and takes none that names others. */
+    @Test
+    void oneWithoutAPinGoesOnNamingItsGateways() throws Exception {
+        Token old = client("--key", KEY, "--public-certificate");
+        assertThat(old.pin()).isNull();
+        now = NOW.plus(Duration.ofDays(20));
+        assertThat(run("init", "--gateway", "wss://b.test")).as(err).isZero();
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        Token token = state().verifier().verify(waiting().get(0).jwt());
+        assertThat(token.gateways()).isEqualTo(old.gateways()).hasToString("[wss://a.test]");
+        assertThat(token.terms().audience()).hasToString("[wss://b.test:443]");
+    }
+
+    @Test
+    void aRevocationTakesOutWhatWaits() throws Exception {
+        Token old = client("--key", KEY);
+        Token other = client("--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        now = NOW.plus(Duration.ofDays(20));
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        assertThat(run("renew", "laptop", "--expires", "90d")).as(err).isZero(); // before it was handed over
+        assertThat(waiting()).hasSize(2);
+        assertThat(run("revoke", "--id", old.id())).as(err).isZero();
+        assertThat(waiting()).singleElement().satisfies(entry -> assertThat(entry.isFor(other, entry.key()))
+                .isTrue());
+        assertThat(run("revoke", "--id", waiting().get(0).id())).as(err).isZero();
+        assertThat(waiting()).isEmpty();
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        assertThat(waiting()).isNotEmpty();
+        assertThat(run("revoke", "--name", "laptop")).as(err).isZero();
+        assertThat(waiting()).isEmpty();
+    }
+
     @Test
     void whatCannotBeRenewedSaysWhy() throws Exception {
         assertThat(run("renew", "laptop")).isEqualTo(1);

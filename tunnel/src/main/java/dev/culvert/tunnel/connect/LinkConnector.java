@@ -39,7 +39,6 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -65,8 +64,7 @@ public final class LinkConnector implements Connector {
     /** In a row, of one and of the other. */
     private volatile int refusals;
 
-    private volatile Function<String, CompletionStage<@Nullable String>> taker =
-            offered -> CompletableFuture.completedFuture(null);
+    private volatile Taker taker = (offered, showing) -> CompletableFuture.completedFuture(null);
     private final @Nullable KeyPair holderKey;
     private final @Nullable SslContext tls;
 
@@ -129,14 +127,23 @@ public final class LinkConnector implements Connector {
         }
     }
 
+    /** Takes what gateways hand over. */
+    public interface Taker {
+        /**
+         * On the link's event loop: see {@link Connector#offered}.
+         *
+         * @param showing the token that this gateway is shown; none that it has refused
+         */
+        CompletionStage<@Nullable String> offered(String token, String showing);
+    }
+
     /**
      * Of a holder whose token may be renewed.
      *
      * @param shown what is shown first, for which the token that they were made with is the other
-     * @param taker what is asked when a gateway hands a token over, on the link's event loop: see {@link #offered}
+     * @param taker what is asked when a gateway hands a token over
      */
-    public static void renewing(
-            List<LinkConnector> all, String shown, Function<String, CompletionStage<@Nullable String>> taker) {
+    public static void renewing(List<LinkConnector> all, String shown, Taker taker) {
         for (LinkConnector one : all) {
             one.taker = taker;
             one.show(shown);
@@ -145,7 +152,7 @@ public final class LinkConnector implements Connector {
 
     @Override
     public CompletionStage<@Nullable String> offered(String offer) {
-        return taker.apply(offer);
+        return taker.offered(offer, token);
     }
 
     private synchronized void shown(String shown, boolean refused) {
