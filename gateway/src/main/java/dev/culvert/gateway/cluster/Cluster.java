@@ -35,6 +35,9 @@ public final class Cluster implements AutoCloseable {
     /** A store that does not answer keeps nobody from stopping: the lease runs out by itself. */
     private static final Duration LEAVE = Duration.ofSeconds(1);
 
+    /** More than a token names. */
+    private static final int MAX_URLS = 32;
+
     private final Member own;
     private final Supplier<Attached> attached;
     private final Supplier<Set<String>> agents;
@@ -145,6 +148,16 @@ public final class Cluster implements AutoCloseable {
     /** The others, those that were lost within a day too, as they were when the store last answered. */
     public List<Neighbour> others() {
         return others;
+    }
+
+    /** URLs of those of the others that are up, as far as they have said them, in canonical form. */
+    public List<String> urlsOfOthers() {
+        return others.stream()
+                .filter(Neighbour::isUp)
+                .map(other -> other.member().url())
+                .filter(Objects::nonNull)
+                .limit(MAX_URLS)
+                .toList();
     }
 
     /** Why the store does not say, or is not told; null when all is well. */

@@ -189,6 +189,24 @@ final class ClusterTest {
     }
 
     @Test
+    void thoseThatAreUpAreKnownByTheirUrls() throws Exception {
+        Store store = cluster.store();
+        beat(store, TWO).tick();
+        look(lookout(store, TWO));
+        Member unnamed = new Member("three.test:443", null, "1", NOW, null);
+        beat(store, unnamed).tick();
+        look(lookout(store, unnamed));
+        try (Cluster one = cluster(cluster.store(), ONE)) {
+            assertThat(one.urlsOfOthers()).isEmpty();
+            one.look();
+            assertThat(one.urlsOfOthers()).containsExactly(TWO.url());
+            pass(Beat.LIFE);
+            one.look();
+            assertThat(one.urlsOfOthers()).as("it is lost").isEmpty();
+        }
+    }
+
+    @Test
     void aDayLaterNobodyAsksForOneThatIsLost() throws Exception {
         Store store = cluster.store();
         Roster roster = new Roster(store);

@@ -249,6 +249,9 @@ final class CopiedValues {
     /** The first bytes of what a name says, here or there: see {@link Engine#read}. */
     byte[] read(String key, int most) throws StateException {
         byte[] held = copy.get(key);
+        if (held != null && ClusterStore.isBinding(key)) {
+            return first(held, most); // nobody binds it anew: who comes back does not wait for an engine that is slow
+        }
         byte[] there;
         try {
             ready();

@@ -8,10 +8,12 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.culvert.store.Document;
+import dev.culvert.store.Register;
 import dev.culvert.store.StateException;
 import java.io.Closeable;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -205,5 +207,20 @@ final class FollowTest {
         assertThat(store.get(small)).isEqualTo("ours");
         follow(2);
         assertThat(new ClusterStore(engine.line(), KEY).get(small)).isEqualTo("ours");
+    }
+
+    /** Whoever comes back is let in by what the copy holds, however slow the engine is. */
+    @Test
+    void aBindingThatIsHeldIsNotAskedFor() throws Exception {
+        ClusterStore store = following();
+        Register bindings = store.register("enrolments", Instant.now(), (key, value) -> {});
+        Register others = new ClusterStore(engine.line(), KEY).register("enrolments", Instant.now(), (k, v) -> {});
+        others.bind("token", "key", Instant.now().plusSeconds(3_600));
+        follow(3);
+        int asked = line.asked();
+        assertThat(bindings.get("token")).isEqualTo("key");
+        assertThat(line.asked()).isEqualTo(asked);
+        assertThat(bindings.get("other")).isNull();
+        assertThat(line.asked()).isGreaterThan(asked);
     }
 }

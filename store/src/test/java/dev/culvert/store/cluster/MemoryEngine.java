@@ -63,6 +63,12 @@ final class MemoryEngine {
         private boolean cut;
         private int session;
         private int seen;
+        private int asked;
+
+        /** How often it was asked for anything. */
+        int asked() {
+            return asked;
+        }
 
         void cut(boolean now) {
             cut = now;
@@ -70,6 +76,7 @@ final class MemoryEngine {
         }
 
         private void there() throws StateException {
+            asked++;
             if (cut) {
                 throw StateException.away("store memory: is away", new IllegalStateException("cut"));
             }

@@ -271,6 +271,18 @@ public final class LinkKeeper {
         next();
     }
 
+    /** Has the next attempt go to the next of those that are there, as their gateway says; the others have their turns behind it. */
+    private void prefer(List<String> there) {
+        for (int i = 0; i < connectors.size(); i++) {
+            int one = (at + i) % connectors.size();
+            if ((up == null || one != up.gateway)
+                    && there.contains(connectors.get(one).gateway().toString())) {
+                at = one;
+                return;
+            }
+        }
+    }
+
     /** Takes the next gateway; true if all have been tried since a link was up, or since all failed. */
     private boolean next() {
         boolean round = false;
@@ -512,6 +524,7 @@ public final class LinkKeeper {
             listener.onDrain(mux, drain);
             if (up == this && !leaving && moves() && mux.isOutlived()) {
                 leave();
+                prefer(drain.gateways());
             }
         }
 

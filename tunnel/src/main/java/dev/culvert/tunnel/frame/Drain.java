@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param text for people
  * @param spread over what time those shall come back whose links end with it; null when it is not said
- * @param gateways others that take its peers meanwhile, best first; none so far
+ * @param gateways URLs of others that are there meanwhile, in canonical form and in no order; none where none is known
  */
 public record Drain(String text, @Nullable Duration spread, List<String> gateways) {
     /** Flag of DRAIN, since version 2: the payload is JSON; without it, UTF-8 text for people. */

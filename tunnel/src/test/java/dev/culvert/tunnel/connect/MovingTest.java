@@ -46,8 +46,8 @@ class MovingTest extends FrozenKeeper {
         settle();
     }
 
-    private void drain(Duration spread) {
-        Drain drain = new Drain("shutting down", spread, List.of());
+    private void drain(Duration spread, String... gateways) {
+        Drain drain = new Drain("shutting down", spread, List.of(gateways));
         ByteBuf payload = drain.payload(version);
         first.sendFrame(Frame.DRAIN, drain.flags(version), 0, ByteBufUtil.getBytes(payload));
         payload.release();
@@ -73,6 +73,27 @@ class MovingTest extends FrozenKeeper {
                 .contains(Frame.SESSION);
         pass(2_000);
         assertThat(gateway.dials).hasSize(1);
+    }
+
+    /** Of those that the token names; what it does not is nobody to go to. */
+    @Test
+    void oneThatIsSaidToBeThereIsTriedFirst() {
+        keeper.stop("another one's turn");
+        settle();
+        FakeGateway third = new FakeGateway(ticker, URI.create("wss://third.example:443"));
+        int before = gateway.dials.size();
+        keeper = keeper(new OpenedFlows(clock.eventLoop(), flows -> {}), gateway, third, other);
+        start(keeper);
+        first = gateway.accept(before, version);
+        settle();
+        drain(Duration.ZERO, "wss://evil.example:443", "wss://other.example:443");
+        pass(0);
+        assertThat(other.dials).hasSize(1);
+        assertThat(third.dials).isEmpty();
+        fail(other);
+        pass(1_000);
+        assertThat(third.dials).as("those that nothing is said of come behind it").hasSize(1);
+        third.close();
     }
 
     @Test

@@ -127,6 +127,10 @@ public final class AcmeCertificates implements CertificateSource, Challenges, Au
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // closing; what was begun is gone on with after the next start
         } catch (IOException | RuntimeException | Error e) { // thrown out of here, it would end the work for good
+            if (thread.isShutdown()) {
+                log.debug("closing: {}", e.getMessage());
+                return;
+            }
             String text = String.valueOf(e.getMessage());
             if (!text.equals(complaint)) {
                 complaint = text;

@@ -133,6 +133,9 @@ final class CertificateWork implements CertificateSource {
                 changed |= records.refresh(name, looks);
                 broken.remove(name);
             } catch (StateException e) { // the others must not wait for it
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("closing");
+                }
                 names.remove(name);
                 if (!Objects.equals(broken.put(name, String.valueOf(e.getMessage())), e.getMessage())) {
                     log.error("no certificate for {}: {}", name, e.getMessage());
