@@ -3,6 +3,7 @@ package dev.culvert.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -72,6 +73,8 @@ final class ClusterIT {
             System.out.println("ClusterIT: revoked at both, in ms after the command has ended: "
                     + Duration.between(known, Instant.now()).toMillis());
 
+            policyAndRenewedTokenReachAClientAtTheOther();
+
             // The store goes: nothing stops, what would write says so, and with what code.
             redis.kill();
             Outcome refused = gateways.token("revoke", "office");
@@ -81,6 +84,38 @@ final class ClusterIT {
             assertThat(two.isAlive()).isTrue();
             assertThat(one.terminate()).isEqualTo(143);
             assertThat(two.terminate()).isEqualTo(143);
+        }
+    }
+
+    private static void policyAndRenewedTokenReachAClientAtTheOther() throws Exception {
+        Path token = gateways.holder(
+                "client",
+                "laptop",
+                "--gateway",
+                "wss://" + Lab.GATEWAY + ":" + (Lab.PORT + 1),
+                "--allow",
+                "office:192.168.77.0/24",
+                "--enrol",
+                "--expires",
+                "30d");
+        try (Program client = lab.start(lab.client, "client", lab.up(token))) {
+            client.awaitOutput("connected to", TwoGateways.PATIENCE);
+            assertThat(gateways.ofClient()).isOne();
+            int mark = client.mark();
+            gateways.push("grants: []\n");
+            client.awaitOutputAfter(mark, "the gateway's policy allows you nothing now", TwoGateways.PATIENCE);
+
+            gateways.done("renew", "laptop", "--expires", "90d");
+            client.awaitOutputAfter(mark, "the token of 'laptop' was renewed", TwoGateways.PATIENCE);
+            assertThat(lab.directory().resolve("client-state/renewed-laptop.token"))
+                    .isNotEmptyFile();
+            await().atMost(TwoGateways.PATIENCE)
+                    .until(() -> Files.readString(gateways.state(1).resolve("audit.jsonl"))
+                            .contains("token-handed-over"));
+            assertThat(gateways.state(0).resolve("audit.jsonl"))
+                    .content()
+                    .contains("token-renewed", "policy-pushed")
+                    .doesNotContain("token-handed-over");
         }
     }
 

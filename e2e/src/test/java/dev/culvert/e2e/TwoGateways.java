@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,7 +58,11 @@ final class TwoGateways {
 
     /** Runs a command of the token program at the first one. */
     Outcome token(String command, String... arguments) throws Exception {
-        List<String> line = new ArrayList<>(List.of(lab.script("token"), command));
+        return run(List.of(lab.script("token"), command), arguments);
+    }
+
+    private Outcome run(List<String> program, String... arguments) throws Exception {
+        List<String> line = new ArrayList<>(program);
         line.addAll(store);
         line.addAll(List.of("--state", state(0).toString()));
         line.addAll(List.of(arguments));
@@ -66,10 +71,18 @@ final class TwoGateways {
 
     /** Does it; a machine that froze may have taken the store to be away, of which nothing comes. */
     void done(String command, String... arguments) throws Exception {
-        Outcome outcome = await("token " + command)
-                .atMost(PATIENCE)
-                .until(() -> token(command, arguments), said -> said.exit() != AWAY);
+        isDone("token " + command, () -> token(command, arguments));
+    }
+
+    private static void isDone(String what, Callable<Outcome> command) {
+        Outcome outcome = await(what).atMost(PATIENCE).until(command, said -> said.exit() != AWAY);
         assertThat(outcome.exit()).as(outcome.output()).isZero();
+    }
+
+    /** Pushes a policy at the first one. */
+    void push(String policy) throws Exception {
+        Path file = Files.writeString(lab.directory().resolve("pushed.yaml"), policy);
+        isDone("policy push", () -> run(List.of(lab.script("gateway"), "policy", "push"), file.toString()));
     }
 
     /** Makes a token of the office's LAN, or of a client; {@code more} are further options. */

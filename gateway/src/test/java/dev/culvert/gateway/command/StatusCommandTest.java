@@ -134,7 +134,6 @@ final class StatusCommandTest {
                     .containsPattern("(?m)^office +one +up +127.0.0.1:")
                     .containsPattern("(?m)^laptop +127.0.0.1:.* 1 +12 kB +12 kB$")
                     .doesNotContain("token renew NAME") // short from the start
-                    .containsPattern("(?m)^ +agent office: .* left\\)$")
                     .doesNotContain("trouble")
                     .doesNotContain("null");
 
