@@ -62,8 +62,7 @@ final class SocketBudget {
     private final Shares descriptors;
     private final Shares memory;
     private final Map<Kind, Shares> kinds;
-    private final Map<Kind, Map<Taker, Set<Idle>>> idle =
-            Map.of(Kind.UDP, new HashMap<>(), Kind.PING, new HashMap<>());
+    private final Map<Kind, Map<Taker, Set<Idle>>> idle = Map.of(Kind.UDP, new HashMap<>(), Kind.PING, new HashMap<>());
     private final RateLimit warnings = new RateLimit(1, WARNINGS_PER_SECOND);
 
     SocketBudget() {

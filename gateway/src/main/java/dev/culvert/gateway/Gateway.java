@@ -391,8 +391,7 @@ public final class Gateway implements AutoCloseable {
             cluster.close(); // first: nobody is to be sent here any more
         }
         door.shut();
-        Drain drain = new Drain(
-                GOING, spread(links.count()), cluster == null ? List.of() : cluster.urlsOfOthers());
+        Drain drain = new Drain(GOING, spread(links.count()), cluster == null ? List.of() : cluster.urlsOfOthers());
         Set<PresentLink> told = new HashSet<>();
         BooleanSupplier allMoved = () -> {
             List<PresentLink> there = links.all(); // some were about to be let in

@@ -150,7 +150,9 @@ final class SharedPolicyTest {
     void oneThatWasCopiedFromADirectoryIsTheOneBeforeTheFirst() throws Exception {
         store.put(POLICY, SHUT);
         assertThat(policy.read()).isEqualTo(new SharedPolicy.Pushed(0, SHUT));
-        assertThat(policy.push(SHUT, 0, "ann", NOW).version()).as("it says so already").isZero();
+        assertThat(policy.push(SHUT, 0, "ann", NOW).version())
+                .as("it says so already")
+                .isZero();
         assertThat(policy.push(OPEN, 0, "ann", NOW).version()).isOne();
     }
 

@@ -67,13 +67,7 @@ final class PublishedDatagramsTest {
 
     private PublishedDatagrams handler(SenderPlaces places) {
         return new PublishedDatagrams(
-                () -> TestUsages.of(published),
-                5_000,
-                net.published()::open,
-                net.visitors(),
-                places,
-                now::get,
-                null);
+                () -> TestUsages.of(published), 5_000, net.published()::open, net.visitors(), places, now::get, null);
     }
 
     private InetSocketAddress bind(PublishedDatagrams handler) throws Exception {

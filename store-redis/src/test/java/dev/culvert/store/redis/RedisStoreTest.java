@@ -281,9 +281,7 @@ final class RedisStoreTest extends StoreContract {
         for (String name : List.of("acme", "acme.json", "acme-a.example.json", "acme_a.json")) {
             Document document = Document.open(name);
             other.put(document, "the next one's");
-            assertThatThrownBy(() -> one.put(document, "too late"))
-                    .as(name)
-                    .isInstanceOf(StateException.class);
+            assertThatThrownBy(() -> one.put(document, "too late")).as(name).isInstanceOf(StateException.class);
         }
         // What is no matter of that name goes on.
         one.put(Document.open("acmeism.json"), "mine");

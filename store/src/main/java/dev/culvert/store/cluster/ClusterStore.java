@@ -186,8 +186,7 @@ public final class ClusterStore implements Store, Closeable {
         while (true) {
             byte[] there = values.read(key, document.maxSize() + Seal.OVERHEAD + 1);
             Seal.Opened opened = seal.open(key, there);
-            long before =
-                    there.length == 0 ? 0 : opened == null ? Instant.now().toEpochMilli() : opened.revision();
+            long before = there.length == 0 ? 0 : opened == null ? Instant.now().toEpochMilli() : opened.revision();
             if (write(document, CopiedValues.head(there), before, text)) {
                 return;
             }

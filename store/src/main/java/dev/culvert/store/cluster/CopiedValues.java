@@ -274,7 +274,9 @@ final class CopiedValues {
         if (Arrays.equals(there, first(held, most))) {
             return there;
         }
-        if (there.length >= most) { // the beginning of something; of more than a head it is larger than it may be, and not believed
+        if (there.length
+                >= most) { // the beginning of something; of more than a head it is larger than it may be, and not
+            // believed
             if (most == Seal.HEADER && Merge.beats(key, there, held)) {
                 return there;
             }

@@ -77,13 +77,7 @@ final class RenewCommand extends Subcommand {
                 directory
                         .renewals()
                         .add(new Renewals.Entry(
-                                token.kind(),
-                                token.name(),
-                                one.key,
-                                token.id(),
-                                token.expires(),
-                                jwt,
-                                one.token.id()));
+                                token.kind(), token.name(), one.key, token.id(), token.expires(), jwt, one.token.id()));
             } catch (IllegalArgumentException e) {
                 throw wrongUsage(e);
             }

@@ -197,7 +197,9 @@ final class RenewedTokenTest {
         }
         try (RenewedToken next = holder(first)) {
             assertThat(next.jwt()).isEqualTo(forged);
-            assertThat(offer(next, laptop(29), first)).as("it has to end later than what is in use").isNull();
+            assertThat(offer(next, laptop(29), first))
+                    .as("it has to end later than what is in use")
+                    .isNull();
             assertThat(offer(next, genuine, first)).isNotNull();
             assertThat(next.jwt()).isEqualTo(genuine);
         }

@@ -145,8 +145,9 @@ final class RenewTest {
         assertThat(run("renew", "laptop", "--expires", "90d")).as(err).isZero(); // before it was handed over
         assertThat(waiting()).hasSize(2);
         assertThat(run("revoke", "--id", old.id())).as(err).isZero();
-        assertThat(waiting()).singleElement().satisfies(entry -> assertThat(entry.isFor(other, entry.key()))
-                .isTrue());
+        assertThat(waiting())
+                .singleElement()
+                .satisfies(entry -> assertThat(entry.isFor(other, entry.key())).isTrue());
         assertThat(run("revoke", "--id", waiting().get(0).id())).as(err).isZero();
         assertThat(waiting()).isEmpty();
         assertThat(run("renew", "laptop")).as(err).isZero();

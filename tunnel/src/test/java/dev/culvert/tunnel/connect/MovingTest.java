@@ -92,7 +92,9 @@ class MovingTest extends FrozenKeeper {
         assertThat(third.dials).isEmpty();
         fail(other);
         pass(1_000);
-        assertThat(third.dials).as("those that nothing is said of come behind it").hasSize(1);
+        assertThat(third.dials)
+                .as("those that nothing is said of come behind it")
+                .hasSize(1);
         third.close();
     }
 
