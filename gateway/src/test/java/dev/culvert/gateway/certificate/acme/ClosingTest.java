@@ -69,13 +69,14 @@ final class ClosingTest {
         Logger logger = (Logger) LoggerFactory.getLogger("dev.culvert.gateway.certificate");
         log.start();
         logger.addAppender(log);
-        try (AcmeCertificates certificates = new AcmeCertificates(
+        AcmeCertificates certificates = new AcmeCertificates(
                 silentFor(document),
                 AcmeSettings.of(List.of(new Server(URI.create("https://ca.test/dir"), null, null, null)), true),
                 Precheck.NONE,
                 () -> Set.of("app.example"),
                 Clock.systemUTC(),
-                time -> {})) {
+                time -> {});
+        try {
             silent = true;
             certificates.start();
             Thread thread = asking.get(PATIENCE, TimeUnit.SECONDS);
@@ -83,6 +84,7 @@ final class ClosingTest {
             thread.join(TimeUnit.SECONDS.toMillis(PATIENCE));
             assertThat(thread.isAlive()).isFalse();
         } finally {
+            certificates.close();
             logger.detachAppender(log);
         }
         assertThat(log.list).noneMatch(event -> event.getLevel().isGreaterOrEqual(Level.WARN));
