@@ -48,7 +48,7 @@ final class SimulatedGateway {
     final List<TestFabric> processes = new ArrayList<>();
 
     TestFabric fabric;
-    private String policy = "";
+    private SimulatedStore.Policy policy = SimulatedStore.Policy.NONE;
     private long upNanos;
 
     SimulatedGateway(Simulation world) {
@@ -59,8 +59,8 @@ final class SimulatedGateway {
     private void begin() {
         fabric = new TestFabric(AuditLog.none(), CLOCK, world.ticker::nanoTime, 10_000);
         processes.add(fabric);
-        if (!policy.isEmpty()) {
-            policy(policy);
+        if (!policy.rules().isEmpty()) {
+            enforce();
         }
     }
 
@@ -101,11 +101,23 @@ final class SimulatedGateway {
         upNanos = world.ticker.nanoTime();
     }
 
-    /** @param rules what there is beside a grant of all for all */
-    void policy(String rules) {
-        policy = rules;
-        world.tell(() -> this + ": policy " + rules);
-        fabric.policy.policy(POLICIES.computeIfAbsent(rules, SimulatedGateway::compiled));
+    /** It asks the store for a newer policy than it has, which it keeps over its processes; or the store has lost that. */
+    void looks() {
+        SimulatedStore.Policy newest = world.store.seenBy(policy);
+        if (!newest.equals(policy)) {
+            policy = newest;
+            enforce();
+        }
+    }
+
+    SimulatedStore.Policy policy() {
+        return policy;
+    }
+
+    /** What there is beside a grant of all for all. */
+    private void enforce() {
+        world.tell(() -> this + ": policy " + policy);
+        fabric.policy.policy(POLICIES.computeIfAbsent(policy.rules(), SimulatedGateway::compiled));
     }
 
     private static PolicySnapshot compiled(String rules) {

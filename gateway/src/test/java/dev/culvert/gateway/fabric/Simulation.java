@@ -13,6 +13,7 @@ import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -80,6 +81,8 @@ final class Simulation implements AutoCloseable {
 
     /** Whether policies have forbidden something. */
     boolean forbids;
+
+    final SimulatedStore store = new SimulatedStore();
 
     /** Of all that was on its way, and when: the same for the same seed. */
     private long trace;
@@ -340,10 +343,8 @@ final class Simulation implements AutoCloseable {
             hostile.isTamed();
         }
         links.stream().filter(l -> l.lost || givenUp.contains(l)).forEach(SimulatedLink::cut);
-        for (SimulatedGateway g : gateways) {
-            g.comesBack();
-            g.policy("");
-        }
+        gateways.forEach(SimulatedGateway::comesBack);
+        agreeOnAPolicy();
         rest();
         settle();
         pass(scenario.endsFlows() ? AnsweredFlows.FORSAKEN.plusMinutes(1) : Duration.ofSeconds(1));
@@ -358,6 +359,20 @@ final class Simulation implements AutoCloseable {
         for (int i = 0; i < 15 && agents.stream().anyMatch(a -> a.flows.count() > 0); i++) {
             pass(Duration.ofSeconds(12));
         }
+    }
+
+    /** When all have looked, and looked again, each has the newest that one of them had; another is then newer than all. */
+    private void agreeOnAPolicy() {
+        SimulatedStore.Policy newest =
+                gateways.stream().map(SimulatedGateway::policy).max(Comparator.naturalOrder()).orElseThrow();
+        gateways.forEach(SimulatedGateway::looks);
+        gateways.forEach(SimulatedGateway::looks);
+        if (store.policy().compareTo(newest) < 0
+                || !gateways.stream().allMatch(g -> g.policy().equals(store.policy()))) {
+            fails(new AssertionError("gateways disagree on their policy, or have lost the newest"));
+        }
+        store.push("");
+        gateways.forEach(SimulatedGateway::looks);
     }
 
     /** Nobody does anything: whatever has come is told before long, and who sent it keeps nothing of it; and what a client had that has ended has, too. */

@@ -131,14 +131,21 @@ final class Weather {
         }
     }
 
+    /** Another one is written, or those that were written last are lost; and some gateways look. */
     private void changePolicy() {
-        String rules = one(scenario.limits() ? BANDWIDTHS : DENIALS);
-        world.forbids |= rules.contains("deny");
-        if (random.nextBoolean()) {
-            world.gateways.forEach(g -> g.policy(rules));
+        if (random.nextInt(4) == 0) {
+            world.store.loses(1 + random.nextInt(2));
         } else {
-            one(world.gateways).policy(rules);
+            String rules = one(scenario.limits() ? BANDWIDTHS : DENIALS);
+            world.forbids |= rules.contains("deny");
+            world.store.push(rules);
         }
+        boolean all = random.nextBoolean();
+        world.gateways.forEach(g -> {
+            if (all || random.nextBoolean()) {
+                g.looks();
+            }
+        });
     }
 
     private void abort() {
