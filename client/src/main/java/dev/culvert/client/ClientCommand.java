@@ -2,6 +2,7 @@ package dev.culvert.client;
 
 import dev.culvert.client.forward.ConnectCommand;
 import dev.culvert.client.forward.ForwardCommand;
+import dev.culvert.client.proxy.ProxyCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
@@ -23,6 +24,7 @@ import picocli.CommandLine.Spec;
             DownCommand.class,
             ConnectCommand.class,
             ForwardCommand.class,
+            ProxyCommand.class,
             HolderKeyCommand.class
         },
         footerHeading =
@@ -46,6 +48,6 @@ public final class ClientCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say what to do: up, list, down, connect, forward or key");
+                spec.commandLine(), "say what to do: up, list, down, connect, forward, proxy or key");
     }
 }

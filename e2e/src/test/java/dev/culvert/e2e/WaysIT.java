@@ -25,12 +25,14 @@ final class WaysIT {
     private static final int FORWARDED = 18_080;
     private static final int FORWARDED_UDP = 15_005;
     private static final int FORWARDED_CLOSED = 18_098;
+    private static final int PROXY = 11_080;
     private static final String SMALL = "a short answer\n";
 
     private static LanServices services;
     private static Path token;
     private static Path unix;
     private static Program forward;
+    private static Program proxy;
     private static String before;
 
     @BeforeAll
@@ -58,7 +60,9 @@ final class WaysIT {
                         FORWARDED_CLOSED + "=" + Lab.OFFICE_HOST + ":" + LanServices.CLOSED,
                         "udp:" + FORWARDED_UDP + "=office:" + Lab.OFFICE_HOST + ":" + LanServices.UDP_ECHO,
                         "unix:" + unix + "=office:" + Lab.OFFICE_HOST + ":" + LanServices.HTTP));
+        proxy = lab.start(lab.client, "proxy", client("proxy", Integer.toString(PROXY)));
         forward.awaitOutput("agent 'office' is connected", Lab.START);
+        proxy.awaitOutput("agent 'office' is connected", Lab.START);
     }
 
     /** A command of the client's as nobody. */
@@ -191,5 +195,101 @@ final class WaysIT {
         assertThat(Files.exists(socket)).isTrue();
         assertThat(other.terminate()).isEqualTo(143);
         assertThat(Files.exists(socket)).isFalse();
+    }
+
+    // ---- client proxy ----
+
+    private static Outcome curl(String... arguments) throws Exception {
+        List<String> line = new ArrayList<>(List.of("curl", "-sS", "--max-time", "50"));
+        line.addAll(List.of(arguments));
+        return lab.run(lab.client, MINUTE, line.toArray(String[]::new));
+    }
+
+    @Test
+    void curlGoesThroughTheProxyInAllWays() throws Exception {
+        String at = "127.0.0.1:" + PROXY;
+        String[][] ways = {
+            {"--socks5", at},
+            {"--socks5-hostname", at},
+            {"--socks4", at},
+            {"--socks4a", at},
+            {"-x", "http://" + at},
+            {"-p", "-x", "http://" + at}
+        };
+        for (String[] way : ways) {
+            List<String> arguments = new ArrayList<>(List.of(way));
+            // Two, so that a connection is used again where there may be one.
+            arguments.addAll(List.of("--fail", WEB + "/small", WEB + "/small"));
+            Outcome o = curl(arguments.toArray(String[]::new));
+            assertThat(o.output()).as(String.join(" ", way)).isEqualTo(SMALL + SMALL);
+        }
+        assertThat(curl("--socks5", at, "http://[" + Lab.OFFICE_HOST_6 + "]:8080/small")
+                        .output())
+                .isEqualTo(SMALL);
+        assertThat(curl("http://" + at + "/proxy.pac").output())
+                .contains("FindProxyForURL", "192.168.77.0", "PROXY " + at);
+    }
+
+    @Test
+    void muchGoesThroughTheProxyUnharmed() throws Exception {
+        String sum = lab.shell(lab.officeHost, MINUTE, "sha256sum <" + services.bigFile());
+        for (String way : new String[] {"--socks5", "-x"}) {
+            assertThat(lab.shell(
+                            lab.client,
+                            MINUTE,
+                            "curl -sS --fail " + way + " 127.0.0.1:" + PROXY + " " + WEB + "/big | sha256sum"))
+                    .as(way)
+                    .isEqualTo(sum);
+        }
+        Path up = lab.directory().resolve("to-upload");
+        Lab.must("bash", "-c", "head -c 8000000 " + services.bigFile() + " >" + up);
+        assertThat(curl("--fail", "-x", "127.0.0.1:" + PROXY, "-T", up.toString(), WEB + "/proxied")
+                        .exit())
+                .isZero();
+        assertThat(services.uploaded("proxied")).hasSameBinaryContentAs(up);
+    }
+
+    @Test
+    void whatTheAgentMeetsIsWhatTheProxySays() throws Exception {
+        String at = "127.0.0.1:" + PROXY;
+        String closed = "http://" + Lab.OFFICE_HOST + ":" + LanServices.CLOSED + "/";
+        String filtered = "http://" + Lab.OFFICE_HOST + ":" + LanServices.FILTERED + "/";
+        String elsewhere = "http://" + Lab.PLANT_HOST + "/";
+        assertThat(curl("-o", "/dev/null", "-w", "%{http_code}", "-x", at, closed)
+                        .output())
+                .isEqualTo("502");
+        assertThat(curl("-o", "/dev/null", "-w", "%{http_code}", "-x", at, filtered)
+                        .output())
+                .isEqualTo("504");
+        assertThat(curl("-o", "/dev/null", "-w", "%{http_code}", "-x", at, elsewhere)
+                        .output())
+                .isEqualTo("502");
+        assertThat(curl("-p", "-x", at, closed).output()).contains("502");
+        assertThat(curl("--socks5", at, closed).output()).contains("(5)");
+        assertThat(curl("--socks5", at, elsewhere).output()).contains("(3)");
+    }
+
+    /** ASSOCIATE by hand: no tool of every system speaks it. */
+    @Test
+    void datagramsGoThroughTheProxy() throws Exception {
+        String script = """
+                import socket, struct, sys
+                t = socket.create_connection(("127.0.0.1", %d), 20)
+                t.sendall(b"\\5\\1\\0")
+                assert t.recv(2) == b"\\5\\0"
+                t.sendall(b"\\5\\3\\0\\1" + bytes(6))
+                reply = t.recv(64)
+                assert reply[:4] == b"\\5\\0\\0\\1", reply
+                at = (socket.inet_ntoa(reply[4:8]), struct.unpack("!H", reply[8:10])[0])
+                u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                u.settimeout(20)
+                head = b"\\0\\0\\0\\1" + socket.inet_aton("%s") + struct.pack("!H", %d)
+                for n in (1, 1400, 20000):
+                    u.sendto(head + b"x" * n, at)
+                    assert u.recv(65535) == head + b"x" * n, n
+                t.close()
+                print("three came back")
+                """.formatted(PROXY, Lab.OFFICE_HOST, LanServices.UDP_ECHO);
+        assertThat(lab.must(lab.client, MINUTE, "python3", "-c", script)).isEqualTo("three came back\n");
     }
 }

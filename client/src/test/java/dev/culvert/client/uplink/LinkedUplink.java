@@ -79,6 +79,14 @@ public final class LinkedUplink implements AutoCloseable {
         return channel;
     }
 
+    /** There is nothing more to see of it: tests of many connections need not carry all of them along. */
+    public void forget(EmbeddedChannel socket) {
+        socket.close();
+        socket.finishAndReleaseAll();
+        socket.checkException();
+        sockets.remove(socket);
+    }
+
     public void settle() {
         for (int i = 0; i < 5; i++) {
             clock.runPendingTasks();
