@@ -33,6 +33,7 @@ final class Beat {
     private long lookedNanos;
     private long keptNanos;
     private long pauseNanos;
+    private boolean failed;
     private boolean clashed;
     private boolean tooLong;
 
@@ -51,10 +52,11 @@ final class Beat {
         long now = nanoTime.getAsLong();
         Attached before = written;
         boolean due = now - keptNanos >= EACH.toNanos();
-        if (before != null && !due && now - lookedNanos < pauseNanos) {
+        if (before != null && (!due || failed) && now - lookedNanos < pauseNanos) {
             return;
         }
         lookedNanos = now;
+        failed = true; // until it is seen to be otherwise: then all is due each time
         Attached current = attached.get();
         boolean differs = before == null || !current.hasSame(before) || due && !current.equals(before);
         if (differs && (before == null || now - writtenNanos >= pauseNanos)) {
@@ -67,6 +69,7 @@ final class Beat {
                 write(current, now);
             }
         }
+        failed = false;
     }
 
     private void write(Attached current, long now) throws StateException {
@@ -82,7 +85,7 @@ final class Beat {
         written = current;
         writtenNanos = now;
         keptNanos = now;
-        pauseNanos = Math.max(LEAST_PAUSE.toNanos(), told.length() * 1_000_000_000L / BYTES_PER_SECOND);
+        pauseNanos = Math.max(LEAST_PAUSE.toNanos(), text.length() * 1_000_000_000L / BYTES_PER_SECOND);
     }
 
     private void lookForAnother() throws StateException {

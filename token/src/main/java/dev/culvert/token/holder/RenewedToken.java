@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * token that it is given. Warns when the end is near. From any thread.
  */
 public final class RenewedToken implements Closeable {
-    /** How often it is looked whether the end is near. */
-    private static final Duration LOOK = Duration.ofMinutes(10);
+    /** How often it is looked whether the end is near: of a life of an hour that is said in the last six minutes. */
+    private static final Duration LOOK = Duration.ofMinutes(1);
 
     /** How often that is said. */
     private static final Duration SAY = Duration.ofDays(1);
@@ -44,6 +44,7 @@ public final class RenewedToken implements Closeable {
     private final Path file;
     private final Clock clock;
     private final Consumer<String> say;
+    private final Duration pause;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread made = new Thread(task, "token");
         made.setDaemon(true);
@@ -53,7 +54,11 @@ public final class RenewedToken implements Closeable {
     private Token token;
     private String jwt;
     private @Nullable Instant offered;
-    private @Nullable Instant warned;
+    private @Nullable Waiting waiting;
+    private volatile @Nullable Instant warned;
+
+    /** The latest offer that came too soon after another. */
+    private record Waiting(String text, String showing, CompletableFuture<@Nullable String> answer) {}
 
     /**
      * Takes up what an earlier process was handed.
@@ -65,6 +70,17 @@ public final class RenewedToken implements Closeable {
      */
     public RenewedToken(
             HolderOptions.Holder given, @Nullable KeyPair keys, Path directory, Clock clock, Consumer<String> say) {
+        this(given, keys, directory, clock, say, PAUSE);
+    }
+
+    RenewedToken(
+            HolderOptions.Holder given,
+            @Nullable KeyPair keys,
+            Path directory,
+            Clock clock,
+            Consumer<String> say,
+            Duration pause) {
+        this.pause = pause;
         this.given = given;
         this.key = keys == null ? null : thumbprint(keys);
         this.file = directory.resolve("renewed-" + given.token().name() + ".token");
@@ -116,6 +132,11 @@ public final class RenewedToken implements Closeable {
         thread.scheduleWithFixedDelay(this::warn, 0, LOOK.toSeconds(), TimeUnit.SECONDS);
     }
 
+    /** Whether the end of the present one was spoken of. */
+    boolean isWarned() {
+        return warned != null;
+    }
+
     private void warn() {
         Token now = token();
         Instant at = clock.instant();
@@ -136,24 +157,47 @@ public final class RenewedToken implements Closeable {
     /**
      * A gateway offers another token.
      *
-     * @param showing the one that it is shown now: this one, or one before it where this one was refused, for whoever is to replace that
-     *     need not end later than one that is of no use
+     * @param showing the one that it took last: this one, or one before it, for whoever is to replace that need not end later than one
+     *     that is of no use there
      * @return the id of the token that is this holder's from now on; null when it is not the one that was offered
      */
     public CompletionStage<@Nullable String> offer(String text, String showing) {
-        return CompletableFuture.supplyAsync(() -> take(text, showing), thread);
+        Waiting offer = new Waiting(text, showing, new CompletableFuture<>());
+        thread.execute(() -> look(offer));
+        return offer.answer;
+    }
+
+    /** Each may be written to disk: what comes soon after another waits, and of several the latest. */
+    private void look(Waiting offer) {
+        Instant now = clock.instant();
+        Instant before = offered;
+        boolean soon = before != null && now.isBefore(before.plus(pause)) && !now.isBefore(before);
+        if (offer.text.equals(jwt())) {
+            offer.answer.complete(token().id());
+        } else if (soon) {
+            Waiting other = waiting;
+            waiting = offer;
+            if (other == null) {
+                thread.schedule(this::lookAtWaiting, pause.toMillis(), TimeUnit.MILLISECONDS);
+            } else {
+                other.answer.complete(null);
+            }
+        } else {
+            offered = now;
+            offer.answer.completeAsync(() -> take(offer.text, offer.showing), Runnable::run);
+        }
+    }
+
+    private void lookAtWaiting() {
+        Waiting offer = waiting;
+        waiting = null;
+        offered = null;
+        if (offer != null) {
+            look(offer);
+        }
     }
 
     private @Nullable String take(String text, String inUse) {
-        if (text.equals(jwt())) {
-            return token().id();
-        }
-        Instant now = clock.instant();
-        Instant before = offered;
-        if (before != null && now.isBefore(before.plus(PAUSE)) && !now.isBefore(before)) {
-            return null;
-        }
-        offered = now;
         try {
             Token next = checked(text, TokenReader.read(inUse, token().kind()));
             SecretFile.write(file, text + "\n", true, Map.of());
@@ -163,6 +207,7 @@ public final class RenewedToken implements Closeable {
                 jwt = text;
                 showing = show;
             }
+            warned = null;
             showing.accept(text);
             say.accept("the token of '" + next.name() + "' was renewed: it is valid until " + next.expires());
             return next.id();

@@ -22,6 +22,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,7 @@ final class RenewedTokenTest {
     private final List<String> said = Collections.synchronizedList(new ArrayList<>());
     private final List<String> shown = Collections.synchronizedList(new ArrayList<>());
     private Instant now = NOW;
+    private Duration step = Duration.ofMinutes(1);
 
     private final Clock clock = new Clock() {
         @Override
@@ -56,7 +58,7 @@ final class RenewedTokenTest {
 
         @Override
         public Instant instant() {
-            now = now.plus(Duration.ofMinutes(1)); // offers come at most so often
+            now = now.plus(step); // offers come at most so often
             return now;
         }
     };
@@ -193,7 +195,7 @@ final class RenewedTokenTest {
         String genuine = laptop(60);
         try (RenewedToken holder = holder(first)) {
             assertThat(offer(holder, forged)).isNotNull();
-            assertThat(offer(holder, genuine)).as("nobody has refused it yet").isNull();
+            assertThat(offer(holder, genuine)).as("some gateway has taken it").isNull();
         }
         try (RenewedToken next = holder(first)) {
             assertThat(next.jwt()).isEqualTo(forged);
@@ -206,6 +208,41 @@ final class RenewedTokenTest {
         try (RenewedToken last = holder(first)) {
             assertThat(last.jwt()).isEqualTo(genuine);
         }
+    }
+
+    /** Somebody renewed it wrongly, and then rightly. */
+    @Test
+    void ofThoseThatComeSoonAfterAnotherTheLatestIsTaken() throws Exception {
+        step = Duration.ZERO;
+        String first = laptop(30);
+        try (RenewedToken holder = new RenewedToken(
+                new HolderOptions.Holder(first, TokenReader.read(first), null),
+                KEY.pair(),
+                dir,
+                clock,
+                said::add,
+                Duration.ofMillis(300))) {
+            assertThat(offer(holder, laptop(40))).isNotNull();
+            CompletionStage<String> second = holder.offer(laptop(50), first);
+            String last = laptop(60);
+            assertThat(offer(holder, last, first))
+                    .isEqualTo(TokenReader.read(last).id());
+            assertThat(second.toCompletableFuture().get(60, TimeUnit.SECONDS)).isNull();
+            assertThat(holder.jwt()).isEqualTo(last);
+        }
+    }
+
+    /** It is said of the next one again. */
+    @Test
+    void theEndOfARenewedOneIsSpokenOfThoughThatOfTheFirstWas() throws Exception {
+        String first = laptop(1);
+        now = NOW.plus(Duration.ofHours(22));
+        try (RenewedToken holder = holder(first)) {
+            holder.start(shown::add);
+            assertThat(offer(holder, laptop(2))).isNotNull();
+            assertThat(holder.isWarned()).isFalse();
+        }
+        assertThat(said).filteredOn(line -> line.contains(" ends ")).hasSize(1);
     }
 
     @Test

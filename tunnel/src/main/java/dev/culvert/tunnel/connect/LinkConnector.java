@@ -56,14 +56,7 @@ public final class LinkConnector implements Connector {
     private static final Dialling NOTHING_BEFORE = new Dialling() {};
 
     private final URI gateway;
-    private volatile String token;
-
-    /** What is shown when that is refused: the token before it, or, once it was refused, after it. */
-    private volatile @Nullable String other;
-
-    /** In a row, of one and of the other. */
-    private volatile int refusals;
-
+    private final ShownTokens tokens;
     private volatile Taker taker = (offered, showing) -> CompletableFuture.completedFuture(null);
     private final @Nullable KeyPair holderKey;
     private final @Nullable SslContext tls;
@@ -99,7 +92,7 @@ public final class LinkConnector implements Connector {
             throw new IllegalArgumentException("gateway URL " + gateway + " is not of the form wss://host:port");
         }
         this.gateway = gateway;
-        this.token = token;
+        this.tokens = new ShownTokens(token);
         this.holderKey = holderKey;
         this.names = names;
         this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
@@ -119,12 +112,8 @@ public final class LinkConnector implements Connector {
      * Shows another token from the next link on. Is it refused, the one before has its turn again, and so on, until one is taken. From any
      * thread.
      */
-    public synchronized void show(String renewed) {
-        if (!renewed.equals(token)) {
-            other = token;
-            token = renewed;
-            refusals = 0;
-        }
+    public void show(String renewed) {
+        tokens.replace(renewed);
     }
 
     /** Takes what gateways hand over. */
@@ -132,7 +121,7 @@ public final class LinkConnector implements Connector {
         /**
          * On the link's event loop: see {@link Connector#offered}.
          *
-         * @param showing the token that this gateway is shown; none that it has refused
+         * @param showing the token that this gateway took last
          */
         CompletionStage<@Nullable String> offered(String token, String showing);
     }
@@ -152,21 +141,12 @@ public final class LinkConnector implements Connector {
 
     @Override
     public CompletionStage<@Nullable String> offered(String offer) {
-        return taker.offered(offer, token);
-    }
-
-    private synchronized void shown(String shown, boolean refused) {
-        String next = other;
-        if (next != null && shown.equals(token)) {
-            token = refused ? next : shown;
-            other = refused ? shown : null;
-            refusals = refused ? refusals + 1 : 0;
-        }
+        return taker.offered(offer, tokens.proven());
     }
 
     @Override
     public boolean hasAnother() {
-        return refusals == 1;
+        return tokens.hasAnother();
     }
 
     /** The URL that it was made for. */
@@ -309,7 +289,7 @@ public final class LinkConnector implements Connector {
 
         @Override
         public Future<Link> finish(Channel ch) {
-            String shown = token;
+            String shown = tokens.next();
             UpgradeRequest upgrade = new UpgradeRequest(
                     ch.eventLoop().newPromise(),
                     path(),
@@ -320,9 +300,9 @@ public final class LinkConnector implements Connector {
             upgrade.link().addListener(f -> {
                 if (f.isSuccess()) {
                     lastGood = (InetSocketAddress) ch.remoteAddress();
-                    shown(shown, false);
-                } else if (f.cause() instanceof LinkRefusedException) {
-                    shown(shown, true);
+                    tokens.taken(shown);
+                } else if (f.cause() instanceof LinkRefusedException refused && refused.isOfToken()) {
+                    tokens.refused(shown);
                 }
             });
             ch.pipeline().removeFirst(); // Unready

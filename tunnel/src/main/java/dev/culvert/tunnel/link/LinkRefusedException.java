@@ -67,6 +67,11 @@ public final class LinkRefusedException extends IOException {
         return permanent;
     }
 
+    /** Whether it may be a gateway's word on this token, and is none on how busy it is: 404 is what strangers hear, too. */
+    public boolean isOfToken() {
+        return permanent || status == 404;
+    }
+
     /** Whether it is the answer of somebody who does not know us: of a proxy, another server, or a gateway with other keys. */
     public boolean isStrange() {
         return !permanent && status < 500 && status != 429;
