@@ -363,8 +363,10 @@ final class Simulation implements AutoCloseable {
 
     /** When all have looked, and looked again, each has the newest that one of them had; another is then newer than all. */
     private void agreeOnAPolicy() {
-        SimulatedStore.Policy newest =
-                gateways.stream().map(SimulatedGateway::policy).max(Comparator.naturalOrder()).orElseThrow();
+        SimulatedStore.Policy newest = gateways.stream()
+                .map(SimulatedGateway::policy)
+                .max(Comparator.naturalOrder())
+                .orElseThrow();
         gateways.forEach(SimulatedGateway::looks);
         gateways.forEach(SimulatedGateway::looks);
         if (store.policy().compareTo(newest) < 0
