@@ -19,6 +19,7 @@ final class AgentNews {
     private final Map<String, Integer> agents = new TreeMap<>();
     private Set<String> problems = Set.of();
     private boolean told;
+    private boolean barred;
 
     /** What has changed since the last announcement. */
     List<String> of(Announced announced) {
@@ -47,13 +48,14 @@ final class AgentNews {
         if (untold > 0) {
             lines.add(untold + " more agents have come or gone; 'client list' shows all");
         }
-        if (agents.isEmpty() && (!told || !before.isEmpty())) {
+        if (agents.isEmpty() && (!told || !before.isEmpty() || announced.barred() != barred)) {
             lines.add(
                     announced.barred()
                             ? "the gateway's policy allows you nothing now; ask whoever keeps it"
                             : "no agent of this token has connected to the gateway yet");
         }
         told = true;
+        barred = announced.barred();
         return lines;
     }
 

@@ -42,6 +42,16 @@ final class AgentNewsTest {
     }
 
     @Test
+    void thatPolicyIsTheReasonIsToldThoughNobodyWasThereBefore() {
+        assertThat(of()).hasSize(1);
+        Announced barred = Announced.of(new Reachable("laptop", List.of(), true));
+        assertThat(news.of(barred)).singleElement().asString().contains("policy allows you nothing");
+        assertThat(news.of(barred)).isEmpty();
+        assertThat(of()).containsExactly("no agent of this token has connected to the gateway yet");
+        assertThat(of()).isEmpty();
+    }
+
+    @Test
     void howeverManyThereAreTheLinesAreFew() {
         ReachableAgent[] many =
                 IntStream.range(0, 3_000).mapToObj(i -> agent("a" + i, 1)).toArray(ReachableAgent[]::new);
