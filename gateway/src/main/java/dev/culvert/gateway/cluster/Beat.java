@@ -33,7 +33,6 @@ final class Beat {
     private long lookedNanos;
     private long keptNanos;
     private long pauseNanos;
-    private boolean failed;
     private boolean clashed;
     private boolean tooLong;
 
@@ -52,11 +51,10 @@ final class Beat {
         long now = nanoTime.getAsLong();
         Attached before = written;
         boolean due = now - keptNanos >= EACH.toNanos();
-        if (before != null && (!due || failed) && now - lookedNanos < pauseNanos) {
+        if (before != null && !due && now - lookedNanos < pauseNanos) {
             return;
         }
         lookedNanos = now;
-        failed = true; // until it is seen to be otherwise: then all is due each time
         Attached current = attached.get();
         boolean differs = before == null || !current.hasSame(before) || due && !current.equals(before);
         if (differs && (before == null || now - writtenNanos >= pauseNanos)) {
@@ -69,7 +67,6 @@ final class Beat {
                 write(current, now);
             }
         }
-        failed = false;
     }
 
     private void write(Attached current, long now) throws StateException {
