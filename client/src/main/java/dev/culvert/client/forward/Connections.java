@@ -4,7 +4,7 @@ import io.netty.channel.Channel;
 
 /** How many connections of applications this process has: each costs a descriptor, and one who floods must not cost all. Event loop only. */
 public final class Connections {
-    /** Of a browser or two, and a program that misbehaves; with what is else open below a soft limit of 8,192 descriptors. */
+    /** Room for browsers and for what opens many: an eighth of the flows that there may be. */
     public static final int MAX = 4_096;
 
     private final int max;
