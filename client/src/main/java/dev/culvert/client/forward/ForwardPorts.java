@@ -71,7 +71,7 @@ public final class ForwardPorts implements Closeable {
                     "udp " + AddressText.of(at),
                     new Bootstrap()
                             .group(uplink.eventLoop())
-                            .channelFactory(EventLoops::newDatagramChannel)
+                            .channelFactory(() -> EventLoops.newDatagramChannel(at.getAddress()))
                             .option(
                                     ChannelOption.RECVBUF_ALLOCATOR,
                                     new FixedRecvByteBufAllocator(MAX_DATAGRAM).maxMessagesPerRead(DATAGRAMS_PER_READ))
@@ -98,7 +98,7 @@ public final class ForwardPorts implements Closeable {
      */
     public SocketAddress open(InetSocketAddress at, Consumer<Channel> service) throws IOException {
         ServerBootstrap server = server(service)
-                .channel(EventLoops.serverSocketChannel())
+                .channelFactory(() -> EventLoops.newServerSocketChannel(at.getAddress()))
                 .option(ChannelOption.SO_REUSEADDR, true)
                 .childOption(ChannelOption.TCP_NODELAY, true)
                 .childOption(ChannelOption.SO_KEEPALIVE, true);
@@ -148,11 +148,10 @@ public final class ForwardPorts implements Closeable {
         return channel.localAddress();
     }
 
-    /** Netty puts the name of the call before it. */
-    private static String reason(Throwable cause) {
+    /** Netty puts the name of the call and a number before it. */
+    static String reason(Throwable cause) {
         String text = String.valueOf(cause.getMessage());
-        int failed = text.indexOf("failed: ");
-        return failed < 0 ? text : text.substring(failed + "failed: ".length());
+        return text.substring(text.indexOf("): ") < 0 ? 0 : text.lastIndexOf("): ") + "): ".length());
     }
 
     /** Listens no more. What is connected goes on. Blocks. */

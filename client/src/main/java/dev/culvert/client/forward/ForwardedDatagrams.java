@@ -5,6 +5,7 @@ import dev.culvert.client.uplink.Uplink;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
+import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.limit.EndpointKey;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -46,6 +47,9 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
     private static final int DNS_PORT = 53;
 
+    /** Half of what is read into. */
+    private static final int COPY_BELOW = 32 << 10;
+
     private final FlowTarget target;
     private final Opener opener;
     private final Voice complaints;
@@ -86,7 +90,7 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
         LinkFlow flow = sender.flow();
         if (flow != null) {
-            flow.write(packet.content().retain(), flow.voidPromise());
+            flow.write(sized(packet.content()), flow.voidPromise());
             if (!unflushed.contains(flow)) {
                 unflushed.add(flow);
             }
@@ -95,6 +99,14 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
             sweeps = true;
             ctx.executor().schedule(() -> sweep(ctx), SWEEP.toMillis(), TimeUnit.MILLISECONDS);
         }
+    }
+
+    /** A buffer of its own for the flow: a small datagram must not pin what a large one would have filled. */
+    private static ByteBuf sized(ByteBuf content) {
+        int n = content.readableBytes();
+        return n >= COPY_BELOW
+                ? content.retain()
+                : content.alloc().directBuffer(n).writeBytes(content, content.readerIndex(), n);
     }
 
     private void sweep(ChannelHandlerContext ctx) {
@@ -181,6 +193,7 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
 
         private void answered(ByteBuf answer) {
+            senders.get(key); // it was heard of last now
             heardNanos = now();
             unanswered = Math.max(0, unanswered - 1);
             if (socket.isWritable()) {
@@ -232,10 +245,15 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof FlowException e && sender.flow == ctx.channel()) {
+            if (cause instanceof FlowException e && sender.flow == ctx.channel() && isRefusal(e.reason())) {
                 sender.refused(e);
             }
             ctx.close();
+        }
+
+        /** A flow that has served its time, or gives way to another of the same socket, ends in order. */
+        private static boolean isRefusal(Reason reason) {
+            return reason != Reason.IDLE && reason != Reason.CANCELLED;
         }
 
         @Override

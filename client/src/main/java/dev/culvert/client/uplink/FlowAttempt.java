@@ -18,8 +18,13 @@ public final class FlowAttempt {
     /** From the first attempt on; a kernel asks again for longer, but then the network is said to be unreachable. */
     static final Duration PATIENCE = Uplink.PATIENCE;
 
-    /** Before the second attempt; each pause is twice the one before. */
+    /** Before the second attempt; each pause is twice the one before, up to a second. */
     static final Duration PAUSE = Duration.ofMillis(250);
+
+    private static final Duration MOST_PAUSE = Duration.ofSeconds(1);
+
+    /** Until then there is an answer: an agent's dial takes 15 s at most. A flow whose link is lost meanwhile would wait for another for hours. */
+    static final Duration LATEST = PATIENCE.plusSeconds(16);
 
     /** Opens a flow with this handler in its pipeline. */
     public interface Opener {
@@ -41,6 +46,7 @@ public final class FlowAttempt {
     private long pauseNanos = PAUSE.toNanos();
     private @Nullable LinkFlow flow;
     private @Nullable Future<?> again;
+    private final Future<?> late;
     private boolean over;
 
     private FlowAttempt(EventLoop loop, Opener opener, Listener listener) {
@@ -48,6 +54,7 @@ public final class FlowAttempt {
         this.opener = opener;
         this.listener = listener;
         this.latestNanos = loop.ticker().nanoTime() + PATIENCE.toNanos();
+        this.late = loop.schedule(this::tooLate, LATEST.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Begins; the listener may be told before this returns. */
@@ -60,13 +67,25 @@ public final class FlowAttempt {
     /** It is not wanted any more: ends what was asked for. */
     public void cancel() {
         if (!over) {
-            over = true;
+            end();
             if (again != null) {
                 again.cancel(false);
             }
             if (flow != null) {
                 flow.close();
             }
+        }
+    }
+
+    private void end() {
+        over = true;
+        late.cancel(false);
+    }
+
+    private void tooLate() {
+        if (!over) {
+            cancel();
+            listener.refused(new FlowException(Reason.TIMED_OUT, "no answer within " + LATEST.toSeconds() + " s"));
         }
     }
 
@@ -90,7 +109,7 @@ public final class FlowAttempt {
 
     private void opened(LinkFlow asked) {
         if (!over) {
-            over = true;
+            end();
             listener.opened(asked);
         }
     }
@@ -105,9 +124,9 @@ public final class FlowAttempt {
                 : new FlowException(Reason.UNSPECIFIED, String.valueOf(cause.getMessage()));
         if (mayPass(why.reason()) && loop.ticker().nanoTime() + pauseNanos - latestNanos < 0) {
             again = loop.schedule(this::open, pauseNanos, TimeUnit.NANOSECONDS);
-            pauseNanos *= 2;
+            pauseNanos = Math.min(2 * pauseNanos, MOST_PAUSE.toNanos());
         } else {
-            over = true;
+            end();
             listener.refused(why);
         }
     }

@@ -84,15 +84,24 @@ public final class RunningUplink implements AutoCloseable {
                 .toList();
     }
 
-    /** Waits until no flow is left, so that the far ends have all that was sent; not for longer. */
-    public void awaitFlows(Duration most) {
+    /**
+     * Waits until no flow is left, so that the far ends have all that was sent; not for longer.
+     *
+     * @return whether none is left
+     */
+    public boolean awaitFlows(Duration most) {
         long latest = System.nanoTime() + most.toNanos();
         try {
-            while (loops.submit(() -> uplink().flowCount()).get() > 0 && System.nanoTime() - latest < 0) {
+            while (loops.submit(() -> uplink().flowCount()).get() > 0) {
+                if (System.nanoTime() - latest >= 0) {
+                    return false;
+                }
                 TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
             }
+            return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         } catch (ExecutionException e) {
             throw new IllegalStateException(e.getCause());
         }
@@ -102,8 +111,8 @@ public final class RunningUplink implements AutoCloseable {
     @Override
     public void close() {
         way.close();
-        uplink().stop("the client ended");
-        awaitFlows(ENDS);
+        // Its last word has to go out before its loop ends, or the far ends hold what has ended here.
+        uplink().stop("the client ended").awaitUninterruptibly(ENDS.toMillis());
         end(loops);
         session.close();
     }

@@ -158,10 +158,14 @@ public final class Uplink {
         keeper.start();
     }
 
-    /** Closes the link, which ends its flows, and stays down. Any thread. */
-    public void stop(String why) {
+    /**
+     * Closes the link, which ends its flows, and stays down. Any thread.
+     *
+     * @return done when nothing is left of the link; see {@link LinkKeeper#stop}
+     */
+    public Future<?> stop(String why) {
         stopped = true;
-        keeper.stop(why);
+        return keeper.stop(why);
     }
 
     /** Another way leads to the gateways than before. Any thread. */

@@ -91,6 +91,23 @@ final class FlowAttemptTest {
         assertThat(told).hasSize(1).first().isIn(Reason.LINK_LOST, Reason.NETWORK_UNREACHABLE);
     }
 
+    /** The flow would be held for as long as it might come back. */
+    @Test
+    void oneThatIsAskedForWhenTheLinkIsLostIsNotWaitedForForEver() {
+        bench.link = bench.gateway.accept(0, 2);
+        bench.settle();
+        bench.announce("10.1.0.0/16");
+        bench.takeFrames();
+        begin();
+        bench.oneFrame(Frame.OPEN);
+        bench.disconnect();
+        for (long ms = 0; ms <= FlowAttempt.LATEST.toMillis(); ms += 500) {
+            bench.advance(500);
+        }
+        assertThat(told).containsExactly(Reason.TIMED_OUT);
+        assertThat(bench.uplink.flowCount()).isZero();
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = Reason.class,

@@ -58,6 +58,11 @@ public final class SocketFile<C extends Closeable> implements Closeable {
         C bind(Path at) throws IOException;
     }
 
+    /** Of a file's mode, what it is: S_IFMT and S_IFSOCK of POSIX. */
+    private static final int TYPE_OF_FILE = 0170000;
+
+    private static final int SOCKET = 0140000;
+
     private final Path path;
     private final FileChannel lock;
     private final C channel;
@@ -152,7 +157,7 @@ public final class SocketFile<C extends Closeable> implements Closeable {
         } catch (NoSuchFileException e) {
             return;
         }
-        if (!there.isOther()) {
+        if (!there.isOther() || !isSocket(path)) {
             throw new Refused(use, path, "there is something else at that place; move it away, or " + use.elsewhere);
         }
         try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
@@ -169,6 +174,12 @@ public final class SocketFile<C extends Closeable> implements Closeable {
                             + use.elsewhere);
         }
         throw new Refused(use, path, "another program answers there; stop that one, or " + use.elsewhere);
+    }
+
+    /** To connect to a pipe or a device is refused as by a socket that nobody listens at, but it is no socket. */
+    private static boolean isSocket(Path path) throws IOException {
+        return !path.getFileSystem().supportedFileAttributeViews().contains("unix")
+                || ((int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & TYPE_OF_FILE) == SOCKET;
     }
 
     private static <C extends Closeable> SocketFile<C> bind(

@@ -410,7 +410,7 @@ final class ControlSocketTest {
         Path deep = dir.resolve("x".repeat(100));
         assertThat(refused(deep, null))
                 .startsWith("control socket " + deep + ": its path has ")
-                .endsWith(" bytes, at most 96 are possible; name a shorter one with --control-socket");
+                .endsWith(" bytes, at most 96 are possible; name another place with --control-socket");
     }
 
     // ---- who asks ----

@@ -16,6 +16,7 @@ import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.socket.nio.NioDatagramChannel;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
@@ -23,8 +24,11 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.nio.channels.spi.SelectorProvider;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
@@ -71,6 +75,25 @@ public final class EventLoops {
      */
     public static void nextTurn(EventExecutor loop, Runnable task) {
         loop.schedule(task, 0, TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * A socket to listen with at an address of either family: for 0.0.0.0 one that takes nothing of IPv6, which a channel of {@link
+     * #serverSocketChannel} does.
+     */
+    public static ServerChannel newServerSocketChannel(InetAddress at) {
+        return EPOLL
+                ? new EpollServerSocketChannel(family(at))
+                : new NioServerSocketChannel(SelectorProvider.provider(), family(at));
+    }
+
+    /** As {@link #newServerSocketChannel}, of datagrams. */
+    public static DatagramChannel newDatagramChannel(InetAddress at) {
+        return EPOLL ? new EpollDatagramChannel(family(at)) : new NioDatagramChannel(family(at));
+    }
+
+    private static SocketProtocolFamily family(InetAddress at) {
+        return at instanceof Inet4Address ? SocketProtocolFamily.INET : SocketProtocolFamily.INET6;
     }
 
     /** A UDP socket, not registered yet. */
