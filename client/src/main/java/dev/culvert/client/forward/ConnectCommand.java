@@ -131,7 +131,9 @@ public final class ConnectCommand implements Callable<Integer> {
         if (how.cause != null) {
             say(to.why(how.cause));
         } else if (!stop.asked().isDone()) {
-            if (!running.awaitFlows(LAST_BYTES) && how.code == CommandLine.ExitCode.OK && !stop.asked().isDone()) {
+            if (!running.awaitFlows(LAST_BYTES)
+                    && how.code == CommandLine.ExitCode.OK
+                    && !stop.asked().isDone()) {
                 say(to + ": the far end has not said within " + LAST_BYTES.toSeconds()
                         + " s that it has all; the last bytes may be lost");
                 return CommandLine.ExitCode.SOFTWARE;
