@@ -1,7 +1,7 @@
 /** Tokens, their keys, what is kept of them, and the program that makes them. */
 module dev.culvert.token {
     requires transitive dev.culvert.address;
-    requires dev.culvert.command;
+    requires transitive dev.culvert.command;
     requires transitive dev.culvert.store;
     requires dev.culvert.text;
     requires info.picocli;

@@ -51,6 +51,7 @@ public final class Agent implements AutoCloseable {
     final List<Attachment> attachments;
     private final boolean echo;
     private final AnsweredFlows flows;
+    private final Flows listener = new Flows();
     private final Draining draining;
     private volatile boolean closing;
 
@@ -73,7 +74,6 @@ public final class Agent implements AutoCloseable {
         this.resolver = new NameResolver(loop, lookup);
         this.token = token;
         this.echo = EchoSessions.isAvailable();
-        Flows listener = new Flows();
         this.draining = new Draining(loop, listener.budget::connections, log::info);
         this.flows = new AnsweredFlows(loop, Descriptors.forFlows() / HELD_FRACTION, listener);
         this.attachments = connectors.stream()
@@ -96,6 +96,16 @@ public final class Agent implements AutoCloseable {
                 }
             }
         });
+    }
+
+    /** How it is. From any thread. */
+    Future<AgentMoment> moment() {
+        return loop.submit(listener::moment);
+    }
+
+    /** What gateways know this process by. */
+    String instance() {
+        return instance.id();
     }
 
     private List<FlowMultiplexer> links() {
@@ -152,6 +162,23 @@ public final class Agent implements AutoCloseable {
         private final UdpMappings udp = new UdpMappings(loop, budget);
         private final EchoSessions echoes = new EchoSessions(loop, budget);
 
+        private long opens;
+        private long denied;
+
+        AgentMoment moment() {
+            return new AgentMoment(
+                    attachments.stream().map(Attachment::moment).toList(),
+                    draining.hasBegun(),
+                    flows.heldCount(),
+                    new AgentStatus.Sockets(
+                            budget.connections(),
+                            budget.count(SocketBudget.Kind.UDP),
+                            budget.count(SocketBudget.Kind.PING),
+                            Descriptors.forFlows()),
+                    tcp.dialCount(),
+                    new AgentStatus.Counters(opens, denied, tcp.failedCount()));
+        }
+
         /** Equal restrictions of flows that wait are one object; a policy makes few that differ. */
         private final Map<Restriction, WeakReference<Restriction>> restrictions = new WeakHashMap<>();
 
@@ -182,6 +209,7 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public void onOpen(IncomingFlow flow) {
+            opens++;
             Destination d = flow.request().destination();
             InetAddress address = d.address();
             if (address == null) {
@@ -189,6 +217,7 @@ public final class Agent implements AutoCloseable {
             } else if (permits(address, flow.request().restriction())) {
                 open(flow, List.of(address));
             } else {
+                denied++;
                 flow.refuse(Reason.PROHIBITED, "agent '" + token.name() + "' does not serve " + d);
             }
         }
@@ -233,6 +262,7 @@ public final class Agent implements AutoCloseable {
 
                         @Override
                         public void refused(Reason why, String words) {
+                            denied += why == Reason.PROHIBITED ? 1 : 0;
                             flow.refuse(why, words);
                         }
                     });

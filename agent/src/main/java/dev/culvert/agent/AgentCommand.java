@@ -3,19 +3,26 @@ package dev.culvert.agent;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
+import dev.culvert.command.control.ControlOptions;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.LoginCommand;
+import dev.culvert.token.holder.LogoutCommand;
+import dev.culvert.token.holder.ProfilesCommand;
 import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.link.LinkSettings;
+import java.io.Closeable;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -37,10 +44,17 @@ import picocli.CommandLine.Spec;
         description =
                 "Serves the networks of its token: runs inside a LAN, without privileges, and dials what clients ask for.",
         mixinStandardHelpOptions = true,
-        subcommands = HolderKeyCommand.class,
+        subcommands = {
+            LoginCommand.class,
+            AgentStatusCommand.class,
+            ProfilesCommand.class,
+            LogoutCommand.class,
+            HolderKeyCommand.class
+        },
         footerHeading =
                 "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP (without --publications), SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
-        footer = "The token comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
+        footer =
+                "The token is what 'agent login' keeps, unless it comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
 public final class AgentCommand implements Callable<Integer> {
     private static final Logger log = LoggerFactory.getLogger(AgentCommand.class);
 
@@ -50,6 +64,14 @@ public final class AgentCommand implements Callable<Integer> {
 
     @Mixin
     HolderOptions options = new HolderOptions();
+
+    @Option(
+            names = "--profile",
+            paramLabel = "NAME",
+            description =
+                    "Use the token that 'agent login' keeps under this name. Default: the last that was logged in with.")
+    @Nullable
+    String profile;
 
     @Option(
             names = "--publish",
@@ -67,6 +89,9 @@ public final class AgentCommand implements Callable<Integer> {
             description = "The same by a YAML file, read again when it changes and on SIGHUP.")
     @Nullable
     Path publications;
+
+    @Mixin
+    ControlOptions control = new ControlOptions();
 
     @Spec
     CommandSpec spec = CommandSpec.create();
@@ -100,9 +125,25 @@ public final class AgentCommand implements Callable<Integer> {
         return PublicationsFile.joined(said, List.of());
     }
 
+    private Closeable answer(HolderOptions.Holder holder, RenewedToken renewed, Agent agent) throws IOException {
+        Path state = options.directory(Token.Kind.AGENT);
+        return control.open(
+                state.resolve(AgentStatusCommand.SOCKET),
+                new AgentStatusQuestion(
+                                Program.version(spec),
+                                Clock.systemUTC(),
+                                Instant.now(),
+                                state,
+                                holder,
+                                renewed::token,
+                                agent)
+                        .questions(),
+                log::info);
+    }
+
     @Override
     public Integer call() throws Exception {
-        HolderOptions.Holder holder = options.read(Token.Kind.AGENT);
+        HolderOptions.Holder holder = options.read(Token.Kind.AGENT, profile);
         AgentToken token = (AgentToken) holder.token();
         KeyPair keys = options.keys(token);
         RenewedToken renewed =
@@ -117,18 +158,23 @@ public final class AgentCommand implements Callable<Integer> {
         try (PublicationsFile watched = file;
                 Instance instance = Instance.noted(() -> options.directory(token.kind()), token.name());
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
-            agent.publish(first);
-            agent.start();
-            renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
-            if (watched != null) {
-                watched.watch(agent::publish);
-                String unheard = Signals.handle("HUP", () -> watched.lookSoon(agent::publish));
-                if (unheard != null) {
-                    log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+            Closeable answering = answer(holder, renewed, agent);
+            try {
+                agent.publish(first);
+                agent.start();
+                renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
+                if (watched != null) {
+                    watched.watch(agent::publish);
+                    String unheard = Signals.handle("HUP", () -> watched.lookSoon(agent::publish));
+                    if (unheard != null) {
+                        log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
+                    }
                 }
+                stop.await();
+                CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
+            } finally {
+                answering.close();
             }
-            stop.await();
-            CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
             return CommandLine.ExitCode.OK;
         } finally {
             renewed.close();

@@ -18,6 +18,7 @@ import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,16 @@ final class Attachment implements LinkKeeper.Listener {
     private final Repetition troubles = new Repetition();
     private @Nullable FlowMultiplexer current;
     private List<InetAddress> addresses;
+    private String trouble = "connecting";
+    private long sinceNanos;
+
+    /**
+     * A moment of it.
+     *
+     * @param trouble why there is no link; empty while there is one
+     * @param since how long there has been a link, or none
+     */
+    record Moment(URI gateway, boolean linked, String trouble, Duration since, long rttMicros, int flows) {}
 
     Attachment(EventLoop loop, LinkConnector connector, LinkSettings settings, AnsweredFlows flows, Owner owner) {
         this.loop = loop;
@@ -67,6 +78,7 @@ final class Attachment implements LinkKeeper.Listener {
         addresses = literal == null ? List.of() : List.of(literal);
         publishing = new Publishing(gateway.toString(), log::warn);
         keeper = new LinkKeeper(loop, List.of(connector), settings, this, flows);
+        sinceNanos = loop.ticker().nanoTime();
     }
 
     void start() {
@@ -85,6 +97,17 @@ final class Attachment implements LinkKeeper.Listener {
         return link != null && link.isUp() ? link : null;
     }
 
+    Moment moment() {
+        FlowMultiplexer link = link();
+        return new Moment(
+                gateway,
+                link != null,
+                link == null ? trouble : "",
+                Duration.ofNanos(loop.ticker().nanoTime() - sinceNanos),
+                link == null ? 0 : link.link().rttMicros(),
+                link == null ? 0 : link.flowCount());
+    }
+
     /** Where the gateway is, as far as is known: what its URL says, or its name was last resolved to. */
     List<InetAddress> addresses() {
         return addresses;
@@ -101,6 +124,7 @@ final class Attachment implements LinkKeeper.Listener {
     public void linkUp(FlowMultiplexer link) {
         troubles.clear();
         current = link;
+        sinceNanos = loop.ticker().nanoTime();
         publishing.linkUp();
         owner.linkUp(this, link);
     }
@@ -123,6 +147,8 @@ final class Attachment implements LinkKeeper.Listener {
 
     @Override
     public void linkDown(FlowMultiplexer link, String why) {
+        trouble = why;
+        sinceNanos = loop.ticker().nanoTime();
         troubles.isNews(why, loop.ticker().nanoTime());
         if (!owner.isClosing()) {
             int held = link.link().endsFlows() ? 0 : owner.held(link);
@@ -146,9 +172,10 @@ final class Attachment implements LinkKeeper.Listener {
         return true;
     }
 
-    private void say(String trouble, String then) {
-        if (troubles.isNews(trouble, loop.ticker().nanoTime())) {
-            log.warn("{}{}", trouble, then);
+    private void say(String why, String then) {
+        trouble = why;
+        if (troubles.isNews(why, loop.ticker().nanoTime())) {
+            log.warn("{}{}", why, then);
         }
     }
 }

@@ -67,6 +67,7 @@ final class TcpDialer {
     private final SocketBudget budget;
     private final Dials dials = new Dials();
     private int open;
+    private long failed;
 
     TcpDialer(EventLoop loop, SocketBudget budget) {
         this.loop = loop;
@@ -80,6 +81,11 @@ final class TcpDialer {
     /** Flows whose dial is under way. */
     long dialCount() {
         return dials.total();
+    }
+
+    /** Dials that came to nothing, since the start. */
+    long failedCount() {
+        return failed;
     }
 
     /** @param permitted addresses that may be dialled, in the order of preference; at least one */
@@ -107,6 +113,7 @@ final class TcpDialer {
     }
 
     private void refuse(IncomingFlow flow, Throwable cause, InetAddress address) {
+        failed++;
         Reason reason = cause instanceof NoSocketException ? Reason.OVERLOADED : DialErrors.reason(cause, address);
         if (reason == Reason.UNSPECIFIED) {
             reason = Reason.HOST_UNREACHABLE;

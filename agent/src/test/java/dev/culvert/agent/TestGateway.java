@@ -51,6 +51,11 @@ final class TestGateway implements AutoCloseable {
         agent = new Agent(token, instance, List.of(new LinkConnector(uri, null, "token")), LinkSettings.DEFAULT);
     }
 
+    /** Nobody is there any more. */
+    void stopListening() throws IOException {
+        server.close();
+    }
+
     /** A new link of the agent's, with {@code mux} at its end. */
     Wire connect(FlowMultiplexer mux) throws Exception {
         Channel agentsEnd = new Bootstrap()

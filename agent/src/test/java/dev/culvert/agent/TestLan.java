@@ -46,7 +46,7 @@ final class TestLan implements AutoCloseable {
 
     private final StateDirectory state;
     private final Gateway gateway;
-    private final Agent agent;
+    final Agent agent;
     private boolean stopped;
     private final EventLoopGroup loops = EventLoops.create(1, "client");
     private final EventLoop loop = loops.next();

@@ -3,10 +3,14 @@ package dev.culvert.client;
 import dev.culvert.client.forward.ConnectCommand;
 import dev.culvert.client.forward.ForwardCommand;
 import dev.culvert.client.proxy.ProxyCommand;
+import dev.culvert.client.up.ClientStatusCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
 import dev.culvert.token.holder.HolderKeyCommand;
+import dev.culvert.token.holder.LoginCommand;
+import dev.culvert.token.holder.LogoutCommand;
+import dev.culvert.token.holder.ProfilesCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,12 +23,16 @@ import picocli.CommandLine.Spec;
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
         subcommands = {
+            LoginCommand.class,
             UpCommand.class,
+            ClientStatusCommand.class,
             ReachableCommand.class,
             DownCommand.class,
             ConnectCommand.class,
             ForwardCommand.class,
             ProxyCommand.class,
+            ProfilesCommand.class,
+            LogoutCommand.class,
             HolderKeyCommand.class
         },
         footerHeading =
@@ -48,6 +56,7 @@ public final class ClientCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say what to do: up, list, down, connect, forward, proxy or key");
+                spec.commandLine(),
+                "say what to do: login, up, status, list, down, connect, forward, proxy, profiles, logout or key");
     }
 }

@@ -35,6 +35,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code client list}: asks the gateway what this token's holder may reach, beside a client that may be up. */
@@ -51,6 +52,14 @@ final class ReachableCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PROFILE",
+            description =
+                    "Ask with the token that 'login' keeps under this name. Default: the last that was logged in with.")
+    @Nullable
+    String profile;
+
     @Mixin
     HolderOptions options = new HolderOptions();
 
@@ -61,7 +70,7 @@ final class ReachableCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
         KeyPair keys = options.existingKeys(token);
         Announcement.Reachable reachable;

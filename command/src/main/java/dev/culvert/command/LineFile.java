@@ -70,7 +70,13 @@ public final class LineFile implements Closeable {
         this(file, MAX_SIZE, KEPT);
     }
 
-    LineFile(Path file, long maxSize, int kept) throws IOException {
+    /**
+     * Opens the file, or makes it.
+     *
+     * @param maxSize of one file, in bytes
+     * @param kept how many are kept that were put aside
+     */
+    public LineFile(Path file, long maxSize, int kept) throws IOException {
         this.file = file;
         this.maxSize = maxSize;
         this.kept = kept;

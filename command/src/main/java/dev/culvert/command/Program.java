@@ -6,6 +6,7 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -54,6 +55,9 @@ public final class Program {
         line.setUsageHelpAutoWidth(true);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((e, where, parsed) -> {
+            if (refusesToken(where, parsed.originalArgs())) {
+                return CommandLine.ExitCode.USAGE;
+            }
             if (!Shutdown.isRequested()) {
                 complain(where, e.getMessage() == null ? e.toString() : e.getMessage());
             }
@@ -63,6 +67,9 @@ public final class Program {
         });
         line.setParameterExceptionHandler((e, args) -> {
             CommandLine where = e.getCommandLine();
+            if (refusesToken(where, List.of(args))) {
+                return CommandLine.ExitCode.USAGE;
+            }
             complain(where, WrongUsage.words(e, args));
             where.getErr().println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
             where.getErr().flush();
@@ -71,6 +78,15 @@ public final class Program {
         WrongUsage.convert(line);
         setVersion(line);
         return line;
+    }
+
+    /** Whatever is wrong: a token that was typed where a file's name belongs would be quoted in what is said of it. */
+    private static boolean refusesToken(CommandLine where, List<String> args) {
+        if (args.stream().noneMatch(TokenArgument::isIn)) {
+            return false;
+        }
+        complain(where, TokenArgument.REFUSED);
+        return true;
     }
 
     private static void setVersion(CommandLine line) {
@@ -94,7 +110,7 @@ public final class Program {
     }
 
     /** The version in the manifest of the jar that a command is in. */
-    static String version(CommandSpec command) {
+    public static String version(CommandSpec command) {
         String version = command.root().userObject().getClass().getPackage().getImplementationVersion();
         return version == null ? "(development build)" : version;
     }

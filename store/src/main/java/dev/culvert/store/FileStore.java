@@ -63,6 +63,11 @@ public final class FileStore implements Store {
         files.write(document.name(), text, document.secret());
     }
 
+    /** Takes it away, if it is there. */
+    public void delete(Document document) throws StateException {
+        files.delete(document.name());
+    }
+
     @Override
     public boolean update(Document document, Change change) throws StateException {
         return files.locked(() -> {

@@ -225,6 +225,17 @@ public final class StateFiles {
         }
     }
 
+    void delete(String name) throws StateException {
+        try {
+            Files.deleteIfExists(path(name));
+        } catch (IOException e) {
+            throw new StateException(
+                    path(name) + " cannot be deleted (" + FileError.reason(e) + "): "
+                            + FileError.cure(e, "run as the owner of " + directory),
+                    e);
+        }
+    }
+
     /** Opens a private file that is changed in place, under {@link #locked}. */
     public FileChannel open(String name, Set<StandardOpenOption> options) throws IOException {
         Set<OpenOption> all = new HashSet<>(options);

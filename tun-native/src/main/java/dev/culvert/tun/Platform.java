@@ -86,6 +86,13 @@ public final class Platform {
         return LINUX ? Terminal.columns() : Terminal.DEFAULT_COLUMNS;
     }
 
+    /** Makes this process one that belongs to no terminal: neither Ctrl-C there nor its end reaches it any more. */
+    public static void leaveTerminal() {
+        if (LINUX) {
+            Terminal.leave();
+        }
+    }
+
     private static HostNetworkException unsupported() {
         return new HostNetworkException("change routes on " + OS + ": not supported yet; run on Linux");
     }

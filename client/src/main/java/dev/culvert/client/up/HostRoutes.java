@@ -39,6 +39,9 @@ final class HostRoutes {
         /** Other networks than before lead into the tunnel now. */
         void routed(Set<IpPrefix> laid);
 
+        /** What was wanted last is there, as far as it can be. */
+        void settled();
+
         /** There is another way to a gateway than before, or one again, or an address has gone: what connection there is may be dead. */
         void uplinkChanged();
 
@@ -246,7 +249,11 @@ final class HostRoutes {
             return;
         }
         boolean newlyWanted = takeWanted();
-        keep(asked || newlyWanted);
+        boolean kept = keep(asked || newlyWanted);
+        Listener told = listener;
+        if (newlyWanted && kept && told != null) {
+            told.settled();
+        }
         synchronized (lock) {
             if (wanted != null) {
                 schedule(BETWEEN_ANNOUNCEMENTS.toNanos() - (nanoTime.getAsLong() - lastWantedNanos));
@@ -254,7 +261,8 @@ final class HostRoutes {
         }
     }
 
-    private void keep(boolean asked) {
+    /** @return whether it has what can be had */
+    private boolean keep(boolean asked) {
         lastLookNanos = nanoTime.getAsLong();
         HostKeeper.Outcome outcome;
         try {
@@ -266,15 +274,15 @@ final class HostRoutes {
                 failure = text;
                 say.say(text);
             }
-            return;
+            return false;
         }
         Listener told = listener;
         if (closing || told == null) {
-            return;
+            return false;
         }
         if (!outcome.present()) {
             told.gone();
-            return;
+            return false;
         }
         if (outcome.changes() > 0 && !asked) {
             repaired();
@@ -291,6 +299,7 @@ final class HostRoutes {
         if (hasNewWay(outcome.ways()) || lost) {
             told.uplinkChanged();
         }
+        return true;
     }
 
     private boolean takeWanted() {

@@ -22,7 +22,9 @@ import java.net.InetSocketAddress;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
@@ -32,6 +34,13 @@ import org.jspecify.annotations.Nullable;
 final class TunSession {
     /** A moment's figures for the status line. */
     record Status(Uplink.Status link, int tcp, int udp, int echo, long refused) {}
+
+    /**
+     * All of a moment that can be asked for.
+     *
+     * @param routes that lead into the tunnel, and through which agent each
+     */
+    record Report(Status status, Uplink.Details link, Map<IpPrefix, String> routes) {}
 
     /**
      * What the stack keeps of connections, in each direction: an eighth of the memory for buffers. A quarter is for the growth of
@@ -57,7 +66,9 @@ final class TunSession {
     private final boolean allowLeak;
     private final FlowCounts counts = new FlowCounts();
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
+    private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private @Nullable String leak; // event loop only
+    private Set<IpPrefix> laid = Set.of(); // event loop only
     private volatile boolean closing;
 
     /**
@@ -120,9 +131,24 @@ final class TunSession {
         return failed;
     }
 
+    /** Completes when the gateway has said what there is, and the routes are laid that can be. */
+    CompletableFuture<Void> ready() {
+        return ready;
+    }
+
     /** How it is. Event loop. */
     Status status() {
         return new Status(uplink.status(), counts.tcp, counts.udp, counts.echo, counts.refused);
+    }
+
+    /** How it is, with all that belongs to it. Event loop. */
+    Report report() {
+        RouteTable table = uplink.routes();
+        Map<IpPrefix, String> routes = new TreeMap<>();
+        // Who lays the routes himself may have laid any of these.
+        (host == null ? table.routes().keySet() : laid)
+                .forEach(p -> routes.put(p, String.valueOf(table.agentFor(p.network()))));
+        return new Report(status(), uplink.details(), routes);
     }
 
     /**
@@ -161,6 +187,7 @@ final class TunSession {
         @Override
         public void announced(RouteTable table) {
             if (host == null) {
+                ready.complete(null);
                 return;
             }
             LeakGuard guard = LeakGuard.of(table.routes().keySet(), full, allowLeak);
@@ -188,22 +215,28 @@ final class TunSession {
     /** What becomes of the host's routes. Its thread. */
     private final class Kept implements HostRoutes.Listener {
         @Override
-        public void routed(Set<IpPrefix> laid) {
+        public void routed(Set<IpPrefix> now) {
             loop.execute(() -> {
+                laid = now;
                 if (!closing) {
-                    voice.say(laid.isEmpty() ? "no routes" : "routes: " + lines(laid));
+                    voice.say(now.isEmpty() ? "no routes" : "routes: " + lines(now));
                 }
             });
         }
 
-        private String lines(Set<IpPrefix> laid) {
+        private String lines(Set<IpPrefix> now) {
             RouteTable table = uplink.routes();
             return Lines.some(
-                    laid.stream()
+                    now.stream()
                             .sorted()
                             .map(p -> p + " via " + table.agentFor(p.network()))
                             .toList(),
                     ROUTES_SHOWN);
+        }
+
+        @Override
+        public void settled() {
+            loop.execute(() -> ready.complete(null)); // behind what was just said of the routes
         }
 
         @Override

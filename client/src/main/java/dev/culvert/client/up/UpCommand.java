@@ -5,7 +5,9 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.client.uplink.NotedSession;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.TokenUplink;
+import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
+import dev.culvert.command.control.ControlOptions;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Route;
 import dev.culvert.token.Token;
@@ -21,10 +23,13 @@ import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoopGroup;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -40,6 +45,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code client up}. */
@@ -71,8 +77,22 @@ public final class UpCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PROFILE",
+            description =
+                    "Use the token that 'login' keeps under this name. Default: the last that was logged in with.")
+    @Nullable
+    String profile;
+
     @Mixin
     HolderOptions options = new HolderOptions();
+
+    @Option(
+            names = "--detach",
+            description =
+                    "Go to the background once it is up; what it says from then on is in client.log in its state directory. If it is not up within 40 s, it fails.")
+    boolean detach;
 
     @Option(
             names = "--route",
@@ -136,6 +156,9 @@ public final class UpCommand implements Callable<Integer> {
             description = "The interface's own IPv6 address. Default: ${DEFAULT-VALUE}.")
     InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
 
+    @Mixin
+    ControlOptions control = new ControlOptions();
+
     /** Used by picocli. */
     public UpCommand() {
         this(HostSystem.own(), System.out);
@@ -149,6 +172,13 @@ public final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        if (detach && tunFd != null) {
+            throw new ParameterException(
+                    spec.commandLine(), "--detach and --tun-fd exclude each other: an open file is not passed on");
+        }
+        if (detach && !Background.isHere()) {
+            return Background.start(spec.root().userObject().getClass().getName(), out);
+        }
         List<Route> wanted = parseRoutes();
         checkFamily("--address", address4, 4);
         checkFamily("--address6", address6, 16);
@@ -163,12 +193,20 @@ public final class UpCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
         }
-        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
         checkAgents(wanted, TokenGrants.of(token));
-        StatusLine status = new StatusLine(
-                out, Boolean.getBoolean("culvert.terminal"), Platform::terminalColumns, System::nanoTime);
         try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
+            Background background = detach
+                    ? Background.begin(
+                            ClientJournal.log(options.directory(Token.Kind.CLIENT)),
+                            spec.root().commandLine())
+                    : null;
+            StatusLine status = new StatusLine(
+                    background == null ? out : background.out(),
+                    Boolean.getBoolean("culvert.terminal"),
+                    Platform::terminalColumns,
+                    System::nanoTime);
             repair(journal, status);
             try (NotedSession session =
                     NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), status::say)) {
@@ -178,6 +216,7 @@ public final class UpCommand implements Callable<Integer> {
                         new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
                         session.session(),
                         journal,
+                        background,
                         status);
             }
         } finally {
@@ -231,6 +270,7 @@ public final class UpCommand implements Callable<Integer> {
             RouteTable.Wanted wanted,
             ClientSession clientSession,
             UndoJournal journal,
+            @Nullable Background background,
             StatusLine status)
             throws Exception {
         ClientToken token = (ClientToken) holder.token();
@@ -243,6 +283,7 @@ public final class UpCommand implements Callable<Integer> {
         TunChannel tunChannel;
         TunSession session;
         TokenUplink way = null;
+        Closeable answering = null;
         try {
             if (!noHostChanges) {
                 host = hostRoutes(device.name(), config, router, journal, status);
@@ -251,10 +292,26 @@ public final class UpCommand implements Callable<Integer> {
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
             session = new TunSession(device, tunChannel, way.uplink(), host, router, full, allowLeak, status::say);
+            answering = control.open(
+                    ClientJournal.socket(options.directory(token.kind())),
+                    new ClientStatusQuestion(
+                                    Program.version(spec),
+                                    Clock.systemUTC(),
+                                    Instant.now(),
+                                    options.directory(token.kind()),
+                                    device.name(),
+                                    List.of(address4, address6),
+                                    holder,
+                                    way::token,
+                                    () -> loops.submit(session::report),
+                                    tunChannel::stats)
+                            .questions(),
+                    status::say);
             if (host != null) {
                 host.watch();
             }
         } catch (Exception e) {
+            close(answering, status);
             close(way);
             device.close();
             end(loops);
@@ -270,15 +327,19 @@ public final class UpCommand implements Callable<Integer> {
         try {
             session.start();
             CompletableFuture<Object> end = CompletableFuture.anyOf(session.failed(), ending.asked());
-            while (!end.isDone()) {
+            if (background != null) {
+                cause = detach(background, session, end, loops, status);
+            }
+            while (cause == null && !end.isDone()) {
                 try {
                     end.get(STATUS_MILLIS, TimeUnit.MILLISECONDS);
                 } catch (TimeoutException e) {
                     status.show(loops.submit(session::status).get(), tunChannel.stats());
                 }
             }
-            cause = session.failed().getNow(null);
+            cause = cause == null ? session.failed().getNow(null) : cause;
         } finally {
+            close(answering, status);
             close(way);
             status.end();
             session.end().awaitUninterruptibly(LOOP_ENDS.toMillis());
@@ -302,6 +363,42 @@ public final class UpCommand implements Callable<Integer> {
     private static void close(@Nullable TokenUplink way) {
         if (way != null) {
             way.close();
+        }
+    }
+
+    /** @return why it is not up; null when it is, and in the background, or when it is to end */
+    private static @Nullable IOException detach(
+            Background background,
+            TunSession session,
+            CompletableFuture<Object> end,
+            EventLoopGroup loops,
+            StatusLine status)
+            throws Exception {
+        try {
+            CompletableFuture.anyOf(session.ready(), end).get(Background.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        } catch (TimeoutException e) {
+            String trouble = loops.submit(session::status).get().link().trouble();
+            return new IOException(
+                    "not up within " + Background.PATIENCE.toSeconds() + " s ("
+                            + (trouble.isEmpty() ? "the gateway does not say what there is" : trouble)
+                            + "); without --detach it goes on trying",
+                    e);
+        }
+        if (!end.isDone()) {
+            status.say("up, in the background as process "
+                    + ProcessHandle.current().pid() + "; 'client status' says how it is, 'client down' ends it");
+            background.go();
+        }
+        return null;
+    }
+
+    private static void close(@Nullable Closeable one, StatusLine status) {
+        try {
+            if (one != null) {
+                one.close();
+            }
+        } catch (IOException e) {
+            status.say(String.valueOf(e.getMessage())); // a socket's file that cannot be deleted; the next client does
         }
     }
 

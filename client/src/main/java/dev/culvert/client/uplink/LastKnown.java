@@ -1,8 +1,10 @@
 package dev.culvert.client.uplink;
 
+import dev.culvert.address.IpPrefix;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Agents that a gateway has announced, with those that it does not know yet: one that was started a moment ago hears of agents one
@@ -29,5 +31,12 @@ final class LastKnown {
         }
         agents = all;
         return new Announced(all, now.barred(), now.elsewhere(), List.copyOf(now.problems()));
+    }
+
+    /** Of each agent that there is, as it was told last. */
+    Map<String, List<IpPrefix>> networks() {
+        Map<String, List<IpPrefix>> all = new TreeMap<>();
+        agents.forEach((name, agent) -> all.put(name, agent.networks()));
+        return all;
     }
 }

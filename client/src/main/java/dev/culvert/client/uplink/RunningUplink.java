@@ -38,7 +38,7 @@ public final class RunningUplink implements AutoCloseable {
 
     /** Reads the token and makes the rest, not started yet. Blocks. */
     public static RunningUplink open(HolderOptions options, Voice voice) throws Exception {
-        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT);
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, null);
         ClientToken token = (ClientToken) holder.token();
         NotedSession session = NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), voice);
         EventLoopGroup loops = EventLoops.create(1, "client");

@@ -2,6 +2,7 @@ package dev.culvert.client.uplink;
 
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.GatewayUrls;
+import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.RenewedToken;
@@ -58,6 +59,11 @@ public final class TokenUplink implements AutoCloseable {
 
     public Uplink uplink() {
         return uplink;
+    }
+
+    /** The token as it is now; not verified. Any thread. */
+    public Token token() {
+        return renewed.token();
     }
 
     /** Tokens are handed over no more; the uplink is stopped by who started it. */

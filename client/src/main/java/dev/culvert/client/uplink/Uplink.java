@@ -1,5 +1,6 @@
 package dev.culvert.client.uplink;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.address.Transport;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.connect.Connector;
@@ -25,6 +26,7 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +55,16 @@ public final class Uplink {
      * @param agents how many instances of each are connected
      */
     public record Status(boolean linked, String trouble, long rttMicros, Map<String, Integer> agents) {}
+
+    /**
+     * More of a moment, for who asks.
+     *
+     * @param gateway of the link, else that is being tried
+     * @param since how long there has been a link, or none
+     * @param held flows that wait for a link, or for their agent
+     * @param networks that each agent has announced, as they are now
+     */
+    public record Details(URI gateway, Duration since, int held, Map<String, List<IpPrefix>> networks) {}
 
     /**
      * While the link has been gone for less than this, new flows meet silence, and the application's kernel asks again;
@@ -191,6 +203,12 @@ public final class Uplink {
     public Status status() {
         FlowMultiplexer l = link;
         return new Status(l != null, trouble, l == null ? 0 : l.link().rttMicros(), new TreeMap<>(news.agents()));
+    }
+
+    /** Event loop. */
+    public Details details() {
+        long since = loop.ticker().nanoTime() - (link == null ? downSinceNanos : upSinceNanos);
+        return new Details(keeper.gateway(), Duration.ofNanos(since), flows.heldCount(), lastKnown.networks());
     }
 
     /** Flows that have not ended, those of a link that has gone among them. */

@@ -47,10 +47,16 @@ final class HostRoutesTest {
         final List<Set<IpPrefix>> laid = new ArrayList<>();
         boolean gone;
         int changes;
+        int settled;
 
         @Override
         public void routed(Set<IpPrefix> now) {
             laid.add(now);
+        }
+
+        @Override
+        public void settled() {
+            settled++;
         }
 
         @Override
@@ -103,6 +109,20 @@ final class HostRoutesTest {
     private void want(IpPrefix... networks) {
         routes.want(List.of(networks), List.of(), List.of());
         settle();
+    }
+
+    @Test
+    void whatIsWantedIsSettledAlsoWhenItIsNothing() {
+        assertThat(told.settled).isZero();
+        want();
+        assertThat(told.settled).isOne();
+        assertThat(told.laid).isEmpty();
+        pass(1_000);
+        want(network(1));
+        assertThat(told.settled).isEqualTo(2);
+        routes.hostChanged();
+        pass(1_000);
+        assertThat(told.settled).as("nothing more was wanted").isEqualTo(2);
     }
 
     @Test

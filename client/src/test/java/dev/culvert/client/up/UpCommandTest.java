@@ -6,6 +6,7 @@ import dev.culvert.client.ClientCommand;
 import dev.culvert.client.TestToken;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
+import dev.culvert.command.control.AskOptions;
 import dev.culvert.tun.device.TunConfig;
 import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunException;
@@ -32,6 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -41,6 +43,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** {@code client up} on a machine in memory, with a gateway on loopback that says what the test wants. */
 @NullUnmarked
@@ -125,13 +129,17 @@ final class UpCommandTest {
         List<String> arguments =
                 new ArrayList<>(List.of("up", "--token-file", token.toString(), "--state", state().toString()));
         arguments.addAll(List.of(more));
+        return execute(arguments.toArray(String[]::new));
+    }
+
+    private int execute(String... arguments) {
         CommandSpec client = CommandSpec.forAnnotatedObject(new ClientCommand());
         client.removeSubcommand("up");
         client.addSubcommand(
                 "up", new CommandLine(new UpCommand(system, new PrintStream(said, true, StandardCharsets.UTF_8))));
         CommandLine line = Program.commandLine(client);
         line.setErr(new PrintWriter(err));
-        return line.execute(arguments.toArray(String[]::new));
+        return line.execute(arguments);
     }
 
     /** Comes up on a thread of its own; {@link #signal} ends it. */
@@ -197,6 +205,131 @@ final class UpCommandTest {
         assertThat(err.toString()).isEmpty();
         assertThat(device.closes()).isEqualTo(1);
         assertNothingLeft();
+    }
+
+    private int ask(StringWriter answer, String... arguments) {
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addAll(List.of("--state", state().toString()));
+        CommandLine line = Program.commandLine(new ClientCommand());
+        line.setOut(new PrintWriter(answer));
+        line.setErr(new PrintWriter(answer));
+        return line.execute(all.toArray(String[]::new));
+    }
+
+    @Test
+    void theOneThatIsUpSaysHowItIs() throws Exception {
+        CompletableFuture<Integer> exit = start();
+        awaitLine(exit, "routes: ");
+        StringWriter answer = new StringWriter();
+        assertThat(ask(answer, "status", "--json")).as(answer.toString()).isZero();
+        JsonNode status = JsonMapper.shared().readTree(answer.toString());
+        assertThat(status.path("pid").asLong())
+                .isEqualTo(ProcessHandle.current().pid());
+        assertThat(status.path("device").stringValue()).isEqualTo("t0");
+        assertThat(status.at("/addresses/0").stringValue()).isEqualTo("100.127.255.1");
+        assertThat(status.at("/token/name").stringValue()).isEqualTo("laptop");
+        assertThat(status.at("/token/profile").isMissingNode()).isTrue();
+        assertThat(status.at("/token/endsSoon").booleanValue()).isFalse();
+        assertThat(status.at("/link/gateway").stringValue())
+                .isEqualTo(gateway.uri().toString());
+        assertThat(status.at("/link/state").stringValue()).isEqualTo("up");
+        assertThat(status.at("/link/why").isMissingNode()).isTrue();
+        assertThat(status.at("/agents/0/name").stringValue()).isEqualTo("office");
+        assertThat(status.at("/agents/0/instances").asInt()).isOne();
+        assertThat(status.at("/agents/0/networks").valueStream().map(JsonNode::stringValue))
+                .containsExactly("10.5.0.0/16", "192.168.77.0/24");
+        assertThat(status.at("/routes")
+                        .valueStream()
+                        .map(r -> r.path("network").stringValue() + " "
+                                + r.path("agent").stringValue()))
+                .containsExactly("10.5.0.0/16 office", "192.168.77.0/24 office");
+        assertThat(status.at("/flows/tcp").asInt(-1)).isZero();
+        assertThat(status.at("/flows/held").asInt(-1)).isZero();
+        assertThat(status.at("/carried/sent").asLong(-1)).isZero();
+
+        StringWriter text = new StringWriter();
+        assertThat(ask(text, "status")).isZero();
+        assertThat(text.toString())
+                .contains("gateway    " + gateway.uri() + ", linked for ")
+                .contains("token      of 'laptop', until ")
+                .contains("interface  t0, 100.127.255.1, fd63:756c:7665:7274::1")
+                .contains("routes     10.5.0.0/16 via office, 192.168.77.0/24 via office")
+                .contains("flows      0 TCP, 0 UDP, 0 ping; 0 held; 0 refused since the start")
+                .contains("office  connected  10.5.0.0/16, 192.168.77.0/24");
+
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        StringWriter down = new StringWriter();
+        assertThat(ask(down, "status")).isEqualTo(AskOptions.NOT_RUNNING);
+        assertThat(down.toString())
+                .startsWith("client: the client is not running")
+                .hasLineCount(1);
+        try (Stream<Path> left = Files.list(state())) {
+            assertThat(left.map(p -> p.getFileName().toString())).noneMatch(name -> name.endsWith(".sock"));
+        }
+    }
+
+    @Test
+    void whyThereIsNoLinkIsSaid() throws Exception {
+        gateway.close();
+        CompletableFuture<Integer> exit = start();
+        awaitLine(exit, "cannot reach the gateway");
+        StringWriter answer = new StringWriter();
+        assertThat(ask(answer, "status", "--json")).as(answer.toString()).isZero();
+        JsonNode status = JsonMapper.shared().readTree(answer.toString());
+        assertThat(status.at("/link/state").stringValue()).isEqualTo("down");
+        assertThat(status.at("/link/why").stringValue()).contains("cannot reach the gateway");
+        assertThat(status.at("/link/roundTripMillis").isMissingNode()).isTrue();
+        StringWriter text = new StringWriter();
+        assertThat(ask(text, "status")).isZero();
+        assertThat(text.toString()).contains(", NOT linked for ").contains("routes     none");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+    }
+
+    @Test
+    void withoutASocketNobodyIsAnswered() throws Exception {
+        CompletableFuture<Integer> exit = start("--control-socket", "none");
+        awaitLine(exit, "routes: ");
+        StringWriter answer = new StringWriter();
+        assertThat(ask(answer, "status")).isEqualTo(AskOptions.NOT_RUNNING);
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+    }
+
+    @Test
+    void aSocketThatWasAskedForAndCannotBeEndsIt() throws Exception {
+        assertThat(up("--control-socket", directory.resolve("none/c.sock").toString()))
+                .isEqualTo(1);
+        assertFailure("there is no directory " + directory.resolve("none"));
+        assertThat(device.closes()).isPositive();
+        assertNothingLeft();
+    }
+
+    @Test
+    void whatIsKeptIsUsedWhereNothingIsGiven() throws Exception {
+        StringWriter answer = new StringWriter();
+        assertThat(ask(
+                        answer,
+                        "login",
+                        TestToken.write(directory, gateway.uri()).toString(),
+                        "--profile",
+                        "work"))
+                .as(answer.toString())
+                .isZero();
+        noTun = "that is far enough";
+        assertThat(execute("up", "--state", state().toString())).isEqualTo(1);
+        assertThat(execute("up", "work", "--state", state().toString())).isEqualTo(1);
+        assertThat(err.toString().lines()).containsOnly("client: that is far enough");
+        assertThat(execute("up", "home", "--state", state().toString())).isEqualTo(1);
+        assertThat(err.toString()).contains("there is no profile 'home' in " + state());
+    }
+
+    @Test
+    void anOpenFileDoesNotGoToTheBackground() throws Exception {
+        assertThat(up("--detach", "--tun-fd", "9")).isEqualTo(2);
+        assertThat(err.toString()).startsWith("client: --detach and --tun-fd exclude each other");
+        assertThat(opened).isEmpty();
     }
 
     @Test

@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -41,6 +42,49 @@ public final class AskOptions {
     public interface Text {
         /** @return lines; they are escaped where they are printed */
         List<String> of(JsonNode answer);
+    }
+
+    /** The option {@code --watch} of commands that may ask again and again, as a picocli {@link Mixin}. */
+    public static final class Watch {
+        private static final long SECONDS = 1;
+
+        /** ECMA-48: the cursor goes home, and all behind it is erased. */
+        private static final String CLEAR = "\033[H\033[J";
+
+        @Option(names = "--watch", description = "Ask each second, until Ctrl-C.")
+        boolean watch;
+
+        /** Used by picocli. */
+        public Watch() {}
+
+        /**
+         * As {@link AskOptions#ask}, and again each second if that is wanted, for as long as the program runs.
+         *
+         * @throws IOException with one line for people
+         */
+        public int ask(AskOptions options, List<Path> places, String question, Text text) throws IOException {
+            if (!watch) {
+                return options.ask(places, question, Map.of(), text);
+            }
+            PrintWriter out = options.spec.commandLine().getOut();
+            boolean terminal = Boolean.getBoolean("culvert.terminal");
+            try {
+                while (true) {
+                    int code = options.ask(places, question, Map.of(), answer -> {
+                        List<String> lines = text.of(answer);
+                        out.print(terminal ? CLEAR : "");
+                        return lines;
+                    });
+                    if (code != 0 || out.checkError()) {
+                        return code;
+                    }
+                    TimeUnit.SECONDS.sleep(SECONDS);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return 0;
+            }
+        }
     }
 
     /**

@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * Where an agent or a client keeps what it has to remember: the keys of its tokens, which of its processes have ended, a client also
- * its undo journal.
+ * Where an agent or a client keeps what it has to remember: the tokens that it was logged in with, their keys, which of its processes
+ * have ended, a client also its undo journal.
  */
 public final class HolderDirectory {
     private HolderDirectory() {}

@@ -8,11 +8,26 @@ import dev.culvert.token.sign.TokenReader;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.util.Base64;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
-/** How an agent or a client comes by its token and the token's key: {@code --token-file} and {@code --state}, as a picocli mixin. */
+/**
+ * How an agent or a client comes by its token and the token's key: {@code --token-file}, what it was logged in with, and
+ * {@code --state}, as a picocli mixin.
+ */
 public final class HolderOptions {
+    /** Of profiles in a line for people. */
+    private static final int SHOWN = 8;
+
+    @Spec(Spec.Target.MIXEE)
+    CommandSpec spec = CommandSpec.create();
+
     @Mixin
     TokenOption token = new TokenOption();
 
@@ -28,20 +43,60 @@ public final class HolderOptions {
      * @param jwt the token's text
      * @param token what it says; not verified
      * @param pin hash of the gateways' certificate authority; null where they have certificates of the public web PKI
+     * @param profile in which the token is kept; null when it was given
      */
-    public record Holder(String jwt, Token token, byte @Nullable [] pin) {}
+    public record Holder(
+            String jwt,
+            Token token,
+            byte @Nullable [] pin,
+            @Nullable String profile) {
+        static Holder of(String jwt, Token token, @Nullable String profile) {
+            String pin = token.pin();
+            return new Holder(
+                    jwt, token, pin == null ? null : Base64.getUrlDecoder().decode(pin), profile);
+        }
+    }
 
     /**
-     * Reads the token. Warns on standard error.
+     * Reads the token: of the profile that is named, else the one that is given, else of the profile that is used. Warns on
+     * standard error.
      *
      * @param kind of which the token must be; also the program's name
+     * @param profile null when none was named
      */
-    public Holder read(Token.Kind kind) throws SecretException, TokenException {
-        String jwt = token.resolve(
-                System.getenv(), System.in, line -> System.err.println(kind + ": warning: " + Printable.line(line)));
-        Token read = TokenReader.read(jwt, kind);
-        String pin = read.pin();
-        return new Holder(jwt, read, pin == null ? null : Base64.getUrlDecoder().decode(pin));
+    public Holder read(Token.Kind kind, @Nullable String profile)
+            throws SecretException, TokenException, StateException {
+        if (profile != null && token.file != null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--token-file and a profile exclude each other: each says which token is meant");
+        }
+        Consumer<String> warn = line -> System.err.println(kind + ": warning: " + Printable.line(line));
+        if (profile == null && token.isGiven(System.getenv())) {
+            String jwt = token.resolve(System.getenv(), System.in, warn);
+            return Holder.of(jwt, TokenReader.read(jwt, kind), null);
+        }
+        Profiles kept = new Profiles(directory(kind));
+        String name = profile == null ? kept.current() : profile;
+        if (name == null || !kept.has(name)) {
+            throw new SecretException(none(kind, name, kept));
+        }
+        String jwt = kept.read(name, warn);
+        return Holder.of(jwt, TokenReader.read(jwt, kind), name);
+    }
+
+    /** What to do when there is no such profile. */
+    private static String none(Token.Kind kind, @Nullable String name, Profiles kept) throws StateException {
+        List<String> names = kept.names();
+        if (!names.isEmpty()) {
+            return (name == null ? "no profile is in use" : "there is no profile '" + Printable.shorten(name) + "'")
+                    + " in " + kept.directory() + ": name one of "
+                    + names.stream().limit(SHOWN).collect(Collectors.joining(", "))
+                    + (names.size() > SHOWN ? ", ..." : "") + ", or log in with '" + kind + " login FILE'";
+        }
+        return "no token is kept in " + kept.directory() + ": run '" + kind + " login FILE' first"
+                + (kind == Token.Kind.CLIENT ? ", with sudo for what runs with sudo," : "")
+                + " or give one with --token-file FILE";
     }
 
     /**

@@ -10,8 +10,8 @@ public final class HolderStateOption {
             names = "--state",
             paramLabel = "DIR",
             description = {
-                "Directory where this program keeps the keys of its tokens, which of its processes have ended and, in a"
-                        + " client, the undo journal.",
+                "Directory where this program keeps the tokens that it was logged in with, the keys of its tokens, which of"
+                        + " its processes have ended and, in a client, the undo journal.",
                 "Default: $$STATE_DIRECTORY, else /var/lib/culvert/${ROOT-COMMAND-NAME} as root, else"
                         + " ~/.local/state/culvert/${ROOT-COMMAND-NAME}."
             })
@@ -28,5 +28,17 @@ public final class HolderStateOption {
      */
     public Path path(String program) {
         return directory != null ? directory : HolderDirectory.of(program, System.getenv());
+    }
+
+    /** Whether the option says which it is. */
+    public boolean isNamed() {
+        return directory != null;
+    }
+
+    /** Whether it is this user's own directory, which root does not look into. */
+    boolean isForUser() {
+        return directory == null
+                && System.getenv().getOrDefault("STATE_DIRECTORY", "").isEmpty()
+                && !System.getProperty("user.name", "").equals("root");
     }
 }

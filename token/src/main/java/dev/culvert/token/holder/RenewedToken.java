@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A running holder's token, which its gateway may replace by one that ends later: the same in all but that, its id and its gateways, for
- * the same key. It is kept in {@code renewed-NAME.token} of the holder's directory, from where the next process takes it up beside the
- * token that it is given. Warns when the end is near. From any thread.
+ * the same key. It is kept in the holder's directory, beside its profile or, if the token is of none, as {@code renewed-NAME.token},
+ * from where the next process takes it up beside the token that it is given. Warns when the end is near. From any thread.
  */
 public final class RenewedToken implements Closeable {
     /** How often it is looked whether the end is near: of a life of an hour that is said in the last six minutes. */
@@ -83,7 +83,10 @@ public final class RenewedToken implements Closeable {
         this.pause = pause;
         this.given = given;
         this.key = keys == null ? null : thumbprint(keys);
-        this.file = directory.resolve("renewed-" + given.token().name() + ".token");
+        this.file = directory.resolve(
+                given.profile() == null
+                        ? "renewed-" + given.token().name() + ".token"
+                        : Profiles.renewed(given.profile()));
         this.clock = clock;
         this.say = say;
         token = given.token();

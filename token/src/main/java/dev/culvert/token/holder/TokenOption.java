@@ -13,10 +13,15 @@ public final class TokenOption {
             paramLabel = "FILE",
             description = {
                 "File that holds the token, or - for standard input.",
-                "Default: the environment variable CULVERT_TOKEN."
+                "Default: the environment variable CULVERT_TOKEN, else the token that 'login' keeps."
             })
     @Nullable
     String file;
+
+    /** Whether a token is given here. */
+    boolean isGiven(Map<String, String> env) {
+        return file != null || !env.getOrDefault(SecretSource.VARIABLE, "").isBlank();
+    }
 
     /**
      * The token's text.

@@ -1,5 +1,6 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.token.holder.Prompt;
 import dev.culvert.token.holder.SecretException;
 import dev.culvert.token.holder.SecretSource;
 import dev.culvert.token.state.Passphrase;

@@ -1,6 +1,7 @@
 package dev.culvert.token.issue;
 
 import dev.culvert.command.Program;
+import dev.culvert.token.holder.Prompt;
 import dev.culvert.token.store.StoreOptions;
 import java.io.InputStream;
 import java.time.Clock;

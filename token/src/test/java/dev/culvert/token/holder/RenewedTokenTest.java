@@ -78,7 +78,7 @@ final class RenewedTokenTest {
 
     private RenewedToken holder(String jwt, HolderKey key) throws Exception {
         return new RenewedToken(
-                new HolderOptions.Holder(jwt, TokenReader.read(jwt), null),
+                new HolderOptions.Holder(jwt, TokenReader.read(jwt), null, null),
                 key == null ? null : key.pair(),
                 dir,
                 clock,
@@ -216,7 +216,7 @@ final class RenewedTokenTest {
         step = Duration.ZERO;
         String first = laptop(30);
         try (RenewedToken holder = new RenewedToken(
-                new HolderOptions.Holder(first, TokenReader.read(first), null),
+                new HolderOptions.Holder(first, TokenReader.read(first), null, null),
                 KEY.pair(),
                 dir,
                 clock,

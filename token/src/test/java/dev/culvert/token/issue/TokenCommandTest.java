@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.culvert.command.Program;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
+import dev.culvert.token.holder.Prompt;
 import dev.culvert.token.holder.SecretException;
 import dev.culvert.token.holder.TokenOption;
 import dev.culvert.token.sign.TokenReader;

@@ -9,6 +9,7 @@ import com.google.zxing.common.HybridBinarizer;
 import com.google.zxing.qrcode.QRCodeReader;
 import dev.culvert.command.Program;
 import dev.culvert.token.ClientToken;
+import dev.culvert.token.holder.Prompt;
 import dev.culvert.token.sign.TokenReader;
 import dev.culvert.token.state.StateDirectory;
 import java.io.ByteArrayInputStream;

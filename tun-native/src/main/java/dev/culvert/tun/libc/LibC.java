@@ -65,6 +65,8 @@ public interface LibC extends Library {
 
     NativeLong recvmsg(int fd, com.sun.jna.Pointer message, int flags);
 
+    int setsid();
+
     String strerror(int errno);
 
     /** What an errno means, for people. */

@@ -25,4 +25,9 @@ public final class Terminal {
             return rc == 0 && columns > 0 ? columns : DEFAULT_COLUMNS;
         }
     }
+
+    /** This process has none any more, and hears nothing of what is typed there, or of its end (setsid(2)). */
+    public static void leave() {
+        LibC.get().setsid(); // fails only for who leads a group of processes, and is then the shell's to stop
+    }
 }

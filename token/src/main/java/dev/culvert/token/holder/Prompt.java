@@ -1,12 +1,11 @@
-package dev.culvert.token.issue;
+package dev.culvert.token.holder;
 
-import dev.culvert.token.holder.SecretException;
 import java.io.Console;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Asks for a secret on the terminal, without showing it. */
-interface Prompt {
+public interface Prompt {
     /** @throws SecretException if nothing was typed */
     char[] ask(String question) throws SecretException;
 
@@ -34,7 +33,7 @@ interface Prompt {
         return question -> {
             char[] answer = console.readPassword("%s", question);
             if (answer == null || answer.length == 0) {
-                throw new SecretException("no passphrase was typed: try again");
+                throw new SecretException("nothing was typed: try again");
             }
             return answer;
         };

@@ -1,0 +1,131 @@
+package dev.culvert.token.holder;
+
+import dev.culvert.store.Document;
+import dev.culvert.store.FileStore;
+import dev.culvert.store.StateException;
+import dev.culvert.token.HolderName;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tokens that a program was logged in with, each under a name, and which of them is used when none is named: that of the last
+ * login. A profile is a file that only its owner can read, {@code profile-NAME.token} in the holder's directory; a token that the
+ * gateway has handed over in its place lies beside it. Safe against other processes. Blocks.
+ */
+final class Profiles {
+    /** The profile of who names none. */
+    static final String DEFAULT = "default";
+
+    /** A person's networks, and many more; a script that logs in under ever new names fills no disk. */
+    static final int MOST = 256;
+
+    private static final String PREFIX = "profile-";
+    private static final String TOKEN = ".token";
+    private static final String RENEWED = ".renewed";
+
+    /** Says which is used. No profile's token has such a name. */
+    private static final Document CURRENT = Document.open("profile");
+
+    private final Path directory;
+    private final FileStore files;
+
+    /** @param directory the holder's; made when something is kept */
+    Profiles(Path directory) {
+        this.directory = directory;
+        this.files = new FileStore(directory);
+    }
+
+    /** The file of what the gateway has handed over in a profile's place. */
+    static String renewed(String name) {
+        return PREFIX + name + RENEWED;
+    }
+
+    private static Document token(String name) {
+        return Document.secret(PREFIX + name + TOKEN);
+    }
+
+    /**
+     * Keeps a token, in the place of another one perhaps, and has it used.
+     *
+     * @param name as a holder's
+     * @param jwt the token's text
+     */
+    void keep(String name, String jwt) throws StateException {
+        files.createDirectory();
+        files.locked(() -> {
+            List<String> names = names();
+            if (names.size() >= MOST && !names.contains(name)) {
+                throw new StateException(
+                        "there are " + MOST + " profiles in " + directory + ": end one of them with 'logout NAME'");
+            }
+            String before = files.get(token(name));
+            if (before == null || !before.strip().equals(jwt)) {
+                delete(renewed(name)); // it was in the place of another one
+            }
+            files.put(token(name), jwt + "\n");
+            files.put(CURRENT, name + "\n");
+            return true;
+        });
+    }
+
+    /** In order; none where nothing is kept. */
+    List<String> names() throws StateException {
+        return !Files.isDirectory(directory)
+                ? List.of()
+                : files.documents().stream()
+                        .filter(file -> file.startsWith(PREFIX) && file.endsWith(TOKEN))
+                        .map(file -> file.substring(PREFIX.length(), file.length() - TOKEN.length()))
+                        .filter(HolderName::isValid)
+                        .sorted()
+                        .toList();
+    }
+
+    /** Which is used when none is named: that of the last login, or the only one; null when there is none such. */
+    @Nullable
+    String current() throws StateException {
+        List<String> names = names();
+        String last = names.isEmpty() ? null : files.get(CURRENT);
+        return last != null && names.contains(last.strip()) ? last.strip() : names.size() == 1 ? names.get(0) : null;
+    }
+
+    boolean has(String name) throws StateException {
+        return names().contains(name);
+    }
+
+    /**
+     * The text of a profile's token.
+     *
+     * @param name of one that there is
+     * @param warn told in one line when others can read it
+     */
+    String read(String name, Consumer<String> warn) throws StateException, SecretException {
+        files.requireOurs(token(name));
+        return SecretSource.read(files.where(token(name)), Map.of(), InputStream.nullInputStream(), warn);
+    }
+
+    /** Deletes a profile, and what was handed over in its place; its key stays, which is of no use without a token. */
+    boolean remove(String name) throws StateException {
+        return has(name)
+                && files.locked(() -> {
+                    delete(token(name).name());
+                    delete(renewed(name));
+                    if (name.equals(String.valueOf(files.get(CURRENT)).strip())) {
+                        delete(CURRENT.name());
+                    }
+                    return true;
+                });
+    }
+
+    private void delete(String file) throws StateException {
+        files.delete(Document.secret(file));
+    }
+
+    Path directory() {
+        return directory;
+    }
+}
