@@ -63,7 +63,12 @@ final class AgentStatusCommandTest {
 
     private ControlSocket answering(Path state, Agent agent, Instant expires) throws Exception {
         AgentToken token = AgentToken.of(
-                TokenTerms.of("office", List.of(URI.create("wss://g.test")), null, Instant.now().minus(Duration.ofDays(60)), expires),
+                TokenTerms.of(
+                        "office",
+                        List.of(URI.create("wss://g.test")),
+                        null,
+                        Instant.now().minus(Duration.ofDays(60)),
+                        expires),
                 List.of(IpPrefix.parse("127.0.0.0/8")));
         return ControlSocket.open(
                 state.resolve(AgentStatusCommand.SOCKET),

@@ -22,7 +22,8 @@ public record HolderStatus(String name, @Nullable String profile, Instant expire
      * @param token as it is now: the gateway may have handed over another
      */
     public static HolderStatus of(HolderOptions.Holder given, Token token, Instant now) {
-        return new HolderStatus(token.name(), given.profile(), token.expires(), token.terms().endsSoon(now));
+        return new HolderStatus(
+                token.name(), given.profile(), token.expires(), token.terms().endsSoon(now));
     }
 
     /** For people. */
