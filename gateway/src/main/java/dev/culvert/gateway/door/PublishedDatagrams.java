@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -83,6 +84,7 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
     private final RateLimit newcomers;
     private final RecentMap<Network, RateLimit> newcomersOf = new RecentMap<>(MAX_ADDRESSES);
     private final RecentMap<EndpointKey, Silence> silences = new RecentMap<>(MAX_SENDERS);
+    private final AtomicBoolean makesRoom = new AtomicBoolean();
     private volatile @Nullable EventExecutor loop;
 
     /**
@@ -144,7 +146,17 @@ final class PublishedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         if (its.inEventLoop()) {
             endOldest();
         } else {
-            its.execute(this::endOldest);
+            makeRoomSoon(its);
+        }
+    }
+
+    /** One sender at a time, for however many a newcomer sends until then. */
+    private void makeRoomSoon(EventExecutor its) {
+        if (makesRoom.compareAndSet(false, true)) {
+            its.execute(() -> {
+                makesRoom.set(false);
+                endOldest();
+            });
         }
     }
 

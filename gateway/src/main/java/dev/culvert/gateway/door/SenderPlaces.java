@@ -12,7 +12,10 @@ final class SenderPlaces {
 
     /** A port to which senders come. */
     interface Port {
-        /** Ends the sender that was heard of longest ago, if there is one: at once on its event loop, else soon. From any thread. */
+        /**
+         * Ends the sender that was heard of longest ago, if there is one: at once on its event loop, else soon, and only one however often
+         * it is asked until then. From any thread.
+         */
         void makeRoom();
     }
 

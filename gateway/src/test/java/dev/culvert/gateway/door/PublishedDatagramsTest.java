@@ -20,6 +20,8 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.NullUnmarked;
@@ -171,6 +173,31 @@ final class PublishedDatagramsTest {
         echoed(talking.get(3), large);
         assertThat(agent.opens).as("the last that was heard of has stayed").hasSize(opens);
         await().until(() -> net.flowsAtGateway() == 2 * 3); // two halves each
+    }
+
+    /** A newcomer at another event loop sends ten datagrams before this one looks: that costs one sender, not ten. */
+    @Test
+    void aPortThatIsAskedForRoomTwiceAtATimeMakesItOnce() throws Exception {
+        answers = true;
+        SenderPlaces places = new SenderPlaces(3);
+        PublishedDatagrams full = handler(places);
+        InetSocketAddress there = bind(full);
+        for (int i = 0; i < 3; i++) {
+            echoed(sender("127.0.0.1"), there);
+        }
+        CountDownLatch go = new CountDownLatch(1);
+        Future<?> busy = net.gatewayLoop().submit(() -> go.await(TestNetwork.PATIENCE, TimeUnit.SECONDS));
+        SenderPlaces.Port newcomer = () -> {};
+        for (int i = 0; i < 10; i++) {
+            assertThat(places.take(newcomer)).isFalse();
+        }
+        go.countDown();
+        busy.get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+        net.gatewayLoop().submit(() -> {}).get(TestNetwork.PATIENCE, TimeUnit.SECONDS); // behind what it was asked
+        assertThat(places.of(full)).isEqualTo(2);
+        full.makeRoom();
+        net.gatewayLoop().submit(() -> {}).get(TestNetwork.PATIENCE, TimeUnit.SECONDS);
+        assertThat(places.of(full)).as("asked anew").isEqualTo(1);
     }
 
     private static void echoed(DatagramSocket sender, InetSocketAddress by) throws Exception {
