@@ -203,7 +203,7 @@ final class MintOptions {
     private void remember(IssuedTokens issued, Token token) throws IOException {
         boolean noted = false;
         try {
-            issued.add(token);
+            issued.add(token, null);
             noted = true;
         } finally {
             if (!noted && out != null) {

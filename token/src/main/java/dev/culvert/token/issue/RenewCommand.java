@@ -1,5 +1,6 @@
 package dev.culvert.token.issue;
 
+import dev.culvert.store.StateException;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
@@ -73,11 +74,8 @@ final class RenewCommand extends Subcommand {
             try {
                 token = signer.named(renewed(directory, one));
                 jwt = signer.sign(token);
-                directory.issued().add(token);
-                directory
-                        .renewals()
-                        .add(new Renewals.Entry(
-                                token.kind(), token.name(), one.key, token.id(), token.expires(), jwt, one.token.id()));
+                directory.issued().add(token, one.token.id()); // first: nobody shall hold one that no list knows
+                queue(directory, token, jwt, one);
             } catch (IllegalArgumentException e) {
                 throw wrongUsage(e);
             }
@@ -100,6 +98,19 @@ final class RenewCommand extends Subcommand {
         return 0;
     }
 
+    /** One that may not wait is taken back: what is renewed next is what its holder has. */
+    private static void queue(StateDirectory directory, Token token, String jwt, Bound old) throws StateException {
+        try {
+            directory
+                    .renewals()
+                    .add(new Renewals.Entry(
+                            token.kind(), token.name(), old.key, token.id(), token.expires(), jwt, old.token.id()));
+        } catch (IllegalArgumentException e) {
+            directory.issued().remove(token.id());
+            throw e;
+        } // a store that fails may have it nevertheless
+    }
+
     private Token renewed(StateDirectory directory, Bound old) throws IOException {
         Instant now = root().clock.instant();
         TokenTerms before = old.token.terms();
@@ -111,10 +122,13 @@ final class RenewCommand extends Subcommand {
                             + ", and the renewed one would end before: give a longer --expires; to shorten what it has revoke it");
         }
         List<URI> known = directory.gatewayUrls();
-        // One that was to connect elsewhere than where the gateways say they are still does.
-        if (!known.isEmpty() && GatewayUrls.canonical(before.gateways()).equals(before.audience())) {
-            // Without a pin its gateways' names are all that a holder knows them by: it takes no others.
-            terms = terms.withGateways(known, before.pin() == null ? before.gateways() : known);
+        if (!known.isEmpty() && before.pin() == null) {
+            // Its gateways' names are all that a holder knows them by: it takes no others. Who accepts it follows each time, also
+            // when an earlier renewal has set the two apart.
+            terms = terms.withAudience(known);
+        } else if (!known.isEmpty() && GatewayUrls.canonical(before.gateways()).equals(before.audience())) {
+            // One that was to connect elsewhere than where the gateways say they are still does.
+            terms = terms.withGateways(known, known);
         }
         return old.token.withTerms(terms.withIssuedAt(directory.revocations().firstIssue(old.token.kind(), name)));
     }

@@ -24,7 +24,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "revoke",
         description = {
-            "Ends a token before it expires, or all tokens of a name that were made until now.",
+            "Ends a token before it expires, with all that renew it, or all tokens of a name that were made until now.",
+            "A token that it renews itself stays in force: to end what a holder has give the name.",
             "The gateway of the state directory ends their links within a second. A new token for the name works."
         },
         mixinStandardHelpOptions = true,
@@ -96,42 +97,55 @@ final class RevokeCommand extends Subcommand {
         List<IssuedTokens.Entry> issued = directory.issued().read();
         List<IssuedTokens.Entry> before =
                 issued.stream().filter(t -> !isRevoked(revocations, t)).toList();
-        Revocations.Entry entry;
+        List<Revocations.Entry> entries;
         try {
             Target target = target(directory, issued);
             if (target.id != null) {
                 if (kind != null) {
                     throw new IllegalArgumentException("--kind goes with a name: an id is of one token");
                 }
-                entry = revocations.revokeId(target.id, reason);
+                entries = revocations.revokeIds(family(target.id, issued, revocations), reason);
             } else {
                 Set<Token.Kind> kinds = kind == null ? EnumSet.allOf(Token.Kind.class) : EnumSet.of(kind);
-                entry = revocations.revokeName(kinds, String.valueOf(target.name), reason);
+                entries = List.of(revocations.revokeName(kinds, String.valueOf(target.name), reason));
             }
         } catch (IllegalArgumentException e) {
             throw wrongUsage(e);
         }
         forgetRenewals(directory, revocations);
-        Map<String, Object> fields = new LinkedHashMap<>(entry.fields());
-        audit(directory, "revoke", Map.of("revocation", fields));
+        for (Revocations.Entry entry : entries) {
+            audit(directory, "revoke", Map.of("revocation", entry.fields()));
+        }
+        Revocations.Entry meant = entries.get(0);
         List<IssuedTokens.Entry> ended =
                 before.stream().filter(t -> isRevoked(revocations, t)).toList();
         if (json) {
+            Map<String, Object> fields = new LinkedHashMap<>(meant.fields());
             fields.put("tokens", ended.stream().map(IssuedTokens.Entry::fields).toList());
             print(fields);
             return 0;
         }
         for (IssuedTokens.Entry token : ended) {
             print("revoked " + token.kind() + " token " + token.id() + " of " + token.name()
+                    + (token.of() == null ? "" : " (it renews " + token.of() + ")")
                     + (token.expires().isAfter(root().clock.instant())
                             ? ", which was valid until "
                             : ", which expired at ")
                     + token.expires());
         }
         if (ended.isEmpty()) {
-            print("revoked " + entry.words() + "; token list knows none that was in force");
+            print("revoked " + meant.words() + "; token list knows none that was in force");
         }
         return 0;
+    }
+
+    /** A token, and of those that renew it all that are not revoked yet. */
+    private static List<String> family(String id, List<IssuedTokens.Entry> issued, Revocations revocations) {
+        Set<String> family = IssuedTokens.family(issued, id);
+        issued.stream()
+                .filter(t -> !t.id().equals(id) && isRevoked(revocations, t))
+                .forEach(t -> family.remove(t.id()));
+        return List.copyOf(family);
     }
 
     /** What was revoked stays so without this. */

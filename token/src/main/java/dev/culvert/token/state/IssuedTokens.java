@@ -14,8 +14,10 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +47,7 @@ public final class IssuedTokens {
      * @param issuedAt when it was made
      * @param expires when it ends
      * @param keyId the key that signed it
+     * @param of id of the token that it renews; null of one that renews none, or of one that an earlier version renewed
      * @param claims all that it says, without the signature, so that it can be renewed; null of one that is bound to no key, that is
      *     over, or that an earlier version made
      */
@@ -55,6 +58,7 @@ public final class IssuedTokens {
             Instant issuedAt,
             Instant expires,
             String keyId,
+            @Nullable String of,
             @Nullable String claims) {
         public static Entry of(Map<String, Object> fields) {
             try {
@@ -65,6 +69,7 @@ public final class IssuedTokens {
                         Instant.parse(JsonLines.text(fields, "issuedAt")),
                         Instant.parse(JsonLines.text(fields, "expires")),
                         JsonLines.text(fields, "keyId"),
+                        fields.containsKey("of") ? JsonLines.text(fields, "of") : null,
                         fields.containsKey("claims") ? JsonLines.text(fields, "claims") : null);
             } catch (DateTimeException e) {
                 throw new IllegalArgumentException("a time is not like 2026-11-22T12:00:00Z", e);
@@ -80,6 +85,9 @@ public final class IssuedTokens {
             out.put("issuedAt", issuedAt.toString());
             out.put("expires", expires.toString());
             out.put("keyId", keyId);
+            if (of != null) {
+                out.put("of", of);
+            }
             return out;
         }
 
@@ -92,7 +100,7 @@ public final class IssuedTokens {
         }
 
         private Entry withoutClaims() {
-            return new Entry(id, kind, name, issuedAt, expires, keyId, null);
+            return new Entry(id, kind, name, issuedAt, expires, keyId, of, null);
         }
 
         /**
@@ -111,8 +119,25 @@ public final class IssuedTokens {
         return lines.read();
     }
 
-    /** Remembers a signed token, and forgets those that expired long ago. */
-    public void add(Token token) throws StateException {
+    /** The ids of a token and of all that renew it, or one of those. */
+    public static Set<String> family(List<Entry> issued, String id) {
+        Set<String> family = new LinkedHashSet<>(Set.of(id));
+        boolean more = true;
+        while (more) {
+            more = family.addAll(issued.stream()
+                    .filter(entry -> entry.of != null && family.contains(entry.of))
+                    .map(Entry::id)
+                    .toList());
+        }
+        return family;
+    }
+
+    /**
+     * Remembers a signed token, and forgets those that expired long ago.
+     *
+     * @param of id of the token that it renews; null when it renews none
+     */
+    public void add(Token token, @Nullable String of) throws StateException {
         lines.change(entries -> {
             Instant now = clock.instant();
             entries.removeIf(entry -> entry.expires.isBefore(now.minus(KEPT_AFTER_EXPIRY)));
@@ -124,8 +149,14 @@ public final class IssuedTokens {
                     token.issuedAt(),
                     token.expires(),
                     token.keyId(),
+                    of,
                     token.binding() instanceof TokenBinding.Bearer ? null : TokenCodec.encode(token)));
             return entries;
         });
+    }
+
+    /** Takes out one that nobody was given. */
+    public void remove(String id) throws StateException {
+        lines.change(entries -> entries.removeIf(entry -> entry.id.equals(id)) ? entries : null);
     }
 }

@@ -14,12 +14,14 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -288,7 +290,20 @@ public final class Revocations {
      * @throws IllegalArgumentException if it is no token's id
      */
     public Entry revokeId(String id, String reason) throws StateException {
-        return add(new Entry(now(), id, EnumSet.allOf(Token.Kind.class), null, null, reason));
+        return revokeIds(List.of(id), reason).get(0);
+    }
+
+    /**
+     * Revokes tokens, all or none.
+     *
+     * @return their entries, in this order; the old one of each that was revoked already
+     * @throws IllegalArgumentException if one is no token's id
+     */
+    public List<Entry> revokeIds(Collection<String> ids, String reason) throws StateException {
+        Instant now = now();
+        return add(ids.stream()
+                .map(id -> new Entry(now, id, EnumSet.allOf(Token.Kind.class), null, null, reason))
+                .toList());
     }
 
     /**
@@ -300,7 +315,7 @@ public final class Revocations {
      */
     public Entry revokeName(Set<Token.Kind> kinds, String name, String reason) throws StateException {
         Instant now = now();
-        return add(new Entry(now, null, kinds, name, now, reason));
+        return add(List.of(new Entry(now, null, kinds, name, now, reason))).get(0);
     }
 
     /**
@@ -317,21 +332,24 @@ public final class Revocations {
         return clock.instant().truncatedTo(ChronoUnit.SECONDS);
     }
 
-    private Entry add(Entry entry) throws StateException {
-        Entry[] kept = {entry};
+    private List<Entry> add(List<Entry> added) throws StateException {
+        List<Entry> kept = new ArrayList<>();
         lines.change(entries -> {
-            kept[0] = entry;
-            for (Entry old : entries) {
-                if (old.id != null && old.id.equals(entry.id)) {
-                    kept[0] = old;
-                    return null;
+            kept.clear();
+            boolean changed = false;
+            for (Entry entry : added) {
+                Optional<Entry> old = entries.stream()
+                        .filter(known -> known.id != null && known.id.equals(entry.id))
+                        .findFirst();
+                if (old.isEmpty()) {
+                    entries.removeIf(entry::covers);
+                    changed = entries.add(entry);
                 }
+                kept.add(old.orElse(entry));
             }
-            entries.removeIf(entry::covers);
-            entries.add(entry);
-            return entries;
+            return changed ? entries : null;
         });
         refresh();
-        return kept[0];
+        return kept;
     }
 }

@@ -134,6 +134,84 @@ final class RenewTest {
         Token token = state().verifier().verify(waiting().get(0).jwt());
         assertThat(token.gateways()).isEqualTo(old.gateways()).hasToString("[wss://a.test]");
         assertThat(token.terms().audience()).hasToString("[wss://b.test:443]");
+
+        assertThat(run("init", "--gateway", "wss://c.test")).as(err).isZero();
+        assertThat(run("renew", "laptop", "--expires", "90d")).as(err).isZero();
+        Token again = state().verifier().verify(waiting().get(0).jwt());
+        assertThat(again.gateways()).isEqualTo(old.gateways());
+        assertThat(again.terms().audience()).as("follows each time").hasToString("[wss://c.test:443]");
+    }
+
+    /** One with a pin goes on connecting where it was told, to the gateways that it was told. */
+    @Test
+    void oneThatConnectsElsewhereStillDoes() throws Exception {
+        Token old = client("--key", KEY, "--gateway", "wss://relay.test");
+        assertThat(old.pin()).isNotNull();
+        now = NOW.plus(Duration.ofDays(20));
+        assertThat(run("init", "--gateway", "wss://b.test")).as(err).isZero();
+        assertThat(run("renew", "laptop")).as(err).isZero();
+        Token token = TokenReader.read(waiting().get(0).jwt());
+        assertThat(token.gateways()).hasToString("[wss://relay.test]");
+        assertThat(token.terms().audience()).isEqualTo(old.terms().audience());
+    }
+
+    /** Three generations, all handed over: what renews it goes with it, what it renews stays. */
+    @Test
+    void aRevocationEndsWhatRenewsIt() throws Exception {
+        List<String> ids = new ArrayList<>(List.of(client("--key", KEY).id()));
+        String other = client("--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").id();
+        for (int days = 60; days <= 120; days += 20) {
+            assertThat(run("renew", "laptop", "--expires", days + "d")).as(err).isZero();
+            for (Renewals.Entry handed : waiting()) {
+                if (handed.key().equals(KEY)) {
+                    ids.add(handed.id());
+                }
+                state().renewals().remove(handed.id());
+            }
+        }
+        assertThat(ids).hasSize(5);
+        assertThat(run("revoke", "--id", ids.get(3))).as(err).isZero();
+        assertThat(out)
+                .contains("revoked client token " + ids.get(3) + " of laptop (it renews " + ids.get(2) + "), which was")
+                .contains("revoked client token " + ids.get(4) + " of laptop (it renews " + ids.get(3) + "), which was")
+                .hasLineCount(2);
+        assertThat(run("revoke", "--json", ids.get(0))).as(err).isZero();
+        assertThat(out)
+                .contains(ids.get(0), ids.get(1), ids.get(2))
+                .contains("\"of\":\"" + ids.get(1) + "\"")
+                .doesNotContain(ids.get(3), ids.get(4));
+        assertThat(state().revocations().entries())
+                .extracting(revocation -> revocation.id())
+                .containsExactly(ids.get(3), ids.get(4), ids.get(0), ids.get(1), ids.get(2));
+        assertThat(Files.readAllLines(temp.resolve("s/audit.jsonl")))
+                .filteredOn(line -> line.contains("\"revoke\""))
+                .hasSize(5);
+        assertThat(state().revocations().isRevoked(Token.Kind.CLIENT, other, "laptop", NOW))
+                .as("another machine's")
+                .isFalse();
+        assertThat(run("revoke", ids.get(0))).as(err).isZero();
+        assertThat(out).contains("token list knows none that was in force").hasLineCount(1);
+    }
+
+    /** Its holder would never get it, and what is renewed next is what that has. */
+    @Test
+    void oneThatMayNotWaitIsTakenBack() throws Exception {
+        Token old = client("--key", KEY);
+        Path waiting = temp.resolve("s/renewals.jsonl");
+        StringBuilder full = new StringBuilder();
+        for (int i = 0; i < Renewals.MAX; i++) {
+            full.append("{\"kind\":\"client\",\"name\":\"n" + i + "\",\"key\":\"" + KEY + "\",\"id\":\"i" + i
+                    + "\",\"expires\":\"2027-06-01T00:00:00Z\",\"token\":\"t\"}\n");
+        }
+        Files.writeString(waiting, full);
+        assertThat(run("renew", "laptop", "--expires", "60d")).isEqualTo(2);
+        assertThat(err).contains("more than 500 renewed tokens wait");
+        assertThat(state().issued().read())
+                .singleElement()
+                .satisfies(entry -> assertThat(entry.id()).isEqualTo(old.id()));
+        Files.delete(waiting);
+        assertThat(run("renew", "laptop", "--expires", "60d")).as(err).isZero();
+        assertThat(waiting().get(0).of()).isEqualTo(old.id());
     }
 
     @Test
