@@ -123,7 +123,8 @@ final class RenewCommand extends Subcommand {
         }
         List<URI> known = directory.gatewayUrls();
         if (!known.isEmpty() && before.pin() == null) {
-            // Its gateways' names are all that a holder knows them by: it takes no others. Who accepts it follows each time, also
+            // Its gateways' names are all that a holder knows them by: it takes no others. Who accepts it follows each
+            // time, also
             // when an earlier renewal has set the two apart.
             terms = terms.withAudience(known);
         } else if (!known.isEmpty() && GatewayUrls.canonical(before.gateways()).equals(before.audience())) {

@@ -159,7 +159,8 @@ final class RenewTest {
     @Test
     void aRevocationEndsWhatRenewsIt() throws Exception {
         List<String> ids = new ArrayList<>(List.of(client("--key", KEY).id()));
-        String other = client("--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").id();
+        String other =
+                client("--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").id();
         for (int days = 60; days <= 120; days += 20) {
             assertThat(run("renew", "laptop", "--expires", days + "d")).as(err).isZero();
             for (Renewals.Entry handed : waiting()) {
