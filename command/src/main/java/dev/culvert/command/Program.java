@@ -52,6 +52,9 @@ public final class Program {
         CommandLine line = new CommandLine(command);
         line.addSubcommand(new CompletionCommand());
         line.addSubcommand(new ManCommand());
+        // Of all subcommands: @FILE would put a file's text, a token perhaps, in the place of an argument and into
+        // errors.
+        line.setExpandAtFiles(false);
         line.setUsageHelpAutoWidth(true);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((e, where, parsed) -> {

@@ -89,8 +89,16 @@ public final class LoginCommand implements Callable<Integer> {
         Consumer<String> warn = line -> say(spec.commandLine().getErr(), program + ": warning: " + line);
         String jwt = read(warn);
         Path directory = state.path(program);
-        Token token = checked(jwt, program, directory);
-        new Profiles(directory).keep(profile, jwt);
+        Profiles profiles = new Profiles(directory);
+        Token given = TokenReader.read(jwt, Token.Kind.valueOf(program.toUpperCase(Locale.ROOT)));
+        // What it was replaced by: in this profile, or for processes that were given it with --token-file.
+        HolderOptions.Holder here = HolderOptions.Holder.of(jwt, given, profile);
+        HolderOptions.Holder own = profiles.holds(profile, jwt) ? RenewedToken.newest(here, directory, clock) : here;
+        HolderOptions.Holder other = RenewedToken.newest(HolderOptions.Holder.of(jwt, given, null), directory, clock);
+        boolean otherIsNewer = other.token().expires().isAfter(own.token().expires());
+        Token token = otherIsNewer ? other.token() : own.token();
+        check(token, directory);
+        profiles.keep(profile, jwt, otherIsNewer ? other.jwt() : null);
         say(
                 spec.commandLine().getOut(),
                 program + ": logged in as '" + token.name() + "' at "
@@ -116,8 +124,7 @@ public final class LoginCommand implements Callable<Integer> {
     }
 
     /** What can be known of it here: what only the gateway knows, it says at the first connection. */
-    private Token checked(String jwt, String program, Path directory) throws TokenException, StateException {
-        Token token = TokenReader.read(jwt, Token.Kind.valueOf(program.toUpperCase(Locale.ROOT)));
+    private void check(Token token, Path directory) throws TokenException, StateException {
         if (!clock.instant().isBefore(token.expires())) {
             throw new TokenException(
                     TokenException.Cause.EXPIRED,
@@ -126,7 +133,6 @@ public final class LoginCommand implements Callable<Integer> {
         if (token.binding() instanceof TokenBinding.Key) {
             HolderKey.existing(directory, token);
         }
-        return token;
     }
 
     private static void say(PrintWriter to, String line) {

@@ -54,8 +54,9 @@ final class Profiles {
      *
      * @param name as a holder's
      * @param jwt the token's text
+     * @param renewed what was handed over in its place elsewhere, and is the profile's from now on; null when nothing was
      */
-    void keep(String name, String jwt) throws StateException {
+    void keep(String name, String jwt, @Nullable String renewed) throws StateException {
         files.createDirectory();
         files.locked(() -> {
             List<String> names = names();
@@ -63,14 +64,44 @@ final class Profiles {
                 throw new StateException(
                         "there are " + MOST + " profiles in " + directory + ": end one of them with 'logout NAME'");
             }
-            String before = files.get(token(name));
-            if (before == null || !before.strip().equals(jwt)) {
-                delete(renewed(name)); // it was in the place of another one
-            }
+            boolean same = holds(name, jwt);
             files.put(token(name), jwt + "\n");
             files.put(CURRENT, name + "\n");
+            // Last: should the above fail, for a full disk, what was handed over before is still there.
+            if (renewed != null) {
+                files.put(Document.secret(renewed(name)), renewed + "\n");
+            } else if (!same) {
+                delete(renewed(name)); // it was in the place of another one
+            }
             return true;
         });
+    }
+
+    /**
+     * Keeps what the gateway has handed over in the place of a profile's token.
+     *
+     * @param given the text of the token in whose place it is
+     * @return false when it is not kept, for the profile holds another token by now, or is no more
+     */
+    boolean renew(String name, String given, String jwt) throws StateException {
+        return has(name)
+                && files.locked(() -> {
+                    if (!holds(name, given)) {
+                        return false;
+                    }
+                    files.put(Document.secret(renewed(name)), jwt + "\n");
+                    return true;
+                });
+    }
+
+    /** Whether a profile's token is this one. */
+    boolean holds(String name, String jwt) throws StateException {
+        String kept = files.get(token(name));
+        try {
+            return kept != null && TokenInput.of(kept, name, line -> {}).equals(jwt);
+        } catch (SecretException e) {
+            return false;
+        }
     }
 
     /** In order; none where nothing is kept. */

@@ -9,7 +9,6 @@ import dev.culvert.token.sign.TokenReader;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Path;
-import java.security.KeyPair;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -109,22 +108,11 @@ public final class ProfilesCommand implements Callable<Integer> {
             String jwt = kept.read(name, line -> {});
             Token token =
                     TokenReader.read(jwt, Token.Kind.valueOf(spec.root().name().toUpperCase(Locale.ROOT)));
-            return new Row(name, newest(HolderOptions.Holder.of(jwt, token, name), kept.directory()), null);
+            HolderOptions.Holder given = HolderOptions.Holder.of(jwt, token, name);
+            return new Row(
+                    name, RenewedToken.newest(given, kept.directory(), clock).token(), null);
         } catch (StateException | SecretException | TokenException e) {
             return new Row(name, null, e.getMessage());
-        }
-    }
-
-    private Token newest(HolderOptions.Holder given, Path directory) {
-        KeyPair keys;
-        try {
-            HolderKey key = HolderKey.existing(directory, given.token());
-            keys = key == null ? null : key.pair();
-        } catch (StateException e) {
-            return given.token(); // its key is yet to be made, and nothing was handed over
-        }
-        try (RenewedToken renewed = new RenewedToken(given, keys, directory, clock, line -> {})) {
-            return renewed.token();
         }
     }
 

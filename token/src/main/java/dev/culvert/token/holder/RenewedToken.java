@@ -41,6 +41,7 @@ public final class RenewedToken implements Closeable {
 
     private final HolderOptions.Holder given;
     private final @Nullable String key;
+    private final Path directory;
     private final Path file;
     private final Clock clock;
     private final Consumer<String> say;
@@ -83,6 +84,7 @@ public final class RenewedToken implements Closeable {
         this.pause = pause;
         this.given = given;
         this.key = keys == null ? null : thumbprint(keys);
+        this.directory = directory;
         this.file = directory.resolve(
                 given.profile() == null
                         ? "renewed-" + given.token().name() + ".token"
@@ -93,6 +95,20 @@ public final class RenewedToken implements Closeable {
         jwt = given.jwt();
         if (key != null && Files.exists(file)) {
             takeUp();
+        }
+    }
+
+    /** A token as it is now, with what earlier processes were handed in its place; itself when that is nothing that fits. */
+    static HolderOptions.Holder newest(HolderOptions.Holder given, Path directory, Clock clock) {
+        KeyPair keys;
+        try {
+            HolderKey key = HolderKey.existing(directory, given.token());
+            keys = key == null ? null : key.pair();
+        } catch (StateException e) {
+            return given; // its key is yet to be made, and nothing was handed over
+        }
+        try (RenewedToken renewed = new RenewedToken(given, keys, directory, clock, line -> {})) {
+            return HolderOptions.Holder.of(renewed.jwt(), renewed.token(), given.profile());
         }
     }
 
@@ -203,7 +219,7 @@ public final class RenewedToken implements Closeable {
     private @Nullable String take(String text, String inUse) {
         try {
             Token next = checked(text, TokenReader.read(inUse, token().kind()));
-            SecretFile.write(file, text + "\n", true, Map.of());
+            boolean kept = keep(text);
             Consumer<String> showing;
             synchronized (this) {
                 token = next;
@@ -212,7 +228,11 @@ public final class RenewedToken implements Closeable {
             }
             warned = null;
             showing.accept(text);
-            say.accept("the token of '" + next.name() + "' was renewed: it is valid until " + next.expires());
+            say.accept("the token of '" + next.name() + "' was renewed: it is valid until " + next.expires()
+                    + (kept
+                            ? ""
+                            : "; it is in memory only, for profile '" + given.profile()
+                                    + "' was logged out, or in with another token"));
             return next.id();
         } catch (TokenException e) {
             say.accept(
@@ -221,6 +241,16 @@ public final class RenewedToken implements Closeable {
             say.accept("the gateway has renewed the token, which cannot be kept: " + e.getMessage());
         }
         return null;
+    }
+
+    /** @return false when the profile is no longer of the token that this process was started with */
+    private boolean keep(String text) throws StateException {
+        String profile = given.profile();
+        if (profile != null) {
+            return new Profiles(directory).renew(profile, given.jwt(), text);
+        }
+        SecretFile.write(file, text + "\n", true, Map.of());
+        return true;
     }
 
     /** Reads a token that is to take the place of one. Its signature is for gateways to verify, which take none that is forged. */

@@ -29,6 +29,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
@@ -292,6 +294,10 @@ final class LoginCommandTest {
         aTokenIsRefused();
         assertThat(use(jwt)).isNull();
         aTokenIsRefused();
+        assertThat(use("@" + file(jwt), "more")).isNull();
+        assertThat(err).contains("more").doesNotContain("eyJ");
+        assertThat(login("@" + file(jwt))).isEqualTo(1);
+        refused(1, "token file @");
         assertThat(run(new LogoutCommand(), "logout", jwt)).isEqualTo(2);
         aTokenIsRefused();
         assertThat(login(jwt.substring(0, jwt.lastIndexOf('.')), "x"))
@@ -361,14 +367,108 @@ final class LoginCommandTest {
                 .isEqualTo("2027-01-09T12:00:00Z");
     }
 
+    private static String offer(RenewedToken holder, String jwt) throws Exception {
+        return holder.offer(jwt, holder.jwt()).toCompletableFuture().get(60, TimeUnit.SECONDS);
+    }
+
+    /** As that on a full disk does. */
+    @Test
+    void aLoginThatFailsDeletesNothing() throws Exception {
+        HolderKey key = HolderKey.make(state());
+        TokenBinding bound = new TokenBinding.Key(key.thumbprint());
+        login(file(token("laptop", 30, bound)).toString());
+        try (RenewedToken renewed = new RenewedToken(use(), key.pair(), state(), clock(), line -> {})) {
+            assertThat(offer(renewed, token("laptop", 90, bound))).isNotNull();
+        }
+        Path current = state().resolve("profile");
+        Files.delete(current);
+        Files.createDirectories(current.resolve("in-the-way"));
+        assertThat(login(file(token("laptop", 40, bound)).toString())).isEqualTo(1);
+        refused(1, "profile");
+        assertThat(state().resolve("profile-default.renewed")).exists();
+    }
+
+    /** Who logs in again with the file that he has been sent once, when that one is over and its successor is not. */
+    @Test
+    void aTokenThatWasRenewedIsGoodForAsLongAsThatOneIs() throws Exception {
+        HolderKey key = HolderKey.make(state());
+        TokenBinding bound = new TokenBinding.Key(key.thumbprint());
+        String first = token("laptop", 30, bound);
+        String later = token("laptop", 90, bound);
+        login(file(first).toString());
+        try (RenewedToken renewed = new RenewedToken(use(), key.pair(), state(), clock(), line -> {})) {
+            assertThat(offer(renewed, later)).isNotNull();
+        }
+        now = NOW.plus(Duration.ofDays(40));
+        assertThat(login(file(first).toString())).as(err).isZero();
+        assertThat(out).contains("until 2027-02-28T12:00:00Z");
+        assertThat(profiles().at("/profiles/0/expires").stringValue()).isEqualTo("2027-02-28T12:00:00Z");
+        assertThat(login(file(first).toString(), "--profile", "other"))
+                .as("what is another profile's is not this one's")
+                .isEqualTo(1);
+        refused(1, "the token of 'laptop' has ended at 2026-12-30T12:00:00Z");
+        now = NOW.plus(Duration.ofDays(91));
+        assertThat(login(file(first).toString())).isEqualTo(1);
+        refused(1, "the token of 'laptop' has ended at 2027-02-28T12:00:00Z");
+    }
+
+    @Test
+    void whatAProcessWithTheFileWasHandedIsTheProfilesToo() throws Exception {
+        HolderKey key = HolderKey.make(state());
+        TokenBinding bound = new TokenBinding.Key(key.thumbprint());
+        Path first = file(token("laptop", 30, bound));
+        try (RenewedToken renewed =
+                new RenewedToken(use("--token-file", first.toString()), key.pair(), state(), clock(), line -> {})) {
+            assertThat(offer(renewed, token("laptop", 90, bound))).isNotNull();
+        }
+        now = NOW.plus(Duration.ofDays(40));
+        assertThat(login(first.toString())).as(err).isZero();
+        assertThat(out).contains("until 2027-02-28T12:00:00Z");
+        assertThat(profiles().at("/profiles/0/expires").stringValue()).isEqualTo("2027-02-28T12:00:00Z");
+        assertThat(PosixFilePermissions.toString(
+                        Files.getPosixFilePermissions(state().resolve("profile-default.renewed"))))
+                .isEqualTo("rw-------");
+        String another = SIGNER.sign(ClientToken.of(terms("laptop", 50, bound), List.of(Grant.parse("*:0.0.0.0/0"))));
+        assertThat(login(file(another).toString())).as(err).isZero();
+        assertThat(out).as("its rights are others").contains("until 2027-01-19T12:00:00Z");
+        assertThat(state().resolve("profile-default.renewed")).doesNotExist();
+    }
+
+    /** A process goes on with the token that it was started with, and what it is handed is nobody else's. */
+    @Test
+    void aProcessKeepsNothingInAProfileThatIsNoLongerItsOwn() throws Exception {
+        HolderKey key = HolderKey.make(state());
+        TokenBinding bound = new TokenBinding.Key(key.thumbprint());
+        List<String> said = new CopyOnWriteArrayList<>();
+        Path renewed = state().resolve("profile-default.renewed");
+        login(file(token("laptop", 30, bound)).toString());
+        String later = token("laptop", 90, bound);
+        try (RenewedToken running = new RenewedToken(use(), key.pair(), state(), clock(), said::add);
+                RenewedToken second = new RenewedToken(use(), key.pair(), state(), clock(), said::add)) {
+            run(new LogoutCommand(), "logout");
+            assertThat(offer(running, later)).isNotNull();
+            assertThat(running.jwt()).isEqualTo(later);
+            assertThat(renewed).doesNotExist();
+            assertThat(said)
+                    .containsExactly(
+                            "the token of 'laptop' was renewed: it is valid until 2027-02-28T12:00:00Z; it is in"
+                                    + " memory only, for profile 'default' was logged out, or in with another token");
+            login(file(token("laptop", 40, bound)).toString());
+            assertThat(offer(second, later)).isNotNull();
+            assertThat(renewed).doesNotExist();
+            assertThat(said).hasSize(2);
+        }
+        assertThat(profiles().at("/profiles/0/expires").stringValue()).isEqualTo("2027-01-09T12:00:00Z");
+    }
+
     @Test
     void thereIsRoomForManyAndNotForAny() throws Exception {
         Profiles profiles = new Profiles(state());
         for (int i = 0; i < Profiles.MOST; i++) {
-            profiles.keep("p" + i, "x");
+            profiles.keep("p" + i, "x", null);
         }
-        profiles.keep("p0", "y");
-        assertThatThrownBy(() -> profiles.keep("more", "x"))
+        profiles.keep("p0", "y", null);
+        assertThatThrownBy(() -> profiles.keep("more", "x", null))
                 .hasMessageContaining("there are 256 profiles in " + state());
         assertThat(profiles.current()).isEqualTo("p0");
     }
