@@ -16,9 +16,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpResponse;
-import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
@@ -31,7 +29,6 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Queue;
@@ -43,11 +40,17 @@ import org.jspecify.annotations.Nullable;
  * the other, and of the client no more is read than one read brings while its turn has not come. Event loop only.
  */
 final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchange.Client {
-    /** Between two requests, until the next has come. */
+    /** Between two requests: from when the client's system has all of an answer until the next request has come. */
     static final Duration KEEP_ALIVE = Duration.ofSeconds(60);
 
-    /** After the last answer, until the client has closed, too: it may still send, and would be reset. */
+    /** After the client's system has all of the last answer, until it has closed, too: it may still send, and would be reset. */
     static final Duration LINGER = Duration.ofSeconds(2);
+
+    /**
+     * Of a request: until more of it comes; and, once its client sends no more and so may be gone, until more of its answer comes. A
+     * client that takes its answer slowly is waited for.
+     */
+    static final Duration PROGRESS = Duration.ofSeconds(60);
 
     /** Where browsers find how to use this. */
     static final String CONFIGURATION = "/proxy.pac";
@@ -80,10 +83,11 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
     private boolean answerBegun;
     private boolean inputEnded;
     private boolean processing;
+    private int requests; // so far
 
     private HttpFront(ProxySettings settings, Channel channel) {
         this.settings = settings;
-        this.deadline = new Deadline(channel.eventLoop(), channel::close);
+        this.deadline = new Deadline(channel.eventLoop(), this::expired);
     }
 
     /**
@@ -152,9 +156,39 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
         } else if (waiting.isEmpty()) {
             if (!inputEnded) {
                 ctx().read();
-            } else if (state != State.ANSWERING) {
-                ctx().close(); // in the middle of a request, or between two
+            } else if (state == State.IDLE) {
+                close(Unpooled.EMPTY_BUFFER);
+            } else if (state == State.BODY) {
+                state = State.CLOSING; // in the middle of a request
+                ctx().close();
             }
+        }
+        watch();
+    }
+
+    /** There was progress, or it is another who is waited for. The target may take its time while somebody surely waits for it. */
+    private void watch() {
+        if (state == State.BODY || state == State.ANSWERING) {
+            boolean hasSaidAll = inputEnded && ctx().channel().isWritable();
+            if (hasSaidAll || state == State.BODY && waiting.isEmpty()) {
+                deadline.set(PROGRESS);
+            } else {
+                deadline.end();
+            }
+        }
+    }
+
+    private void expired() {
+        HttpExchange e = exchange;
+        if (e == null) {
+            ctx().channel().close();
+        } else if (answerBegun) {
+            abort();
+        } else {
+            e.abort();
+            answer(
+                    inputEnded ? HttpResponseStatus.GATEWAY_TIMEOUT : HttpResponseStatus.REQUEST_TIMEOUT,
+                    (inputEnded ? "no answer" : "no more of the request") + " came for " + PROGRESS.toSeconds() + " s");
         }
     }
 
@@ -186,6 +220,7 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
 
     private void request(HttpRequest request) {
         deadline.end();
+        requests++;
         answerBegun = false;
         encoder.toHead(request.method().equals(HttpMethod.HEAD));
         oldClient = !request.protocolVersion().equals(HttpVersion.HTTP_1_1);
@@ -196,7 +231,7 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
             String shown = request.headers().get(HttpHeaderNames.PROXY_AUTHORIZATION);
             Destination to = asked.destination();
             if (to == null) {
-                own(request);
+                close(OwnAnswers.to(request, settings, ctx().channel().localAddress()));
             } else if (credentials != null && !credentials.match(shown)) {
                 unknown(shown != null);
             } else if (asked.onward() == null) {
@@ -222,35 +257,17 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
         return ctx().channel().remoteAddress() instanceof InetSocketAddress inet ? inet : null;
     }
 
-    /** Of the proxy itself. */
-    private void own(HttpRequest request) {
-        boolean reads =
-                request.method().equals(HttpMethod.GET) || request.method().equals(HttpMethod.HEAD);
-        if (reads && request.uri().equals(CONFIGURATION)) {
-            String script = settings.configuration().apply(ctx().channel().localAddress());
-            answer(HttpResponseStatus.OK, script, "application/x-ns-proxy-autoconfig");
-        } else {
-            answer(
-                    HttpResponseStatus.NOT_FOUND,
-                    "this is a proxy: let your browser use it as one, or read its configuration from " + CONFIGURATION);
-        }
-    }
-
     private void unknown(boolean wrong) {
         if (wrong) {
             state = State.CLOSING;
             ctx().executor()
-                    .schedule(this::unauthenticated, ProxySettings.WRONG_PASSWORD_MILLIS, TimeUnit.MILLISECONDS);
+                    .schedule(
+                            () -> close(OwnAnswers.unauthenticated()),
+                            ProxySettings.WRONG_PASSWORD_MILLIS,
+                            TimeUnit.MILLISECONDS);
         } else {
-            unauthenticated();
+            close(OwnAnswers.unauthenticated());
         }
-    }
-
-    private void unauthenticated() {
-        FullHttpResponse response = response(
-                HttpResponseStatus.PROXY_AUTHENTICATION_REQUIRED, "this proxy wants a password\n", "text/plain");
-        response.headers().set(HttpHeaderNames.PROXY_AUTHENTICATE, "Basic realm=\"culvert\"");
-        close(response);
     }
 
     private void tunnel(Destination to) {
@@ -327,12 +344,14 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
     @Override
     public void flush() {
         ctx().flush();
+        watch();
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
         if (exchange != null) {
             exchange.reads(ctx.channel().isWritable());
+            watch();
         }
         ctx.fireChannelWritabilityChanged();
     }
@@ -342,8 +361,13 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
         exchange = null;
         if (state == State.ANSWERING && keepsAlive && !inputEnded) {
             state = State.IDLE;
-            ctx().flush();
-            deadline.set(KEEP_ALIVE);
+            deadline.end();
+            int answered = requests;
+            ctx().writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(written -> {
+                if (written.isSuccess() && state == State.IDLE && requests == answered) {
+                    deadline.set(KEEP_ALIVE);
+                }
+            });
             process();
         } else {
             close(Unpooled.EMPTY_BUFFER); // also when the request is not all here: what comes of it cannot be told
@@ -370,22 +394,7 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
     // ---- ends ----
 
     private void answer(HttpResponseStatus status, String text) {
-        answer(status, text + "\n", "text/plain; charset=utf-8");
-    }
-
-    private void answer(HttpResponseStatus status, String body, String type) {
-        close(response(status, body, type));
-    }
-
-    private static FullHttpResponse response(HttpResponseStatus status, String body, String type) {
-        FullHttpResponse response = new DefaultFullHttpResponse(
-                HttpVersion.HTTP_1_1, status, Unpooled.copiedBuffer(body, StandardCharsets.UTF_8));
-        response.headers()
-                .set(HttpHeaderNames.CONTENT_TYPE, type)
-                .set(HttpHeaderNames.CONTENT_LENGTH, response.content().readableBytes())
-                .set(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_STORE)
-                .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-        return response;
+        close(OwnAnswers.text(status, text));
     }
 
     /** Writes the last that there is to say, and waits a moment for the client to have it before the connection goes. */
@@ -393,10 +402,11 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
         state = State.CLOSING;
         exchange = null;
         Channel channel = ctx().channel();
-        deadline.set(LINGER);
+        deadline.end(); // what waits for a slow client is not cut off
         ctx().writeAndFlush(last).addListener(written -> {
             if (written.isSuccess() && !inputEnded && channel instanceof DuplexChannel duplex) {
                 duplex.shutdownOutput();
+                deadline.set(LINGER);
                 channel.read();
             } else {
                 channel.close();
@@ -424,7 +434,9 @@ final class HttpFront extends ChannelInboundHandlerAdapter implements HttpExchan
         if (state == State.TUNNEL) {
             ctx.fireUserEventTriggered(event);
         } else if (state == State.CLOSING) {
-            ctx.close();
+            if (ctx.channel() instanceof DuplexChannel duplex && duplex.isOutputShutdown()) {
+                ctx.close(); // else when the last has been written
+            }
         } else {
             process();
         }

@@ -1,6 +1,7 @@
 package dev.culvert.client.proxy;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.address.HostPattern;
 import dev.culvert.client.forward.Connections;
 import dev.culvert.client.forward.Forward;
 import dev.culvert.client.forward.ForwardPorts;
@@ -15,6 +16,7 @@ import dev.culvert.token.holder.SecretSource;
 import java.io.Closeable;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.Collection;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -110,8 +112,7 @@ public final class ProxyCommand implements Callable<Integer> {
         ProxySettings settings = new ProxySettings(
                 destinations(uplink, fallback),
                 credentials,
-                local -> AutoConfiguration.of(
-                        local, fallback != null, uplink.routes().routes().keySet(), running.names()),
+                local -> configuration(local, uplink, fallback, running.names()),
                 connections,
                 complaints);
         ForwardPorts ports = new ForwardPorts(uplink, connections, complaints);
@@ -128,6 +129,15 @@ public final class ProxyCommand implements Callable<Integer> {
             ports.close();
             throw e;
         }
+    }
+
+    /** What browsers are told: before the gateway has said what there is, nothing, or all of that would be looked for past the tunnel. */
+    static @Nullable String configuration(
+            SocketAddress at, Uplink uplink, @Nullable String fallback, Collection<HostPattern> names) {
+        return fallback == null && !uplink.isTold()
+                ? null
+                : AutoConfiguration.of(
+                        at, fallback != null, uplink.routes().routes().keySet(), names);
     }
 
     private static Destinations destinations(Uplink uplink, @Nullable String fallback) {

@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
@@ -22,6 +23,7 @@ public final class TestSocket extends EmbeddedChannel implements DuplexChannel {
 
     private boolean inputShutdown;
     private boolean outputShutdown;
+    private boolean full;
 
     public TestSocket(Ticker ticker) {
         super(EmbeddedChannel.builder().ticker(ticker));
@@ -48,6 +50,20 @@ public final class TestSocket extends EmbeddedChannel implements DuplexChannel {
         inputShutdown = true;
         pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
         runPendingTasks();
+    }
+
+    /** Whether the application takes nothing, and the buffer of its system is full. */
+    public void full(boolean is) {
+        full = is;
+        flush();
+        runPendingTasks();
+    }
+
+    @Override
+    protected void doWrite(ChannelOutboundBuffer in) throws Exception {
+        if (!full) {
+            super.doWrite(in);
+        }
     }
 
     /** What the application has been sent since it was asked last. */

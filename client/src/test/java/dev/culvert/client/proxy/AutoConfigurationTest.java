@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.uplink.LinkedUplink;
 import java.net.InetSocketAddress;
 import java.util.List;
 import org.jspecify.annotations.NullUnmarked;
@@ -47,5 +48,23 @@ final class AutoConfigurationTest {
     void itIsReachedAtTheAddressThatItWasAskedAt() {
         assertThat(AutoConfiguration.of(new InetSocketAddress("::1", 8080), true, List.of(), List.of()))
                 .contains("\"PROXY [::1]:8080\"");
+    }
+
+    @Test
+    void beforeTheGatewayHasSaidWhatThereIsNothingIsSentPastTheProxy() {
+        try (LinkedUplink link = new LinkedUplink()) {
+            assertThat(ProxyCommand.configuration(AT, link.uplink, null, List.of()))
+                    .isNull();
+            assertThat(ProxyCommand.configuration(AT, link.uplink, "office", List.of()))
+                    .as("all goes through one agent")
+                    .contains("return proxy;");
+            link.up("10.1.0.0/16");
+            assertThat(ProxyCommand.configuration(AT, link.uplink, null, List.of()))
+                    .contains("[[\"10.1.0.0\", \"255.255.0.0\"]]");
+            link.disconnect();
+            assertThat(ProxyCommand.configuration(AT, link.uplink, null, List.of()))
+                    .as("it has said so")
+                    .isNotNull();
+        }
     }
 }

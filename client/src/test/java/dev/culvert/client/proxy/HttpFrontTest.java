@@ -317,6 +317,132 @@ final class HttpFrontTest {
         assertThat(client.take().length()).isGreaterThan(50_000);
     }
 
+    /** What has been said waits in our buffer: the client's system takes no more. */
+    @ParameterizedTest
+    @ValueSource(strings = {"takes", "ends", "ended"})
+    void theLastAnswerIsNotCutOffForASlowClient(String how) {
+        TestSocket client = send("GET http://10.1.0.7/a HTTP/1.0\r\n\r\n");
+        if (how.equals("ended")) {
+            client.endInput();
+        }
+        int id = bench.open();
+        client.full(true);
+        bench.link.data(id, "HTTP/1.1 200 OK\r\n\r\nabc");
+        fin(id);
+        if (how.equals("ends")) {
+            client.endInput();
+        }
+        bench.link.advanceLinked(100 * HttpFront.LINGER.toMillis());
+        client.full(false);
+        assertThat(client.take()).endsWith("\r\n\r\nabc");
+        if (how.equals("takes")) {
+            assertThat(client.isOutputShutdown()).isTrue();
+            bench.link.advance(HttpFront.LINGER.toMillis() - 100);
+            assertThat(client.isOpen()).as("until it has closed, too").isTrue();
+            bench.link.advance(200);
+        }
+        assertThat(client.isOpen()).isFalse();
+    }
+
+    @Test
+    void aConnectionIsKeptFromWhenItsAnswerIsOut() {
+        TestSocket client = send(GET);
+        int id = bench.open();
+        client.full(true);
+        bench.link.data(id, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+        bench.link.advanceLinked(2 * HttpFront.KEEP_ALIVE.toMillis());
+        client.full(false);
+        assertThat(client.take()).endsWith("abc");
+        bench.link.advanceLinked(HttpFront.KEEP_ALIVE.toMillis() - 1_000);
+        assertThat(client.isOpen()).isTrue();
+        bench.link.advanceLinked(2_000);
+        assertThat(client.isOpen()).isFalse();
+    }
+
+    @Test
+    void whoEndsItsInputBetweenTwoRequestsIsGivenTheAnswerBefore() {
+        TestSocket client = send(GET);
+        int id = bench.open();
+        client.full(true);
+        bench.link.data(id, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+        client.endInput();
+        client.full(false);
+        assertThat(client.take()).endsWith("abc");
+        assertThat(client.isOpen()).isFalse();
+    }
+
+    @Test
+    void whoMayBeGoneIsNotAnsweredForEver() {
+        TestSocket client = send(GET);
+        client.endInput();
+        int id = bench.open();
+        bench.link.takeFrames();
+        bench.link.advanceLinked(HttpFront.PROGRESS.toMillis() - 1_000);
+        assertThat(client.isOpen()).isTrue();
+        bench.link.advanceLinked(2_000);
+        assertThat(client.take()).startsWith("HTTP/1.1 504 ").contains("no answer came for 60 s");
+        assertThat(client.isOpen()).isFalse();
+        assertThat(bench.link.takeFrames())
+                .filteredOn(f -> f.type() == Frame.RESET)
+                .extracting(WebSocketMessage::flowId)
+                .containsExactly(id);
+    }
+
+    @Test
+    void anAnswerToWhoMayBeGoneHasTimeWhileMoreOfItComesAndIsTaken() {
+        TestSocket client = send(GET);
+        client.endInput();
+        int id = bench.open();
+        bench.link.data(id, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+        for (int i = 0; i < 3; i++) {
+            bench.link.advanceLinked(HttpFront.PROGRESS.toMillis() - 1_000);
+            bench.link.data(id, "abc");
+        }
+        client.take();
+        client.full(true);
+        bench.link.data(id, "x".repeat(60_000));
+        bench.link.data(id, "x".repeat(10_000));
+        assertThat(client.isWritable()).isFalse();
+        bench.link.advanceLinked(10 * HttpFront.PROGRESS.toMillis());
+        client.full(false);
+        bench.link.settle();
+        assertThat(client.take()).as("taken slowly").hasSize(70_000);
+        bench.link.advanceLinked(HttpFront.PROGRESS.toMillis() - 1_000);
+        assertThat(client.isOpen()).isTrue();
+        bench.link.takeFrames();
+        bench.link.advanceLinked(2_000);
+        assertThat(client.isOpen()).isFalse();
+        assertThat(client.take()).as("half an answer").isEmpty();
+        assertThat(bench.link.takeFrames()).extracting(WebSocketMessage::type).contains(Frame.RESET);
+    }
+
+    @Test
+    void whoSaysNoMoreOfItsRequestIsToldSo() {
+        TestSocket client = send("POST http://10.1.0.7/ HTTP/1.1\r\nContent-Length: 4\r\n\r\n");
+        int id = bench.open();
+        for (int i = 0; i < 3; i++) {
+            bench.link.advanceLinked(HttpFront.PROGRESS.toMillis() - 1_000);
+            client.send("a");
+        }
+        assertThat(bench.link.takeData()).endsWith("\r\n\r\naaa");
+        bench.link.advanceLinked(HttpFront.PROGRESS.toMillis() + 1_000);
+        assertThat(client.take()).startsWith("HTTP/1.1 408 ");
+        assertThat(bench.link.takeFrames())
+                .filteredOn(f -> f.type() == Frame.RESET)
+                .extracting(WebSocketMessage::flowId)
+                .containsExactly(id);
+    }
+
+    @Test
+    void aRequestThatIsAllHereHasTimeForItsAnswer() {
+        TestSocket client = send("POST http://10.1.0.7/ HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
+        int id = bench.open();
+        client.send("a");
+        bench.link.advanceLinked(10 * HttpFront.PROGRESS.toMillis());
+        bench.link.data(id, "HTTP/1.1 204 No Content\r\n\r\n");
+        assertThat(client.take()).startsWith("HTTP/1.1 204 ");
+    }
+
     @Test
     void aPasswordIsAskedFor() {
         bench.close();
@@ -345,6 +471,15 @@ final class HttpFrontTest {
         assertThat(send("POST /proxy.pac HTTP/1.1\r\nContent-Length: 0\r\n\r\n").take())
                 .startsWith("HTTP/1.1 404 ");
         assertThat(bench.link.takeFrames()).isEmpty();
+    }
+
+    @Test
+    void aConfigurationThatIsNotKnownYetIsToBeAskedForAgain() {
+        bench.configuration = null;
+        assertThat(send("GET /proxy.pac HTTP/1.1\r\nHost: localhost\r\n\r\n").take())
+                .startsWith("HTTP/1.1 503 ")
+                .containsIgnoringCase("retry-after: 5\r\n")
+                .doesNotContain("DIRECT");
     }
 
     @Test

@@ -15,6 +15,9 @@ final class ProxyBench implements AutoCloseable {
     final List<String> complaints = new ArrayList<>();
     final ProxySettings settings;
 
+    /** What {@code /proxy.pac} says; null when that is not known yet. */
+    String configuration = "function FindProxyForURL(url, host) {}\n";
+
     ProxyBench() {
         this(null);
     }
@@ -24,7 +27,7 @@ final class ProxyBench implements AutoCloseable {
         settings = new ProxySettings(
                 link.uplink::open,
                 password == null ? null : Credentials.parse(password),
-                at -> "function FindProxyForURL(url, host) {}\n",
+                at -> configuration,
                 new Connections(16),
                 complaints::add);
     }
