@@ -14,7 +14,6 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.FixedRecvByteBufAllocator;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -32,11 +31,6 @@ import java.util.function.Consumer;
 public final class ForwardPorts implements Closeable {
     /** Connections that the kernel has accepted and we have not: of a browser that opens many at once. */
     private static final int BACKLOG = 512;
-
-    /** The largest that IPv4 carries, and a byte by which one that was cut would show. */
-    private static final int MAX_DATAGRAM = 65_536;
-
-    private static final int DATAGRAMS_PER_READ = 16;
 
     private static final SocketFile.Use USE = new SocketFile.Use("unix", "name another place");
 
@@ -72,9 +66,7 @@ public final class ForwardPorts implements Closeable {
                     new Bootstrap()
                             .group(uplink.eventLoop())
                             .channelFactory(() -> EventLoops.newDatagramChannel(at.getAddress()))
-                            .option(
-                                    ChannelOption.RECVBUF_ALLOCATOR,
-                                    new FixedRecvByteBufAllocator(MAX_DATAGRAM).maxMessagesPerRead(DATAGRAMS_PER_READ))
+                            .option(ChannelOption.RECVBUF_ALLOCATOR, DatagramReads.allocator())
                             .handler(new ForwardedDatagrams(forward.target(), uplink, complaints))
                             .bind(at)));
         }

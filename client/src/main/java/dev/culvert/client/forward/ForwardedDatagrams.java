@@ -47,9 +47,6 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
 
     private static final int DNS_PORT = 53;
 
-    /** Half of what is read into. */
-    private static final int COPY_BELOW = 32 << 10;
-
     private final FlowTarget target;
     private final Opener opener;
     private final Voice complaints;
@@ -90,7 +87,7 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         }
         LinkFlow flow = sender.flow();
         if (flow != null) {
-            flow.write(sized(packet.content()), flow.voidPromise());
+            flow.write(DatagramReads.sized(packet.content()), flow.voidPromise());
             if (!unflushed.contains(flow)) {
                 unflushed.add(flow);
             }
@@ -99,14 +96,6 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
             sweeps = true;
             ctx.executor().schedule(() -> sweep(ctx), SWEEP.toMillis(), TimeUnit.MILLISECONDS);
         }
-    }
-
-    /** A buffer of its own for the flow: a small datagram must not pin what a large one would have filled. */
-    private static ByteBuf sized(ByteBuf content) {
-        int n = content.readableBytes();
-        return n >= COPY_BELOW
-                ? content.retain()
-                : content.alloc().directBuffer(n).writeBytes(content, content.readerIndex(), n);
     }
 
     private void sweep(ChannelHandlerContext ctx) {

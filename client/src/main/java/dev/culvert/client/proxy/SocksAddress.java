@@ -35,6 +35,11 @@ final class SocksAddress {
         };
     }
 
+    /** The port of the address that begins here and is all there, which may be 0; nothing is read. */
+    static int port(ByteBuf in) {
+        return in.getUnsignedShort(in.readerIndex() + length(in) - 2);
+    }
+
     /**
      * Reads one that is all there.
      *

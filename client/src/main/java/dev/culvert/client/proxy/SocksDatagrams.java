@@ -1,5 +1,6 @@
 package dev.culvert.client.proxy;
 
+import dev.culvert.client.forward.DatagramReads;
 import dev.culvert.client.uplink.FlowTarget;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
@@ -13,7 +14,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.util.ReferenceCountUtil;
@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The socket of one UDP ASSOCIATE (RFC 1928 section 7): its client's datagrams say where they go, and each destination has a flow; the
- * agent sends all of them from one socket. It takes datagrams from the first port that sends some, at the address that the connection
- * comes from, and ends with the connection. Event loop only.
+ * agent sends all of them from one socket. It takes datagrams from the address that the connection comes from and the port that the
+ * client has said it sends from, or, when it has said none, the first that sends some; and ends with the connection. Event loop only.
  */
 final class SocksDatagrams extends SimpleChannelInboundHandler<DatagramPacket> {
     /** Flows of one association; the one used longest ago makes room. */
@@ -40,34 +40,36 @@ final class SocksDatagrams extends SimpleChannelInboundHandler<DatagramPacket> {
 
     private static final Duration SWEEP = Duration.ofSeconds(30);
 
-    /** The largest that IPv4 carries. */
-    private static final int MAX_DATAGRAM = 65_536;
-
-    private static final int DATAGRAMS_PER_READ = 16;
-
     private final InetAddress client;
+    private final int port;
     private final ProxySettings settings;
     private final LinkedHashMap<Destination, Remote> remotes = new LinkedHashMap<>(4, 0.75f, true);
     private final List<LinkFlow> unflushed = new ArrayList<>();
     private @Nullable InetSocketAddress sender;
 
-    /** @param client from where datagrams are taken */
-    SocksDatagrams(InetAddress client, ProxySettings settings) {
+    /**
+     * @param client from where datagrams are taken
+     * @param port from which they are; 0 for the first that sends one
+     */
+    SocksDatagrams(InetAddress client, int port, ProxySettings settings) {
         this.client = client;
+        this.port = port;
         this.settings = settings;
     }
 
-    /** Opens the socket for a connection, at the address that its client reached us at. */
-    static ChannelFuture open(Channel connection, ProxySettings settings) {
+    /**
+     * Opens the socket for a connection, at the address that its client reached us at.
+     *
+     * @param port from which its client says that it sends; 0 when it does not say
+     */
+    static ChannelFuture open(Channel connection, int port, ProxySettings settings) {
         InetSocketAddress local = (InetSocketAddress) connection.localAddress();
         InetSocketAddress remote = (InetSocketAddress) connection.remoteAddress();
         return new Bootstrap()
                 .group(connection.eventLoop())
                 .channelFactory(EventLoops::newDatagramChannel)
-                .option(
-                        ChannelOption.RECVBUF_ALLOCATOR,
-                        new FixedRecvByteBufAllocator(MAX_DATAGRAM).maxMessagesPerRead(DATAGRAMS_PER_READ))
-                .handler(new SocksDatagrams(remote.getAddress(), settings))
+                .option(ChannelOption.RECVBUF_ALLOCATOR, DatagramReads.allocator())
+                .handler(new SocksDatagrams(remote.getAddress(), port, settings))
                 .bind(new InetSocketAddress(local.getAddress(), 0));
     }
 
@@ -112,7 +114,7 @@ final class SocksDatagrams extends SimpleChannelInboundHandler<DatagramPacket> {
         if (remote != null && remote.flow != null) {
             LinkFlow flow = remote.flow;
             remote.usedNanos = ctx.executor().ticker().nanoTime();
-            flow.write(in.retainedSlice(), flow.voidPromise());
+            flow.write(DatagramReads.sized(in), flow.voidPromise());
             if (!unflushed.contains(flow)) {
                 unflushed.add(flow);
             }
@@ -120,7 +122,7 @@ final class SocksDatagrams extends SimpleChannelInboundHandler<DatagramPacket> {
     }
 
     private boolean isClient(InetSocketAddress from) {
-        if (sender == null && from.getAddress().equals(client)) {
+        if (sender == null && from.getAddress().equals(client) && (port == 0 || from.getPort() == port)) {
             sender = from;
         }
         return from.equals(sender);

@@ -202,7 +202,10 @@ final class SocksFront extends ChannelInboundHandlerAdapter {
                 refuse(ctx, Refusals.GENERAL_FAILURE);
             }
         } else if (command == ASSOCIATE) {
-            associate(ctx); // the address that it will send from may be anything; it is known when it does
+            // The address that it says it will send from may be anything, its own behind a NAT: the connection's is
+            // known. The port is
+            // its word alone.
+            associate(ctx, SocksAddress.port(address));
         } else {
             refuse(ctx, Refusals.COMMAND_NOT_SUPPORTED);
         }
@@ -283,10 +286,10 @@ final class SocksFront extends ChannelInboundHandlerAdapter {
                 });
     }
 
-    private void associate(ChannelHandlerContext ctx) {
+    private void associate(ChannelHandlerContext ctx, int port) {
         state = State.ASSOCIATED;
         deadline.end();
-        SocksDatagrams.open(ctx.channel(), settings).addListener((ChannelFuture binding) -> {
+        SocksDatagrams.open(ctx.channel(), port, settings).addListener((ChannelFuture binding) -> {
             Channel socket = binding.channel();
             if (!binding.isSuccess()) {
                 noDatagrams(

@@ -8,10 +8,10 @@ import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
 import dev.culvert.tunnel.frame.Reason;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.DatagramPacket;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Random;
@@ -32,8 +32,8 @@ final class SocksDatagramsTest {
     private final EmbeddedChannel socket = bench.link.socket(
             EmbeddedChannel.builder().ticker(bench.link.ticker).build());
 
-    SocksDatagramsTest() throws Exception {
-        socket.pipeline().addLast(new SocksDatagrams(InetAddress.getByName("127.0.0.1"), bench.settings));
+    SocksDatagramsTest() {
+        socket.pipeline().addLast(new SocksDatagrams(CLIENT.getAddress(), 0, bench.settings));
         socket.pipeline().fireChannelActive();
     }
 
@@ -117,6 +117,28 @@ final class SocksDatagramsTest {
         opened("10.1.0.7");
         send(new InetSocketAddress("127.0.0.1", 40_001), TO_10_1_0_7 + "6869");
         assertThat(bench.link.takeFrames()).as("another port").isEmpty();
+    }
+
+    @Test
+    void whoHasSaidItsPortIsHeardFromThereAlone() {
+        EmbeddedChannel named = bench.link.socket(
+                EmbeddedChannel.builder().ticker(bench.link.ticker).build());
+        named.pipeline().addLast(new SocksDatagrams(CLIENT.getAddress(), CLIENT.getPort(), bench.settings));
+        byte[] bytes = ByteBufUtil.decodeHexDump(TO_10_1_0_7 + "6869");
+        named.writeInbound(new DatagramPacket(
+                bench.link.allocator.buffer().writeBytes(bytes), AT, new InetSocketAddress("127.0.0.1", 40_001)));
+        assertThat(bench.link.takeFrames()).as("another came first").isEmpty();
+        named.writeInbound(new DatagramPacket(bench.link.allocator.buffer().writeBytes(bytes), AT, CLIENT));
+        opened("10.1.0.7");
+    }
+
+    @Test
+    void aSmallDatagramDoesNotHoldWhatALargeOneWouldHaveFilled() {
+        ByteBuf read = bench.link.allocator.buffer(65_536);
+        read.writeBytes(ByteBufUtil.decodeHexDump(TO_10_1_0_7 + "6869"));
+        socket.writeInbound(new DatagramPacket(read, AT, CLIENT));
+        assertThat(read.refCnt()).as("while its flow is asked for").isZero();
+        opened("10.1.0.7");
     }
 
     @Test
