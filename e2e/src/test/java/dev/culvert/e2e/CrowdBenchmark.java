@@ -34,6 +34,11 @@ final class CrowdBenchmark {
     private static final Duration COUNTED = Duration.ofSeconds(30);
     private static final Pattern CALLS = Pattern.compile("cmdstat_([a-z|]+):calls=(\\d+)");
 
+    /** What the agents run on: as the launchers of the programs, on the newest. */
+    private static final String JAVA = System.getProperty(
+            "culvert.crowd.java",
+            Path.of(System.getProperty("java.home"), "bin", "java").toString());
+
     private final TwoGateways gateways = new TwoGateways(lab, TwoGateways.REDIS);
     private final List<Program> crowds = new ArrayList<>();
 
@@ -132,8 +137,9 @@ final class CrowdBenchmark {
                         .toURI())
                 .toString();
         List<String> line = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                JAVA,
                 "-Xmx2g",
+                "-XX:+UseSerialGC", // as an agent has
                 "-XX:MaxDirectMemorySize=4g",
                 "-Dio.netty.leakDetection.level=disabled",
                 "-cp",
