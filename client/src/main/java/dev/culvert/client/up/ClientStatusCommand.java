@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** {@code client status}. */
 @Command(
@@ -22,6 +24,11 @@ public final class ClientStatusCommand implements Callable<Integer> {
     /** Where the socket of the systemd service is, whose state directory is closed to all but root. */
     private static final Path SERVICE = Path.of("/run/culvert-client/client.sock");
 
+    private final Path proc;
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
     @Mixin
     AskOptions options = new AskOptions();
 
@@ -32,11 +39,29 @@ public final class ClientStatusCommand implements Callable<Integer> {
     HolderStateOption state = new HolderStateOption();
 
     /** Used by picocli. */
-    public ClientStatusCommand() {}
+    public ClientStatusCommand() {
+        this(Path.of("/proc"));
+    }
+
+    ClientStatusCommand(Path proc) {
+        this.proc = proc;
+    }
 
     @Override
     public Integer call() throws IOException {
+        options.ifNotThere(this::lookForOthers);
         return watch.ask(options, places(), "status", ClientStatusText::of);
+    }
+
+    /** Root's state, say, is not for another user to look into: to him it is as if there was none. */
+    private void lookForOthers() throws IOException {
+        List<Long> others =
+                new RunningClients(proc, spec.root().userObject().getClass().getName()).find();
+        if (!others.isEmpty()) {
+            throw new IOException(RunningClients.named(others) + " is a client that is up here, but does not answer at "
+                    + ClientJournal.socket(state.path("client"))
+                    + "; run this as its user (with sudo, if that was with sudo) and with its --state or --control-socket");
+        }
     }
 
     private List<Path> places() {

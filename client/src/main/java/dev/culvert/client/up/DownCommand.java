@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -61,8 +60,7 @@ public final class DownCommand implements Callable<Integer> {
         int steps = journal.pending().size();
         List<Long> others = steps == 0 ? clients.find() : List.of();
         if (!others.isEmpty()) {
-            System.err.println("client: process "
-                    + others.stream().map(String::valueOf).collect(Collectors.joining(" or "))
+            System.err.println("client: " + RunningClients.named(others)
                     + " is a client that is up here, but not with the state in " + state.path("client")
                     + "; run this as its user (with sudo, if that was with sudo) and with its --state");
             return CommandLine.ExitCode.SOFTWARE;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Clients of this machine as /proc shows them to everybody: those, too, whose journal is another user's, or elsewhere. */
 final class RunningClients {
@@ -57,6 +58,11 @@ final class RunningClients {
             }
         }
         return found.stream().sorted().limit(MOST).toList();
+    }
+
+    /** Some of them in a line for people. */
+    static String named(List<Long> processes) {
+        return "process " + processes.stream().map(String::valueOf).collect(Collectors.joining(" or "));
     }
 
     /** Whether a process is a client, as what it was started with says. */

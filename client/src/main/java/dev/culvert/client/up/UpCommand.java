@@ -176,6 +176,13 @@ public final class UpCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--detach and --tun-fd exclude each other: an open file is not passed on");
         }
+        String openFile = options.openFile();
+        if (detach && openFile != null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--detach and --token-file " + openFile + " exclude each other: an open file is not passed on; name a"
+                            + " file on disk, or pipe the token into this with --token-file -");
+        }
         if (detach && !Background.isHere()) {
             return Background.start(spec.root().userObject().getClass().getName(), out);
         }

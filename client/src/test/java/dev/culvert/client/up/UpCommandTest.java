@@ -113,11 +113,20 @@ final class UpCommandTest {
         machine.defaultRoute("10.0.0.1");
         before = List.copyOf(machine.routes);
         gateway = TestToken.announcing(OFFICE);
+        process("1", "init");
     }
 
     @AfterEach
     void close() throws Exception {
         gateway.close();
+    }
+
+    /** A machine on which no client runs as far as anybody can see, or one does. */
+    private void process(String id, String... line) throws IOException {
+        Path process = Files.createDirectories(directory.resolve("proc").resolve(id));
+        Files.writeString(process.resolve("cmdline"), String.join("\0", line));
+        Path net = Files.createDirectories(directory.resolve("proc/self/net"));
+        Files.writeString(net.resolve("dev"), "  culvert0: 0 0\n");
     }
 
     private Path state() {
@@ -210,7 +219,10 @@ final class UpCommandTest {
     private int ask(StringWriter answer, String... arguments) {
         List<String> all = new ArrayList<>(List.of(arguments));
         all.addAll(List.of("--state", state().toString()));
-        CommandLine line = Program.commandLine(new ClientCommand());
+        CommandSpec client = CommandSpec.forAnnotatedObject(new ClientCommand());
+        client.removeSubcommand("status");
+        client.addSubcommand("status", new CommandLine(new ClientStatusCommand(directory.resolve("proc"))));
+        CommandLine line = Program.commandLine(client);
         line.setOut(new PrintWriter(answer));
         line.setErr(new PrintWriter(answer));
         return line.execute(all.toArray(String[]::new));
@@ -287,6 +299,23 @@ final class UpCommandTest {
         assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
     }
 
+    /** Without sudo root's client is not one that is not running. */
+    @Test
+    void oneThatIsUpAsAnotherUserIsNamed() throws Exception {
+        process("77", "java", "-cp", "x", ClientCommand.class.getName(), "up");
+        StringWriter answer = new StringWriter();
+        assertThat(ask(answer, "status")).isEqualTo(1);
+        assertThat(answer.toString())
+                .startsWith("client: process 77 is a client that is up here, but does not answer at " + state())
+                .contains("with sudo, if that was with sudo", "--state or --control-socket")
+                .hasLineCount(1);
+        StringWriter named = new StringWriter();
+        String socket = directory.resolve("none.sock").toString();
+        assertThat(ask(named, "status", "--control-socket", socket))
+                .as("who says where it is")
+                .isEqualTo(AskOptions.NOT_RUNNING);
+    }
+
     @Test
     void withoutASocketNobodyIsAnswered() throws Exception {
         CompletableFuture<Integer> exit = start("--control-socket", "none");
@@ -329,6 +358,19 @@ final class UpCommandTest {
     void anOpenFileDoesNotGoToTheBackground() throws Exception {
         assertThat(up("--detach", "--tun-fd", "9")).isEqualTo(2);
         assertThat(err.toString()).startsWith("client: --detach and --tun-fd exclude each other");
+        assertThat(opened).isEmpty();
+    }
+
+    /** The shell's {@code <(command)}: the process in the background would find nothing there, or something else. */
+    @Test
+    void norDoesATokenInAnOpenFile() throws Exception {
+        for (String file : List.of("/dev/fd/63", "/proc/self/fd/11")) {
+            err.getBuffer().setLength(0);
+            assertThat(execute("up", "--detach", "--token-file", file)).isEqualTo(2);
+            assertThat(err.toString())
+                    .startsWith("client: --detach and --token-file " + file + " exclude each other")
+                    .contains("with --token-file -");
+        }
         assertThat(opened).isEmpty();
     }
 

@@ -34,6 +34,8 @@ public final class AskOptions {
     @Nullable
     Path socket;
 
+    private Elsewhere elsewhere = () -> {};
+
     @Spec(Spec.Target.MIXEE)
     CommandSpec spec = CommandSpec.create();
 
@@ -42,6 +44,18 @@ public final class AskOptions {
     public interface Text {
         /** @return lines; they are escaped where they are printed */
         List<String> of(JsonNode answer);
+    }
+
+    /** Looks for a program that does not answer where it was looked for. */
+    @FunctionalInterface
+    public interface Elsewhere {
+        /** @throws IOException when it runs, with one line for people that says how it can be asked */
+        void look() throws IOException;
+    }
+
+    /** Looks before it is said that the program is not running, unless an option says where its socket is. */
+    public void ifNotThere(Elsewhere look) {
+        elsewhere = look;
     }
 
     /** The option {@code --watch} of commands that may ask again and again, as a picocli {@link Mixin}. */
@@ -101,6 +115,9 @@ public final class AskOptions {
             print(json ? JSON.writeValueAsString(answer).lines().toList() : text.of(answer));
             return 0;
         } catch (ControlClient.NotRunningException e) {
+            if (socket == null) {
+                elsewhere.look();
+            }
             PrintWriter err = spec.commandLine().getErr();
             err.println(program + ": " + Printable.line(String.valueOf(e.getMessage())));
             err.flush();

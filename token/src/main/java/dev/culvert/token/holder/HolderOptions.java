@@ -10,6 +10,7 @@ import java.security.KeyPair;
 import java.util.Base64;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -22,6 +23,9 @@ import picocli.CommandLine.Spec;
  * {@code --state}, as a picocli mixin.
  */
 public final class HolderOptions {
+    /** As the shell's {@code <(command)} names a pipe: by its number, which is another file's, or none's, in another process. */
+    private static final Pattern OPEN_FILE = Pattern.compile("(/dev|/proc/[^/]+)/fd/.*");
+
     /** Of profiles in a line for people. */
     private static final int SHOWN = 8;
 
@@ -114,6 +118,11 @@ public final class HolderOptions {
 
     private static @Nullable KeyPair pair(@Nullable HolderKey key) {
         return key == null ? null : key.pair();
+    }
+
+    /** What {@code --token-file} names if that is an open file of a process, which no other one gets; null if not. */
+    public @Nullable String openFile() {
+        return token.file != null && OPEN_FILE.matcher(token.file).matches() ? token.file : null;
     }
 
     /** The program's own directory. */

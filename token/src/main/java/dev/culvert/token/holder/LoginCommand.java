@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,7 @@ public final class LoginCommand implements Callable<Integer> {
 
     private final InputStream stdin;
     private final Supplier<Optional<Prompt>> terminal;
+    private final BooleanSupplier typed;
     private final Clock clock;
 
     @Spec
@@ -51,7 +53,7 @@ public final class LoginCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description = {
                 "File that holds the token, or - for standard input.",
-                "Default: it is asked for on the terminal, which does not show it."
+                "Default: it is asked for on the terminal, which does not show it; without one it is read from standard input."
             })
     @Nullable
     String file;
@@ -68,13 +70,17 @@ public final class LoginCommand implements Callable<Integer> {
 
     /** Used by picocli. */
     public LoginCommand() {
-        this(System.in, () -> Optional.ofNullable(Prompt.terminal()), Clock.systemUTC());
+        this(System.in, () -> Optional.ofNullable(Prompt.terminal()), Prompt::isTyped, Clock.systemUTC());
     }
 
-    /** @param terminal asked for only when it is needed: to find one costs other commands their start */
-    LoginCommand(InputStream stdin, Supplier<Optional<Prompt>> terminal, Clock clock) {
+    /**
+     * @param terminal asked for only when it is needed: to find one costs other commands their start
+     * @param typed whether standard input is a terminal
+     */
+    LoginCommand(InputStream stdin, Supplier<Optional<Prompt>> terminal, BooleanSupplier typed, Clock clock) {
         this.stdin = stdin;
         this.terminal = terminal;
+        this.typed = typed;
         this.clock = clock;
     }
 
@@ -112,6 +118,10 @@ public final class LoginCommand implements Callable<Integer> {
 
     private String read(Consumer<String> warn) throws SecretException {
         Optional<Prompt> prompt = file == null ? terminal.get() : Optional.empty();
+        if (file == null && prompt.isEmpty() && typed.getAsBoolean()) {
+            throw new SecretException("the token cannot be asked for, as standard output is not the terminal: name a file"
+                    + " that holds it, or - for standard input, where what is typed is shown");
+        }
         if (prompt.isEmpty()) {
             return SecretSource.read(file == null ? SecretSource.STDIN : file, Map.of(), stdin, warn);
         }

@@ -1,7 +1,11 @@
 package dev.culvert.token.holder;
 
 import java.io.Console;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Asks for a secret on the terminal, without showing it. */
@@ -37,6 +41,21 @@ public interface Prompt {
             }
             return answer;
         };
+    }
+
+    /** Whether standard input is a terminal, also where {@link #terminal} is none since standard output is not. */
+    static boolean isTyped() {
+        return isTerminal(Path.of("/proc/self/fd/0"));
+    }
+
+    /** @param descriptor an open file of a process as /proc has it: a link to its path */
+    static boolean isTerminal(Path descriptor) {
+        try {
+            String file = Files.readSymbolicLink(descriptor).toString();
+            return Stream.of("/dev/pts/", "/dev/tty", "/dev/console", "/dev/hvc").anyMatch(file::startsWith);
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
     }
 
     /** Java 22 to 24 give a console also where there is no terminal, and a method to ask; before, one meant the other. */

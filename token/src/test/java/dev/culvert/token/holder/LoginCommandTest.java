@@ -51,6 +51,7 @@ final class LoginCommandTest {
     private Instant now = NOW;
     private String stdin = "";
     private Prompt prompt;
+    private boolean typed;
     private String out;
     private String err;
 
@@ -120,7 +121,8 @@ final class LoginCommandTest {
         all.addAll(List.of(arguments));
         byte[] input = stdin.getBytes(StandardCharsets.UTF_8);
         return run(
-                new LoginCommand(new ByteArrayInputStream(input), () -> Optional.ofNullable(prompt), clock()),
+                new LoginCommand(
+                        new ByteArrayInputStream(input), () -> Optional.ofNullable(prompt), () -> typed, clock()),
                 all.toArray(String[]::new));
     }
 
@@ -196,6 +198,34 @@ final class LoginCommandTest {
         assertThat(login("-")).as("who says - means it").isZero();
         assertThat(asked).hasSize(1);
         assertThat(use().token().name()).isEqualTo("waiting");
+    }
+
+    /** {@code login | tee log}: it would be waited for without a word, and shown when it is typed. */
+    @Test
+    void nothingIsReadFromATerminalThatShowsIt() {
+        stdin = token("laptop");
+        typed = true;
+        assertThat(login()).isEqualTo(1);
+        refused(1, "standard output is not the terminal", "name a file", "or - for standard input");
+        assertThat(state()).doesNotExist();
+        assertThat(login("-")).as("who says - means it").isZero();
+    }
+
+    @Test
+    void aTerminalIsKnownByItsName() throws Exception {
+        for (String name : List.of("/dev/pts/7", "/dev/pts/7 (deleted)", "/dev/tty1", "/dev/ttyS0", "/dev/console")) {
+            assertThat(Prompt.isTerminal(link(name))).as(name).isTrue();
+        }
+        for (String name : List.of("pipe:[4711]", "socket:[4711]", "/dev/null", "/tmp/dev/pts/7", "/root/laptop.token")) {
+            assertThat(Prompt.isTerminal(link(name))).as(name).isFalse();
+        }
+        assertThat(Prompt.isTerminal(dir.resolve("none"))).isFalse();
+    }
+
+    private Path link(String to) throws Exception {
+        Path link = dir.resolve("descriptor");
+        Files.deleteIfExists(link);
+        return Files.createSymbolicLink(link, Path.of(to));
     }
 
     @Test
