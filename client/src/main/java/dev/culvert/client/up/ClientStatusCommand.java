@@ -58,9 +58,10 @@ public final class ClientStatusCommand implements Callable<Integer> {
         List<Long> others =
                 new RunningClients(proc, spec.root().userObject().getClass().getName()).find();
         if (!others.isEmpty()) {
-            throw new IOException(RunningClients.named(others) + " is a client that is up here, but does not answer at "
-                    + ClientJournal.socket(state.path("client"))
-                    + "; run this as its user (with sudo, if that was with sudo) and with its --state or --control-socket");
+            throw new IOException(
+                    RunningClients.named(others) + " is a client that is up here, but does not answer at "
+                            + ClientJournal.socket(state.path("client"))
+                            + "; run this as its user (with sudo, if that was with sudo) and with its --state or --control-socket");
         }
     }
 

@@ -180,7 +180,8 @@ public final class UpCommand implements Callable<Integer> {
         if (detach && openFile != null) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--detach and --token-file " + openFile + " exclude each other: an open file is not passed on; name a"
+                    "--detach and --token-file " + openFile
+                            + " exclude each other: an open file is not passed on; name a"
                             + " file on disk, or pipe the token into this with --token-file -");
         }
         if (detach && !Background.isHere()) {

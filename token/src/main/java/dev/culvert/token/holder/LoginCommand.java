@@ -119,8 +119,9 @@ public final class LoginCommand implements Callable<Integer> {
     private String read(Consumer<String> warn) throws SecretException {
         Optional<Prompt> prompt = file == null ? terminal.get() : Optional.empty();
         if (file == null && prompt.isEmpty() && typed.getAsBoolean()) {
-            throw new SecretException("the token cannot be asked for, as standard output is not the terminal: name a file"
-                    + " that holds it, or - for standard input, where what is typed is shown");
+            throw new SecretException(
+                    "the token cannot be asked for, as standard output is not the terminal: name a file"
+                            + " that holds it, or - for standard input, where what is typed is shown");
         }
         if (prompt.isEmpty()) {
             return SecretSource.read(file == null ? SecretSource.STDIN : file, Map.of(), stdin, warn);

@@ -52,7 +52,8 @@ public interface Prompt {
     static boolean isTerminal(Path descriptor) {
         try {
             String file = Files.readSymbolicLink(descriptor).toString();
-            return Stream.of("/dev/pts/", "/dev/tty", "/dev/console", "/dev/hvc").anyMatch(file::startsWith);
+            return Stream.of("/dev/pts/", "/dev/tty", "/dev/console", "/dev/hvc")
+                    .anyMatch(file::startsWith);
         } catch (IOException | UnsupportedOperationException e) {
             return false;
         }
