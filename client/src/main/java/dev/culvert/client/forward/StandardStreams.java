@@ -1,24 +1,19 @@
 package dev.culvert.client.forward;
 
+import dev.culvert.tunnel.flow.HalfClosable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.AbstractChannel;
 import io.netty.channel.ChannelConfig;
-import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelMetadata;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.DefaultChannelConfig;
-import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
-import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.SocketAddress;
-import java.nio.channels.ClosedChannelException;
 import java.util.Arrays;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * the loop's place, with one read and one write under way at most, so that a reader that takes nothing holds up whoever writes the channel.
  * Half-closure is always on: the end of the input is told as that of a socket, and {@link #shutdownOutput()} closes the output.
  */
-final class StandardStreams extends AbstractChannel implements DuplexChannel {
+final class StandardStreams extends HalfClosable {
     /** Bytes of one read: what a pipe holds on Linux. */
     static final int MAX_READ = 64 << 10;
 
@@ -42,8 +37,6 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
             return "standard input and output";
         }
     };
-
-    private static final ChannelMetadata METADATA = new ChannelMetadata(false);
 
     private final ChannelConfig config = new DefaultChannelConfig(this);
     private final InputStream in;
@@ -68,7 +61,6 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
      * @param out unbuffered; closed in the end
      */
     StandardStreams(InputStream in, OutputStream out) {
-        super(null);
         this.in = in;
         this.out = out;
     }
@@ -170,7 +162,7 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
         }
         if (cause == null) {
             buffer.remove();
-            ((StreamsUnsafe) unsafe()).goOn();
+            resumeFlush();
         } else {
             pipeline().fireExceptionCaught(cause);
             unsafe().close(voidPromise());
@@ -228,37 +220,6 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
     }
 
     @Override
-    protected void doBind(SocketAddress local) {
-        throw new UnsupportedOperationException("standard input and output have no address to bind");
-    }
-
-    @Override
-    protected void doDisconnect() {
-        doClose();
-    }
-
-    @Override
-    protected AbstractUnsafe newUnsafe() {
-        return new StreamsUnsafe();
-    }
-
-    private final class StreamsUnsafe extends AbstractUnsafe {
-        @Override
-        public void connect(SocketAddress remote, SocketAddress local, ChannelPromise promise) {
-            promise.setFailure(new UnsupportedOperationException("standard input and output are connected already"));
-        }
-
-        void goOn() {
-            flush0();
-        }
-    }
-
-    @Override
-    protected boolean isCompatible(EventLoop loop) {
-        return true;
-    }
-
-    @Override
     protected SocketAddress localAddress0() {
         return HERE;
     }
@@ -283,11 +244,6 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
         return active;
     }
 
-    @Override
-    public ChannelMetadata metadata() {
-        return METADATA;
-    }
-
     // ---- DuplexChannel ----
 
     @Override
@@ -300,64 +256,12 @@ final class StandardStreams extends AbstractChannel implements DuplexChannel {
         return outputShutdown;
     }
 
-    @Override
-    public boolean isShutdown() {
-        return isInputShutdown() && isOutputShutdown();
-    }
-
-    @Override
-    public ChannelFuture shutdownInput() {
-        return shutdownInput(newPromise());
-    }
-
     /** What still comes is thrown away. */
     @Override
-    public ChannelFuture shutdownInput(ChannelPromise promise) {
-        if (!eventLoop().inEventLoop()) {
-            eventLoop().execute(() -> shutdownInput(promise));
-        } else if (closed) {
-            promise.setFailure(new ClosedChannelException());
-        } else {
-            if (!inputShutdown) {
-                inputShutdown = true;
-                pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
-            }
-            promise.setSuccess();
+    protected void dropInput() {
+        if (!inputShutdown) {
+            inputShutdown = true;
+            pipeline().fireUserEventTriggered(ChannelInputShutdownReadComplete.INSTANCE);
         }
-        return promise;
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput() {
-        return shutdownOutput(newPromise());
-    }
-
-    @Override
-    public ChannelFuture shutdownOutput(ChannelPromise promise) {
-        if (eventLoop().inEventLoop()) {
-            ((AbstractUnsafe) unsafe()).shutdownOutput(promise);
-        } else {
-            eventLoop().execute(() -> ((AbstractUnsafe) unsafe()).shutdownOutput(promise));
-        }
-        return promise;
-    }
-
-    @Override
-    public ChannelFuture shutdown() {
-        return shutdown(newPromise());
-    }
-
-    @Override
-    public ChannelFuture shutdown(ChannelPromise promise) {
-        shutdownOutput()
-                .addListener(output -> shutdownInput().addListener(input -> {
-                    Throwable cause = output.cause() != null ? output.cause() : input.cause();
-                    if (cause == null) {
-                        promise.trySuccess();
-                    } else {
-                        promise.tryFailure(cause);
-                    }
-                }));
-        return promise;
     }
 }

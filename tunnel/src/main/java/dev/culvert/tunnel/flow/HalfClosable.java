@@ -9,19 +9,19 @@ import io.netty.channel.socket.DuplexChannel;
 import java.net.SocketAddress;
 import java.nio.channels.ClosedChannelException;
 
-/** What Netty asks of a channel with two halves that is neither bound nor connected, whatever carries it. */
-abstract class HalfClosable extends AbstractChannel implements DuplexChannel {
+/** What Netty asks of a channel with two halves that is neither bound nor connected, whatever carries it. As {@link DuplexChannel}. */
+public abstract class HalfClosable extends AbstractChannel implements DuplexChannel {
     private static final ChannelMetadata METADATA = new ChannelMetadata(false, 16);
 
-    HalfClosable() {
+    protected HalfClosable() {
         super(null);
     }
 
     /** What is unread and what still comes is thrown away. Event loop only. */
-    abstract void dropInput();
+    protected abstract void dropInput();
 
     /** Writes what waits, if it may be written now. Event loop only. */
-    final void resumeFlush() {
+    protected final void resumeFlush() {
         ((FlowUnsafe) unsafe()).resumeFlush();
     }
 
@@ -42,7 +42,7 @@ abstract class HalfClosable extends AbstractChannel implements DuplexChannel {
 
     @Override
     protected final void doBind(SocketAddress localAddress) {
-        throw new UnsupportedOperationException("a flow has no address to bind");
+        throw new UnsupportedOperationException("this channel has no address to bind");
     }
 
     @Override
@@ -115,7 +115,7 @@ abstract class HalfClosable extends AbstractChannel implements DuplexChannel {
     private final class FlowUnsafe extends AbstractUnsafe {
         @Override
         public void connect(SocketAddress remote, SocketAddress local, ChannelPromise promise) {
-            promise.setFailure(new UnsupportedOperationException("a flow is opened, not connected"));
+            promise.setFailure(new UnsupportedOperationException("this channel is made connected"));
         }
 
         void resumeFlush() {

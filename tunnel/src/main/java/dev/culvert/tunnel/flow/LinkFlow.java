@@ -663,7 +663,7 @@ public final class LinkFlow extends HalfClosable {
     }
 
     @Override
-    void dropInput() {
+    protected void dropInput() {
         input.shutdown();
     }
 }
