@@ -9,6 +9,7 @@ module dev.culvert.agent {
     requires dev.culvert.tunnel;
     requires info.picocli;
     requires io.netty.buffer;
+    requires io.netty.codec;
     requires io.netty.common;
     requires io.netty.transport;
     requires io.netty.transport.classes.epoll;

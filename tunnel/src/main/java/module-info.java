@@ -24,5 +24,6 @@ module dev.culvert.tunnel {
     exports dev.culvert.tunnel.limit;
     exports dev.culvert.tunnel.link;
     exports dev.culvert.tunnel.loop;
+    exports dev.culvert.tunnel.names;
     exports dev.culvert.tunnel.outgoing;
 }

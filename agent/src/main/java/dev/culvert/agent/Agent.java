@@ -14,11 +14,14 @@ import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.names.ResolverName;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.Future;
 import java.lang.ref.WeakReference;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -27,6 +30,7 @@ import java.util.Objects;
 import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,6 +52,7 @@ public final class Agent implements AutoCloseable {
     final EventLoop loop = loops.next();
     private final NameResolver resolver;
     private final OwnAddresses own = new OwnAddresses();
+    private final NameServers nameServers;
     final List<Attachment> attachments;
     private final boolean echo;
     private final AnsweredFlows flows;
@@ -60,17 +65,22 @@ public final class Agent implements AutoCloseable {
      * @param connectors made from the token's gateways, pin and text
      */
     Agent(AgentToken token, Instance instance, List<LinkConnector> connectors, LinkSettings settings) {
-        this(token, instance, connectors, settings, InetAddress::getAllByName);
+        this(token, instance, connectors, settings, InetAddress::getAllByName, NameServers.RESOLV_CONF);
     }
 
-    /** @param lookup what is asked for the addresses of names */
+    /**
+     * @param lookup what is asked for the addresses of names
+     * @param resolvConf which name servers this machine has
+     */
     Agent(
             AgentToken token,
             Instance instance,
             List<LinkConnector> connectors,
             LinkSettings settings,
-            NameResolver.Lookup lookup) {
+            NameResolver.Lookup lookup,
+            Path resolvConf) {
         this.instance = instance;
+        this.nameServers = new NameServers(resolvConf, loop.ticker());
         this.resolver = new NameResolver(loop, lookup);
         this.token = token;
         this.echo = EchoSessions.isAvailable();
@@ -161,6 +171,7 @@ public final class Agent implements AutoCloseable {
         private final TcpDialer tcp = new TcpDialer(loop, budget);
         private final UdpMappings udp = new UdpMappings(loop, budget);
         private final EchoSessions echoes = new EchoSessions(loop, budget);
+        private final ResolverFlows questions = new ResolverFlows(loop, budget);
 
         private long opens;
         private long denied;
@@ -212,13 +223,36 @@ public final class Agent implements AutoCloseable {
             opens++;
             Destination d = flow.request().destination();
             InetAddress address = d.address();
-            if (address == null) {
+            String domain = ResolverName.domain(d);
+            if (domain != null) {
+                openResolver(flow, domain);
+            } else if (address == null) {
                 openName(flow, Objects.requireNonNull(d.name()));
             } else if (permits(address, flow.request().restriction())) {
                 open(flow, List.of(address));
             } else {
                 denied++;
                 flow.refuse(Reason.PROHIBITED, "agent '" + token.name() + "' does not serve " + d);
+            }
+        }
+
+        /**
+         * The gateway has judged the domain, or says which addresses the client may reach: then those of our name servers that are among
+         * them may be asked whatever they answer, as the client could ask them itself.
+         */
+        private void openResolver(IncomingFlow flow, String domain) {
+            Restriction restriction = shared(flow.takeRestriction());
+            boolean byAddress = restriction != null && restriction.only() != null;
+            Supplier<List<InetSocketAddress>> servers = () -> byAddress
+                    ? nameServers.servers().stream()
+                            .filter(s -> permits(s.getAddress(), restriction))
+                            .toList()
+                    : nameServers.servers();
+            if (servers.get().isEmpty()) {
+                denied++;
+                flow.refuse(Reason.PROHIBITED, "no name server of agent '" + token.name() + "' is granted");
+            } else {
+                questions.open(flow, domain, servers);
             }
         }
 
@@ -287,6 +321,9 @@ public final class Agent implements AutoCloseable {
 
         @Override
         public boolean mayGoOn(LinkFlow flow, OpenRequest asked) {
+            if (ResolverName.domain(flow.request().destination()) != null) {
+                return asked.restriction() == null; // by addresses it is opened anew
+            }
             InetAddress address = flow.leadsTo();
             return address != null && permits(address, asked.restriction());
         }

@@ -90,7 +90,8 @@ final class TestLan implements AutoCloseable {
                 Instance.unnoted(),
                 List.of(new LinkConnector(uri, pin, state.signer().sign(agentToken))),
                 LinkSettings.DEFAULT,
-                lookup);
+                lookup,
+                NameServers.RESOLV_CONF);
         agent.start();
         String client = state.signer()
                 .sign(ClientToken.of(

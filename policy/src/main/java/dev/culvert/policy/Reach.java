@@ -3,6 +3,7 @@ package dev.culvert.policy;
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpLiteral;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.address.ReverseZone;
 import dev.culvert.address.Target;
 import dev.culvert.address.Transport;
 import dev.culvert.token.PortRules;
@@ -26,6 +27,9 @@ import java.util.function.Predicate;
  * {@link #prefixes(Transport, int)} is not empty, only an address inside these, and outside of {@link #denied}.
  */
 public final class Reach {
+    /** The port of name servers. */
+    private static final int DNS = 53;
+
     private final PolicySnapshot snapshot;
     private final RuleTable.Pair[] pairs;
 
@@ -100,6 +104,44 @@ public final class Reach {
 
     private Verdict granted(int grant) {
         return grant == PortIndex.NONE ? Verdict.NO_GRANT : snapshot.allowedBy(grant);
+    }
+
+    /**
+     * Whether the agent's own resolver may be asked for all names at or below a domain: a grant, whatever its ports, names all below it; or
+     * it is the reverse zone of addresses that are granted; or port 53 of every IPv4 or every IPv6 address is. A deny of everything at a host
+     * in it, or at one of these addresses, forbids it.
+     *
+     * @param domain a host name in its compared form; empty for all names
+     */
+    public boolean permitsAsking(String domain) {
+        IpPrefix reverse = ReverseZone.prefix(domain);
+        if (deniesNamesIn(domain) || reverse != null && deniedWholly().stream().anyMatch(p -> p.overlaps(reverse))) {
+            return false;
+        }
+        boolean anywhere = denied(Transport.UDP, DNS).isEmpty()
+                && prefixes(Transport.UDP, DNS).stream().anyMatch(p -> p.length() == 0);
+        return anywhere
+                || reverse != null && prefixes().stream().anyMatch(p -> p.covers(reverse))
+                || !domain.isEmpty() && grantsAllBelow(HostPattern.parse("*." + domain));
+    }
+
+    private boolean grantsAllBelow(HostPattern below) {
+        return Arrays.stream(pairs)
+                .flatMap(pair -> pair.grantRules().stream())
+                .flatMap(rule -> rule.to().stream())
+                .anyMatch(to -> to.target() instanceof HostPattern host && host.covers(below));
+    }
+
+    private boolean deniesNamesIn(String domain) {
+        return Arrays.stream(pairs)
+                .flatMap(pair -> pair.denyRules().stream())
+                .filter(rule -> rule.ports().equals(PortRules.ALL))
+                .flatMap(rule -> rule.to().stream())
+                .anyMatch(to -> to.target() instanceof HostPattern host
+                        && (domain.isEmpty()
+                                || host.name().equals(domain)
+                                || host.name().endsWith("." + domain)
+                                || host.isWildcard() && domain.endsWith("." + host.name())));
     }
 
     /**

@@ -86,6 +86,11 @@ final class AgentRules {
         return false;
     }
 
+    /** Whether a grant, whatever its ports, names all hosts below this domain. */
+    boolean namesAllBelow(String domain) {
+        return domains.containsKey(domain);
+    }
+
     List<IpPrefix> prefixes() {
         return prefixes;
     }

@@ -3,6 +3,7 @@ package dev.culvert.token;
 import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpLiteral;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.address.ReverseZone;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Transport;
 import java.net.InetAddress;
@@ -29,14 +30,19 @@ import java.util.Set;
  * <p>An agent checks the address that it will really dial with {@link SensitiveAddresses#permits(Collection, InetAddress)}.
  */
 public final class TokenGrants {
+    /** The port of name servers. */
+    private static final int DNS = 53;
+
     private final SensitiveAddresses sensitive;
     private final Map<String, AgentRules> byAgent = new HashMap<>();
+    private final Set<String> domains;
 
     /** The rules of {@code *}, for agents that no grant names. */
     private final AgentRules anyAgent;
 
-    private TokenGrants(List<Grant> grants, SensitiveAddresses sensitive) {
+    private TokenGrants(List<Grant> grants, List<String> domains, SensitiveAddresses sensitive) {
         this.sensitive = sensitive;
+        this.domains = Set.copyOf(domains);
         List<Grant> wild = new ArrayList<>();
         Map<String, List<Grant>> named = new HashMap<>();
         for (Grant grant : grants) {
@@ -55,17 +61,17 @@ public final class TokenGrants {
 
     /** The grants of a token, with the well-known {@link SensitiveAddresses}. */
     public static TokenGrants of(ClientToken token) {
-        return of(token.grants(), SensitiveAddresses.standard());
+        return of(token, SensitiveAddresses.standard());
     }
 
     /** The grants of a token at a gateway that guards further addresses. */
     public static TokenGrants of(ClientToken token, SensitiveAddresses sensitive) {
-        return of(token.grants(), sensitive);
+        return new TokenGrants(token.grants(), token.domains(), sensitive);
     }
 
     /** These grants. */
     public static TokenGrants of(List<Grant> grants, SensitiveAddresses sensitive) {
-        return new TokenGrants(grants, sensitive);
+        return new TokenGrants(grants, List.of(), sensitive);
     }
 
     private AgentRules rules(String agent) {
@@ -115,6 +121,38 @@ public final class TokenGrants {
     /** The prefixes that may be reached through this agent at all: what a client may route into the tunnel. */
     public List<IpPrefix> prefixesFor(String agent) {
         return rules(agent).prefixes();
+    }
+
+    /**
+     * True if this agent's own resolver may be asked for all names at or below a domain: the token's domains hold it; or a grant names
+     * all below it; or it is the reverse zone of addresses that are granted; or a grant opens port 53 of every IPv4 or every IPv6 address,
+     * so that its holder may ask any name server there is.
+     *
+     * @param domain in its compared form; empty for all names
+     */
+    public boolean permitsAsking(String agent, String domain) {
+        AgentRules rules = rules(agent);
+        if (rules.isEmpty()) {
+            return false;
+        }
+        if (rules.prefixes(Transport.UDP, DNS).stream().anyMatch(p -> p.length() == 0)) {
+            return true;
+        }
+        for (String above = domain; !above.isEmpty(); above = above.substring(above.indexOf('.') + 1)) {
+            if (domains.contains(above) || rules.namesAllBelow(above)) {
+                return true;
+            }
+            if (above.indexOf('.') < 0) {
+                break;
+            }
+        }
+        IpPrefix reverse = ReverseZone.prefix(domain);
+        return reverse != null && rules.prefixes().stream().anyMatch(p -> p.covers(reverse));
+    }
+
+    /** The domains that the token names: what it may have asked wherever it may reach anything. */
+    public Set<String> domains() {
+        return domains;
     }
 
     /** True if some grant speaks of this agent, by name or as {@code *}. */

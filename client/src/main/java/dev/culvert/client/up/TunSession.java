@@ -1,6 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.names.NameService;
 import dev.culvert.client.uplink.Lines;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
@@ -65,6 +66,7 @@ final class TunSession {
     private final boolean full;
     private final boolean allowLeak;
     private final FlowCounts counts = new FlowCounts();
+    private final NameService names;
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private @Nullable String leak; // event loop only
@@ -76,6 +78,7 @@ final class TunSession {
      * @param uplink not started yet
      * @param host changes the host's routes; null when somebody else does
      * @param router what the stack calls itself in ICMP errors
+     * @param names the stack's own name server
      * @param full whether everything shall go through the tunnel
      * @param allowLeak whether, if so, a family that no agent takes may leave past it
      */
@@ -85,6 +88,7 @@ final class TunSession {
             Uplink uplink,
             @Nullable HostRoutes host,
             RouterAddresses router,
+            NameService names,
             boolean full,
             boolean allowLeak,
             Voice voice)
@@ -93,6 +97,7 @@ final class TunSession {
         this.tun = tun;
         this.uplink = uplink;
         this.host = host;
+        this.names = names;
         this.full = full;
         this.allowLeak = allowLeak;
         this.voice = voice;
@@ -108,7 +113,7 @@ final class TunSession {
                                         .receiveBudget(STACK_BYTES)
                                         .sendBudget(STACK_BYTES))
                                 .build(),
-                        new Splices(uplink, counts)));
+                        new Splices(uplink, counts, names)));
         tun.pipeline().addLast(new Gone());
         if (!tun.isRegistered() && !loop.register(tun).awaitUninterruptibly().isSuccess()) {
             throw new IOException("cannot read packets from " + device.name()
@@ -186,6 +191,7 @@ final class TunSession {
 
         @Override
         public void announced(RouteTable table) {
+            names.announced();
             if (host == null) {
                 ready.complete(null);
                 return;

@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.client.names.NameService;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.IcmpErrorEvent;
 import dev.culvert.stack.UdpFlow;
@@ -37,11 +38,14 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
     private final UdpFlow socket;
     private final Uplink uplink;
     private final FlowCounts counts;
+    private final @Nullable NameService names;
     private final LinkedHashMap<EndpointKey, Remote> remotes = new LinkedHashMap<>(4, 0.75f, true);
     private final ArrayList<LinkFlow> unflushed = new ArrayList<>(2);
     private @Nullable Remote last;
 
-    UdpSplice(UdpFlow socket, Uplink uplink, FlowCounts counts) {
+    /** @param names the stack's own name server; null for none */
+    UdpSplice(UdpFlow socket, Uplink uplink, FlowCounts counts, @Nullable NameService names) {
+        this.names = names;
         this.socket = socket;
         this.uplink = uplink;
         this.counts = counts;
@@ -57,6 +61,10 @@ final class UdpSplice extends ChannelInboundHandlerAdapter {
             send(probe.recipient(), new HopLimitedDatagram(probe.hopLimit(), probe.content()));
         } else {
             DatagramPacket packet = (DatagramPacket) msg;
+            if (names != null && names.isAt(packet.recipient())) {
+                names.datagram(socket, packet);
+                return;
+            }
             send(packet.recipient(), packet.content());
         }
     }

@@ -2,6 +2,10 @@ package dev.culvert.client.up;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.names.AnswerFilter;
+import dev.culvert.client.names.NameOptions;
+import dev.culvert.client.names.NameService;
+import dev.culvert.client.names.WantedDomains;
 import dev.culvert.client.uplink.NotedSession;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.TokenUplink;
@@ -104,6 +108,9 @@ public final class UpCommand implements Callable<Integer> {
     @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
     boolean full;
 
+    @Mixin
+    NameOptions names = new NameOptions();
+
     @Option(
             names = "--allow-leak",
             description =
@@ -203,7 +210,9 @@ public final class UpCommand implements Callable<Integer> {
         }
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
-        checkAgents(wanted, TokenGrants.of(token));
+        TokenGrants grants = TokenGrants.of(token);
+        checkAgents(wanted, grants);
+        WantedDomains domains = names.wanted(token.domains(), grants);
         try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
             Background background = detach
                     ? Background.begin(
@@ -222,6 +231,7 @@ public final class UpCommand implements Callable<Integer> {
                         config,
                         holder,
                         new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
+                        domains,
                         session.session(),
                         journal,
                         background,
@@ -276,6 +286,7 @@ public final class UpCommand implements Callable<Integer> {
             TunConfig config,
             HolderOptions.Holder holder,
             RouteTable.Wanted wanted,
+            WantedDomains domains,
             ClientSession clientSession,
             UndoJournal journal,
             @Nullable Background background,
@@ -299,7 +310,10 @@ public final class UpCommand implements Callable<Integer> {
             }
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
-            session = new TunSession(device, tunChannel, way.uplink(), host, router, full, allowLeak, status::say);
+            NameService service =
+                    new NameService(nameService(), domains, way.uplink(), AnswerFilter.NONE, status::say);
+            session =
+                    new TunSession(device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
             answering = control.open(
                     ClientJournal.socket(options.directory(token.kind())),
                     new ClientStatusQuestion(
@@ -419,9 +433,17 @@ public final class UpCommand implements Callable<Integer> {
             String ifName, TunConfig config, RouterAddresses router, UndoJournal journal, StatusLine status)
             throws IOException {
         HostConfig interfaceItself = HostConfig.of(ifName, mtu, config.txQueueLength(), List.of(address4, address6));
-        Set<IpPrefix> routers = Set.of(IpPrefix.of(router.ipv4()), IpPrefix.of(router.ipv6()));
+        Set<IpPrefix> routers = Set.of(
+                IpPrefix.of(router.ipv4()),
+                IpPrefix.of(router.ipv6()),
+                IpPrefix.of(nameService().ipv4()),
+                IpPrefix.of(nameService().ipv6()));
         return new HostRoutes(
                 system.openHost(), journal, interfaceItself.withRoutes(routers, Set.of(), Set.of()), status::say);
+    }
+
+    private NameService.ServiceAddresses nameService() {
+        return NameService.ServiceAddresses.beside(address4, address6);
     }
 
     private List<Route> parseRoutes() {

@@ -21,6 +21,7 @@ import dev.culvert.tunnel.frame.ProtocolException;
 import dev.culvert.tunnel.frame.Reason;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
+import dev.culvert.tunnel.names.ResolverName;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
@@ -295,6 +296,20 @@ public final class Uplink {
         return named != null
                 ? named
                 : agent(name -> !grants.prefixesFor(name, transport, port).isEmpty());
+    }
+
+    /**
+     * The agent whose own resolver may be asked about a domain: one where the token lets all of it be asked, else one through which some
+     * name server may be reached; of several as for {@link #agentFor}.
+     *
+     * @param domain in its compared form; empty for all names
+     */
+    public @Nullable String resolverFor(String domain) {
+        String named = agent(name -> grants.permitsAsking(name, domain));
+        return named != null
+                ? named
+                : agent(name ->
+                        !grants.prefixesFor(name, Transport.UDP, ResolverName.PORT).isEmpty());
     }
 
     private @Nullable String agent(Predicate<String> may) {

@@ -1,6 +1,11 @@
 package dev.culvert.client.up;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.address.SensitiveAddresses;
+import dev.culvert.client.names.AnswerFilter;
+import dev.culvert.client.names.Domain;
+import dev.culvert.client.names.NameService;
+import dev.culvert.client.names.WantedDomains;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.IpStack;
@@ -45,6 +50,7 @@ final class ClientBench implements AutoCloseable {
     final EmbeddedChannel tun = EmbeddedChannel.builder().ticker(ticker).build();
     final IpStack stack;
     final Uplink uplink;
+    final NameService names;
 
     /** The link of the moment, or the last, as the gateway has it. */
     RawPeer link;
@@ -60,9 +66,17 @@ final class ClientBench implements AutoCloseable {
                 RouteTable.Wanted.ALL,
                 ClientSession.first(),
                 said::add);
-        stack = new IpStack(StackConfig.builder().secret(1, 2).build(), new Splices(uplink, counts));
+        names = new NameService(
+                new NameService.ServiceAddresses(
+                        IpPrefix.parse("100.127.255.53").network(),
+                        IpPrefix.parse("fd63:756c:7665:7274::53").network()),
+                new WantedDomains(List.of(Domain.parse("corp.example=office")), List.of()),
+                uplink,
+                AnswerFilter.NONE,
+                said::add);
+        stack = new IpStack(StackConfig.builder().secret(1, 2).build(), new Splices(uplink, counts, names));
         tun.pipeline().addLast(stack);
-        uplink.start(table -> {});
+        uplink.start(table -> names.announced());
         settle();
         link = gateway.accept();
         announce(routes);

@@ -2,6 +2,9 @@ package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.client.names.AnswerFilter;
+import dev.culvert.client.names.NameService;
+import dev.culvert.client.names.WantedDomains;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.wire.Tcp;
@@ -110,7 +113,13 @@ final class TunSessionTest {
                 said::add);
         RouterAddresses router =
                 RouterAddresses.of(InetAddress.getByName("100.127.255.1"), InetAddress.getByName("fd63::1"));
-        session = new TunSession(new Device(), tun, uplink, host, router, full, allowLeak, said::add);
+        NameService names = new NameService(
+                new NameService.ServiceAddresses(router.ipv4(), router.ipv6()),
+                new WantedDomains(List.of(), List.of()),
+                uplink,
+                AnswerFilter.NONE,
+                said::add);
+        session = new TunSession(new Device(), tun, uplink, host, router, names, full, allowLeak, said::add);
         session.start();
         settle();
     }

@@ -19,6 +19,7 @@ import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.OpenRequest.Restriction;
 import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.limit.RecentMap;
+import dev.culvert.tunnel.names.ResolverName;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -79,6 +80,10 @@ public final class ClientRights {
         Transport transport = transport(d);
         InetAddress address = d.address();
         if (address == null) {
+            String domain = ResolverName.domain(d);
+            if (domain != null) {
+                return judgeAsking(agent, transport, domain, questions);
+            }
             return judgeName(agent, transport, String.valueOf(d.name()), d.port(), questions);
         }
         if (!token.permits(agent, transport, address, d.port())) {
@@ -97,14 +102,9 @@ public final class ClientRights {
             return Judgement.of(verdict);
         }
         boolean policyNames = verdict == null || verdict.allowed();
-        Question question = new Question(agent, transport, port, tokenNames, policyNames);
-        Shared shared = cache.get(question);
+        Shared shared = shared(new Question(agent, transport, port, tokenNames, policyNames), questions);
         if (shared == null) {
-            if (questions != null && !questions.takes()) {
-                return Judgement.NOT_NOW;
-            }
-            shared = prefixes(question);
-            cache.put(question, shared);
+            return Judgement.NOT_NOW;
         }
         if (!shared.opens()) {
             return verdict == null
@@ -120,6 +120,43 @@ public final class ClientRights {
                 ? Judgement.BY_TOKEN
                 : verdict.allowed() ? Judgement.of(verdict) : Judgement.BY_ADDRESSES;
         return judgement.with(shared.restriction());
+    }
+
+    /**
+     * Whether questions about a domain may be asked of the agent's own resolver: where the domain is allowed, whoever that is; else if its
+     * name servers have addresses that may be reached.
+     */
+    private Judgement judgeAsking(
+            String agent, Transport transport, String domain, @Nullable RateLimit questions) {
+        if (mayAsk(agent, domain)) {
+            return Judgement.BY_DOMAIN;
+        }
+        Shared shared = shared(new Question(agent, transport, ResolverName.PORT, false, policy == null), questions);
+        if (shared == null) {
+            return Judgement.NOT_NOW;
+        }
+        if (!shared.opens()) {
+            return Judgement.NOT_IN_TOKEN;
+        }
+        return shared.fits() ? Judgement.BY_ADDRESSES.with(shared.restriction()) : Judgement.TOO_MANY_PREFIXES;
+    }
+
+    /** Whether the agent's own resolver may be asked for names at or below a domain. */
+    private boolean mayAsk(String agent, String domain) {
+        boolean isName = domain.isEmpty() || domain.equals(HostPattern.normalize(domain));
+        return isName
+                && token.permitsAsking(agent, domain)
+                && (policy == null || policy.through(agent).permitsAsking(domain));
+    }
+
+    /** @return null when it may not be found out now */
+    private @Nullable Shared shared(Question question, @Nullable RateLimit questions) {
+        Shared shared = cache.get(question);
+        if (shared == null && (questions == null || questions.takes())) {
+            shared = prefixes(question);
+            cache.put(question, shared);
+        }
+        return shared;
     }
 
     private Shared prefixes(Question q) {

@@ -19,6 +19,9 @@ public record Judgement(
     /** No grant of the token names it. */
     static final Judgement NOT_IN_TOKEN = new Judgement(false, "no grant of the token", null);
 
+    /** Questions for an agent's own resolver, about a domain that token and policy let this client ask about. */
+    static final Judgement BY_DOMAIN = new Judgement(true, "the domain", null);
+
     /** A name that no rule names, while rules open addresses: which, the restriction says. */
     static final Judgement BY_ADDRESSES = new Judgement(true, "grants of addresses", null);
 

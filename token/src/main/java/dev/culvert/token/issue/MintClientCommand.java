@@ -57,7 +57,7 @@ final class MintClientCommand extends Subcommand {
             paramLabel = "NAME",
             description = {
                 "Names at or below these belong to the networks behind the agents, like corp.example; repeatable.",
-                "They are kept in the token for the client's resolver settings; no client uses them yet."
+                "The client may have the agents' own name servers asked about them, and does so."
             })
     List<String> domains = new ArrayList<>();
 
@@ -66,9 +66,6 @@ final class MintClientCommand extends Subcommand {
 
     @Override
     public Integer call() throws Exception {
-        if (!domains.isEmpty()) {
-            say("note: --domains is kept in the token, but no client uses it yet: names are resolved as before");
-        }
         return options.mint(
                 this,
                 Token.Kind.CLIENT,

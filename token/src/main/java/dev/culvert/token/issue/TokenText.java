@@ -81,7 +81,7 @@ final class TokenText {
                     .forEach(route -> out.accept("    " + route.prefix()
                             + (route.agent() == null ? "" : ", through agent " + route.agent())));
             if (!client.domains().isEmpty()) {
-                out.accept("  domains   " + String.join(", ", client.domains()) + " (no client uses them yet)");
+                out.accept("  domains   " + String.join(", ", client.domains()));
             }
         } else if (token instanceof AgentToken agent) {
             out.accept("  may serve");

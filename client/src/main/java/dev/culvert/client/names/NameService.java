@@ -1,0 +1,205 @@
+package dev.culvert.client.names;
+
+import dev.culvert.client.uplink.LimitedVoice;
+import dev.culvert.client.uplink.Lines;
+import dev.culvert.client.uplink.Uplink;
+import dev.culvert.client.uplink.Voice;
+import dev.culvert.stack.UdpFlow;
+import dev.culvert.stack.ip.Refusal;
+import dev.culvert.stack.tcp.TcpRequest;
+import dev.culvert.tunnel.names.DnsMessage;
+import dev.culvert.tunnel.names.ResolverName;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.socket.DatagramPacket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The name server inside the stack, by default at {@code 100.127.255.53} and {@code fd63:756c:7665:7274::53}, port 53. A question about a name in an agent's
+ * domain is passed on to that agent's own resolver, and its answer back, byte for byte; all others are refused. Event loop only.
+ */
+public final class NameService {
+    /** Questions that wait for an answer, of all programs of this machine. */
+    static final int MAX_ASKED = 256;
+
+    /** Connections to it. */
+    static final int MAX_STREAMS = 128;
+
+    private static final int DOMAINS_SHOWN = 8;
+
+    private static final int LINES = 16;
+
+    private static final double LINES_PER_SECOND = 0.1;
+
+    private final InetSocketAddress ipv4;
+    private final InetSocketAddress ipv6;
+    private final WantedDomains wanted;
+    private final Uplink uplink;
+    private final AgentQuestions agents;
+    private final AnswerFilter filter;
+    private final Voice voice;
+    private Domains domains = Domains.NONE;
+    private int asked;
+    private int streams;
+
+    /**
+     * @param address where it is, in both families
+     * @param uplink by which agents are asked
+     */
+    public NameService(
+            ServiceAddresses address, WantedDomains wanted, Uplink uplink, AnswerFilter filter, Voice voice) {
+        this.ipv4 = new InetSocketAddress(address.ipv4(), ResolverName.PORT);
+        this.ipv6 = new InetSocketAddress(address.ipv6(), ResolverName.PORT);
+        this.wanted = wanted;
+        this.uplink = uplink;
+        this.filter = filter;
+        this.voice = new LimitedVoice(voice, LINES, LINES_PER_SECOND, uplink.eventLoop().ticker()::nanoTime);
+        this.agents = new AgentQuestions(uplink, ipv4, this.voice);
+    }
+
+    /** Where it is, in both families: what is sent there is handed to this. */
+    public record ServiceAddresses(InetAddress ipv4, InetAddress ipv6) {
+        private static final int HOST_4 = 53;
+
+        private static final int HOST_6 = 0x53;
+
+        /** Beside an interface's own addresses, so that several clients of a machine have one each: host 53 of the /24, {@code ::53} of the /120. */
+        public static ServiceAddresses beside(InetAddress own4, InetAddress own6) {
+            return new ServiceAddresses(host(own4, HOST_4), host(own6, HOST_6));
+        }
+
+        private static InetAddress host(InetAddress own, int number) {
+            byte[] bytes = own.getAddress();
+            int last = bytes.length - 1;
+            bytes[last] = (byte) (bytes[last] == number ? number + 1 : number);
+            try {
+                return InetAddress.getByAddress(bytes);
+            } catch (UnknownHostException e) {
+                throw new IllegalStateException("an address of 4 or 16 bytes", e);
+            }
+        }
+    }
+
+    /** Whether what is sent there is for this service. */
+    public boolean isAt(InetSocketAddress destination) {
+        return destination.getPort() == ResolverName.PORT && (destination.equals(ipv4) || destination.equals(ipv6));
+    }
+
+    /** What there is to be asked has changed. */
+    public void announced() {
+        Domains now = wanted.choose(uplink);
+        if (!now.equals(domains)) {
+            domains = now;
+            List<String> lines = now.lines();
+            voice.say("names: " + (lines.isEmpty() ? "none" : Lines.some(lines, DOMAINS_SHOWN)));
+        }
+    }
+
+    /**
+     * A datagram of a program's.
+     *
+     * @param packet taken
+     */
+    public void datagram(UdpFlow socket, DatagramPacket packet) {
+        InetSocketAddress here = packet.recipient();
+        question(packet.content(), false, answer -> {
+            if (answer == null) {
+                return;
+            }
+            if (socket.isOpen() && socket.isWritable()) {
+                socket.writeAndFlush(new DatagramPacket(answer, socket.clientAddress(), here), socket.voidPromise());
+            } else {
+                answer.release(); // a full interface loses datagrams, as a full wire does
+            }
+        });
+    }
+
+    /** A program connects. */
+    public void connection(TcpRequest request) {
+        if (streams >= MAX_STREAMS) {
+            request.refuse(Refusal.CONNECTION_REFUSED);
+            return;
+        }
+        streams++;
+        request.accept(new NameConnection(this)).closeFuture().addListener(f -> streams--);
+    }
+
+    /**
+     * Answers a question, or does not, where a name server would not.
+     *
+     * @param message taken
+     * @param stream whether it came over TCP, so that its answer may be as long as it likes
+     * @param reply told the answer, which is its to release, or null for none; once
+     */
+    void question(ByteBuf message, boolean stream, Consumer<@Nullable ByteBuf> reply) {
+        DnsMessage question = DnsMessage.read(message);
+        if (question == null || question.isResponse()) {
+            ByteBuf answer = question == null ? DnsMessage.malformed(message.alloc(), message) : null;
+            message.release();
+            reply.accept(answer);
+            return;
+        }
+        int fault = question.fault();
+        Domains.Way way = fault == DnsMessage.NO_ERROR ? domains.wayFor(question) : null;
+        if (fault == DnsMessage.NO_ERROR) {
+            fault = way == null ? DnsMessage.REFUSED : asked >= MAX_ASKED ? DnsMessage.SERVER_FAILURE : fault;
+        }
+        if (way == null || fault != DnsMessage.NO_ERROR) {
+            ByteBuf answer = question.answer(message.alloc(), message, fault, false);
+            message.release();
+            reply.accept(answer);
+            return;
+        }
+        asked++;
+        agents.ask(way, question, message.retainedSlice(), stream, new Answering(way, question, message, stream, reply));
+    }
+
+    /** A question that waits. */
+    private final class Answering implements AgentQuestions.Asker {
+        private final Domains.Way way;
+        private final DnsMessage question;
+        private final ByteBuf message;
+        private final boolean stream;
+        private final Consumer<@Nullable ByteBuf> reply;
+
+        /** @param message taken */
+        Answering(
+                Domains.Way way,
+                DnsMessage question,
+                ByteBuf message,
+                boolean stream,
+                Consumer<@Nullable ByteBuf> reply) {
+            this.way = way;
+            this.question = question;
+            this.message = message;
+            this.stream = stream;
+            this.reply = reply;
+        }
+
+        @Override
+        public void answered(ByteBuf answer) {
+            ByteBuf shown = filter.answered(way.agent(), question, answer);
+            if (!stream && shown.readableBytes() > question.answerSize()) {
+                // RFC 2181 section 9: whoever gets this asks again over TCP.
+                shown.release();
+                shown = question.answer(message.alloc(), message, DnsMessage.NO_ERROR, true);
+            }
+            end(shown);
+        }
+
+        @Override
+        public void failed(boolean silent) {
+            end(silent ? null : question.answer(message.alloc(), message, DnsMessage.SERVER_FAILURE, false));
+        }
+
+        private void end(@Nullable ByteBuf answer) {
+            asked--;
+            message.release();
+            reply.accept(answer);
+        }
+    }
+}
