@@ -87,7 +87,7 @@ final class GatewayChannel extends ChannelInitializer<Channel> {
         }
         ch.closeFuture().addListener(f -> stranger.leave());
         ch.config().setRecvByteBufAllocator(new UpgradableReads(MAX_READ));
-        turns.serve(ch, from);
+        turns.serve(ch, from, stranger);
         if (tls == null) {
             serve(ch, stranger);
             return;

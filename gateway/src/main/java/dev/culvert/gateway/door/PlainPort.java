@@ -55,7 +55,7 @@ final class PlainPort extends ChannelInitializer<Channel> {
         }
         channel.closeFuture().addListener(f -> stranger.leave());
         channel.config().setRecvByteBufAllocator(new FixedRecvByteBufAllocator(MAX_READ).maxMessagesPerRead(1));
-        turns.serve(channel, from);
+        turns.serve(channel, from, stranger);
         HttpFront.install(
                 channel.pipeline(),
                 new WebVisit(sites, channel, passwords, exchanges, access),

@@ -18,7 +18,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Who of the strangers on one event loop is served next. What is read of one waits for a turn, and turns go round the
  * networks that wait, one connection of each: thousands of handshakes that come from one network, or from some, hold up
- * somebody from another by one of each. On that loop.
+ * somebody from another by one of each. Of a network those go first that have begun: when more come than can be served in the
+ * time that they wait, as after a gateway's restart, some are done and the others come again, instead of all being half done.
+ * On that loop.
  */
 final class StrangerTurns {
     /** The turns of every event loop that strangers are on, to whatever port they came. From any thread. */
@@ -34,21 +36,43 @@ final class StrangerTurns {
          * Has a new connection wait for its turns: to be called before anything else is in its pipeline.
          *
          * @param from whose it is
+         * @param stranger its place, which nobody else of its network is given while the gateway has not served it
          */
-        void serve(Channel channel, InetSocketAddress from) {
+        void serve(Channel channel, InetSocketAddress from, Strangers.Stranger stranger) {
             channel.config().setAutoRead(false);
             channel.pipeline()
                     .addLast(new Turn(
                             turns.computeIfAbsent(channel.eventLoop(), loop -> new StrangerTurns(loop, nanoTime)),
-                            from));
+                            from,
+                            stranger));
         }
     }
 
     /** How long turns are given before the loop looks at its sockets again: some handshakes. */
     private static final long SLICE_NANOS = 2_000_000;
 
+    /** A handshake, a request and a proof are four turns, more where packets are lost; who needs more than this is no longer favoured. */
+    static final int FAVOURED = 8;
+
     /** Connections of one network that wait. */
-    private final Map<Network, ArrayDeque<Turn>> waiting = new LinkedHashMap<>();
+    private static final class Waiting {
+        private final ArrayDeque<Turn> begun = new ArrayDeque<>(1);
+        private final ArrayDeque<Turn> others = new ArrayDeque<>(1);
+
+        private ArrayDeque<Turn> queue(Turn turn) {
+            return turn.served > 0 && turn.served < FAVOURED ? begun : others;
+        }
+
+        private Turn next() {
+            return begun.isEmpty() ? others.remove() : begun.remove();
+        }
+
+        private boolean isEmpty() {
+            return begun.isEmpty() && others.isEmpty();
+        }
+    }
+
+    private final Map<Network, Waiting> waiting = new LinkedHashMap<>();
 
     private final EventLoop loop;
     private final LongSupplier nanoTime;
@@ -60,7 +84,7 @@ final class StrangerTurns {
     }
 
     private void add(Turn turn) {
-        waiting.computeIfAbsent(turn.network, n -> new ArrayDeque<>(1)).add(turn);
+        waiting.computeIfAbsent(turn.network, n -> new Waiting()).queue(turn).add(turn);
         if (!scheduled) {
             scheduled = true;
             schedule();
@@ -68,8 +92,8 @@ final class StrangerTurns {
     }
 
     private void remove(Turn turn) {
-        ArrayDeque<Turn> queue = waiting.get(turn.network);
-        if (queue != null && queue.remove(turn) && queue.isEmpty()) {
+        Waiting of = waiting.get(turn.network);
+        if (of != null && of.queue(turn).remove(turn) && of.isEmpty()) {
             waiting.remove(turn.network);
         }
     }
@@ -81,14 +105,13 @@ final class StrangerTurns {
     private void run() {
         long start = nanoTime.getAsLong();
         while (!waiting.isEmpty()) {
-            Map.Entry<Network, ArrayDeque<Turn>> first =
-                    waiting.entrySet().iterator().next();
+            Map.Entry<Network, Waiting> first = waiting.entrySet().iterator().next();
             Network network = first.getKey();
-            ArrayDeque<Turn> queue = first.getValue();
+            Waiting of = first.getValue();
             waiting.remove(network);
-            Turn turn = queue.remove();
-            if (!queue.isEmpty()) {
-                waiting.put(network, queue); // behind the others
+            Turn turn = of.next();
+            if (!of.isEmpty()) {
+                waiting.put(network, of); // behind the others
             }
             turn.serve();
             turn.readOn();
@@ -109,12 +132,15 @@ final class StrangerTurns {
     static final class Turn extends ChannelDuplexHandler {
         private final StrangerTurns turns;
         private final Network network;
+        private final Strangers.Stranger stranger;
         private @Nullable ChannelHandlerContext ctx;
         private @Nullable ByteBuf held;
         private boolean asked;
+        private int served;
 
-        Turn(StrangerTurns turns, InetSocketAddress from) {
+        Turn(StrangerTurns turns, InetSocketAddress from, Strangers.Stranger stranger) {
             this.turns = turns;
+            this.stranger = stranger;
             this.network = Network.of(from.getAddress(), Network.LEVELS - 1);
         }
 
@@ -133,6 +159,9 @@ final class StrangerTurns {
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
             if (held == null && msg instanceof ByteBuf b) {
                 held = b;
+                if (served < FAVOURED) {
+                    stranger.waits();
+                }
                 turns.add(this);
             } else {
                 ctx.fireChannelRead(msg);
@@ -161,6 +190,9 @@ final class StrangerTurns {
             held = null;
             if (c == null || b == null) {
                 return;
+            }
+            if (served++ < FAVOURED) {
+                stranger.served();
             }
             c.fireChannelRead(b);
             c.fireChannelReadComplete();

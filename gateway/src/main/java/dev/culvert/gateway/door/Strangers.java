@@ -39,16 +39,18 @@ public final class Strangers {
     static final long WIDE = 16 * NARROW;
 
     /**
-     * So long a connection has for its handshake and its request before another of its own network may take its place:
-     * where a thousand agents come back at once behind one address, those that have begun shall end.
+     * So long a connection has for each part of its handshake and its request before another of its own network may take its place:
+     * where a thousand agents come back at once behind one address, those that have begun shall end. It counts from when it
+     * was last served: where thousands wait it is the gateway that is late.
      */
     static final Duration GRACE = Duration.ofSeconds(2);
 
-    /** One connection. Its fields are guarded by {@link Strangers}. */
+    /** One connection. All that is not volatile is guarded by {@link Strangers}. */
     final class Stranger {
         private final List<Network> networks; // at each level; of none when its address is shared
         private final Runnable end;
-        private final long since;
+        private volatile long since;
+        private volatile boolean waits;
         private long bytes;
         private boolean gone;
 
@@ -65,6 +67,17 @@ public final class Strangers {
          */
         boolean costs(long request) {
             return resize(this, CONNECTION + request);
+        }
+
+        /** It has said something that waits to be served: until then its place is not for others of its network. */
+        void waits() {
+            waits = true;
+        }
+
+        /** What it said is being served: its time runs from now. */
+        void served() {
+            since = nanoTime.getAsLong();
+            waits = false;
         }
 
         /** It is a link now, or closed. Called again it does nothing. */
@@ -209,8 +222,14 @@ public final class Strangers {
         if (!stranger.networks.isEmpty() && largest.equals(stranger.networks.get(widest))) {
             return graced(oldest(widest, largest), stranger);
         }
-        // When nobody has more than a connection or two, none of them is to blame: the oldest has had its time.
-        return wide.of(largest) <= 2 * CONNECTION ? first() : oldest(widest, largest);
+        if (wide.of(largest) > 2 * CONNECTION) {
+            return oldest(widest, largest);
+        }
+        // When nobody has more than a connection or two, none of them is to blame: the oldest has had its time, unless
+        // it was
+        // never served.
+        Stranger first = first();
+        return first == null || first.waits ? null : first;
     }
 
     private @Nullable Stranger first() {
@@ -237,7 +256,7 @@ public final class Strangers {
     }
 
     private @Nullable Stranger graced(@Nullable Stranger oldest, Stranger newcomer) {
-        return oldest == null || nanoTime.getAsLong() - oldest.since < GRACE.toNanos() ? null : oldest;
+        return oldest == null || oldest.waits || nanoTime.getAsLong() - oldest.since < GRACE.toNanos() ? null : oldest;
     }
 
     private void evict(Stranger stranger) {

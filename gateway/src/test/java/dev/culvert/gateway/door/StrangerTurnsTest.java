@@ -38,6 +38,7 @@ final class StrangerTurnsTest {
     private long now = Long.MAX_VALUE - 1; // nanoTime may overflow
     private long each;
     private final StrangerTurns turns = new StrangerTurns(loop.eventLoop(), () -> now);
+    private final Strangers strangers = new Strangers(() -> now, false);
     private final List<String> served = new ArrayList<>();
     private final List<String> read = new ArrayList<>();
 
@@ -85,6 +86,32 @@ final class StrangerTurnsTest {
         flood.forEach(EmbeddedChannel::finishAndReleaseAll);
         other.finishAndReleaseAll();
         third.finishAndReleaseAll();
+    }
+
+    /** Half a handshake is of no use to anybody, and a client does not wait for ever; but nobody is favoured without end. */
+    @Test
+    void ofANetworkThoseGoFirstThatHaveBegun() {
+        EmbeddedChannel begun = stranger("10.1.1.1");
+        EmbeddedChannel other = stranger("10.1.1.2");
+        begun.writeInbound(bytes());
+        run(1);
+        for (int i = 1; i < StrangerTurns.FAVOURED; i++) {
+            served.clear();
+            EmbeddedChannel newcomer = stranger("10.1.1.3");
+            newcomer.writeInbound(bytes());
+            begun.writeInbound(bytes());
+            run(1);
+            assertThat(served).startsWith("10.1.1.1");
+            run(2);
+            newcomer.finishAndReleaseAll();
+        }
+        served.clear();
+        other.writeInbound(bytes());
+        begun.writeInbound(bytes());
+        run(2);
+        assertThat(served).containsExactly("10.1.1.2", "10.1.1.1");
+        begun.finishAndReleaseAll();
+        other.finishAndReleaseAll();
     }
 
     /** What a turn costs is told by the clock alone: after two milliseconds the loop looks at its sockets again. */
@@ -205,6 +232,7 @@ final class StrangerTurnsTest {
     private EmbeddedChannel stranger(String address) {
         EmbeddedChannel channel = new EmbeddedChannel();
         channel.config().setAutoRead(false);
+        InetSocketAddress from = new InetSocketAddress(address, 1);
         channel.pipeline()
                 .addLast(
                         new ChannelOutboundHandlerAdapter() {
@@ -213,7 +241,7 @@ final class StrangerTurnsTest {
                                 read.add(address);
                             }
                         },
-                        new StrangerTurns.Turn(turns, new InetSocketAddress(address, 1)),
+                        new StrangerTurns.Turn(turns, from, strangers.enter(from.getAddress(), () -> {})),
                         new ChannelInboundHandlerAdapter() {
                             @Override
                             public void channelRead(ChannelHandlerContext ctx, Object msg) {

@@ -83,6 +83,36 @@ final class StrangersTest {
         assertThat(ended).hasSize(1);
     }
 
+    /** Whom the gateway has not yet served is not late. */
+    @Test
+    void whoWaitsForTheGatewayKeepsItsPlace() throws Exception {
+        Strangers.Stranger first = enter("192.0.2.1");
+        enter(127, "192.0.2.1");
+        first.waits();
+        time.addAndGet(Strangers.GRACE.toNanos());
+        assertThat(enter("192.0.2.1")).isNull();
+        first.served();
+        assertThat(enter("192.0.2.1")).isNull();
+        time.addAndGet(Strangers.GRACE.toNanos());
+        assertThat(enter("192.0.2.1")).isNotNull();
+        assertThat(ended).hasSize(1);
+    }
+
+    /** Ten thousand, each from a network of its own: who has waited longest is served next, and shall not go for who comes last. */
+    @Test
+    void whereNobodyHasManyTheOldestGoesOnceItWasServed() throws Exception {
+        Strangers.Stranger first = enter("10.0.0.1");
+        first.waits();
+        for (int i = 1; i < places(Strangers.ALL); i++) {
+            assertThat(enter("10.%d.%d.1".formatted(i / 256, i % 256))).isNotNull();
+        }
+        assertThat(enter("11.0.0.1")).isNull();
+        assertThat(ended).isEmpty();
+        first.served();
+        assertThat(enter("11.0.0.1")).isNotNull();
+        assertThat(ended).containsExactly("10.0.0.1");
+    }
+
     @Test
     void whatWasTakenComesBackOnce() throws Exception {
         Strangers.Stranger one = enter("192.0.2.1");
