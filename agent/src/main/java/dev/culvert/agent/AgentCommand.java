@@ -12,6 +12,7 @@ import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
+import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.token.holder.ProfilesCommand;
 import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tunnel.connect.LinkConnector;
@@ -65,13 +66,8 @@ public final class AgentCommand implements Callable<Integer> {
     @Mixin
     HolderOptions options = new HolderOptions();
 
-    @Option(
-            names = "--profile",
-            paramLabel = "NAME",
-            description =
-                    "Use the token that 'agent login' keeps under this name. Default: the last that was logged in with.")
-    @Nullable
-    String profile;
+    @Mixin
+    ProfileOption profile = new ProfileOption();
 
     @Option(
             names = "--publish",
@@ -143,7 +139,7 @@ public final class AgentCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        HolderOptions.Holder holder = options.read(Token.Kind.AGENT, profile);
+        HolderOptions.Holder holder = options.read(Token.Kind.AGENT, profile.name());
         AgentToken token = (AgentToken) holder.token();
         KeyPair keys = options.keys(token);
         RenewedToken renewed =

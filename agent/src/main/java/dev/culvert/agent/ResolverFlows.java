@@ -164,13 +164,12 @@ final class ResolverFlows {
         /** Takes the message. */
         private void ask(ChannelHandlerContext ctx, DnsMessage question, ByteBuf message) {
             ServerQuestion[] self = new ServerQuestion[1];
-            ServerQuestion asking =
-                    new ServerQuestion(loop, this, servers.get(), question, message, stream, answer -> {
-                        waiting.remove(self[0]);
-                        asked.give(taker, 1);
-                        write(ctx, answer);
-                        readOn(ctx);
-                    });
+            ServerQuestion asking = new ServerQuestion(loop, this, servers.get(), question, message, stream, answer -> {
+                waiting.remove(self[0]);
+                asked.give(taker, 1);
+                write(ctx, answer);
+                readOn(ctx);
+            });
             self[0] = asking;
             waiting.add(asking);
             asking.start();
@@ -193,8 +192,7 @@ final class ResolverFlows {
             ctx.channel().config().setAutoRead(on);
             if (inputEnded && waiting.isEmpty()) {
                 inputEnded = false;
-                ctx.writeAndFlush(Unpooled.EMPTY_BUFFER)
-                        .addListener(f -> ((LinkFlow) ctx.channel()).shutdownOutput());
+                ctx.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(f -> ((LinkFlow) ctx.channel()).shutdownOutput());
             }
         }
 

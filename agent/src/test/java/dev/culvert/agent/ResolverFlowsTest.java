@@ -73,7 +73,9 @@ class ResolverFlowsTest {
             gateway.close();
             return null;
         });
-        assertThat(onLoop(() -> flows.askedCount())).as("questions that are counted").isZero();
+        assertThat(onLoop(() -> flows.askedCount()))
+                .as("questions that are counted")
+                .isZero();
         onLoop(() -> null); // what was closed has given back
         assertThat(onLoop(() -> budget.count(SocketBudget.Kind.UDP) + budget.connections()))
                 .as("sockets that are counted")
@@ -115,8 +117,7 @@ class ResolverFlowsTest {
     }
 
     private static byte[] framed(byte[] message) {
-        return ByteBufUtil.getBytes(
-                Unpooled.buffer().writeShort(message.length).writeBytes(message));
+        return ByteBufUtil.getBytes(Unpooled.buffer().writeShort(message.length).writeBytes(message));
     }
 
     /** What the client gets next, of either kind. */
@@ -162,7 +163,9 @@ class ResolverFlowsTest {
             byte[] question = DnsBytes.question(0x0102, "DB.corp.example", 65_280, 65_535);
             send(Frame.DATAGRAM, question);
             DatagramPacket asked = receive(server);
-            assertThat(withId(content(asked), question)).as("options and unknown types too").isEqualTo(question);
+            assertThat(withId(content(asked), question))
+                    .as("options and unknown types too")
+                    .isEqualTo(question);
             byte[] answer = DnsBytes.answer(content(asked), 0, size);
             server.send(new DatagramPacket(answer, answer.length, asked.getSocketAddress()));
             assertThat(take(Frame.DATAGRAM, answer.length)).isEqualTo(withId(answer, question));
@@ -204,8 +207,7 @@ class ResolverFlowsTest {
         for (byte[] bytes : List.of(wrongId, wrongName, question, right)) {
             server.send(new DatagramPacket(bytes, bytes.length, asked.getSocketAddress()));
         }
-        assertThat(take(Frame.DATAGRAM, right.length))
-                .isEqualTo(withId(right, new byte[] {0, 9}));
+        assertThat(take(Frame.DATAGRAM, right.length)).isEqualTo(withId(right, new byte[] {0, 9}));
     }
 
     @Test

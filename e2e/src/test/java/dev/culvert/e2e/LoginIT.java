@@ -144,6 +144,9 @@ final class LoginIT {
         assertThat(json(client("status", "--json")).at("/token/profile").stringValue())
                 .isEqualTo("spare");
         done(client("down"));
+        assertThat(client("connect", "--profile", "spare", "office:" + Lab.OFFICE_HOST + ":1")
+                        .output())
+                .contains("refused");
         lab.token("revoke", "work");
         Outcome refused = client("up", "default", "--detach");
         assertThat(refused.exit()).as(refused.output()).isEqualTo(1);

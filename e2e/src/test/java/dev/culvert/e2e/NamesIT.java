@@ -71,7 +71,8 @@ final class NamesIT {
     }
 
     private void up(Path with, String domains, String... more) throws Exception {
-        client = lab.start(lab.client, "client", Map.of("CULVERT_JAVA_OPTS", "-Dculvert.terminal=true"), lab.up(with, more));
+        client = lab.start(
+                lab.client, "client", Map.of("CULVERT_JAVA_OPTS", "-Dculvert.terminal=true"), lab.up(with, more));
         client.awaitOutput("names: " + domains, Lab.START);
     }
 
@@ -103,7 +104,8 @@ final class NamesIT {
                 .contains("SERVER: " + SERVICE + "#53(" + SERVICE + ") (UDP)", "zzz");
         assertThat(dig("@" + SERVICE, "+noedns", "large.corp.example", "TXT"))
                 .as("dig asks again over TCP")
-                .contains("Truncated, retrying in TCP mode", "SERVER: " + SERVICE + "#53(" + SERVICE + ") (TCP)", "zzz");
+                .contains(
+                        "Truncated, retrying in TCP mode", "SERVER: " + SERVICE + "#53(" + SERVICE + ") (TCP)", "zzz");
         assertThat(dig("@" + SERVICE, "db.example")).as("no domain of ours").contains("status: REFUSED");
         assertThat(dig("@" + SERVICE, "corp.example", "AXFR")).contains("Transfer failed");
         assertThat(dig("@" + SERVICE, "db.secret.example"))

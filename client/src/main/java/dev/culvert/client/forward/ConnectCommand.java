@@ -9,6 +9,7 @@ import dev.culvert.client.uplink.Voice;
 import dev.culvert.command.Shutdown;
 import dev.culvert.text.Printable;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.tunnel.flow.FlowException;
 import dev.culvert.tunnel.flow.LinkFlow;
 import dev.culvert.tunnel.flow.Relay;
@@ -73,6 +74,9 @@ public final class ConnectCommand implements Callable<Integer> {
     @Mixin
     HolderOptions options = new HolderOptions();
 
+    @Mixin
+    ProfileOption profile = new ProfileOption();
+
     @Option(
             names = {"-v", "--verbose"},
             description = "Say on standard error what becomes of the link.")
@@ -103,7 +107,7 @@ public final class ConnectCommand implements Callable<Integer> {
         }
         Voice voice = verbose ? this::say : line -> {};
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, voice)) {
+        try (RunningUplink running = RunningUplink.open(options, profile.name(), voice)) {
             requireAgent(running, to);
             return run(running, to, stop);
         } finally {

@@ -4,6 +4,7 @@ import dev.culvert.client.uplink.LimitedVoice;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.ProfileOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -46,6 +47,9 @@ public final class ForwardCommand implements Callable<Integer> {
     @Mixin
     HolderOptions options = new HolderOptions();
 
+    @Mixin
+    ProfileOption profile = new ProfileOption();
+
     /** Used by picocli. */
     public ForwardCommand() {}
 
@@ -59,7 +63,7 @@ public final class ForwardCommand implements Callable<Integer> {
                 throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
             }
         }
-        return Service.run(options, (running, voice) -> {
+        return Service.run(options, profile.name(), (running, voice) -> {
             for (Forward forward : all) {
                 requireAgent(running, forward);
             }

@@ -9,6 +9,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
 /** A client that serves applications of this machine until it is told to end. */
@@ -37,11 +38,12 @@ public final class Service {
     /**
      * Runs until a signal comes, or the gateway refuses the token. What happens is said on standard output.
      *
+     * @param profile under which the token is kept; null for the last that was logged in with
      * @return the exit code
      */
-    public static int run(HolderOptions options, Opening opening) throws Exception {
+    public static int run(HolderOptions options, @Nullable String profile, Opening opening) throws Exception {
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, Service::say)) {
+        try (RunningUplink running = RunningUplink.open(options, profile, Service::say)) {
             Closeable doors = opening.open(running, Service::say);
             try {
                 CompletableFuture<Throwable> failed = running.uplink().failed();

@@ -105,7 +105,8 @@ final class AgentQuestions {
                     + switch (reason) {
                         case NAME_NOT_FOUND -> "it is of an older version, which answers no such questions";
                         case PROHIBITED ->
-                            "neither the token's --domains and grants nor the policy allow it (" + cause.getMessage() + ")";
+                            "neither the token's --domains and grants nor the policy allow it (" + cause.getMessage()
+                                    + ")";
                         default -> cause.getMessage();
                     });
         }
@@ -186,7 +187,9 @@ final class AgentQuestions {
             asked.deadline().cancel(false);
             troubles.remove(way);
             ByteBuf content = (ByteBuf) msg;
-            asked.asker().answered(content.setShort(content.readerIndex(), asked.question().id()));
+            asked.asker()
+                    .answered(content.setShort(
+                            content.readerIndex(), asked.question().id()));
         }
 
         @Override

@@ -23,8 +23,8 @@ public record Domain(String name, @Nullable String agent) {
         String name = HostPattern.normalize(equals < 0 ? text : text.substring(0, equals));
         String agent = equals < 0 ? null : text.substring(equals + 1);
         if (name == null || name.length() > ResolverName.MAX_DOMAIN) {
-            throw new IllegalArgumentException(
-                    "'" + Printable.shorten(text) + "' is no domain: write it like corp.example or corp.example=office");
+            throw new IllegalArgumentException("'" + Printable.shorten(text)
+                    + "' is no domain: write it like corp.example or corp.example=office");
         }
         if (agent != null && !HolderName.isValid(agent)) {
             throw new IllegalArgumentException("'" + Printable.shorten(agent) + "' is no agent's name");

@@ -57,7 +57,8 @@ public final class NameService {
         this.wanted = wanted;
         this.uplink = uplink;
         this.filter = filter;
-        this.voice = new LimitedVoice(voice, LINES, LINES_PER_SECOND, uplink.eventLoop().ticker()::nanoTime);
+        this.voice = new LimitedVoice(
+                voice, LINES, LINES_PER_SECOND, uplink.eventLoop().ticker()::nanoTime);
         this.agents = new AgentQuestions(uplink, ipv4, this.voice);
     }
 
@@ -155,7 +156,8 @@ public final class NameService {
             return;
         }
         asked++;
-        agents.ask(way, question, message.retainedSlice(), stream, new Answering(way, question, message, stream, reply));
+        agents.ask(
+                way, question, message.retainedSlice(), stream, new Answering(way, question, message, stream, reply));
     }
 
     /** A question that waits. */

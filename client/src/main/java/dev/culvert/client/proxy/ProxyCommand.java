@@ -11,6 +11,7 @@ import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.token.holder.SecretException;
 import dev.culvert.token.holder.SecretSource;
 import java.io.Closeable;
@@ -69,6 +70,9 @@ public final class ProxyCommand implements Callable<Integer> {
     @Mixin
     HolderOptions options = new HolderOptions();
 
+    @Mixin
+    ProfileOption profile = new ProfileOption();
+
     /** Used by picocli. */
     public ProxyCommand() {}
 
@@ -81,7 +85,7 @@ public final class ProxyCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
         }
         Credentials credentials = credentials();
-        return Service.run(options, (running, voice) -> open(running, voice, where, credentials));
+        return Service.run(options, profile.name(), (running, voice) -> open(running, voice, where, credentials));
     }
 
     private @Nullable Credentials credentials() throws SecretException {

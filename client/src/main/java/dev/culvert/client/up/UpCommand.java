@@ -310,10 +310,9 @@ public final class UpCommand implements Callable<Integer> {
             }
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
-            NameService service =
-                    new NameService(nameService(), domains, way.uplink(), AnswerFilter.NONE, status::say);
-            session =
-                    new TunSession(device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
+            NameService service = new NameService(nameService(), domains, way.uplink(), AnswerFilter.NONE, status::say);
+            session = new TunSession(
+                    device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
             answering = control.open(
                     ClientJournal.socket(options.directory(token.kind())),
                     new ClientStatusQuestion(

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All of a client that has no interface, and may be anybody's: its session, one event loop, and on it the uplink of its token, which routes
@@ -36,9 +37,13 @@ public final class RunningUplink implements AutoCloseable {
         this.token = token;
     }
 
-    /** Reads the token and makes the rest, not started yet. Blocks. */
-    public static RunningUplink open(HolderOptions options, Voice voice) throws Exception {
-        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, null);
+    /**
+     * Reads the token and makes the rest, not started yet. Blocks.
+     *
+     * @param profile under which the token is kept; null for the last that was logged in with
+     */
+    public static RunningUplink open(HolderOptions options, @Nullable String profile, Voice voice) throws Exception {
+        HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
         NotedSession session = NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), voice);
         EventLoopGroup loops = EventLoops.create(1, "client");

@@ -308,8 +308,8 @@ public final class Uplink {
         String named = agent(name -> grants.permitsAsking(name, domain));
         return named != null
                 ? named
-                : agent(name ->
-                        !grants.prefixesFor(name, Transport.UDP, ResolverName.PORT).isEmpty());
+                : agent(name -> !grants.prefixesFor(name, Transport.UDP, ResolverName.PORT)
+                        .isEmpty());
     }
 
     private @Nullable String agent(Predicate<String> may) {

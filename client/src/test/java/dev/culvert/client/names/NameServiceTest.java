@@ -187,8 +187,9 @@ class NameServiceTest {
                 assertThat(replyCode()).as(e.getKey().name()).isEqualTo(DnsMessage.SERVER_FAILURE);
             }
         }
-        assertThat(net.said).anyMatch(line -> line.contains("'office' cannot be asked about names in corp.example")
-                && line.contains("older version"));
+        assertThat(net.said)
+                .anyMatch(line -> line.contains("'office' cannot be asked about names in corp.example")
+                        && line.contains("older version"));
         int lines = net.said.size();
         ask(DnsBytes.question(1, "corp.example", 1), true);
         net.refused(net.takeFrames().get(0).flowId(), Reason.OVERLOADED);

@@ -10,10 +10,10 @@ import java.util.regex.Pattern;
 
 /**
  * From what an editor, a shell or a mail program made of a token back to its text. What does no harm is taken: a byte order
- * mark, white space around it, lines that it was folded into. Of anything else it is said what it is. Whether the text is a
+ * mark, white space around it, lines that it was folded into, {@code culvert://} before it. Of anything else it is said what it is. Whether the text is a
  * token, {@link TokenReader} says.
  */
-final class TokenInput {
+public final class TokenInput {
     /** The longest token, and as much white space. */
     static final int MAX_BYTES = 2 * TokenCodec.MAX_LENGTH;
 
@@ -25,6 +25,9 @@ final class TokenInput {
     private static final Pattern PIECE = Pattern.compile("[A-Za-z0-9_.-]+");
 
     private static final String ONLY = ": put only the token there, as 'token client' or 'token agent' printed it";
+
+    /** Before a token in what a camera reads of its QR code, so that the device knows for which program it is. */
+    public static final String SCHEME = "culvert://";
 
     private TokenInput() {}
 
@@ -85,8 +88,13 @@ final class TokenInput {
     /** As {@link #of(byte[], String, Consumer)}, of the environment's. */
     static String of(String text, String where, Consumer<String> warn) throws SecretException {
         String bare = !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK ? text.substring(1) : text;
-        List<String> lines =
-                bare.lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
+        String stripped = bare.strip();
+        boolean link = stripped.regionMatches(true, 0, SCHEME, 0, SCHEME.length());
+        List<String> lines = (link ? stripped.substring(SCHEME.length()) : stripped)
+                .lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .toList();
         if (lines.isEmpty()) {
             throw new SecretException(where + " is empty: put the text there that token client or token agent printed");
         }

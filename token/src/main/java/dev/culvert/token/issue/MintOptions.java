@@ -7,6 +7,7 @@ import dev.culvert.token.Token;
 import dev.culvert.token.TokenBinding;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.token.holder.SecretFile;
+import dev.culvert.token.holder.TokenInput;
 import dev.culvert.token.sign.TokenSigner;
 import dev.culvert.token.state.IssuedTokens;
 import dev.culvert.token.state.Revocations;
@@ -160,7 +161,7 @@ final class MintOptions {
             signer = directory.keys().signer(passphrase.source(command.root()));
             token = signer.named(unsigned);
             jwt = signer.sign(token);
-            picture = qr == null ? null : qr.draw(command.spec, jwt);
+            picture = qr == null ? null : qr.draw(command.spec, TokenInput.SCHEME + jwt);
         } catch (IllegalArgumentException e) {
             throw command.wrongUsage(e);
         }

@@ -198,6 +198,9 @@ final class LoginCommandTest {
         assertThat(login("-")).as("who says - means it").isZero();
         assertThat(asked).hasSize(1);
         assertThat(use().token().name()).isEqualTo("waiting");
+        prompt = question -> ("CULVERT://" + token("photographed")).toCharArray();
+        assertThat(login()).as("the text of a QR code: %s", err).isZero();
+        assertThat(use().token().name()).isEqualTo("photographed");
     }
 
     /** {@code login | tee log}: it would be waited for without a word, and shown when it is typed. */
@@ -319,6 +322,8 @@ final class LoginCommandTest {
         assertThat(login("--profile", jwt)).isEqualTo(2);
         aTokenIsRefused();
         assertThat(login("--tokn=" + jwt)).isEqualTo(2);
+        aTokenIsRefused();
+        assertThat(login("culvert://" + jwt)).isEqualTo(2);
         aTokenIsRefused();
         assertThat(use("--token-file", jwt)).isNull();
         aTokenIsRefused();
