@@ -8,9 +8,13 @@ DEMO_TOOLS="openssl:openssl ip:iproute2 ping:iputils-ping curl:curl python3:pyth
   setpriv:util-linux sysctl:procps flock:util-linux"
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat traceroute:traceroute mtr:mtr-tiny tc:iproute2 nft:nftables ss:iproute2 pebble:pebble named:bind9
-  chromium:chromium node:nodejs redis-server:redis-server wrk:wrk /usr/lib/python3/dist-packages/grpc:python3-grpcio"
+  chromium:chromium node:nodejs redis-server:redis-server wrk:wrk
+  squid:squid tinyproxy:tinyproxy microsocks:microsocks /usr/lib/python3/dist-packages/grpc:python3-grpcio"
 BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps setpriv:util-linux python3:python3
   iperf3:iperf3 nginx:nginx-light wrk:wrk h2load:nghttp2-client openssl:openssl git:git tar:tar"
+
+# The services that these packages install; none of them runs by our doing.
+DAEMONS="nginx.service ssh.service named.service redis-server.service squid.service tinyproxy.service microsocks.service"
 
 # sbin is not in every user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -81,7 +85,7 @@ install_packages() {
     exit 1
   fi
   rm -f "$log"
-  for unit in nginx.service ssh.service named.service redis-server.service; do
+  for unit in $DAEMONS; do
     case $before in *" $unit "*) ;; *) systemctl disable --quiet "$unit" >/dev/null 2>&1 || true ;; esac
   done
 }
@@ -89,7 +93,7 @@ install_packages() {
 # unit_states: the daemons that were installed before we came, each between blanks: theirs, not ours to disable.
 unit_states() {
   local unit
-  for unit in nginx.service ssh.service named.service redis-server.service; do
+  for unit in $DAEMONS; do
     [ ! -e "/lib/systemd/system/$unit" ] || printf ' %s ' "$unit"
   done
 }

@@ -4,4 +4,5 @@ module dev.culvert.address {
     requires static transitive org.jspecify;
 
     exports dev.culvert.address;
+    exports dev.culvert.address.proxy;
 }

@@ -8,4 +8,5 @@ module dev.culvert.command {
 
     exports dev.culvert.command;
     exports dev.culvert.command.control;
+    exports dev.culvert.command.doctor;
 }

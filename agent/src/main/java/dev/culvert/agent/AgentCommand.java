@@ -145,7 +145,12 @@ public final class AgentCommand implements Callable<Integer> {
         RenewedToken renewed =
                 new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), log::warn);
         List<LinkConnector> connectors =
-                LinkConnector.all(GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys);
+                LinkConnector.all(
+                        GatewayUrls.canonical(token.gateways()),
+                        holder.pin(),
+                        holder.jwt(),
+                        keys,
+                        options.proxies(holder));
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         List<Publication> byOptions = parsed();
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);

@@ -59,6 +59,7 @@ final class Attachment implements LinkKeeper.Listener {
     private final Repetition troubles = new Repetition();
     private @Nullable FlowMultiplexer current;
     private List<InetAddress> addresses;
+    private final boolean direct;
     private String trouble = "connecting";
     private long sinceNanos;
 
@@ -74,6 +75,7 @@ final class Attachment implements LinkKeeper.Listener {
         this.loop = loop;
         this.owner = owner;
         gateway = connector.gateway();
+        direct = connector.proxy() == null;
         InetAddress literal = IpLiteral.parse(AddressText.host(gateway));
         addresses = literal == null ? List.of() : List.of(literal);
         publishing = new Publishing(gateway.toString(), log::warn);
@@ -115,8 +117,11 @@ final class Attachment implements LinkKeeper.Listener {
 
     @Override
     public CompletionStage<?> beforeDial(List<InetSocketAddress> candidates) {
-        addresses = candidates.stream().map(InetSocketAddress::getAddress).toList();
-        owner.gatewaysChanged();
+        if (direct) { // else it is a proxy that is dialled, and who it serves may go to it
+            addresses =
+                    candidates.stream().map(InetSocketAddress::getAddress).toList();
+            owner.gatewaysChanged();
+        }
         return LinkKeeper.Listener.super.beforeDial(candidates);
     }
 

@@ -1,10 +1,12 @@
 package dev.culvert.client;
 
+import dev.culvert.address.proxy.ProxyChoice;
 import dev.culvert.text.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.RenewedToken;
+import dev.culvert.token.holder.SecretException;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.flow.FlowListener;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
@@ -89,16 +91,17 @@ final class ReachableCommand implements Callable<Integer> {
     }
 
     /** With the renewed token, and with the one that was given when that is refused. */
-    private static Announcement.Reachable ask(HolderOptions.Holder holder, RenewedToken renewed, @Nullable KeyPair keys)
-            throws IOException {
+    private Announcement.Reachable ask(HolderOptions.Holder holder, RenewedToken renewed, @Nullable KeyPair keys)
+            throws IOException, SecretException {
         List<URI> gateways = holder.token().gateways();
+        ProxyChoice proxies = options.proxies(holder);
         try {
-            return ask(LinkConnector.all(gateways, holder.pin(), renewed.jwt(), keys));
+            return ask(LinkConnector.all(gateways, holder.pin(), renewed.jwt(), keys, proxies));
         } catch (LinkRefusedException e) {
             if (renewed.jwt().equals(holder.jwt())) {
                 throw e;
             }
-            return ask(LinkConnector.all(gateways, holder.pin(), holder.jwt(), keys));
+            return ask(LinkConnector.all(gateways, holder.pin(), holder.jwt(), keys, proxies));
         }
     }
 

@@ -234,8 +234,7 @@ final class AgentCrowd {
                     .handler(new ChannelInitializer<SocketChannel>() {
                         @Override
                         protected void initChannel(SocketChannel ch) {
-                            ch.pipeline().addLast(tls.newHandler(ch.alloc(), "127.0.0.1", at.getPort()));
-                            upgrade.install(ch);
+                            upgrade.install(ch, tls.newHandler(ch.alloc(), "127.0.0.1", at.getPort()));
                         }
                     })
                     .connect(at, from);

@@ -48,7 +48,8 @@ public final class TokenUplink implements AutoCloseable {
         RenewedToken renewed =
                 new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), voice::say);
         List<LinkConnector> connectors = new ArrayList<>(
-                LinkConnector.all(GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys));
+                LinkConnector.all(
+                GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys, options.proxies(holder)));
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
         Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone

@@ -1,5 +1,7 @@
 package dev.culvert.token.holder;
 
+import dev.culvert.address.proxy.ProxyChoice;
+import dev.culvert.address.proxy.ProxyEnvironment;
 import dev.culvert.store.StateException;
 import dev.culvert.text.Printable;
 import dev.culvert.token.Token;
@@ -20,7 +22,7 @@ import picocli.CommandLine.Spec;
 
 /**
  * How an agent or a client comes by its token and the token's key: {@code --token-file}, what it was logged in with, and
- * {@code --state}, as a picocli mixin.
+ * {@code --state}, and by the proxy on the way to its gateways, as a picocli mixin.
  */
 public final class HolderOptions {
     /** As the shell's {@code <(command)} names a pipe: by its number, which is another file's, or none's, in another process. */
@@ -37,6 +39,9 @@ public final class HolderOptions {
 
     @Mixin
     HolderStateOption state = new HolderStateOption();
+
+    @Mixin
+    ProxyOptions proxy = new ProxyOptions();
 
     /** Used by picocli. */
     public HolderOptions() {}
@@ -118,6 +123,18 @@ public final class HolderOptions {
 
     private static @Nullable KeyPair pair(@Nullable HolderKey key) {
         return key == null ? null : key.pair();
+    }
+
+    /**
+     * Through which proxies the gateways of a token are reached: what {@code --proxy} says, else what the token's profile has, else the
+     * environment.
+     */
+    public ProxyChoice proxies(Holder holder) throws SecretException, StateException {
+        KeptProxy said = proxy.said();
+        if (said == null && holder.profile() != null) {
+            said = new Profiles(directory(holder.token().kind())).proxy(holder.profile());
+        }
+        return said == null ? new ProxyEnvironment(System.getenv()) : said::of;
     }
 
     /** What {@code --token-file} names if that is an open file of a process, which no other one gets; null if not. */

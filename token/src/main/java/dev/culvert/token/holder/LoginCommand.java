@@ -68,6 +68,9 @@ public final class LoginCommand implements Callable<Integer> {
     @Mixin
     HolderStateOption state = new HolderStateOption();
 
+    @Mixin
+    ProxyOptions proxy = new ProxyOptions();
+
     /** Used by picocli. */
     public LoginCommand() {
         this(System.in, () -> Optional.ofNullable(Prompt.terminal()), Prompt::isTyped, Clock.systemUTC());
@@ -92,6 +95,7 @@ public final class LoginCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
+        KeptProxy way = proxy.said();
         Consumer<String> warn = line -> say(spec.commandLine().getErr(), program + ": warning: " + line);
         String jwt = read(warn);
         Path directory = state.path(program);
@@ -104,11 +108,11 @@ public final class LoginCommand implements Callable<Integer> {
         boolean otherIsNewer = other.token().expires().isAfter(own.token().expires());
         Token token = otherIsNewer ? other.token() : own.token();
         check(token, directory);
-        profiles.keep(profile, jwt, otherIsNewer ? other.jwt() : null);
+        profiles.keep(profile, jwt, otherIsNewer ? other.jwt() : null, way);
         say(
                 spec.commandLine().getOut(),
                 program + ": logged in as '" + token.name() + "' at "
-                        + token.gateways().get(0) + ", until " + token.expires() + "; profile '" + profile + "' in "
+                        + token.gateways().get(0) + (way == null ? "" : " " + way) + ", until " + token.expires() + "; profile '" + profile + "' in "
                         + directory);
         if (program.equals(Token.Kind.CLIENT.toString()) && state.isForUser()) {
             warn.accept("what runs with sudo does not look there: for 'sudo client up' run 'sudo client login'");

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The tokens that a program was logged in with, each under a name, and which of them is used when none is named: that of the last
  * login. A profile is a file that only its owner can read, {@code profile-NAME.token} in the holder's directory; a token that the
- * gateway has handed over in its place lies beside it. Safe against other processes. Blocks.
+ * gateway has handed over in its place lies beside it, and so does what was said of the proxy on the way. Safe against other processes. Blocks.
  */
 final class Profiles {
     /** The profile of who names none. */
@@ -27,6 +27,7 @@ final class Profiles {
     private static final String PREFIX = "profile-";
     private static final String TOKEN = ".token";
     private static final String RENEWED = ".renewed";
+    private static final String PROXY = ".proxy";
 
     /** Says which is used. No profile's token has such a name. */
     private static final Document CURRENT = Document.open("profile");
@@ -49,14 +50,19 @@ final class Profiles {
         return Document.secret(PREFIX + name + TOKEN);
     }
 
+    private static Document proxyOf(String name) {
+        return Document.secret(PREFIX + name + PROXY);
+    }
+
     /**
      * Keeps a token, in the place of another one perhaps, and has it used.
      *
      * @param name as a holder's
      * @param jwt the token's text
      * @param renewed what was handed over in its place elsewhere, and is the profile's from now on; null when nothing was
+     * @param proxy on the way to its gateways; null when nothing was said of it
      */
-    void keep(String name, String jwt, @Nullable String renewed) throws StateException {
+    void keep(String name, String jwt, @Nullable String renewed, @Nullable KeptProxy proxy) throws StateException {
         files.createDirectory();
         files.locked(() -> {
             List<String> names = names();
@@ -65,6 +71,12 @@ final class Profiles {
                         "there are " + MOST + " profiles in " + directory + ": end one of them with 'logout NAME'");
             }
             boolean same = holds(name, jwt);
+            // First: a token is never used by the way of another.
+            if (proxy != null) {
+                files.put(proxyOf(name), proxy.text());
+            } else {
+                delete(proxyOf(name).name());
+            }
             files.put(token(name), jwt + "\n");
             files.put(CURRENT, name + "\n");
             // Last: should the above fail, for a full disk, what was handed over before is still there.
@@ -101,6 +113,21 @@ final class Profiles {
             return kept != null && TokenInput.of(kept, name, line -> {}).equals(jwt);
         } catch (SecretException e) {
             return false;
+        }
+    }
+
+    /** What is kept of the proxy on the way to a profile's gateways; null when nothing is. */
+    @Nullable
+    KeptProxy proxy(String name) throws StateException {
+        String kept = files.get(proxyOf(name));
+        if (kept == null) {
+            return null;
+        }
+        files.requireOurs(proxyOf(name)); // who writes it leads the token's holder past others
+        try {
+            return KeptProxy.read(kept);
+        } catch (IllegalArgumentException e) {
+            throw new StateException(files.where(proxyOf(name)) + ": " + e.getMessage() + ": delete it, or log in again");
         }
     }
 
@@ -145,6 +172,7 @@ final class Profiles {
                 && files.locked(() -> {
                     delete(token(name).name());
                     delete(renewed(name));
+                    delete(proxyOf(name).name());
                     if (name.equals(String.valueOf(files.get(CURRENT)).strip())) {
                         delete(CURRENT.name());
                     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.address.proxy.Proxy;
 import dev.culvert.command.Program;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.ClientToken;
@@ -67,11 +68,14 @@ final class LoginCommandTest {
         HolderOptions options = new HolderOptions();
 
         HolderOptions.Holder holder;
+        Proxy proxy;
 
         @Override
         public void run() {
             try {
-                holder = options.read(Token.Kind.CLIENT, profile);
+                HolderOptions.Holder read = options.read(Token.Kind.CLIENT, profile);
+                proxy = options.proxies(read).of(read.token().gateways().get(0));
+                holder = read;
             } catch (CommandLine.ParameterException e) {
                 throw e;
             } catch (Exception e) {
@@ -133,11 +137,15 @@ final class LoginCommandTest {
     }
 
     private HolderOptions.Holder use(String... arguments) {
+        return used(arguments).holder;
+    }
+
+    private Use used(String... arguments) {
         List<String> all = new ArrayList<>(List.of("use"));
         all.addAll(List.of(arguments));
         Use use = new Use();
         run(use, all.toArray(String[]::new));
-        return use.holder;
+        return use;
     }
 
     private JsonNode profiles() {
@@ -497,13 +505,62 @@ final class LoginCommandTest {
     }
 
     @Test
+    void aProxyIsKeptWithTheTokenUntilTheNextLogin() throws Exception {
+        String laptop = file(token("laptop")).toString();
+        String login = file("me:s3cret").toString();
+        assertThat(login(laptop, "--proxy", "http://proxy.corp:3128", "--proxy-user-file", login))
+                .as(err)
+                .isZero();
+        assertThat(out + err).contains("through the proxy http://proxy.corp:3128").doesNotContain("s3cret");
+        Path kept = state().resolve("profile-default.proxy");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept)))
+                .isEqualTo("rw-------");
+        assertThat(used().proxy)
+                .isEqualTo(Proxy.parse("http://proxy.corp:3128").withLogin(new Proxy.Login("me", "s3cret")));
+        assertThat(used("--proxy", "socks5://other").proxy).isEqualTo(Proxy.parse("socks5://other:1080"));
+        assertThat(used("--proxy", "none").proxy).isNull();
+        Use given = used("--token-file", laptop);
+        assertThat(given.holder).isNotNull();
+        assertThat(given.proxy).as("it is the profile's, not another token's").isNull();
+
+        assertThat(login(laptop, "--proxy", "none")).isZero();
+        assertThat(Files.readString(kept)).isEqualTo("none\n");
+        assertThat(used().proxy).isNull();
+        Files.writeString(kept, "http://proxy.corp\nme\n");
+        assertThat(used().holder).isNull();
+        assertThat(err).contains(kept + ": ", "log in again");
+        assertThat(login(laptop)).isZero();
+        assertThat(kept).doesNotExist();
+
+        login(laptop, "--proxy", "http://proxy.corp:3128", "--proxy-user-file", login);
+        assertThat(run(new LogoutCommand(), "logout")).as(err).isZero();
+        assertThat(kept).doesNotExist();
+    }
+
+    @Test
+    void whatIsWrongWithAProxyIsSaidBeforeATokenIsRead() throws Exception {
+        assertThat(login("-", "--proxy", "http://me:s3cret@proxy.corp")).isEqualTo(2);
+        refused(2, "--proxy: a password is on the command line", "--proxy-user-file");
+        assertThat(err).doesNotContain("s3cret");
+        assertThat(login("-", "--proxy", "socks4://proxy.corp")).isEqualTo(2);
+        refused(2, "--proxy: 'socks4://proxy.corp' is no proxy: write http://HOST:PORT");
+        assertThat(login("-", "--proxy-user-file", "x")).isEqualTo(2);
+        refused(2, "--proxy-user-file: say with --proxy whose user it is");
+        assertThat(login("-", "--proxy", "http://p", "--proxy-user-file", file("s3cret").toString()))
+                .isEqualTo(1);
+        refused(1, "password file ", "write USER:PASSWORD into its first line");
+        assertThat(err).doesNotContain("s3cret");
+        assertThat(state()).doesNotExist();
+    }
+
+    @Test
     void thereIsRoomForManyAndNotForAny() throws Exception {
         Profiles profiles = new Profiles(state());
         for (int i = 0; i < Profiles.MOST; i++) {
-            profiles.keep("p" + i, "x", null);
+            profiles.keep("p" + i, "x", null, null);
         }
-        profiles.keep("p0", "y", null);
-        assertThatThrownBy(() -> profiles.keep("more", "x", null))
+        profiles.keep("p0", "y", null, null);
+        assertThatThrownBy(() -> profiles.keep("more", "x", null, null))
                 .hasMessageContaining("there are 256 profiles in " + state());
         assertThat(profiles.current()).isEqualTo("p0");
     }

@@ -1,6 +1,8 @@
 package dev.culvert.tunnel.connect;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.address.proxy.Proxy;
+import dev.culvert.address.proxy.ProxyChoice;
 import dev.culvert.tunnel.dial.AddressRace;
 import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.link.FrameReceiver;
@@ -9,10 +11,9 @@ import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.link.LinkUpgrade;
-import dev.culvert.tunnel.link.UntrustedGatewayException;
-import dev.culvert.tunnel.link.UnusableGatewayException;
 import dev.culvert.tunnel.link.UpgradeRequest;
 import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.proxy.ProxyTunnel;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
@@ -27,6 +28,7 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.resolver.NoopAddressResolverGroup;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import io.netty.util.concurrent.PromiseNotifier;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -43,7 +45,7 @@ import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes one link to a gateway: looks its name up, and races its addresses ({@link AddressRace}) for one where TCP, TLS for
+ * Makes one link to a gateway: looks its name up, or that of the proxy on the way there, and races its addresses ({@link AddressRace}) for one where TCP, TLS for
  * {@code wss}, and the upgrade with the token as bearer ({@link UpgradeRequest}) succeed.
  */
 public final class LinkConnector implements Connector {
@@ -62,10 +64,13 @@ public final class LinkConnector implements Connector {
     private final @Nullable SslContext tls;
 
     private final OffLoopNames names;
+    private final @Nullable ProxyTunnel through;
+    private final LinkFailures failures;
+    private final SecondLook secondLook;
 
     /**
      * Where the last link led. It is tried first. A client whose name servers lie behind the tunnel cannot resolve anything
-     * while the tunnel is gone; whether it is still the gateway that answers there, TLS shows.
+     * while the tunnel is gone; whether it is still the gateway that answers there, TLS shows. With a proxy it is the proxy's.
      */
     private volatile @Nullable InetSocketAddress lastGood;
 
@@ -82,10 +87,16 @@ public final class LinkConnector implements Connector {
      */
     public LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey)
             throws SSLException {
-        this(gateway, pin, token, holderKey, OffLoopNames.SYSTEM);
+        this(gateway, pin, token, holderKey, ProxyChoice.DIRECT, OffLoopNames.SYSTEM);
     }
 
-    LinkConnector(URI gateway, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey, OffLoopNames names)
+    LinkConnector(
+            URI gateway,
+            byte @Nullable [] pin,
+            String token,
+            @Nullable KeyPair holderKey,
+            ProxyChoice proxies,
+            OffLoopNames names)
             throws SSLException {
         if (AddressText.host(gateway).isEmpty()
                 || !("wss".equals(gateway.getScheme()) || "ws".equals(gateway.getScheme()))) {
@@ -96,16 +107,35 @@ public final class LinkConnector implements Connector {
         this.holderKey = holderKey;
         this.names = names;
         this.tls = "wss".equals(gateway.getScheme()) ? GatewayTrust.clientContext(pin) : null;
+        Proxy proxy = proxies.of(gateway);
+        this.through = proxy == null ? null : new ProxyTunnel(proxy, hostName(), port());
+        this.failures = new LinkFailures(where(), proxy);
+        this.secondLook = new SecondLook(hostName(), pin, through);
     }
 
-    /** One for each of the gateways that a token names; see the constructor. */
+    /**
+     * One for each of the gateways that a token names; see the constructor.
+     *
+     * @param proxies through which they are reached
+     * @throws IllegalArgumentException if what names a proxy cannot be understood
+     */
     public static List<LinkConnector> all(
-            List<URI> gateways, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey) throws SSLException {
+            List<URI> gateways,
+            byte @Nullable [] pin,
+            String token,
+            @Nullable KeyPair holderKey,
+            ProxyChoice proxies)
+            throws SSLException {
         List<LinkConnector> list = new ArrayList<>(gateways.size());
         for (URI gateway : gateways) {
-            list.add(new LinkConnector(gateway, pin, token, holderKey));
+            list.add(new LinkConnector(gateway, pin, token, holderKey, proxies, OffLoopNames.SYSTEM));
         }
         return list;
+    }
+
+    /** Through which its gateway is reached; null when it is reached directly. */
+    public @Nullable Proxy proxy() {
+        return through == null ? null : through.proxy();
     }
 
     /**
@@ -160,6 +190,15 @@ public final class LinkConnector implements Connector {
         return InetSocketAddress.createUnresolved(hostName(), port());
     }
 
+    /** What is dialled: the gateway, or the proxy on the way there. */
+    private String dialledName() {
+        return through == null ? hostName() : through.proxy().host();
+    }
+
+    private int dialledPort() {
+        return through == null ? port() : through.proxy().port();
+    }
+
     private String hostName() {
         return AddressText.host(gateway);
     }
@@ -194,13 +233,14 @@ public final class LinkConnector implements Connector {
     @Override
     public Future<Link> connect(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
         Promise<Link> promise = loop.newPromise();
-        names.addresses(hostName(), loop).addListener(f -> {
+        names.addresses(dialledName(), loop).addListener(f -> {
             List<InetSocketAddress> addresses = addresses(f);
             if (promise.isDone()) {
                 return; // not wanted any more
             }
             if (addresses.isEmpty()) {
-                promise.tryFailure(new ConnectException("cannot resolve the gateway's name " + hostName()));
+                promise.tryFailure(new ConnectException("cannot resolve the "
+                        + (through == null ? "gateway's name " : "name of the proxy, ") + dialledName()));
             } else {
                 Attempt attempt = new Attempt(loop, settings, receiver, before);
                 afterWayIsLaid(loop, before, addresses, () -> attempt.race(addresses, promise));
@@ -215,7 +255,7 @@ public final class LinkConnector implements Connector {
         List<InetSocketAddress> list = new ArrayList<>();
         if (lookup.getNow() instanceof List<?> found) {
             for (Object address : found) {
-                list.add(new InetSocketAddress((InetAddress) address, port()));
+                list.add(new InetSocketAddress((InetAddress) address, dialledPort()));
             }
             if (list.remove(known)) {
                 list.add(0, Objects.requireNonNull(known));
@@ -244,6 +284,9 @@ public final class LinkConnector implements Connector {
         private final FrameReceiver receiver;
         private final Dialling before;
 
+        /** The last that answered. */
+        private @Nullable InetSocketAddress met;
+
         Attempt(EventLoop loop, LinkSettings settings, FrameReceiver receiver, Dialling before) {
             this.loop = loop;
             this.settings = settings;
@@ -262,10 +305,18 @@ public final class LinkConnector implements Connector {
                     if (!promise.trySuccess(race.getNow())) {
                         race.getNow().channel().close();
                     }
-                } else {
-                    promise.tryFailure(explain(f.cause(), addresses));
+                } else if (!promise.isDone()) {
+                    explain(f.cause(), addresses, promise);
                 }
             });
+        }
+
+        private void explain(Throwable cause, List<InetSocketAddress> addresses, Promise<Link> promise) {
+            InetSocketAddress at = met == null ? addresses.get(0) : met;
+            secondLook
+                    .words(loop, cause, at, lastGood == null)
+                    .addListener((Future<@Nullable String> words) ->
+                            promise.tryFailure(failures.explain(cause, addresses, words.getNow())));
         }
 
         @Override
@@ -280,15 +331,34 @@ public final class LinkConnector implements Connector {
                     .handler(new ChannelInitializer<SocketChannel>() {
                         @Override
                         protected void initChannel(SocketChannel ch) {
+                            if (through != null) {
+                                through.install(ch, address);
+                            }
                             ch.pipeline().addLast(new Unready());
                             before.socketOpened(ch);
                         }
                     })
-                    .connect(address);
+                    .connect(through == null ? address : through.target());
         }
 
         @Override
         public Future<Link> finish(Channel ch) {
+            met = (InetSocketAddress) ch.remoteAddress();
+            if (through == null) {
+                return upgrade(ch);
+            }
+            Promise<Link> promise = loop.newPromise();
+            ProxyTunnel.established(ch).addListener(f -> {
+                if (f.isSuccess()) {
+                    PromiseNotifier.cascade(upgrade(ch), promise);
+                } else {
+                    promise.tryFailure(f.cause());
+                }
+            });
+            return promise;
+        }
+
+        private Future<Link> upgrade(Channel ch) {
             String shown = tokens.next();
             UpgradeRequest upgrade = new UpgradeRequest(
                     ch.eventLoop().newPromise(),
@@ -305,31 +375,19 @@ public final class LinkConnector implements Connector {
                     tokens.refused(shown);
                 }
             });
-            ch.pipeline().removeFirst(); // Unready
-            if (tls != null) {
-                SslHandler handler = tls.newHandler(ch.alloc(), hostName(), port());
+            ch.pipeline().remove(Unready.class);
+            SslHandler handler = tls == null ? null : tls.newHandler(ch.alloc(), hostName(), port());
+            if (handler != null) {
                 handler.setHandshakeTimeout(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
-                ch.pipeline().addLast(handler);
             }
-            upgrade.install(ch);
+            upgrade.install(ch, handler);
             ch.config().setAutoRead(true);
             return upgrade.link();
         }
 
-        /** Answers say more than none, refused more than silence, silence more than that there is no way there. */
         @Override
         public int weight(Throwable failure) {
-            if (failure instanceof LinkRefusedException) {
-                return 4;
-            }
-            if (failure instanceof UntrustedGatewayException || failure instanceof UnusableGatewayException) {
-                return 3;
-            }
-            return switch (NetworkError.of(failure)) {
-                case CONNECTION_REFUSED, RESET, TOO_MANY_FILES -> 2;
-                case TIMED_OUT -> 1;
-                default -> 0;
-            };
+            return LinkFailures.weight(failure);
         }
 
         @Override
@@ -337,22 +395,6 @@ public final class LinkConnector implements Connector {
             return failure instanceof LinkRefusedException refused && refused.isPermanent()
                     || NetworkError.of(failure) == NetworkError.TOO_MANY_FILES;
         }
-    }
-
-    private Throwable explain(Throwable cause, List<InetSocketAddress> addresses) {
-        String what = String.valueOf(cause.getMessage());
-        if (cause instanceof LinkRefusedException refused) {
-            return refused.saidBy("the gateway at " + where());
-        }
-        if (cause instanceof UntrustedGatewayException) {
-            return new UntrustedGatewayException("cannot use the gateway at " + where() + ": " + what);
-        }
-        if (cause instanceof UnusableGatewayException) {
-            return new ConnectException("cannot use the gateway at " + where() + ": " + what);
-        }
-        InetAddress only = addresses.size() == 1 ? addresses.get(0).getAddress() : null;
-        return new ConnectException("cannot reach the gateway at " + where() + ": " + NetworkError.words(cause, only)
-                + (only == null ? " (" + addresses.size() + " addresses tried)" : ""));
     }
 
     /** Before it is a connection's turn, nothing reads from it, and nobody needs to hear of it. */

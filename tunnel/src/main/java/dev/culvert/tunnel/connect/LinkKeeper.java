@@ -13,6 +13,7 @@ import dev.culvert.tunnel.link.Link;
 import dev.culvert.tunnel.link.LinkRefusedException;
 import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.link.UntrustedGatewayException;
+import dev.culvert.tunnel.proxy.ProxyRefusedException;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.channel.EventLoop;
@@ -393,7 +394,10 @@ public final class LinkKeeper {
                     ? Backoff.Outcome.REFUSED
                     : refused.isStrange() ? Backoff.Outcome.STRANGE : Backoff.Outcome.TURNED_AWAY;
         }
-        return why instanceof UntrustedGatewayException ? Backoff.Outcome.STRANGE : Backoff.Outcome.UNREACHED;
+        return why instanceof UntrustedGatewayException
+                        || why instanceof ProxyRefusedException proxy && proxy.isLasting()
+                ? Backoff.Outcome.STRANGE
+                : Backoff.Outcome.UNREACHED;
     }
 
     private static long jitter(Duration d) {

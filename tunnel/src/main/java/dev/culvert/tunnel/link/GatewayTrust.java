@@ -22,6 +22,8 @@ import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Date;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -71,8 +73,23 @@ public final class GatewayTrust {
         return KeyExchange.context(builder);
     }
 
+    /**
+     * Whether a chain is what a pin wants.
+     *
+     * @param at when its certificates are to be valid
+     * @throws CertificateException if it is not, in words for people
+     */
+    public static void require(byte[] pin, List<X509Certificate> chain, Instant at) throws CertificateException {
+        new PinnedCa(pin).check(chain.toArray(X509Certificate[]::new), Date.from(at));
+    }
+
+    /** Whether this is the authority that a pin means, whatever else is wrong with it. */
+    public static boolean isPinned(byte[] pin, X509Certificate ca) {
+        return MessageDigest.isEqual(LinkProof.sha256(ca.getPublicKey().getEncoded()), pin);
+    }
+
     /** What came of a TLS handshake that failed; the message says what the gateway did, in words for people. */
-    static IOException explain(Throwable failure) {
+    public static IOException explain(Throwable failure) {
         Throwable root = failure;
         for (Throwable t = failure; t != null; t = t.getCause()) {
             if (t instanceof CertificateExpiredException || t instanceof CertificateNotYetValidException) {
@@ -130,12 +147,16 @@ public final class GatewayTrust {
         }
 
         private void check(X509Certificate @Nullable [] chain) throws CertificateException {
+            check(chain, new Date());
+        }
+
+        void check(X509Certificate @Nullable [] chain, Date at) throws CertificateException {
             if (chain == null || chain.length < 2) {
                 throw new CertificateException(
                         "the gateway sent no certificate chain; this token pins the CA of another gateway");
             }
             X509Certificate ca = chain[chain.length - 1];
-            if (!MessageDigest.isEqual(LinkProof.sha256(ca.getPublicKey().getEncoded()), pin)) {
+            if (!isPinned(pin, ca)) {
                 throw new CertificateException(
                         "this is not the gateway of the token: its CA has another key; check the address, or get a new token");
             }
@@ -143,9 +164,9 @@ public final class GatewayTrust {
                 if (ca.getBasicConstraints() < 0) {
                     throw new CertificateException("the pinned certificate is not a CA's");
                 }
-                ca.checkValidity();
+                ca.checkValidity(at);
                 for (int i = 0; i < chain.length - 1; i++) {
-                    chain[i].checkValidity();
+                    chain[i].checkValidity(at);
                     chain[i].verify(chain[i + 1].getPublicKey());
                     if (i > 0 && chain[i].getBasicConstraints() < 0) {
                         throw new CertificateException("a certificate in the gateway's chain was not issued by a CA");

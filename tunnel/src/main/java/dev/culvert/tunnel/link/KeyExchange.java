@@ -1,6 +1,7 @@
 package dev.culvert.tunnel.link;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.handler.ssl.OpenSslContextOption;
 import io.netty.handler.ssl.OpenSslSession;
 import io.netty.handler.ssl.SslContext;
@@ -53,7 +54,10 @@ public final class KeyExchange {
 
     /** The group that stands on a connection, as its library calls it; empty without TLS, and when the library does not tell. */
     public static String of(Channel channel) {
-        SslHandler tls = channel.pipeline().get(SslHandler.class);
+        SslHandler tls = null;
+        for (ChannelHandler handler : channel.pipeline().toMap().values()) {
+            tls = handler instanceof SslHandler found ? found : tls; // one before it is a proxy's
+        }
         String group = tls != null && tls.engine().getSession() instanceof OpenSslSession session
                 ? session.getNamedGroup()
                 : null;

@@ -140,9 +140,10 @@ public final class LinkUpgrade {
             channel.config().setRecvByteBufAllocator(EventLoops.bulkReads());
         }
         ChannelPipeline pipeline = channel.pipeline();
-        SslHandler tls = pipeline.get(SslHandler.class);
-        if (tls != null) {
-            tls.setWrapDataSize(0); // FairWriter cuts records; SslHandler need not gather (and copy) again
+        for (ChannelHandler handler : pipeline.toMap().values()) { // one is a proxy's, perhaps
+            if (handler instanceof SslHandler tls) {
+                tls.setWrapDataSize(0); // FairWriter cuts records; SslHandler need not gather (and copy) again
+            }
         }
         pipeline.addLast(link);
         for (ChannelHandler handler : httpHandlers) {

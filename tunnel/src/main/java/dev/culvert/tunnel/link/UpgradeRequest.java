@@ -56,6 +56,7 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
     private final HttpClientCodec codec = new HttpClientCodec();
     private final Intake intake = new Intake();
     private final String key;
+    private @Nullable SslHandler tls;
     private boolean proved;
 
     /** The answer that is being read, and its text so far; null when its text will not be shown. */
@@ -90,14 +91,22 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
         return link;
     }
 
-    /** Begins on a channel that is connected; behind its {@link SslHandler} if it has one. */
-    public void install(Channel channel) {
+    /**
+     * Begins on a channel that is connected.
+     *
+     * @param tls with the gateway, not yet in the pipeline, where there may be that of a proxy; null without
+     */
+    public void install(Channel channel, @Nullable SslHandler tls) {
+        this.tls = tls;
+        if (tls != null) {
+            channel.pipeline().addLast(tls);
+        }
         channel.pipeline().addLast(intake, codec, this);
     }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
-        if (ctx.pipeline().get(SslHandler.class) == null) {
+        if (tls == null) {
             request(ctx, null);
         }
     }
@@ -216,10 +225,9 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
         }
         proved = true;
         try {
-            SslHandler handler = ctx.pipeline().get(SslHandler.class);
-            byte[] certificate = handler == null
+            byte[] certificate = tls == null
                     ? null
-                    : LinkProof.sha256(handler.engine()
+                    : LinkProof.sha256(tls.engine()
                             .getSession()
                             .getPeerCertificates()[0]
                             .getEncoded());

@@ -2,6 +2,7 @@ package dev.culvert.tunnel.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.proxy.ProxyChoice;
 import dev.culvert.tunnel.fixture.GatewayStub;
 import dev.culvert.tunnel.flow.FlowMultiplexer;
 import dev.culvert.tunnel.flow.IncomingFlow;
@@ -115,7 +116,7 @@ class LinkKeeperTest {
                 GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(new byte[0]))) {
             List<URI> gateways = List.of(URI.create("ws://127.0.0.1:" + closed), refusing.uri(), stub.uri());
             keeper = new LinkKeeper(
-                    loop.next(), LinkConnector.all(gateways, null, "t", null), LinkSettings.DEFAULT, events);
+                    loop.next(), LinkConnector.all(gateways, null, "t", null, ProxyChoice.DIRECT), LinkSettings.DEFAULT, events);
             keeper.start();
             assertThat(events.next()).contains("connection refused");
             assertThat(events.next())
@@ -138,7 +139,7 @@ class LinkKeeperTest {
         try (GatewayStub refusing = new GatewayStub(null, GatewayStub.refusal("no"))) {
             keeper = new LinkKeeper(
                     loop.next(),
-                    LinkConnector.all(List.of(refusing.uri(), refusing.uri()), null, "t", null),
+                    LinkConnector.all(List.of(refusing.uri(), refusing.uri()), null, "t", null, ProxyChoice.DIRECT),
                     LinkSettings.DEFAULT,
                     events);
             keeper.start();
@@ -184,7 +185,7 @@ class LinkKeeperTest {
                 GatewayStub refusing = new GatewayStub(null, GatewayStub.refusal("your token was revoked"))) {
             keeper = new LinkKeeper(
                     loop.next(),
-                    LinkConnector.all(List.of(proxy.uri(), refusing.uri()), null, "t", null),
+                    LinkConnector.all(List.of(proxy.uri(), refusing.uri()), null, "t", null, ProxyChoice.DIRECT),
                     LinkSettings.DEFAULT,
                     events);
             keeper.start();

@@ -1,0 +1,47 @@
+package dev.culvert.tunnel.look;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was seen at an address. All of it may be anybody's word.
+ *
+ * @param chain certificates, the server's first; empty without TLS, and when the handshake failed
+ * @param status of its answer to {@code GET /}; 0 when there was none
+ * @param date by its clock; null when it did not say
+ * @param location where its answer leads; null when nowhere
+ */
+public record Seen(List<X509Certificate> chain, int status, @Nullable Instant date, @Nullable String location) {
+    /** Nothing. */
+    public static final Seen NOTHING = new Seen(List.of(), 0, null, null);
+
+    /** RFC 6585 section 6: a network's own word that it wants a log-in. */
+    private static final int AUTHENTICATION_REQUIRED = 511;
+
+    /**
+     * Whether a network answered in its place that wants a log-in first: by the status for that, or by leading to another host, which a
+     * gateway's port 80, or that of a web server before it, does not.
+     *
+     * @param host that was asked
+     */
+    boolean isPortal(String host) {
+        if (status == AUTHENTICATION_REQUIRED) {
+            return true;
+        }
+        String to = status >= 300 && status < 400 && location != null ? hostOf(location) : null;
+        return to != null && !to.equalsIgnoreCase(host) && !to.equalsIgnoreCase("www." + host);
+    }
+
+    private static @Nullable String hostOf(String location) {
+        try {
+            String host = new URI(location).getHost();
+            return host == null || host.length() < 3 || host.charAt(0) != '[' ? host : host.substring(1, host.length() - 1);
+        } catch (URISyntaxException e) {
+            return null;
+        }
+    }
+}
