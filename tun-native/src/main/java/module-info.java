@@ -14,6 +14,7 @@ module dev.culvert.tun {
     requires tools.jackson.databind;
 
     exports dev.culvert.tun;
+    exports dev.culvert.tun.capture;
     exports dev.culvert.tun.device;
     exports dev.culvert.tun.host;
     exports dev.culvert.tun.icmp;

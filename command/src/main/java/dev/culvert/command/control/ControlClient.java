@@ -3,7 +3,9 @@ package dev.culvert.command.control;
 import dev.culvert.text.FileError;
 import dev.culvert.text.Printable;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -19,6 +21,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +79,18 @@ public final class ControlClient {
      * @throws IOException when there is no answer, likewise
      */
     public JsonNode ask(String question, Map<String, ?> with) throws IOException {
+        try (Answered answered = open(question, with)) {
+            return answered.answer();
+        }
+    }
+
+    /**
+     * Asks for an answer that goes on.
+     *
+     * @return what is answered; the caller's to close
+     * @throws IOException as {@link #ask}
+     */
+    public Answered open(String question, Map<String, ?> with) throws IOException {
         Map<String, Object> request = new LinkedHashMap<>();
         request.put("culvert", Questions.VERSION);
         request.put("ask", question);
@@ -85,7 +100,7 @@ public final class ControlClient {
         for (Path place : places) {
             if (isThere(place)) {
                 try {
-                    return answer(place, exchange(place, line));
+                    return exchange(place, line);
                 } catch (NotRunningException e) {
                     left = left == null ? e : left; // one may be running elsewhere all the same
                 }
@@ -96,6 +111,53 @@ public final class ControlClient {
                 : new NotRunningException("the " + program + " is not running, or its socket is elsewhere: "
                         + places.stream().map(Path::toString).collect(Collectors.joining(" and "))
                         + (places.size() == 1 ? " is" : " are") + " not there; name the socket with --control-socket");
+    }
+
+    /** An answer, and what follows it. */
+    public static final class Answered implements Closeable {
+        private final JsonNode answer;
+        private final SocketChannel channel;
+        private final ByteBuffer rest;
+
+        private Answered(JsonNode answer, SocketChannel channel, ByteBuffer rest) {
+            this.answer = answer;
+            this.channel = channel;
+            this.rest = rest;
+        }
+
+        /** What is answered; who shows it escapes it, for texts in it are those of others. */
+        public JsonNode answer() {
+            return answer;
+        }
+
+        /**
+         * Copies what follows as it comes, until the program ends, or this is closed by another thread.
+         *
+         * @throws IOException when it cannot be written
+         */
+        public void copyTo(OutputStream out) throws IOException {
+            out.write(rest.array(), rest.position(), rest.remaining());
+            out.flush();
+            ByteBuffer in = ByteBuffer.allocate(READ);
+            while (true) {
+                int n;
+                try {
+                    n = channel.read(in.clear());
+                } catch (IOException e) {
+                    return; // ended, by one side or the other
+                }
+                if (n < 0) {
+                    return;
+                }
+                out.write(in.array(), 0, n);
+                out.flush();
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
     }
 
     private boolean isThere(Path place) throws IOException {
@@ -109,26 +171,42 @@ public final class ControlClient {
         }
     }
 
-    private byte[] exchange(Path place, byte[] line) throws IOException {
-        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+    private Answered exchange(Path place, byte[] line) throws IOException {
+        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+        try {
             CompletableFuture<Void> timer = new CompletableFuture<>();
             timer.completeOnTimeout(null, patience.toMillis(), TimeUnit.MILLISECONDS)
                     .thenRun(() -> shut(channel));
             try {
                 connect(channel, place);
-                ByteBuffer out = ByteBuffer.wrap(line);
-                while (out.hasRemaining()) {
-                    channel.write(out);
-                }
+                write(channel, line);
                 return read(channel, place);
             } finally {
                 timer.cancel(false);
             }
         } catch (AsynchronousCloseException e) {
+            channel.close();
             throw new IOException(
                     "the " + program + " at " + place + " has not answered within " + patience.toSeconds()
                             + " s; it is stopped, or has too much to do: see to its log",
                     e);
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    /** One that is refused at once may have been answered, and left, before it has asked: the answer says why. */
+    private static void write(SocketChannel channel, byte[] line) throws AsynchronousCloseException {
+        ByteBuffer out = ByteBuffer.wrap(line);
+        try {
+            while (out.hasRemaining()) {
+                channel.write(out);
+            }
+        } catch (AsynchronousCloseException e) {
+            throw e;
+        } catch (IOException e) {
+            // Reading tells.
         }
     }
 
@@ -178,7 +256,7 @@ public final class ControlClient {
         return new IOException("no permission to ask the " + program + " at " + place + ": " + cure, cause);
     }
 
-    private byte[] read(SocketChannel channel, Path place) throws IOException {
+    private Answered read(SocketChannel channel, Path place) throws IOException {
         ByteArrayOutputStream answer = new ByteArrayOutputStream();
         ByteBuffer in = ByteBuffer.allocate(READ);
         while (true) {
@@ -190,7 +268,10 @@ public final class ControlClient {
             for (int i = 0; i < n; i++) {
                 if (in.get(i) == '\n') {
                     answer.write(in.array(), 0, i);
-                    return answer.toByteArray();
+                    return new Answered(
+                            answer(place, answer.toByteArray()),
+                            channel,
+                            ByteBuffer.wrap(Arrays.copyOfRange(in.array(), i + 1, n)));
                 }
             }
             answer.write(in.array(), 0, n);

@@ -1,5 +1,6 @@
 package dev.culvert.command.control;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
@@ -8,16 +9,30 @@ import java.time.Duration;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** One who asks: a line is read, its answer found, and written. On the thread of its socket; nothing here waits. */
+/**
+ * One who asks: a line is read, its answer found, and written; behind that perhaps a stream, until one of the two ends it. On the
+ * thread of its socket; nothing here waits.
+ */
 final class ControlConnection {
     /** Most requests are shorter. */
     private static final int FIRST_READ = 512;
+
+    /** Of a stream, written at once: more than one packet of any kind. */
+    private static final int CHUNK = 64 << 10;
+
+    /** Chunks in a turn, in which others wait. */
+    private static final int CHUNKS = 16;
+
+    /** A stream has no end by itself: longer than any machine runs. */
+    private static final Duration FOR_EVER = Duration.ofDays(36_500);
 
     private final ControlSocket socket;
     private final SocketChannel channel;
     private final SelectionKey key;
     private ByteBuffer in = ByteBuffer.allocate(FIRST_READ);
     private @Nullable ByteBuffer out;
+    private Questions.@Nullable Stream stream;
+    private boolean streaming;
     private int held;
     private long deadline;
     private boolean asked;
@@ -43,7 +58,9 @@ final class ControlConnection {
     /** Something can be read, or written. */
     void ready() {
         try {
-            if (out != null) {
+            if (streaming) {
+                stream();
+            } else if (out != null) {
                 write(out);
             } else if (!asked) {
                 read();
@@ -89,15 +106,21 @@ final class ControlConnection {
     /** It gets no answer, but why. */
     void refuse(String why) {
         asked = true;
-        answer(socket.questions().error(why));
+        answer(new Questions.Answer(socket.questions().error(why), null));
     }
 
-    private void answer(byte[] line) {
-        if (gone || out != null) {
-            return; // too late
+    private void answer(Questions.Answer answer) {
+        Questions.Stream behind = answer.stream();
+        if (gone || out != null) { // too late
+            if (behind != null) {
+                behind.close();
+            }
+            return;
         }
-        byte[] said = line;
+        stream = behind;
+        byte[] said = answer.line();
         if (!socket.hold(said.length)) {
+            endStream();
             said = socket.questions().error("too many answers wait to be taken; try again");
             if (!socket.hold(said.length)) {
                 close();
@@ -114,8 +137,60 @@ final class ControlConnection {
         channel.write(answer);
         if (answer.hasRemaining()) {
             key.interestOps(SelectionKey.OP_WRITE);
-        } else {
+        } else if (stream == null) {
             close();
+        } else {
+            streaming = true;
+            due(FOR_EVER);
+            in = ByteBuffer.allocate(FIRST_READ);
+            stream.start(() -> socket.run(this::ready));
+            stream();
+        }
+    }
+
+    /** Writes what there is, for a turn; what the asker says meanwhile is of no interest, but that it has gone is. */
+    private void stream() throws IOException {
+        if (gone || stream == null) {
+            return;
+        }
+        if (channel.read(in.clear()) < 0) {
+            close();
+            return;
+        }
+        for (int i = 0; i < CHUNKS; i++) {
+            if (out == null || !out.hasRemaining()) {
+                out = next(stream);
+            }
+            if (out == null) {
+                key.interestOps(SelectionKey.OP_READ);
+                return;
+            }
+            channel.write(out);
+            if (out.hasRemaining()) {
+                break;
+            }
+        }
+        key.interestOps(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+    }
+
+    private static @Nullable ByteBuffer next(Questions.Stream stream) {
+        byte[] first = stream.poll();
+        if (first == null) {
+            return null;
+        }
+        ByteArrayOutputStream chunk = new ByteArrayOutputStream();
+        for (byte[] piece = first; piece != null; piece = chunk.size() < CHUNK ? stream.poll() : null) {
+            chunk.writeBytes(piece);
+        }
+        return ByteBuffer.wrap(chunk.toByteArray());
+    }
+
+    /** Whoever takes it takes no more. */
+    void endStream() {
+        Questions.Stream ending = stream;
+        stream = null;
+        if (ending != null) {
+            ending.close();
         }
     }
 
@@ -136,6 +211,7 @@ final class ControlConnection {
             return;
         }
         gone = true;
+        endStream();
         socket.hold(-held);
         socket.gone(this);
         try {

@@ -212,14 +212,15 @@ public final class ControlSocket implements Closeable {
     }
 
     /** Finds the answer to a line, and gives it back on the thread; some time, perhaps. */
-    void find(byte[] line, Consumer<byte[]> then) {
+    void find(byte[] line, Consumer<Questions.Answer> then) {
         try {
             answering.execute(() -> {
-                byte[] answer = questions.answer(line);
+                Questions.Answer answer = questions.answer(line);
                 run(() -> then.accept(answer));
             });
         } catch (RejectedExecutionException e) {
-            then.accept(questions.error("too many questions wait for an answer; try again"));
+            then.accept(new Questions.Answer(
+                    questions.error("too many questions wait for an answer; try again"), null));
         }
     }
 
@@ -264,6 +265,9 @@ public final class ControlSocket implements Closeable {
             for (SelectionKey key : selector.keys()) {
                 if (key != accepting) {
                     key.channel().close();
+                }
+                if (key.attachment() instanceof ControlConnection connection) {
+                    connection.endStream();
                 }
             }
         } finally {

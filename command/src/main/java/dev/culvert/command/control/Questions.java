@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.culvert.text.FileError;
 import dev.culvert.text.Printable;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.LinkedHashMap;
@@ -38,11 +39,40 @@ public final class Questions {
          * The answer: records, maps, lists, texts, numbers, times. On a thread that may block, of which there are few. It must hold no
          * secret: who may ask is not always who may read the program's keys.
          *
+         * A {@link Stream} is an answer that goes on.
+         *
          * @param with the arguments: an object, perhaps an empty one; they are not checked yet
          * @throws IOException with one line for people: why there is none
          */
         Object answer(JsonNode with) throws IOException;
     }
+
+    /** An answer with bytes behind it, for as long as the asker takes them. */
+    public interface Stream extends Closeable {
+        /** What is answered before the bytes. */
+        Object answer();
+
+        /**
+         * Begins. On the socket's thread, once.
+         *
+         * @param readable to be told when {@link #poll} has something after it had nothing; from any thread
+         */
+        void start(Runnable readable);
+
+        /** The bytes that come next; null if there are none now. On the socket's thread; must not block. */
+        byte @Nullable [] poll();
+
+        /** The asker has gone, or never took the answer. Once, from any thread; must not block. */
+        @Override
+        void close();
+    }
+
+    /**
+     * What is written to an asker.
+     *
+     * @param stream what follows the line; null for nothing
+     */
+    record Answer(byte[] line, @Nullable Stream stream) {}
 
     private record Entry(String about, Question question) {}
 
@@ -80,31 +110,45 @@ public final class Questions {
         return program;
     }
 
-    /** The line that answers a line. Blocks. */
-    byte[] answer(byte[] line) {
+    /** What answers a line. Blocks. */
+    Answer answer(byte[] line) {
         try {
             JsonNode request = JSON.readTree(line);
             JsonNode name = request.path("ask");
             if (!request.isObject() || !name.isString()) {
-                return error("a request is a line of JSON such as {\"culvert\": 1, \"ask\": \"status\"}");
+                return none("a request is a line of JSON such as {\"culvert\": 1, \"ask\": \"status\"}");
             }
             Entry entry = entries.get(name.stringValue());
             if (entry == null) {
-                return error("this " + program + " (version " + version + ") knows no '"
+                return none("this " + program + " (version " + version + ") knows no '"
                         + Printable.shorten(name.stringValue()) + "'; it answers "
                         + String.join(", ", entries.keySet()));
             }
             JsonNode with = request.path("with");
-            return line("answer", entry.question.answer(with.isObject() ? with : JSON.createObjectNode()));
+            Object answer = entry.question.answer(with.isObject() ? with : JSON.createObjectNode());
+            return answer instanceof Stream stream ? begun(stream) : new Answer(line("answer", answer), null);
         } catch (JacksonException e) {
-            return error("a request is a line of JSON, and this is none: " + e.getOriginalMessage());
+            return none("a request is a line of JSON, and this is none: " + e.getOriginalMessage());
         } catch (IOException e) {
-            return error(FileError.reason(e));
+            return none(FileError.reason(e));
         } catch (RuntimeException e) {
-            return error("it could not be answered: " + FileError.reason(e));
+            return none("it could not be answered: " + FileError.reason(e));
         } catch (OutOfMemoryError | StackOverflowError e) { // whoever asks is told, and the next may have more luck
-            return error("there is no memory for an answer");
+            return none("there is no memory for an answer");
         }
+    }
+
+    private Answer begun(Stream stream) throws IOException {
+        try {
+            return new Answer(line("answer", stream.answer()), stream);
+        } catch (IOException | RuntimeException e) {
+            stream.close();
+            throw e;
+        }
+    }
+
+    private Answer none(String why) {
+        return new Answer(error(why), null);
     }
 
     /** The line that says why there is no answer. */
