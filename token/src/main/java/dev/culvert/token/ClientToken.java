@@ -28,6 +28,7 @@ public record ClientToken(TokenTerms terms, List<Grant> grants, List<Route> rout
         TokenFields.count("grants", grants.size());
         routes = List.copyOf(routes);
         TokenFields.atMost("routes", routes.size(), TokenFields.MAX_ENTRIES);
+        Route.requireClear(routes);
         domains = domains.stream().map(ClientToken::domain).toList();
         TokenFields.atMost("domains", domains.size(), MAX_DOMAINS);
     }

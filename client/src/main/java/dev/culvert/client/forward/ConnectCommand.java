@@ -68,7 +68,7 @@ public final class ConnectCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "[AGENT:]HOST:PORT",
             description =
-                    "Where to. HOST is an address, or a name that the agent resolves. Without AGENT through the one that serves it.")
+                    "Where to. HOST is an address, or a name that the agent resolves. Without AGENT through the one that serves it; with it an address is the one that it has there.")
     String target = "";
 
     @Mixin
@@ -107,7 +107,7 @@ public final class ConnectCommand implements Callable<Integer> {
         }
         Voice voice = verbose ? this::say : line -> {};
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, profile.name(), voice)) {
+        try (RunningUplink running = RunningUplink.open(options, profile.name(), RouteTable.Wanted::by, voice)) {
             requireAgent(running, to);
             return run(running, to, stop);
         } finally {

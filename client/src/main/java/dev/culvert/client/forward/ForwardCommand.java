@@ -1,6 +1,7 @@
 package dev.culvert.client.forward;
 
 import dev.culvert.client.uplink.LimitedVoice;
+import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.token.holder.HolderOptions;
@@ -41,7 +42,7 @@ public final class ForwardCommand implements Callable<Integer> {
             description =
                     "LOCAL is [BIND:]PORT or udp:[BIND:]PORT, where BIND is an address of this machine, 127.0.0.1 by default; or unix:PATH,"
                             + " a socket that is made for you alone. HOST is an address, or a name that the agent resolves. Without AGENT"
-                            + " through the one that serves it.")
+                            + " through the one that serves it; with it an address is the one that it has there.")
     List<String> forwards = new ArrayList<>();
 
     @Mixin
@@ -63,7 +64,7 @@ public final class ForwardCommand implements Callable<Integer> {
                 throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
             }
         }
-        return Service.run(options, profile.name(), (running, voice) -> {
+        return Service.run(options, profile.name(), RouteTable.Wanted::by, (running, voice) -> {
             for (Forward forward : all) {
                 requireAgent(running, forward);
             }

@@ -1,14 +1,17 @@
 package dev.culvert.client.forward;
 
+import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
 import dev.culvert.command.Shutdown;
 import dev.culvert.text.Printable;
+import dev.culvert.token.ClientToken;
 import dev.culvert.token.holder.HolderOptions;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
@@ -39,11 +42,17 @@ public final class Service {
      * Runs until a signal comes, or the gateway refuses the token. What happens is said on standard output.
      *
      * @param profile under which the token is kept; null for the last that was logged in with
+     * @param wanted what the holder of a token wants to have routed
      * @return the exit code
      */
-    public static int run(HolderOptions options, @Nullable String profile, Opening opening) throws Exception {
+    public static int run(
+            HolderOptions options,
+            @Nullable String profile,
+            Function<ClientToken, RouteTable.Wanted> wanted,
+            Opening opening)
+            throws Exception {
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, profile, Service::say)) {
+        try (RunningUplink running = RunningUplink.open(options, profile, wanted, Service::say)) {
             Closeable doors = opening.open(running, Service::say);
             try {
                 CompletableFuture<Throwable> failed = running.uplink().failed();

@@ -7,6 +7,7 @@ import dev.culvert.client.forward.Forward;
 import dev.culvert.client.forward.ForwardPorts;
 import dev.culvert.client.forward.Service;
 import dev.culvert.client.uplink.LimitedVoice;
+import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.client.uplink.Voice;
@@ -68,6 +69,9 @@ public final class ProxyCommand implements Callable<Integer> {
     String passwordFile;
 
     @Mixin
+    RouteOptions routes = new RouteOptions();
+
+    @Mixin
     HolderOptions options = new HolderOptions();
 
     @Mixin
@@ -85,7 +89,12 @@ public final class ProxyCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
         }
         Credentials credentials = credentials();
-        return Service.run(options, profile.name(), (running, voice) -> open(running, voice, where, credentials));
+        routes.typed();
+        return Service.run(
+                options,
+                profile.name(),
+                token -> routes.wanted(token, false),
+                (running, voice) -> open(running, voice, where, credentials));
     }
 
     private @Nullable Credentials credentials() throws SecretException {

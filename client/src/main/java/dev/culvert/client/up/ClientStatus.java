@@ -47,7 +47,13 @@ record ClientStatus(
     /** @param instances how many are connected */
     record Agent(String name, int instances, List<String> networks) {}
 
-    record Routed(String network, String agent) {}
+    /**
+     * A network as it is seen here.
+     *
+     * @param there its own addresses behind the agent; null when they are the same
+     */
+    record Routed(
+            String network, String agent, @Nullable String there) {}
 
     /**
      * Open ones.

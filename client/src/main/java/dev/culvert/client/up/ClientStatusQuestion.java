@@ -1,6 +1,8 @@
 package dev.culvert.client.up;
 
 import dev.culvert.address.AddressText;
+import dev.culvert.address.IpPrefix;
+import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.command.control.Questions;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
@@ -83,11 +85,18 @@ record ClientStatusQuestion(
                         linked ? null : status.link().trouble()),
                 agents,
                 report.routes().entrySet().stream()
-                        .map(r -> new ClientStatus.Routed(r.getKey().toString(), r.getValue()))
+                        .map(r -> routed(r.getKey(), r.getValue()))
                         .toList(),
                 new ClientStatus.Flows(
                         status.tcp(), status.udp(), status.echo(), report.link().held(), status.refused()),
                 new ClientStatus.Carried(carried.bytesIn(), carried.bytesOut()));
+    }
+
+    private static ClientStatus.Routed routed(IpPrefix network, RouteTable.Way way) {
+        return new ClientStatus.Routed(
+                network.toString(),
+                way.agent(),
+                way.map() == null ? null : way.map().toReal(network).toString());
     }
 
     private TunSession.Report report() throws IOException {

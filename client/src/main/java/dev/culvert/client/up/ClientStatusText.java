@@ -31,7 +31,8 @@ final class ClientStatusText {
         lines.add("interface  " + text(status, "device") + ", " + some(texts(status.path("addresses"))));
         List<String> routes = status.path("routes")
                 .valueStream()
-                .map(route -> text(route, "network") + " via " + text(route, "agent"))
+                .map(route -> text(route, "network") + " via " + text(route, "agent")
+                        + (route.has("there") ? " (there " + text(route, "there") + ")" : ""))
                 .toList();
         lines.add("routes     " + (routes.isEmpty() ? "none" : some(routes)));
         JsonNode flows = status.path("flows");

@@ -39,9 +39,9 @@ final class TunSession {
     /**
      * All of a moment that can be asked for.
      *
-     * @param routes that lead into the tunnel, and through which agent each
+     * @param routes that lead into the tunnel, and how each is reached
      */
-    record Report(Status status, Uplink.Details link, Map<IpPrefix, String> routes) {}
+    record Report(Status status, Uplink.Details link, Map<IpPrefix, RouteTable.Way> routes) {}
 
     /**
      * What the stack keeps of connections, in each direction: an eighth of the memory for buffers. A quarter is for the growth of
@@ -149,10 +149,14 @@ final class TunSession {
     /** How it is, with all that belongs to it. Event loop. */
     Report report() {
         RouteTable table = uplink.routes();
-        Map<IpPrefix, String> routes = new TreeMap<>();
+        Map<IpPrefix, RouteTable.Way> routes = new TreeMap<>();
         // Who lays the routes himself may have laid any of these.
-        (host == null ? table.routes().keySet() : laid)
-                .forEach(p -> routes.put(p, String.valueOf(table.agentFor(p.network()))));
+        for (IpPrefix prefix : host == null ? table.routes().keySet() : laid) {
+            RouteTable.Way way = table.wayTo(prefix.network());
+            if (way != null) { // one that is about to go leads nowhere
+                routes.put(prefix, way);
+            }
+        }
         return new Report(status(), uplink.details(), routes);
     }
 
@@ -235,7 +239,10 @@ final class TunSession {
             return Lines.some(
                     now.stream()
                             .sorted()
-                            .map(p -> p + " via " + table.agentFor(p.network()))
+                            .map(p -> {
+                                RouteTable.Way way = table.wayTo(p.network());
+                                return way == null ? p.toString() : way.textOf(p);
+                            })
                             .toList(),
                     ROUTES_SHOWN);
         }

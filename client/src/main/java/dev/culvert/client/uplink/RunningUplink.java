@@ -13,11 +13,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All of a client that has no interface, and may be anybody's: its session, one event loop, and on it the uplink of its token, which routes
- * what {@code client up} would route by default.
+ * All of a client that has no interface, and may be anybody's: its session, one event loop, and on it the uplink of its token.
  */
 public final class RunningUplink implements AutoCloseable {
     /** What flows' ends may take when the client ends, and then the last tasks of its loop. */
@@ -41,15 +41,21 @@ public final class RunningUplink implements AutoCloseable {
      * Reads the token and makes the rest, not started yet. Blocks.
      *
      * @param profile under which the token is kept; null for the last that was logged in with
+     * @param wanted what the holder of a token wants to have routed
      */
-    public static RunningUplink open(HolderOptions options, @Nullable String profile, Voice voice) throws Exception {
+    public static RunningUplink open(
+            HolderOptions options,
+            @Nullable String profile,
+            Function<ClientToken, RouteTable.Wanted> wanted,
+            Voice voice)
+            throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
+        RouteTable.Wanted routes = wanted.apply(token);
         NotedSession session = NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), voice);
         EventLoopGroup loops = EventLoops.create(1, "client");
         try {
-            RouteTable.Wanted wanted = new RouteTable.Wanted(token.routes(), false, false);
-            TokenUplink way = TokenUplink.of(options, holder, wanted, loops.next(), session.session(), voice);
+            TokenUplink way = TokenUplink.of(options, holder, routes, loops.next(), session.session(), voice);
             return new RunningUplink(session, loops, way, token);
         } catch (Exception e) {
             end(loops);

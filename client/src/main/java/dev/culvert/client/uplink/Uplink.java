@@ -26,6 +26,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
@@ -219,8 +220,8 @@ public final class Uplink {
     }
 
     /**
-     * Opens a flow through the agent that the destination's address is routed to; if it has a name, through one that the token
-     * lets reach it.
+     * Opens a flow through the agent that the destination's address is routed to, by the address that it has there; if it has a
+     * name, through one that the token lets reach it.
      *
      * @param source the application, as the agent's host may know it; null when it has no address
      * @param handler added to the flow's pipeline
@@ -229,19 +230,32 @@ public final class Uplink {
     public LinkFlow open(Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)
             throws FlowException {
         FlowMultiplexer l = linked();
-        String agent = agentFor(destination);
-        if (agent == null && !told) {
+        InetAddress address = destination.address();
+        RouteTable.Way way = address == null ? byName(destination) : routes.wayTo(address);
+        if (way == null && !told) {
             throw new FlowException(Reason.LINK_LOST, "the gateway has not said yet what there is");
         }
-        if (agent == null) {
+        if (way == null) {
             throw new FlowException(Reason.NETWORK_UNREACHABLE, "no agent serves " + destination);
         }
-        return open(l, agent, destination, source, handler);
+        Destination there = address == null || way.map() == null
+                ? destination
+                : Destination.of(destination.protocol(), way.there(address), destination.port());
+        LinkFlow flow = open(l, way.agent(), there, source, handler);
+        if (!destination.isStream() && routes.hasMaps(way.agent())) {
+            flow.pipeline().addFirst(new ShownErrors(way.agent(), way.map(), this::routes));
+        }
+        return flow;
+    }
+
+    private RouteTable.@Nullable Way byName(Destination destination) {
+        String agent = agentForName(destination);
+        return agent == null ? null : new RouteTable.Way(agent, null);
     }
 
     /**
      * As {@link #open(Destination, InetSocketAddress, ChannelHandler)}, through an agent that the user has named: whether it
-     * serves the destination is its to say.
+     * serves the destination is its to say, and an address is the one that it has there.
      */
     public LinkFlow open(
             String agent, Destination destination, @Nullable InetSocketAddress source, ChannelHandler handler)

@@ -57,13 +57,17 @@ final class ClientBench implements AutoCloseable {
 
     /** The link is up, and an agent serves these networks. */
     ClientBench(String... routes) {
+        this(RouteTable.Wanted.ALL, routes);
+    }
+
+    ClientBench(RouteTable.Wanted wanted, String... routes) {
         tun.config().setOption(ChannelOption.ALLOCATOR, allocator);
         uplink = new Uplink(
                 tun.eventLoop(),
                 List.of(gateway),
                 LinkSettings.DEFAULT,
                 ANYWHERE,
-                RouteTable.Wanted.ALL,
+                wanted,
                 ClientSession.first(),
                 said::add);
         names = new NameService(

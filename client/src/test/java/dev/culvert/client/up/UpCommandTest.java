@@ -41,6 +41,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import tools.jackson.databind.JsonNode;
@@ -501,6 +503,43 @@ final class UpCommandTest {
         assertThat(err.toString())
                 .startsWith("client: --route 10.5.0.0/16=offcie: this token grants nothing through an agent 'offcie'");
         assertThat(opened).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "10.77.0.0/24=office:192.168.1.0/25 | --route 10.77.0.0/24=office:192.168.1.0/25: 10.77.0.0/24 cannot stand for"
+                        + " 192.168.1.0/25: the two must be of one size",
+                "10.77.0.0/24=office:192.168.1.0/24,10.77.0.0/25=plant:192.168.1.0/25 | an address can stand for one only",
+                "10.77.0.0/24=office:192.168.1.0/24,10.78.0.0/24=office:192.168.1.0/24 | what agent 'office' serves can be shown"
+                        + " once only",
+                "127.0.0.0/24=office:192.168.1.0/24 | it holds addresses that mean this machine",
+                "10.77.0.0/24=offcie:192.168.1.0/24 | this token grants nothing through an agent 'offcie'",
+            })
+    void aMapThatCannotBeIsWrongUsage(String routes, String why) throws Exception {
+        assertThat(up("--route", routes)).isEqualTo(2);
+        assertThat(err.toString().lines()).hasSize(2);
+        assertThat(err.toString()).startsWith("client: --route ").contains(why);
+        assertThat(opened).isEmpty();
+    }
+
+    @Test
+    void aMapIsToldRoutedAndShownInStatus() throws Exception {
+        CompletableFuture<Integer> exit = start("--route", "10.77.0.0/24=office:192.168.77.0/24");
+        awaitLine(exit, "routes: 10.77.0.0/24 via office (there 192.168.77.0/24)");
+        assertThat(machine.tunnelled()).contains("10.77.0.0/24").doesNotContain("192.168.77.0/24");
+        StringWriter answer = new StringWriter();
+        assertThat(ask(answer, "status", "--json")).as(answer.toString()).isZero();
+        JsonNode route = JsonMapper.shared().readTree(answer.toString()).at("/routes/0");
+        assertThat(route.path("network").stringValue()).isEqualTo("10.77.0.0/24");
+        assertThat(route.path("there").stringValue()).isEqualTo("192.168.77.0/24");
+        StringWriter text = new StringWriter();
+        assertThat(ask(text, "status")).isZero();
+        assertThat(text.toString()).contains("routes     10.77.0.0/24 via office (there 192.168.77.0/24)");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        assertNothingLeft();
     }
 
     @Test

@@ -44,9 +44,11 @@ final class MintClientCommand extends Subcommand {
     @Option(
             names = "--routes",
             split = ",",
-            paramLabel = "PREFIX[=AGENT]",
+            paramLabel = "PREFIX[=AGENT[:PREFIX]]",
             description = {
                 "What the client routes into the tunnel unless client up says otherwise; repeatable.",
+                "With a second prefix the first stands for it: 10.77.0.0/24=office:192.168.1.0/24. Clients and gateways"
+                        + " before this version take no such token.",
                 "Default: all that it may reach."
             })
     List<String> routes = new ArrayList<>();

@@ -55,7 +55,10 @@ class TokenVerifierTest {
             TokenTerms.of(
                     "laptop", List.of(GATEWAY, URI.create("ws://10.0.0.1/x")), PIN, NOW, NOW.plus(Duration.ofDays(1))),
             List.of(Grant.parse("office:192.168.77.0/24"), Grant.parse("*:db.internal:5432/tcp")),
-            List.of(Route.parse("192.168.77.0/24"), Route.parse("fd77::/64=office")),
+            List.of(
+                    Route.parse("192.168.77.0/24"),
+                    Route.parse("fd77::/64=office"),
+                    Route.parse("10.77.0.0/24=office:192.168.1.0/24")),
             List.of("corp.example"));
     private static final AgentToken AGENT = new AgentToken(
             TokenTerms.of("office", List.of(GATEWAY), null, NOW, NOW.plus(Duration.ofDays(1))),
