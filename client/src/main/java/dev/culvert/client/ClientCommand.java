@@ -3,6 +3,7 @@ package dev.culvert.client;
 import dev.culvert.client.forward.ConnectCommand;
 import dev.culvert.client.forward.ForwardCommand;
 import dev.culvert.client.proxy.ProxyCommand;
+import dev.culvert.client.up.CaptureCommand;
 import dev.culvert.client.up.ClientStatusCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
@@ -28,6 +29,7 @@ import picocli.CommandLine.Spec;
             ClientStatusCommand.class,
             ReachableCommand.class,
             DownCommand.class,
+            CaptureCommand.class,
             ConnectCommand.class,
             ForwardCommand.class,
             ProxyCommand.class,
@@ -57,6 +59,6 @@ public final class ClientCommand implements Runnable {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: login, up, status, list, down, connect, forward, proxy, profiles, logout or key");
+                "say what to do: login, up, status, list, down, capture, connect, forward, proxy, profiles, logout or key");
     }
 }

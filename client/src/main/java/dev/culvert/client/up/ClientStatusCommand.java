@@ -50,7 +50,7 @@ public final class ClientStatusCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         options.ifNotThere(this::lookForOthers);
-        return watch.ask(options, places(), "status", ClientStatusText::of);
+        return watch.ask(options, places(state), "status", ClientStatusText::of);
     }
 
     /** Root's state, say, is not for another user to look into: to him it is as if there was none. */
@@ -65,7 +65,8 @@ public final class ClientStatusCommand implements Callable<Integer> {
         }
     }
 
-    private List<Path> places() {
+    /** Where the socket of a client that is up may be. */
+    static List<Path> places(HolderStateOption state) {
         Path own = ClientJournal.socket(state.path("client"));
         return state.isNamed() ? List.of(own) : List.of(own, SERVICE);
     }

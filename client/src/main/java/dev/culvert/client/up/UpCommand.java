@@ -7,17 +7,19 @@ import dev.culvert.client.names.NameOptions;
 import dev.culvert.client.names.NameService;
 import dev.culvert.client.names.WantedDomains;
 import dev.culvert.client.uplink.NotedSession;
+import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.TokenUplink;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlOptions;
+import dev.culvert.command.control.Questions;
 import dev.culvert.token.ClientToken;
-import dev.culvert.token.Route;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.tun.Platform;
+import dev.culvert.tun.capture.CaptureFile;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunConfig;
 import dev.culvert.tun.device.TunDevice;
@@ -34,7 +36,6 @@ import java.net.InetAddress;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -98,12 +99,8 @@ public final class UpCommand implements Callable<Integer> {
                     "Go to the background once it is up; what it says from then on is in client.log in its state directory. If it is not up within 40 s, it fails.")
     boolean detach;
 
-    @Option(
-            names = "--route",
-            paramLabel = "CIDR[=AGENT]",
-            description =
-                    "Route only this network (repeatable). Default: the token's routes; without those all that the agents announce and the token grants, but the default route.")
-    List<String> routes = new ArrayList<>();
+    @Mixin
+    RouteOptions routes = new RouteOptions();
 
     @Option(names = "--full", description = "Route everything through the agent that announces 0.0.0.0/0 (or ::/0).")
     boolean full;
@@ -164,6 +161,9 @@ public final class UpCommand implements Callable<Integer> {
     InetAddress address6 = IpPrefix.parse(ADDRESS_6).network();
 
     @Mixin
+    CaptureOptions capture = new CaptureOptions();
+
+    @Mixin
     ControlOptions control = new ControlOptions();
 
     /** Used by picocli. */
@@ -194,7 +194,8 @@ public final class UpCommand implements Callable<Integer> {
         if (detach && !Background.isHere()) {
             return Background.start(spec.root().userObject().getClass().getName(), out);
         }
-        List<Route> wanted = parseRoutes();
+        routes.typed();
+        capture.check();
         checkFamily("--address", address4, 4);
         checkFamily("--address6", address6, 16);
         TunConfig config;
@@ -210,9 +211,8 @@ public final class UpCommand implements Callable<Integer> {
         }
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
-        TokenGrants grants = TokenGrants.of(token);
-        checkAgents(wanted, grants);
-        WantedDomains domains = names.wanted(token.domains(), grants);
+        RouteTable.Wanted wanted = routes.wanted(token, full);
+        WantedDomains domains = names.wanted(token.domains(), TokenGrants.of(token));
         try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
             Background background = detach
                     ? Background.begin(
@@ -227,15 +227,7 @@ public final class UpCommand implements Callable<Integer> {
             repair(journal, status);
             try (NotedSession session =
                     NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), status::say)) {
-                return run(
-                        config,
-                        holder,
-                        new RouteTable.Wanted(wanted.isEmpty() ? token.routes() : wanted, !wanted.isEmpty(), full),
-                        domains,
-                        session.session(),
-                        journal,
-                        background,
-                        status);
+                return run(config, holder, wanted, domains, session.session(), journal, background, status);
             }
         } finally {
             if (stop != null) {
@@ -250,18 +242,6 @@ public final class UpCommand implements Callable<Integer> {
                     spec.commandLine(),
                     option + " " + AddressText.of(address) + ": is of the other address family; give an "
                             + (bytes == 4 ? "IPv4" : "IPv6") + " address");
-        }
-    }
-
-    /** A slip of the fingers is told of at once, not when the gateway has been reached. */
-    private void checkAgents(List<Route> wanted, TokenGrants grants) {
-        for (Route route : wanted) {
-            if (route.agent() != null && !grants.mentions(route.agent())) {
-                throw new ParameterException(
-                        spec.commandLine(),
-                        "--route " + route + ": this token grants nothing through an agent '" + route.agent()
-                                + "'; 'token show' says which agents it names");
-            }
         }
     }
 
@@ -296,7 +276,14 @@ public final class UpCommand implements Callable<Integer> {
         RouterAddresses router = RouterAddresses.of(address4, address6);
         Shutdown ending = system.newShutdown(SHUTDOWN);
         stop = ending;
-        TunDevice device = system.openTun(config);
+        CaptureFile packets = capture.open();
+        TunDevice device;
+        try {
+            device = system.openTun(config);
+        } catch (IOException e) {
+            close(packets, status);
+            throw e;
+        }
         EventLoopGroup loops = EventLoops.create(1, "client");
         HostRoutes host = null;
         TunChannel tunChannel;
@@ -313,9 +300,7 @@ public final class UpCommand implements Callable<Integer> {
             NameService service = new NameService(nameService(), domains, way.uplink(), AnswerFilter.NONE, status::say);
             session = new TunSession(
                     device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
-            answering = control.open(
-                    ClientJournal.socket(options.directory(token.kind())),
-                    new ClientStatusQuestion(
+            Questions questions = new ClientStatusQuestion(
                                     Program.version(spec),
                                     Clock.systemUTC(),
                                     Instant.now(),
@@ -326,8 +311,14 @@ public final class UpCommand implements Callable<Integer> {
                                     way::token,
                                     () -> loops.submit(session::report),
                                     tunChannel::stats)
-                            .questions(),
-                    status::say);
+                            .questions();
+            Captures captures = new Captures(tunChannel, Clock.systemUTC());
+            captures.addTo(questions);
+            if (packets != null) {
+                captures.begin(packets, status::say);
+            }
+            answering =
+                    control.open(ClientJournal.socket(options.directory(token.kind())), questions, status::say);
             if (host != null) {
                 host.watch();
             }
@@ -336,6 +327,7 @@ public final class UpCommand implements Callable<Integer> {
             close(way);
             device.close();
             end(loops);
+            close(packets, status);
             if (host != null) {
                 complain(host.undo(), status);
             }
@@ -368,6 +360,7 @@ public final class UpCommand implements Callable<Integer> {
                 host.close();
             }
             end(loops);
+            close(packets, status);
             if (host != null) {
                 List<UndoFailure> left = host.undo();
                 complain(left, status);
@@ -443,19 +436,5 @@ public final class UpCommand implements Callable<Integer> {
 
     private NameService.ServiceAddresses nameService() {
         return NameService.ServiceAddresses.beside(address4, address6);
-    }
-
-    private List<Route> parseRoutes() {
-        List<Route> list = new ArrayList<>();
-        for (String text : routes) {
-            for (String one : text.split(",")) {
-                try {
-                    list.add(Route.parse(one));
-                } catch (IllegalArgumentException e) {
-                    throw new ParameterException(spec.commandLine(), "--route " + one + ": " + e.getMessage());
-                }
-            }
-        }
-        return list;
     }
 }
