@@ -22,8 +22,9 @@ public record PrefixMap(IpPrefix shown, IpPrefix real) {
      */
     public PrefixMap {
         if (shown.isIpv6() != real.isIpv6() || shown.length() != real.length()) {
-            throw new IllegalArgumentException(shown + " cannot stand for " + real + ": the two must be of one size, like "
-                    + (real.isIpv6() ? "fd77::/" : "10.77.0.0/") + real.length() + " for " + real);
+            throw new IllegalArgumentException(
+                    shown + " cannot stand for " + real + ": the two must be of one size, like "
+                            + (real.isIpv6() ? "fd77::/" : "10.77.0.0/") + real.length() + " for " + real);
         }
         if (shown.equals(real)) {
             throw new IllegalArgumentException(
@@ -35,8 +36,8 @@ public record PrefixMap(IpPrefix shown, IpPrefix real) {
                     + " that you do not use");
         }
         if (holdsIpv4(shown) || holdsIpv4(real)) {
-            throw new IllegalArgumentException(
-                    shown + " cannot stand for " + real + ": one of them holds the IPv4-mapped addresses, which are IPv4");
+            throw new IllegalArgumentException(shown + " cannot stand for " + real
+                    + ": one of them holds the IPv4-mapped addresses, which are IPv4");
         }
     }
 

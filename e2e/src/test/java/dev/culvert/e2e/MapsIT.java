@@ -55,8 +55,7 @@ final class MapsIT {
         lab.startProbe(lab.plantHost, "serve", lab.directory().toString()).awaitOutput("READY", PATIENCE);
 
         lab.startGateway();
-        lab.startAgent(
-                lab.office, lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.1.0/24,192.168.2.0/24"));
+        lab.startAgent(lab.office, lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.1.0/24,192.168.2.0/24"));
         lab.startAgent(lab.plant, lab.agentToken("plant", "wss://10.71.3.1:" + Lab.PORT, "192.168.1.0/24"));
         Path token = lab.clientToken("laptop", "office:192.168.1.0/24,office:192.168.2.0/24,plant:192.168.1.0/24");
         Program client = lab.startClient(
@@ -89,7 +88,8 @@ final class MapsIT {
     @ParameterizedTest
     @CsvSource({"10.77.0.2", "10.78.0.2", "10.79.0.2"})
     void aReplyToAPingComesFromTheAddressThatWasAsked(String host) throws Exception {
-        assertThat(lab.must(lab.client, "ping", "-n", "-c", "1", "-W", "20", host)).contains("64 bytes from " + host);
+        assertThat(lab.must(lab.client, "ping", "-n", "-c", "1", "-W", "20", host))
+                .contains("64 bytes from " + host);
     }
 
     @ParameterizedTest
@@ -170,7 +170,8 @@ final class MapsIT {
         lab.must(lab.client, "ping", "-n", "-c", "1", "-W", "20", "10.78.0.2");
         await("the packets on disk")
                 .atMost(PATIENCE)
-                .until(() -> !read(all(), "icmp.type == 0 && ip.src == 10.78.0.2").isEmpty());
+                .until(() ->
+                        !read(all(), "icmp.type == 0 && ip.src == 10.78.0.2").isEmpty());
         assertThat(lab.must(lab.client, "stat", "-c", "%a", all().toString()).strip())
                 .isEqualTo("600");
     }
@@ -196,7 +197,8 @@ final class MapsIT {
         assertThat(capture.terminate()).isEqualTo(143);
         assertThat(capture.output()).containsPattern("client: \\d+ packets\n");
         List<String> packets = read(file, "tcp");
-        assertThat(packets).allMatch(p -> p.startsWith("100.127.255.1 10.78.0.2 ") || p.startsWith("10.78.0.2 100.127.255.1 "));
+        assertThat(packets)
+                .allMatch(p -> p.startsWith("100.127.255.1 10.78.0.2 ") || p.startsWith("10.78.0.2 100.127.255.1 "));
         assertThat(packets.get(0)).contains("S");
         assertThat(packets).anyMatch(p -> p.startsWith("10.78.0.2 ") && p.endsWith(" 200"));
         assertThat(read(file, "!tcp")).isEmpty();

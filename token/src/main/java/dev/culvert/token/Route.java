@@ -73,8 +73,8 @@ public record Route(
                     continue;
                 }
                 if (one.prefix.covers(other.prefix)) {
-                    throw new IllegalArgumentException(
-                            one + " and " + other + ": an address can stand for one only; choose another network for one");
+                    throw new IllegalArgumentException(one + " and " + other
+                            + ": an address can stand for one only; choose another network for one");
                 }
                 if (one.map != null
                         && other.map != null

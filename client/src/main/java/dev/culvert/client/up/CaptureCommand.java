@@ -19,8 +19,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -105,7 +105,8 @@ public final class CaptureCommand implements Callable<Integer> {
         boolean standard = file.equals("-");
         if (standard && Boolean.getBoolean("culvert.terminal")) {
             throw new ParameterException(
-                    spec.commandLine(), "-w -: packets are not for a terminal; pipe them into tshark -r -, or name a file");
+                    spec.commandLine(),
+                    "-w -: packets are not for a terminal; pipe them into tshark -r -, or name a file");
         }
         ControlClient client = new ControlClient(
                 spec.root().name(), socket == null ? ClientStatusCommand.places(state) : List.of(socket));

@@ -72,7 +72,8 @@ final class Captures {
 
     void addTo(Questions questions) {
         questions.add("capture", "packets of the interface, as pcap behind the answer", this::capture);
-        questions.add("captured", "how many packets a capture has taken, and how many of them were dropped", this::counts);
+        questions.add(
+                "captured", "how many packets a capture has taken, and how many of them were dropped", this::counts);
     }
 
     private Object capture(JsonNode with) throws IOException {

@@ -52,8 +52,7 @@ record ClientStatus(
      *
      * @param there its own addresses behind the agent; null when they are the same
      */
-    record Routed(
-            String network, String agent, @Nullable String there) {}
+    record Routed(String network, String agent, @Nullable String there) {}
 
     /**
      * Open ones.

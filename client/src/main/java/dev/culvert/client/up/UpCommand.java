@@ -301,24 +301,23 @@ public final class UpCommand implements Callable<Integer> {
             session = new TunSession(
                     device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
             Questions questions = new ClientStatusQuestion(
-                                    Program.version(spec),
-                                    Clock.systemUTC(),
-                                    Instant.now(),
-                                    options.directory(token.kind()),
-                                    device.name(),
-                                    List.of(address4, address6),
-                                    holder,
-                                    way::token,
-                                    () -> loops.submit(session::report),
-                                    tunChannel::stats)
-                            .questions();
+                            Program.version(spec),
+                            Clock.systemUTC(),
+                            Instant.now(),
+                            options.directory(token.kind()),
+                            device.name(),
+                            List.of(address4, address6),
+                            holder,
+                            way::token,
+                            () -> loops.submit(session::report),
+                            tunChannel::stats)
+                    .questions();
             Captures captures = new Captures(tunChannel, Clock.systemUTC());
             captures.addTo(questions);
             if (packets != null) {
                 captures.begin(packets, status::say);
             }
-            answering =
-                    control.open(ClientJournal.socket(options.directory(token.kind())), questions, status::say);
+            answering = control.open(ClientJournal.socket(options.directory(token.kind())), questions, status::say);
             if (host != null) {
                 host.watch();
             }

@@ -58,8 +58,7 @@ final class RouteChoice {
         }
         notGranted.sort(null);
         if (!notGranted.isEmpty()) {
-            problems.add(
-                    "not routed: the gateway announced " + some(notGranted) + ", which this token does not grant");
+            problems.add("not routed: the gateway announced " + some(notGranted) + ", which this token does not grant");
         }
         if (wanted.routes().isEmpty() || wanted.full()) {
             for (Reach r : reach) {
@@ -80,8 +79,8 @@ final class RouteChoice {
             ask(w);
         }
         if (!tooWide.isEmpty()) {
-            problems.add("not routed: " + some(tooWide.stream().sorted().toList()) + ": shorter than /" + RouteTable.WIDEST_4
-                    + " (IPv6 /" + RouteTable.WIDEST_6 + "), which --full allows");
+            problems.add("not routed: " + some(tooWide.stream().sorted().toList()) + ": shorter than /"
+                    + RouteTable.WIDEST_4 + " (IPv6 /" + RouteTable.WIDEST_6 + "), which --full allows");
         }
         keepMapsWhole();
         Map<IpPrefix, RouteTable.Way> routes = limitNumber();
@@ -209,8 +208,7 @@ final class RouteChoice {
         }
         double[] taken = new double[2];
         List<IpPrefix> over = new ArrayList<>();
-        for (IpPrefix prefix :
-                chosen.keySet().stream().sorted(NARROWEST_FIRST).toList()) {
+        for (IpPrefix prefix : chosen.keySet().stream().sorted(NARROWEST_FIRST).toList()) {
             int family = prefix.isIpv6() ? 1 : 0;
             if (taken[family] + share(prefix) > RouteTable.MAX_WIDEST) {
                 over.add(prefix);
@@ -221,7 +219,8 @@ final class RouteChoice {
         over.forEach(chosen::remove);
         if (!over.isEmpty()) {
             problems.add("not routed: " + some(over)
-                    + ": the agents announce more than " + RouteTable.MAX_WIDEST + " times a /" + RouteTable.WIDEST_4 + " (IPv6 /"
+                    + ": the agents announce more than " + RouteTable.MAX_WIDEST + " times a /" + RouteTable.WIDEST_4
+                    + " (IPv6 /"
                     + RouteTable.WIDEST_6 + ") in all; name what you want with --route, or use --full");
         }
     }
@@ -257,8 +256,8 @@ final class RouteChoice {
                 .limit(RouteTable.MAX_ROUTES)
                 .forEach(prefix -> out.put(prefix, Objects.requireNonNull(all.get(prefix))));
         if (all.size() > RouteTable.MAX_ROUTES) {
-            problems.add("not routed: " + (all.size() - RouteTable.MAX_ROUTES) + " of " + all.size() + " networks; at most "
-                    + RouteTable.MAX_ROUTES + " are, name those that you want with --route");
+            problems.add("not routed: " + (all.size() - RouteTable.MAX_ROUTES) + " of " + all.size()
+                    + " networks; at most " + RouteTable.MAX_ROUTES + " are, name those that you want with --route");
         }
         return out;
     }
@@ -288,7 +287,10 @@ final class RouteChoice {
      * @param map that shows it; null when it is the agent's own
      */
     private record Reach(
-            Announced.Agent agent, IpPrefix prefix, int announced, @Nullable PrefixMap map) {
+            Announced.Agent agent,
+            IpPrefix prefix,
+            int announced,
+            @Nullable PrefixMap map) {
         /** Longer than any prefix. */
         static final int MAPPED = Integer.MAX_VALUE;
 

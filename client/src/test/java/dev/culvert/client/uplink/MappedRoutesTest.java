@@ -3,7 +3,6 @@ package dev.culvert.client.uplink;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.IpPrefix;
-import dev.culvert.address.PrefixMap;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.token.Grant;
 import dev.culvert.token.Route;
@@ -28,8 +27,8 @@ final class MappedRoutesTest {
     }
 
     private static RouteTable table(List<ReachableAgent> agents, String grants, boolean full, String... routes) {
-        TokenGrants granted = TokenGrants.of(
-                Stream.of(grants.split(" ")).map(Grant::parse).toList(), SensitiveAddresses.standard());
+        TokenGrants granted =
+                TokenGrants.of(Stream.of(grants.split(" ")).map(Grant::parse).toList(), SensitiveAddresses.standard());
         List<Route> wanted = Stream.of(routes).map(Route::parse).toList();
         return RouteTable.of(
                 Announced.of(new Reachable("laptop", agents)), granted, new RouteTable.Wanted(wanted, true, full));
@@ -62,7 +61,8 @@ final class MappedRoutesTest {
         assertThat(way(table, "10.78.0.5")).isEqualTo("plant 192.168.1.5");
         assertThat(way(table, "fd77::5")).isEqualTo("office fd00:1:0:0:0:0:0:5");
         assertThat(way(table, "192.168.1.5")).as("that is the one at home").isEqualTo("none");
-        assertThat(table.asked()).containsExactlyInAnyOrderElementsOf(table.routes().keySet());
+        assertThat(table.asked())
+                .containsExactlyInAnyOrderElementsOf(table.routes().keySet());
         IpPrefix shown = IpPrefix.parse("10.77.0.0/24");
         assertThat(table.wayTo(shown.network()).textOf(shown))
                 .isEqualTo("10.77.0.0/24 via office (there 192.168.1.0/24)");
@@ -92,12 +92,12 @@ final class MappedRoutesTest {
                 "10.77.0.0/24=office:192.168.1.0/24",
                 "10.78.0.0/24=plant:192.168.1.0/24");
         assertThat(table.routes())
-                .isEqualTo(Map.of(
-                        IpPrefix.parse("10.77.0.0/28"), "office", IpPrefix.parse("10.77.0.77/32"), "office"));
+                .isEqualTo(Map.of(IpPrefix.parse("10.77.0.0/28"), "office", IpPrefix.parse("10.77.0.77/32"), "office"));
         assertThat(way(table, "10.77.0.77")).isEqualTo("office 192.168.1.77");
         assertThat(table.problems())
-                .anyMatch(p -> p.equals("--route 10.78.0.0/24=plant:192.168.1.0/24: this token grants nothing of it through"
-                        + " agent 'plant'; 'client list' shows what there is"));
+                .anyMatch(p ->
+                        p.equals("--route 10.78.0.0/24=plant:192.168.1.0/24: this token grants nothing of it through"
+                                + " agent 'plant'; 'client list' shows what there is"));
     }
 
     @Test
@@ -123,16 +123,14 @@ final class MappedRoutesTest {
         RouteTable table = table(
                 List.of(agent("office", "127.0.0.1/32")), "office:127.0.0.1/32", false, "10.99.0.1=office:127.0.0.1");
         assertThat(way(table, "10.99.0.1")).isEqualTo("office 127.0.0.1");
-        RouteTable wide = table(
-                List.of(agent("office", "100.100.100.0/24")), "10.77.0.0/24=office:100.100.100.0/24");
+        RouteTable wide = table(List.of(agent("office", "100.100.100.0/24")), "10.77.0.0/24=office:100.100.100.0/24");
         assertThat(way(wide, "10.77.0.199")).isEqualTo("office 100.100.100.199");
         assertThat(way(wide, "10.77.0.200")).as("a cloud's metadata").isEqualTo("none");
     }
 
     @Test
     void itsOwnAddressesAreRoutedTooWhereTheyAreAskedFor() {
-        RouteTable table = table(
-                List.of(OFFICE, PLANT), "10.77.0.0/24=office:192.168.1.0/24", "192.168.1.0/24=office");
+        RouteTable table = table(List.of(OFFICE, PLANT), "10.77.0.0/24=office:192.168.1.0/24", "192.168.1.0/24=office");
         assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
         assertThat(way(table, "192.168.1.5")).isEqualTo("office 192.168.1.5");
     }

@@ -219,8 +219,8 @@ public final class ControlSocket implements Closeable {
                 run(() -> then.accept(answer));
             });
         } catch (RejectedExecutionException e) {
-            then.accept(new Questions.Answer(
-                    questions.error("too many questions wait for an answer; try again"), null));
+            then.accept(
+                    new Questions.Answer(questions.error("too many questions wait for an answer; try again"), null));
         }
     }
 

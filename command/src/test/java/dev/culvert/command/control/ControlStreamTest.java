@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -161,7 +161,9 @@ final class ControlStreamTest {
                 source.say(new byte[64 << 10]);
             }
             assertThat(client().ask("echo", Map.of("a", 1)).path("a").asInt()).isOne();
-            assertThat(source.said).as("it waits at its source, which has a bound").isNotEmpty();
+            assertThat(source.said)
+                    .as("it waits at its source, which has a bound")
+                    .isNotEmpty();
         }
         awaitClosed();
     }

@@ -77,7 +77,8 @@ public final class CaptureFile implements Closeable {
             }
             return new BufferedOutputStream(out, BUFFER);
         } catch (IOException e) {
-            throw new IOException("capture file " + path + " cannot be made: " + FileError.reason(e) + "; name another", e);
+            throw new IOException(
+                    "capture file " + path + " cannot be made: " + FileError.reason(e) + "; name another", e);
         }
     }
 
@@ -120,8 +121,8 @@ public final class CaptureFile implements Closeable {
                 }
             }
         } catch (IOException e) {
-            ended.accept("capture file " + path + " has ended after " + (capture.packets() - capture.dropped()) + " packets: "
-                    + FileError.reason(e));
+            ended.accept("capture file " + path + " has ended after " + (capture.packets() - capture.dropped())
+                    + " packets: " + FileError.reason(e));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

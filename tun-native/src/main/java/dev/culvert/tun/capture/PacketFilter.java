@@ -211,9 +211,7 @@ public final class PacketFilter {
 
     /** RFC 792: unreachable, source quench, redirect, time exceeded, parameter problem; RFC 4443: below 128. */
     private static boolean isError(int protocol, int type) {
-        return protocol == ICMPV6
-                ? type < 128
-                : type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+        return protocol == ICMPV6 ? type < 128 : type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
     }
 
     @Override

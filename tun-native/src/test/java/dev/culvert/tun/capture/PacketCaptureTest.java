@@ -111,7 +111,8 @@ final class PacketCaptureTest {
         tun.writeInbound(in);
         // What the stack writes is in pieces.
         ByteBuf packet = message(datagram(100));
-        ByteBuf out = Unpooled.wrappedBuffer(packet.readRetainedSlice(58), packet.readRetainedSlice(packet.readableBytes()));
+        ByteBuf out =
+                Unpooled.wrappedBuffer(packet.readRetainedSlice(58), packet.readRetainedSlice(packet.readableBytes()));
         packet.release();
         tun.writeOutbound(out);
         List<Record> records = records(drain(capture));
@@ -121,11 +122,14 @@ final class PacketCaptureTest {
             assertThat(Instant.ofEpochSecond(r.seconds(), 1_000L * r.micros())).isAfterOrEqualTo(NOW);
             assertThat(r.micros()).isBetween(0, 999_999);
         });
-        IpV4Packet first = IpV4Packet.newPacket(records.get(0).bytes(), 0, records.get(0).bytes().length);
+        IpV4Packet first =
+                IpV4Packet.newPacket(records.get(0).bytes(), 0, records.get(0).bytes().length);
         assertThat(first.getHeader().getDstAddr().getHostAddress()).isEqualTo("10.77.0.5");
-        assertThat(first.get(TcpPacket.class).getHeader().getDstPort().valueAsInt()).isEqualTo(5_432);
+        assertThat(first.get(TcpPacket.class).getHeader().getDstPort().valueAsInt())
+                .isEqualTo(5_432);
         assertThat(first.get(TcpPacket.class).getHeader().getSyn()).isTrue();
-        IpV6Packet second = IpV6Packet.newPacket(records.get(1).bytes(), 0, records.get(1).bytes().length);
+        IpV6Packet second =
+                IpV6Packet.newPacket(records.get(1).bytes(), 0, records.get(1).bytes().length);
         assertThat(second.getHeader().getSrcAddr().getHostAddress()).isEqualTo("fd77:0:0:0:0:0:0:5");
         assertThat(second.get(UdpPacket.class).getHeader().getLengthAsInt()).isEqualTo(108);
         // Untouched, and given on.
@@ -168,8 +172,7 @@ final class PacketCaptureTest {
     @Test
     void whatIsNotTakenIsDroppedAndCounted() {
         AtomicInteger told = new AtomicInteger();
-        PacketCapture capture =
-                new PacketCapture(List.of(), Pcap.MAX_SNAP_LENGTH, CLOCK, told::incrementAndGet);
+        PacketCapture capture = new PacketCapture(List.of(), Pcap.MAX_SNAP_LENGTH, CLOCK, told::incrementAndGet);
         EmbeddedChannel tun = new EmbeddedChannel(capture);
         int sent = 0;
         ByteBuf large = message(datagram(16_000));

@@ -52,7 +52,8 @@ final class PacketFilterTest {
                 .writeBytes(source)
                 .writeBytes(destination);
         for (int i = 0; i < extensions.length; i++) {
-            b.writeByte(i + 1 < extensions.length ? extensions[i + 1] : protocol).writeZero(7);
+            b.writeByte(i + 1 < extensions.length ? extensions[i + 1] : protocol)
+                    .writeZero(7);
         }
         return b.writeBytes(payload);
     }
@@ -129,7 +130,10 @@ final class PacketFilterTest {
         assertThat(matches("udp:10.77.0.5:53", echo)).isFalse();
         ByteBuf about6 = packet("fd00::1", "fd77::5", TCP, transport(40_000, 80));
         ByteBuf error6 = packet(
-                "fd77::1", "fd00::1", 58, Unpooled.buffer().writeByte(1).writeZero(7).writeBytes(about6));
+                "fd77::1",
+                "fd00::1",
+                58,
+                Unpooled.buffer().writeByte(1).writeZero(7).writeBytes(about6));
         assertThat(matches("tcp:[fd77::5]:80", error6)).isTrue();
         assertThat(matches("icmp", error6)).isTrue();
     }
