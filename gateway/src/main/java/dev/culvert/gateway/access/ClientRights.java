@@ -126,8 +126,7 @@ public final class ClientRights {
      * Whether questions about a domain may be asked of the agent's own resolver: where the domain is allowed, whoever that is; else if its
      * name servers have addresses that may be reached.
      */
-    private Judgement judgeAsking(
-            String agent, Transport transport, String domain, @Nullable RateLimit questions) {
+    private Judgement judgeAsking(String agent, Transport transport, String domain, @Nullable RateLimit questions) {
         if (mayAsk(agent, domain)) {
             return Judgement.BY_DOMAIN;
         }

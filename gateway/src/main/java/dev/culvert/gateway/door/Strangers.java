@@ -4,7 +4,6 @@ import dev.culvert.gateway.limit.Network;
 import dev.culvert.tunnel.limit.Quota;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -39,9 +38,9 @@ public final class Strangers {
     static final long WIDE = 16 * NARROW;
 
     /**
-     * So long a connection has for each part of its handshake and its request before another of its own network may take its place:
-     * where a thousand agents come back at once behind one address, those that have begun shall end. It counts from when it
-     * was last served: where thousands wait it is the gateway that is late.
+     * So long a connection has for its handshake and its request before another of its own network may take its place:
+     * where a thousand agents come back at once behind one address, those that have begun shall end. What it waits for the
+     * gateway does not count: where thousands come, it is the gateway that is late.
      */
     static final Duration GRACE = Duration.ofSeconds(2);
 
@@ -49,8 +48,9 @@ public final class Strangers {
     final class Stranger {
         private final List<Network> networks; // at each level; of none when its address is shared
         private final Runnable end;
-        private volatile long since;
+        private volatile long since; // later by what it has waited for the gateway
         private volatile boolean waits;
+        private long waitsSince; // of its event loop
         private long bytes;
         private boolean gone;
 
@@ -71,13 +71,22 @@ public final class Strangers {
 
         /** It has said something that waits to be served: until then its place is not for others of its network. */
         void waits() {
+            waitsSince = nanoTime.getAsLong();
             waits = true;
         }
 
-        /** What it said is being served: its time runs from now. */
+        /** What it said is being served: its time goes on. */
         void served() {
-            since = nanoTime.getAsLong();
+            since += nanoTime.getAsLong() - waitsSince; // one thread writes it
             waits = false;
+        }
+
+        private boolean isOf(int level, Network network) {
+            return !networks.isEmpty() && networks.get(level).equals(network);
+        }
+
+        private boolean hasHadItsTime(long now) {
+            return !waits && now - since >= GRACE.toNanos();
         }
 
         /** It is a link now, or closed. Called again it does nothing. */
@@ -206,57 +215,39 @@ public final class Strangers {
 
     /** Who makes room; null when nobody does. */
     private @Nullable Stranger victim(Stranger stranger, int level, long more) {
+        long now = nanoTime.getAsLong();
         if (total + more <= ALL) {
-            return graced(oldest(level, stranger.networks.get(level)), stranger);
+            Network full = stranger.networks.get(level);
+            return first(s -> s.isOf(level, full) && s.hasHadItsTime(now));
         }
         int widest = Network.LEVELS - 1;
         Quota<Network> wide = quotas.get(widest);
         Network largest = wide.largest();
-        if (byProxies > (largest == null ? 0 : wide.of(largest))) {
-            Stranger oldest = oldestByProxy(); // together they are a network like others, when there is no room
-            return stranger.networks.isEmpty() ? graced(oldest, stranger) : oldest;
+        if (byProxies > (largest == null ? 0 : wide.of(largest))) { // together they are a network like others
+            boolean ofThem = stranger.networks.isEmpty();
+            return first(s -> s.networks.isEmpty() && (!ofThem || s.hasHadItsTime(now)));
         }
         if (largest == null) {
             return null;
         }
-        if (!stranger.networks.isEmpty() && largest.equals(stranger.networks.get(widest))) {
-            return graced(oldest(widest, largest), stranger);
+        if (stranger.isOf(widest, largest)) {
+            return first(s -> s.isOf(widest, largest) && s.hasHadItsTime(now));
         }
-        if (wide.of(largest) > 2 * CONNECTION) {
-            return oldest(widest, largest);
-        }
-        // When nobody has more than a connection or two, none of them is to blame: the oldest has had its time, unless
-        // it was
-        // never served.
-        Stranger first = first();
-        return first == null || first.waits ? null : first;
+        return wide.of(largest) > 2 * CONNECTION
+                ? first(s -> s.isOf(widest, largest))
+                : first(s ->
+                        !s.waits); // nobody has more than a connection or two: the oldest has had its time once it was
+        // served
     }
 
-    private @Nullable Stranger first() {
-        Iterator<Stranger> i = strangers.iterator();
-        return i.hasNext() ? i.next() : null;
-    }
-
-    private @Nullable Stranger oldestByProxy() {
+    /** The oldest of those. */
+    private @Nullable Stranger first(Predicate<Stranger> those) {
         for (Stranger s : strangers) {
-            if (s.networks.isEmpty()) {
+            if (those.test(s)) {
                 return s;
             }
         }
         return null;
-    }
-
-    private @Nullable Stranger oldest(int level, Network network) {
-        for (Stranger s : strangers) {
-            if (!s.networks.isEmpty() && s.networks.get(level).equals(network)) {
-                return s;
-            }
-        }
-        return null;
-    }
-
-    private @Nullable Stranger graced(@Nullable Stranger oldest, Stranger newcomer) {
-        return oldest == null || oldest.waits || nanoTime.getAsLong() - oldest.since < GRACE.toNanos() ? null : oldest;
     }
 
     private void evict(Stranger stranger) {

@@ -35,7 +35,9 @@ class AskingTest {
                 domains.isEmpty() ? List.of() : List.of(domains.split(" ")));
         ClientPolicy client = policy == null
                 ? null
-                : PolicyParser.parse(policy).at(NOW, SensitiveAddresses.standard()).client("laptop");
+                : PolicyParser.parse(policy)
+                        .at(NOW, SensitiveAddresses.standard())
+                        .client("laptop");
         return new ClientRights(TokenGrants.of(token), client);
     }
 
@@ -72,7 +74,9 @@ class AskingTest {
         ClientRights rights = rights(null, "", "office:192.168.77.0/24");
         assertThat(may(rights, "corp.example")).isEqualTo("by address");
         assertThat(may(rights, "")).isEqualTo("by address");
-        assertThat(may(rights(null, "", "office:0.0.0.0/0"), "")).as("any there is").isEqualTo("freely");
+        assertThat(may(rights(null, "", "office:0.0.0.0/0"), ""))
+                .as("any there is")
+                .isEqualTo("freely");
         assertThat(may(rights(null, "", "office:0.0.0.0/0:443/tcp"), "")).isEqualTo("no");
     }
 
@@ -103,17 +107,14 @@ class AskingTest {
         "9.77.168.192.in-addr.arpa, freely"
     })
     void aPolicyMustAllowItToo(String domain, String expected) throws Exception {
-        ClientRights rights = rights(
-                """
+        ClientRights rights = rights("""
                 deny:
                   - {to: "*.secret.corp.example"}
                   - {to: host.old.example}
                   - {to: web.corp.example, ports: 80/tcp}
                 grants:
                   - {who: laptop, agents: office, to: ["*.corp.example", "*.old.example", 192.168.77.0/24], ports: 443/tcp}
-                """,
-                "example corp.example",
-                "office:192.168.0.0/16:443/tcp");
+                """, "example corp.example", "office:192.168.0.0/16:443/tcp");
         assertThat(may(rights, domain)).isEqualTo(expected);
     }
 

@@ -86,16 +86,39 @@ final class StrangersTest {
     /** Whom the gateway has not yet served is not late. */
     @Test
     void whoWaitsForTheGatewayKeepsItsPlace() throws Exception {
-        Strangers.Stranger first = enter("192.0.2.1");
-        enter(127, "192.0.2.1");
-        first.waits();
+        List<Strangers.Stranger> all = new ArrayList<>();
+        for (int i = 0; i < 128; i++) {
+            all.add(enter("192.0.2.1"));
+        }
+        all.forEach(Strangers.Stranger::waits);
         time.addAndGet(Strangers.GRACE.toNanos());
         assertThat(enter("192.0.2.1")).isNull();
-        first.served();
+        all.forEach(Strangers.Stranger::served);
         assertThat(enter("192.0.2.1")).isNull();
         time.addAndGet(Strangers.GRACE.toNanos());
         assertThat(enter("192.0.2.1")).isNotNull();
         assertThat(ended).hasSize(1);
+    }
+
+    /** One that waits, or that says something now and then, keeps no places for those behind it. */
+    @Test
+    void whoIsServedAtOnceHasNoMoreTimeThanOthers() throws Exception {
+        Strangers.Stranger drips = enter("192.0.2.1");
+        enter(127, "192.0.2.1");
+        drips.waits();
+        time.addAndGet(Strangers.GRACE.toNanos());
+        assertThat(enter("192.0.2.1")).as("another makes room").isNotNull();
+        drips.served();
+        for (int i = 0; i < 8; i++) {
+            time.addAndGet(Strangers.GRACE.toNanos() / 8);
+            drips.waits();
+            drips.served();
+        }
+        Strangers.Stranger gone = drips;
+        for (int i = 0; i < 127; i++) {
+            assertThat(enter("192.0.2.1")).isNotNull();
+        }
+        assertThat(gone.costs(0)).as("it has lost its place").isFalse();
     }
 
     /** Ten thousand, each from a network of its own: who has waited longest is served next, and shall not go for who comes last. */
@@ -106,11 +129,11 @@ final class StrangersTest {
         for (int i = 1; i < places(Strangers.ALL); i++) {
             assertThat(enter("10.%d.%d.1".formatted(i / 256, i % 256))).isNotNull();
         }
-        assertThat(enter("11.0.0.1")).isNull();
-        assertThat(ended).isEmpty();
-        first.served();
         assertThat(enter("11.0.0.1")).isNotNull();
-        assertThat(ended).containsExactly("10.0.0.1");
+        assertThat(ended).as("the oldest that is silent").containsExactly("10.0.1.1");
+        first.served();
+        assertThat(enter("11.0.0.2")).isNotNull();
+        assertThat(ended).containsExactly("10.0.1.1", "10.0.0.1");
     }
 
     @Test
