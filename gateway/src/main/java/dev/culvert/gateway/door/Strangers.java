@@ -77,7 +77,8 @@ public final class Strangers {
 
         /** What it said is being served: its time goes on. */
         void served() {
-            since += nanoTime.getAsLong() - waitsSince; // one thread writes it
+            long before = since; // one thread writes it
+            since = before + nanoTime.getAsLong() - waitsSince;
             waits = false;
         }
 
@@ -233,11 +234,11 @@ public final class Strangers {
         if (stranger.isOf(widest, largest)) {
             return first(s -> s.isOf(widest, largest) && s.hasHadItsTime(now));
         }
-        return wide.of(largest) > 2 * CONNECTION
-                ? first(s -> s.isOf(widest, largest))
-                : first(s ->
-                        !s.waits); // nobody has more than a connection or two: the oldest has had its time once it was
-        // served
+        if (wide.of(largest) > 2 * CONNECTION) {
+            return first(s -> s.isOf(widest, largest));
+        }
+        // Nobody has more than a connection or two: the oldest has had its time, once it was served.
+        return first(s -> !s.waits);
     }
 
     /** The oldest of those. */
