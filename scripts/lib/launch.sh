@@ -1,9 +1,17 @@
-# Starts one of Culvert's programs on the newest JDK found. Sourced by scripts/{client,agent,gateway,token}, never run.
+# Starts one of Culvert's programs on the newest JDK found. Sourced by {client,agent,gateway,token}, never run.
 # shellcheck shell=bash
 set -euo pipefail
 
-CULVERT_ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-CULVERT_LIB=${CULVERT_LIB:-$CULVERT_ROOT/target/culvert/lib}
+# In an installation this is lib/launch.sh: the jars are beside it and the programs in bin/. In the sources it is
+# scripts/lib/launch.sh, the programs are in scripts/, and what was built is in target/culvert.
+CULVERT_SHARE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+if [ -d "$CULVERT_SHARE/../bin" ]; then
+  CULVERT_BIN=$(dirname "$CULVERT_SHARE")/bin
+  CULVERT_LIB=${CULVERT_LIB:-$CULVERT_SHARE}
+else
+  CULVERT_BIN=$(dirname "$CULVERT_SHARE")
+  CULVERT_LIB=${CULVERT_LIB:-$(dirname "$CULVERT_BIN")/target/culvert/lib}
+fi
 OLDEST_JAVA=17
 
 # newest_java: prints "VERSION PATH" of the newest java, 17 or later; else says on standard error what is wrong. Reads each JDK's
@@ -18,6 +26,13 @@ newest_java() {
       return 1
     fi
     echo "$version $CULVERT_JAVA_HOME/bin/java"
+    return
+  fi
+  # An installation that brings its own was tried with that.
+  home=$CULVERT_LIB/../runtime
+  version=$(java_version "$home")
+  if [ "$version" != 0 ]; then
+    echo "$version $home/bin/java"
     return
   fi
   for home in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/* /opt/jdk* \
@@ -108,17 +123,19 @@ are_fresh() {
 
 # launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
 launch() {
-  local program=$1 main=$2 options=() found java
+  local program=$1 main=$2 options=() found java jars
   shift 2
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
   found=$(newest_java 2>&1) || { echo "$program: $found" >&2; exit 1; }
   java=${found#* } found=${found%% *}
-  [ -e "$CULVERT_LIB/$program-0.1.0-SNAPSHOT.jar" ] || { echo "$program: not built yet; run $CULVERT_ROOT/scripts/build" >&2; exit 1; }
+  jars=("$CULVERT_LIB/$program"-[0-9]*.jar)
+  [ -e "${jars[0]}" ] || { echo "$program: not built yet; run $CULVERT_BIN/build" >&2; exit 1; }
   options+=(-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable
     # No file in /tmp for jps to look at: where it is full the JVM complains.
     -XX:+PerfDisableSharedMem
-    -Dlogback.configurationFile="$CULVERT_ROOT/scripts/lib/logback.xml" -Dfile.encoding=UTF-8
+    -Dculvert.bin="$CULVERT_BIN"
+    -Dlogback.configurationFile="$CULVERT_SHARE/logback.xml" -Dfile.encoding=UTF-8
     # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
     --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
     -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled

@@ -18,7 +18,8 @@ can_warm() {
 modernise() {
   local found jar
   found=$(newest_java) || return 1
-  for jar in "$CULVERT_LIB"/picocli-*.jar; do "${found#* }" "$CULVERT_ROOT/scripts/lib/StackMaps.java" "$jar" || return 1; done
+  mkdir -p "$CULVERT_LIB/../plain" && cp -p "$CULVERT_LIB"/picocli-*.jar "$CULVERT_LIB/../plain" || return 1 # for packages
+  for jar in "$CULVERT_LIB"/picocli-*.jar; do "${found#* }" "$CULVERT_SHARE/StackMaps.java" "$jar" || return 1; done
 }
 
 # make_warm LOG: aot-VERSION-PROGRAM.aot beside lib/. Fails without harm: the class-data archive is used instead.
@@ -47,14 +48,14 @@ make_warm() (
   ip -n "${WARM_PREFIX}agent" addr add 198.18.3.1/32 dev lo
   # Agents ping without privileges where this allows it, which it does not by default.
   ip netns exec "${WARM_PREFIX}agent" sh -c 'echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range' || exit 1
-  token() { "$CULVERT_ROOT/scripts/token" "$@" --state "$work/state"; }
+  token() { "$CULVERT_BIN/token" "$@" --state "$work/state"; }
   token init --gateway wss://198.18.1.1:8443 &&
     token agent --gateway wss://198.18.2.1:8443 --name warm --routes 198.18.3.1/32 --out "$work/agent.token" &&
     token client --name warm --allow warm:198.18.3.1/32 --out "$work/client.token" || exit 1
   # start ROLE PROGRAM ARGUMENTS...
   start() {
     CULVERT_JAVA_OPTS="-XX:AOTCacheOutput=$CULVERT_LIB/../aot-$version-$2.aot" \
-      ip netns exec "$WARM_PREFIX$1" "$CULVERT_ROOT/scripts/$2" "${@:3}" >"$work/$2.log" 2>&1 &
+      ip netns exec "$WARM_PREFIX$1" "$CULVERT_BIN/$2" "${@:3}" >"$work/$2.log" 2>&1 &
     pids+=($!)
   }
   start gateway gateway --state "$work/state" --listen :8443
@@ -63,10 +64,10 @@ make_warm() (
   warm_until "$work/agent.log" 'connected to' || exit 1
   start client client up --token-file "$work/client.token" --state "$work/journal"
   warm_until "$work/client.log" 'routes: ' || exit 1
-  ip netns exec "${WARM_PREFIX}agent" python3 "$CULVERT_ROOT/scripts/lib/warm.py" serve 198.18.3.1 &
+  ip netns exec "${WARM_PREFIX}agent" python3 "$CULVERT_SHARE/warm.py" serve 198.18.3.1 &
   pids+=($!)
   ip netns exec "${WARM_PREFIX}client" timeout "$WARM_PATIENCE_SECONDS" \
-    python3 "$CULVERT_ROOT/scripts/lib/warm.py" use 198.18.3.1 || exit 1
+    python3 "$CULVERT_SHARE/warm.py" use 198.18.3.1 || exit 1
   # The caches are written when the programs end.
   kill -TERM "${pids[@]}"
   wait || true

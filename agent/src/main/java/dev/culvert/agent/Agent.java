@@ -58,6 +58,7 @@ public final class Agent implements AutoCloseable {
     private final AnsweredFlows flows;
     private final Flows listener = new Flows();
     private final Draining draining;
+    private final CompletableFuture<Void> connected = new CompletableFuture<>();
     private volatile boolean closing;
 
     /**
@@ -111,6 +112,11 @@ public final class Agent implements AutoCloseable {
     /** How it is. From any thread. */
     Future<AgentMoment> moment() {
         return loop.submit(listener::moment);
+    }
+
+    /** Completes with the first link. */
+    CompletableFuture<Void> connected() {
+        return connected;
     }
 
     /** What gateways know this process by. */
@@ -216,6 +222,7 @@ public final class Agent implements AutoCloseable {
                     token.name(),
                     token.routes().stream().map(Object::toString).collect(Collectors.joining(", ")),
                     group.isEmpty() ? "" : "; keys by " + group);
+            connected.complete(null);
         }
 
         @Override

@@ -4,12 +4,14 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
+import dev.culvert.command.service.Supervisor;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.HolderServiceCommand;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
 import dev.culvert.token.holder.ProfileOption;
@@ -50,6 +52,7 @@ import picocli.CommandLine.Spec;
             AgentStatusCommand.class,
             ProfilesCommand.class,
             LogoutCommand.class,
+            HolderServiceCommand.class,
             HolderKeyCommand.class
         },
         footerHeading =
@@ -156,6 +159,7 @@ public final class AgentCommand implements Callable<Integer> {
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);
         List<Publication> first = file == null ? byOptions : file.load();
         Shutdown stop = new Shutdown(SHUTDOWN);
+        Supervisor supervisor = Supervisor.of(System.getenv(), log::warn);
         try (PublicationsFile watched = file;
                 Instance instance = Instance.noted(() -> options.directory(token.kind()), token.name());
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
@@ -163,6 +167,7 @@ public final class AgentCommand implements Callable<Integer> {
             try {
                 agent.publish(first);
                 agent.start();
+                supervisor.readyWith(agent.connected(), "agent '" + token.name() + "', connected");
                 renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
                 if (watched != null) {
                     watched.watch(agent::publish);
@@ -172,6 +177,7 @@ public final class AgentCommand implements Callable<Integer> {
                     }
                 }
                 stop.await();
+                supervisor.stopping();
                 CompletableFuture.anyOf(agent.drain(), stop.askedAgain()).join();
             } finally {
                 answering.close();

@@ -9,6 +9,7 @@ import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.command.Program;
 import dev.culvert.token.holder.HolderKeyCommand;
+import dev.culvert.token.holder.HolderServiceCommand;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
 import dev.culvert.token.holder.ProfilesCommand;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Spec;
             ProxyCommand.class,
             ProfilesCommand.class,
             LogoutCommand.class,
+            HolderServiceCommand.class,
             HolderKeyCommand.class
         },
         footerHeading =
@@ -59,6 +61,6 @@ public final class ClientCommand implements Runnable {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: login, up, status, list, down, capture, connect, forward, proxy, profiles, logout or key");
+                "say what to do: login, up, status, list, down, capture, connect, forward, proxy, profiles, logout, service or key");
     }
 }

@@ -47,8 +47,8 @@ final class ManPage {
     private void subcommands(CommandSpec spec) {
         for (Map.Entry<String, CommandLine> entry : spec.subcommands().entrySet()) {
             CommandSpec sub = entry.getValue().getCommandSpec();
-            if (!entry.getKey().equals(sub.name())) {
-                continue; // an alias
+            if (!entry.getKey().equals(sub.name()) || sub.usageMessage().hidden()) {
+                continue; // an alias, or nothing for people
             }
             macro("SS", sub.qualifiedName());
             synopsis(sub);
@@ -113,7 +113,7 @@ final class ManPage {
     }
 
     /** As picocli does it: a text that is no format stands as it is. */
-    private static String formatted(String text) {
+    static String formatted(String text) {
         try {
             return String.format(text);
         } catch (IllegalFormatException e) {

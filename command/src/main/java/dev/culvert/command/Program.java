@@ -6,10 +6,18 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
@@ -19,6 +27,9 @@ import picocli.CommandLine.Spec;
 public final class Program {
     /** Who read standard output has gone, as {@code head} does: what a shell says of a program that SIGPIPE ended. */
     static final int READER_GONE = 141;
+
+    /** What a shell may be handed as a word: nothing that it would take for more than that. */
+    private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{N}._:/@=\\[\\]+-]+");
 
     private Program() {}
 
@@ -52,6 +63,9 @@ public final class Program {
         CommandLine line = new CommandLine(command);
         line.addSubcommand(new CompletionCommand());
         line.addSubcommand(new ManCommand());
+        if (command instanceof Completing completing) {
+            line.addSubcommand(new CompleteCommand(completing));
+        }
         // Of all subcommands: @FILE would put a file's text, a token perhaps, in the place of an argument and into
         // errors.
         line.setExpandAtFiles(false);
@@ -118,34 +132,57 @@ public final class Program {
         return version == null ? "(development build)" : version;
     }
 
-    /** A subcommand that prints a text made of the whole program's options. */
-    abstract static class Printed implements Runnable {
-        @Spec
-        CommandSpec spec = CommandSpec.create();
-
-        abstract String of(CommandSpec root);
-
-        @Override
-        public final void run() {
-            PrintWriter out = spec.commandLine().getOut();
-            out.print(of(spec.root()));
-            out.flush();
-        }
-    }
-
     /** {@code completion}: for the shell. */
     @CommandLine.Command(
             name = "completion",
             description = {
-                "Prints a script that completes this command's options in bash and zsh.",
-                "To use it, put this into ~/.bashrc:  source <(COMMAND completion)"
+                "Prints a script that completes this command in a shell.",
+                "To use it in bash, put this into ~/.bashrc:  source <(COMMAND completion)"
             },
             mixinStandardHelpOptions = true,
-            footer = "%nExit codes: 0 done, 2 wrong usage.")
-    static final class CompletionCommand extends Printed {
+            footer = {
+                "%nIn zsh, after compinit:  source <(COMMAND completion zsh)",
+                "In fish:  COMMAND completion fish | source",
+                "%nExit codes: 0 done, 2 wrong usage."
+            })
+    static final class CompletionCommand implements Runnable {
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "SHELL",
+                description = "${COMPLETION-CANDIDATES}. Default: bash.",
+                converter = ShellName.class,
+                completionCandidates = ShellName.class)
+        Completion.Shell shell = Completion.Shell.BASH;
+
         @Override
-        String of(CommandSpec root) {
-            return picocli.AutoComplete.bash(root.name(), root.commandLine());
+        public void run() {
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(Completion.of(spec.root(), shell));
+            out.flush();
+        }
+    }
+
+    /** How people write a shell's name. */
+    static final class ShellName implements CommandLine.ITypeConverter<Completion.Shell>, Iterable<String> {
+        /** Used by picocli. */
+        ShellName() {}
+
+        @Override
+        public Completion.Shell convert(String text) {
+            for (Completion.Shell shell : Completion.Shell.values()) {
+                if (shell.name().equalsIgnoreCase(text)) {
+                    return shell;
+                }
+            }
+            throw new CommandLine.TypeConversionException("'" + text + "' is none of bash, zsh and fish");
+        }
+
+        @Override
+        public Iterator<String> iterator() {
+            return List.of("bash", "zsh", "fish").iterator();
         }
     }
 
@@ -157,11 +194,67 @@ public final class Program {
                 "To read it:  COMMAND man | man -l -"
             },
             mixinStandardHelpOptions = true,
-            footer = "%nExit codes: 0 done, 2 wrong usage.")
-    static final class ManCommand extends Printed {
+            footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
+    static final class ManCommand implements Callable<Integer> {
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        @Option(
+                names = "--into",
+                paramLabel = "DIR",
+                hidden = true,
+                description = "Write it there, and the completion scripts of all shells: for packages.")
+        @Nullable
+        Path into;
+
         @Override
-        String of(CommandSpec root) {
-            return ManPage.of(root);
+        public Integer call() throws IOException {
+            CommandSpec root = spec.root();
+            if (into == null) {
+                PrintWriter out = spec.commandLine().getOut();
+                out.print(ManPage.of(root));
+                out.flush();
+                return CommandLine.ExitCode.OK;
+            }
+            Files.writeString(into.resolve("culvert-" + root.name() + ".1"), ManPage.of(root));
+            for (Completion.Shell shell : Completion.Shell.values()) {
+                Files.writeString(into.resolve(shell.file(root.name())), Completion.of(root, shell));
+            }
+            return CommandLine.ExitCode.OK;
+        }
+    }
+
+    /** {@code __complete}: what shells ask. */
+    @CommandLine.Command(
+            name = "__complete",
+            hidden = true,
+            description = "Prints what an argument of a kind may be just now, a word a line.")
+    static final class CompleteCommand implements Runnable {
+        private final Completing program;
+
+        @Spec
+        CommandSpec spec = CommandSpec.create();
+
+        @Parameters(paramLabel = "KIND", description = "Such as agents.")
+        String kind = "";
+
+        CompleteCommand(Completing program) {
+            this.program = program;
+        }
+
+        @Override
+        public void run() {
+            PrintWriter out = spec.commandLine().getOut();
+            try {
+                program.candidates(kind).stream()
+                        .filter(WORD.asMatchPredicate())
+                        .sorted()
+                        .distinct()
+                        .forEach(out::println);
+            } catch (IOException e) {
+                return; // who has pressed a key in a shell wants no complaint there
+            }
+            out.flush();
         }
     }
 }

@@ -55,6 +55,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -323,9 +324,13 @@ public final class Gateway implements AutoCloseable {
         return questions;
     }
 
-    /** Reads the policy again, whether it has changed or not. From any thread. */
-    public void reloadPolicy() {
-        policy.reloadSoon();
+    /**
+     * Reads the policy again, whether it has changed or not. From any thread.
+     *
+     * @return completes when it was read, whatever came of it
+     */
+    public CompletableFuture<Void> reloadPolicy() {
+        return policy.reloadSoon();
     }
 
     Services services() {

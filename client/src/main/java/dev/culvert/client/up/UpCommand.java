@@ -14,6 +14,7 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.control.Questions;
+import dev.culvert.command.service.Supervisor;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
@@ -336,8 +337,10 @@ public final class UpCommand implements Callable<Integer> {
                 + token.gateways().get(0) + " as '" + token.name() + "'");
         Throwable cause = null;
         boolean restored = true;
+        Supervisor supervisor = Supervisor.of(System.getenv(), status::say);
         try {
             session.start();
+            supervisor.readyWith(session.ready(), "up as '" + token.name() + "', interface " + device.name());
             CompletableFuture<Object> end = CompletableFuture.anyOf(session.failed(), ending.asked());
             if (background != null) {
                 cause = detach(background, session, end, loops, status);
@@ -351,6 +354,7 @@ public final class UpCommand implements Callable<Integer> {
             }
             cause = cause == null ? session.failed().getNow(null) : cause;
         } finally {
+            supervisor.stopping();
             close(answering, status);
             close(way);
             status.end();

@@ -11,6 +11,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -100,16 +101,26 @@ public final class PolicyKeeper implements AutoCloseable {
         guarded(this::lookAtClock);
     }
 
-    /** Reads the file soon, changed or not. From any thread. */
-    public void reloadSoon() {
-        run(files, () -> {
-            PolicySource.Stamp now = source.stamp();
-            if (now == null && !hasPolicy()) {
-                return; // as without the signal
+    /**
+     * Reads the file soon, changed or not. From any thread.
+     *
+     * @return completes when it was read, whatever came of it
+     */
+    public CompletableFuture<Void> reloadSoon() {
+        CompletableFuture<Void> read = new CompletableFuture<>();
+        boolean willBe = run(files, () -> {
+            try {
+                PolicySource.Stamp now = source.stamp();
+                if (now == null && !hasPolicy()) {
+                    return; // as without the signal
+                }
+                over(); // who asks is answered, also with what was said before
+                reload(now, true);
+            } finally {
+                read.complete(null);
             }
-            over(); // who asks is answered, also with what was said before
-            reload(now, true);
         });
+        return willBe ? read : CompletableFuture.completedFuture(null);
     }
 
     /** The gateway has other addresses than before: no wide grant opens them. From any thread. */
@@ -120,11 +131,13 @@ public final class PolicyKeeper implements AutoCloseable {
         });
     }
 
-    private void run(ScheduledExecutorService thread, Look look) {
+    private boolean run(ScheduledExecutorService thread, Look look) {
         try {
             thread.execute(() -> guarded(look));
+            return true;
         } catch (RejectedExecutionException e) {
             log.debug("closing: nothing is looked at any more");
+            return false;
         }
     }
 

@@ -6,6 +6,7 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
+import dev.culvert.command.service.Supervisor;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
 import dev.culvert.gateway.PublishingSettings;
@@ -45,7 +46,13 @@ import picocli.CommandLine.ParameterException;
         name = "gateway",
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
-        subcommands = {StatusCommand.class, PublishCommand.class, PolicyCommand.class, AgentsCommand.class},
+        subcommands = {
+            StatusCommand.class,
+            PublishCommand.class,
+            PolicyCommand.class,
+            AgentsCommand.class,
+            GatewayServiceCommand.class
+        },
         footerHeading =
                 "%nExit codes: 1 it failed, 2 wrong usage, 7 the store is away, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
@@ -181,16 +188,22 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
         try (Gateway gateway = new Gateway(settings)) {
             Closeable answering =
                     control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);
+            Supervisor supervisor = Supervisor.of(System.getenv(), log::warn);
+            String status = "listening on port " + gateway.address().getPort();
             try {
-                String unheard = Signals.handle(
-                        "HUP", gateway::reloadPolicy); // as daemons are told to read their settings again
+                String unheard = Signals.handle("HUP", () -> { // as daemons are told to read their settings again
+                    supervisor.reloading();
+                    gateway.reloadPolicy().thenRun(() -> supervisor.ready(status));
+                });
                 if (unheard != null) {
                     log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
                 }
                 if (!stop.asked().isDone()) { // else there is no next
                     sayWhatNext(gateway, directory, gatewayUrl, guessed);
                 }
+                supervisor.ready(status);
                 stop.await();
+                supervisor.stopping();
                 stop.askedAgain().thenRun(gateway::hurry);
             } finally {
                 answering.close();

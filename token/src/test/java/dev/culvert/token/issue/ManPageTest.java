@@ -116,7 +116,7 @@ class ManPageTest {
         Path script = dir.resolve("completion.sh");
         Files.writeString(script, run(token(), "completion"));
         assertThat(Files.readString(script))
-                .contains("complete -F _complete_token")
+                .contains("complete -F _culvert_token token")
                 .contains("rotate")
                 .contains("--qr");
         Process bash = new ProcessBuilder(List.of("bash", "-n", script.toString())).start();
