@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.command.Completing;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
@@ -14,6 +15,7 @@ import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.HolderServiceCommand;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
+import dev.culvert.token.holder.ProfileCandidates;
 import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.token.holder.ProfilesCommand;
 import dev.culvert.token.holder.RenewedToken;
@@ -59,7 +61,7 @@ import picocli.CommandLine.Spec;
                 "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP (without --publications), SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
         footer =
                 "The token is what 'agent login' keeps, unless it comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
-public final class AgentCommand implements Callable<Integer> {
+public final class AgentCommand implements Callable<Integer>, Completing {
     private static final Logger log = LoggerFactory.getLogger(AgentCommand.class);
 
     /** Draining and closing the links takes less than this. */
@@ -101,6 +103,11 @@ public final class AgentCommand implements Callable<Integer> {
     /** Runs the command and ends the process with its exit code. */
     public static void main(String[] args) {
         Program.main(new AgentCommand(), args);
+    }
+
+    @Override
+    public List<String> candidates(String kind) throws IOException {
+        return kind.equals(ProfileCandidates.KIND) ? ProfileCandidates.of("agent") : List.of();
     }
 
     private List<Publication> parsed() {

@@ -2,17 +2,23 @@ package dev.culvert.client;
 
 import dev.culvert.client.forward.ConnectCommand;
 import dev.culvert.client.forward.ForwardCommand;
+import dev.culvert.client.ping.PingCommand;
 import dev.culvert.client.proxy.ProxyCommand;
 import dev.culvert.client.up.CaptureCommand;
+import dev.culvert.client.up.ClientCandidates;
 import dev.culvert.client.up.ClientStatusCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
+import dev.culvert.command.Completing;
 import dev.culvert.command.Program;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderServiceCommand;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
+import dev.culvert.token.holder.ProfileCandidates;
 import dev.culvert.token.holder.ProfilesCommand;
+import java.io.IOException;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -29,6 +35,7 @@ import picocli.CommandLine.Spec;
             UpCommand.class,
             ClientStatusCommand.class,
             ReachableCommand.class,
+            PingCommand.class,
             DownCommand.class,
             CaptureCommand.class,
             ConnectCommand.class,
@@ -41,7 +48,7 @@ import picocli.CommandLine.Spec;
         },
         footerHeading =
                 "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n")
-public final class ClientCommand implements Runnable {
+public final class ClientCommand implements Runnable, Completing {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
@@ -58,9 +65,16 @@ public final class ClientCommand implements Runnable {
     }
 
     @Override
+    public List<String> candidates(String kind) throws IOException {
+        return kind.equals(ProfileCandidates.KIND)
+                ? ProfileCandidates.of("client")
+                : ClientCandidates.of(kind, ClientStatusCommand.usualPlaces());
+    }
+
+    @Override
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: login, up, status, list, down, capture, connect, forward, proxy, profiles, logout, service or key");
+                "say what to do: login, up, status, list, ping, down, capture, connect, forward, proxy, profiles, logout, service or key");
     }
 }

@@ -5,6 +5,7 @@ import dev.culvert.text.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.ProfileCandidates;
 import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.token.holder.SecretException;
 import dev.culvert.tunnel.connect.LinkConnector;
@@ -57,6 +58,7 @@ final class ReachableCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "PROFILE",
+            completionCandidates = ProfileCandidates.class,
             description =
                     "Ask with the token that 'login' keeps under this name. Default: the last that was logged in with.")
     @Nullable

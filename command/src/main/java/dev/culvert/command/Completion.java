@@ -143,8 +143,8 @@ final class Completion {
     private void fish(CommandSpec spec, String place) {
         String at = "complete -c " + program + " -n \"test (__culvert_" + program + "_place) = " + quoted(place) + "\"";
         subcommands(spec)
-                .forEach((name, sub) -> line(at + " -a " + quoted(name) + " -d " + quoted(first(sub.usageMessage()
-                        .description()))));
+                .forEach((name, sub) -> line(at + " -a " + quoted(name) + " -d "
+                        + quoted(first(sub.usageMessage().description()))));
         for (OptionSpec option : options(spec)) {
             StringBuilder names = new StringBuilder();
             for (String name : option.names()) {
@@ -176,7 +176,9 @@ final class Completion {
         if (description.length == 0) {
             return "";
         }
-        String text = ManPage.formatted(description[0]).replaceFirst("(?s)[.:;(].*", "").strip();
+        String text = ManPage.formatted(description[0])
+                .replaceFirst("(?s)[.:;(].*", "")
+                .strip();
         return Printable.line(text.replace("$$", "$"));
     }
 

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
 /** What shells complete, asked of the shells themselves. */
+@NullUnmarked
 class CompletionTest {
     @TempDir
     Path dir;
@@ -85,7 +87,9 @@ class CompletionTest {
         tool = Program.commandLine(new Tool());
         // As the launcher, which says what the Java above does.
         Path launcher = dir.resolve("tool");
-        Files.writeString(launcher, "#!/bin/sh\n[ \"$1 $2\" = '__complete agents' ] && cat <<'END'\n" + asked("agents") + "END\n");
+        Files.writeString(
+                launcher,
+                "#!/bin/sh\n[ \"$1 $2\" = '__complete agents' ] && cat <<'END'\n" + asked("agents") + "END\n");
         assertThat(launcher.toFile().setExecutable(true)).isTrue();
         Files.writeString(dir.resolve("a file"), "");
         for (Completion.Shell shell : Completion.Shell.values()) {
@@ -103,7 +107,8 @@ class CompletionTest {
     }
 
     private String run(String... command) throws Exception {
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).directory(dir.toFile());
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectErrorStream(true).directory(dir.toFile());
         builder.environment().merge("PATH", dir.toString(), (path, own) -> own + ":" + path);
         builder.environment().put("HOME", dir.toString());
         Process process;
@@ -156,8 +161,7 @@ class CompletionTest {
                 _culvert_tool
                 for word in ${COMPREPLY[@]+"${COMPREPLY[@]}"}; do printf '%s\\n' "$word"; done
                 """;
-        List<String> said =
-                run("bash", "-c", script, "bash", typed).lines().toList();
+        List<String> said = run("bash", "-c", script, "bash", typed).lines().toList();
         // Where : divides words, what is before the last one is there already.
         String whole = expected == null ? "" : typed.endsWith("fd77:") ? expected.replace("fd77:", "") : expected;
         assertThat(String.join(" ", said)).isEqualTo(whole);
@@ -185,7 +189,10 @@ class CompletionTest {
     @Test
     void zshTakesItsScript() throws Exception {
         String said = run(
-                "zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; source ./ZSH; echo ${_comps[tool]}; "
+                "zsh",
+                "-f",
+                "-c",
+                "autoload -U compinit; compinit -u -D; source ./ZSH; echo ${_comps[tool]}; "
                         + "_culvert_place tool up --colour=G; echo \"$place|$kind|$cur\"");
         assertThat(said).isEqualTo("_culvert_tool\ntool up|RED GREEN|G\n");
     }

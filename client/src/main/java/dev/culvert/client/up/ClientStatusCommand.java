@@ -70,4 +70,9 @@ public final class ClientStatusCommand implements Callable<Integer> {
         Path own = ClientJournal.socket(state.path("client"));
         return state.isNamed() ? List.of(own) : List.of(own, SERVICE);
     }
+
+    /** Where a client's socket is usually. */
+    public static List<Path> usualPlaces() {
+        return List.of(ClientJournal.socket(new HolderStateOption().path("client")), SERVICE);
+    }
 }

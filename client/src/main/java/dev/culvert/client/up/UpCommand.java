@@ -19,6 +19,7 @@ import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.holder.HolderOptions;
+import dev.culvert.token.holder.ProfileCandidates;
 import dev.culvert.tun.Platform;
 import dev.culvert.tun.capture.CaptureFile;
 import dev.culvert.tun.device.TunChannel;
@@ -86,6 +87,7 @@ public final class UpCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "PROFILE",
+            completionCandidates = ProfileCandidates.class,
             description =
                     "Use the token that 'login' keeps under this name. Default: the last that was logged in with.")
     @Nullable

@@ -55,7 +55,8 @@ public final class ControlClient {
         this(program, places, PATIENCE);
     }
 
-    ControlClient(String program, List<Path> places, Duration patience) {
+    /** @param patience for an answer, from who is there */
+    public ControlClient(String program, List<Path> places, Duration patience) {
         this.program = program;
         this.places = List.copyOf(places);
         this.patience = patience;

@@ -39,7 +39,8 @@ public abstract class ServiceCommand implements Runnable {
     /** {@code service remove}. */
     @Command(
             name = "remove",
-            description = "Stops the service, has it started no more, and deletes what 'install' has written. Its state stays.",
+            description =
+                    "Stops the service, has it started no more, and deletes what 'install' has written. Its state stays.",
             mixinStandardHelpOptions = true,
             footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage.")
     static final class Remove implements Callable<Integer> {

@@ -134,8 +134,9 @@ public final class ServiceUnit {
             throw notWritten(e);
         }
         commands.run(List.of("systemctl", "daemon-reload"));
-        said.add("its state stays; 'systemctl clean --what=state " + name() + "' deletes it where the unit is still there,"
-                + " else delete /var/lib/private/culvert" + (program.equals("gateway") ? "" : "-" + program));
+        said.add("its state stays; 'systemctl clean --what=state " + name()
+                + "' deletes it where the unit is still there," + " else delete /var/lib/private/culvert"
+                + (program.equals("gateway") ? "" : "-" + program));
         return said;
     }
 
@@ -167,13 +168,16 @@ public final class ServiceUnit {
 
     private Path writeUnit() throws IOException {
         if (Files.exists(own()) && !isOurs()) {
-            throw new IOException(own() + " is there, and was not written by this command; move it away, or use systemctl");
+            throw new IOException(
+                    own() + " is there, and was not written by this command; move it away, or use systemctl");
         }
         Path units = programs == null ? null : units(programs);
         if (programs == null || units == null) {
-            throw new IOException("it is not known where this program is installed; run it by its launcher, bin/" + program);
+            throw new IOException(
+                    "it is not known where this program is installed; run it by its launcher, bin/" + program);
         }
-        commands.run(List.of("systemd-sysusers", units.resolve("culvert.sysusers").toString()));
+        commands.run(
+                List.of("systemd-sysusers", units.resolve("culvert.sysusers").toString()));
         String unit = Files.readString(units.resolve(name())).replace(PACKAGED, programs + "/");
         Files.createDirectories(own().getParent());
         write(own(), mark() + "\n" + unit, false);
@@ -211,7 +215,8 @@ public final class ServiceUnit {
 
     private static IOException notWritten(IOException e) {
         return e instanceof AccessDeniedException
-                ? new IOException("only root can do this (" + e.getMessage() + " cannot be written): run it with sudo", e)
+                ? new IOException(
+                        "only root can do this (" + e.getMessage() + " cannot be written): run it with sudo", e)
                 : e;
     }
 
@@ -230,7 +235,9 @@ public final class ServiceUnit {
             int code = process.waitFor();
             if (code != 0) {
                 throw new IOException("'" + String.join(" ", command) + "' ended with exit code " + code
-                        + (said.isEmpty() ? "" : ": " + Printable.text(said.lines().findFirst().orElse(""))));
+                        + (said.isEmpty()
+                                ? ""
+                                : ": " + Printable.text(said.lines().findFirst().orElse(""))));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

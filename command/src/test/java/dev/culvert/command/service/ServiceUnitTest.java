@@ -9,12 +9,14 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What {@code service install} and {@code remove} do to a machine, in a directory of the test's own. */
+@NullUnmarked
 class ServiceUnitTest {
     @TempDir
     Path root;
@@ -78,8 +80,7 @@ class ServiceUnitTest {
         assertThat(own).doesNotExist();
         assertThat(token).doesNotExist();
         assertThat(commands)
-                .containsExactly(
-                        "systemctl disable --quiet --now culvert-agent.service", "systemctl daemon-reload");
+                .containsExactly("systemctl disable --quiet --now culvert-agent.service", "systemctl daemon-reload");
         assertThatThrownBy(() -> agent(sources).remove()).hasMessage("there is no service culvert-agent.service here");
     }
 
@@ -87,7 +88,8 @@ class ServiceUnitTest {
     void leavesAnAdministratorsUnitAlone() throws IOException {
         Files.createDirectories(own.getParent());
         Files.writeString(own, "[Unit]\nDescription=mine\n");
-        assertThatThrownBy(() -> agent(sources).install("secret")).hasMessageContaining("was not written by this command");
+        assertThatThrownBy(() -> agent(sources).install("secret"))
+                .hasMessageContaining("was not written by this command");
         assertThat(own).hasContent("[Unit]\nDescription=mine");
         assertThat(token).doesNotExist();
         assertThat(commands).isEmpty();
@@ -103,7 +105,8 @@ class ServiceUnitTest {
                 .hasMessageContaining("run it by its launcher");
         Files.delete(root.resolve("run/systemd/system"));
         packaged();
-        assertThatThrownBy(() -> agent(null).install("secret")).hasMessageContaining("systemd does not run this machine");
+        assertThatThrownBy(() -> agent(null).install("secret"))
+                .hasMessageContaining("systemd does not run this machine");
         assertThatThrownBy(() -> agent(null).remove()).hasMessageContaining("systemd does not run this machine");
         assertThat(token).doesNotExist();
         assertThat(commands).isEmpty();

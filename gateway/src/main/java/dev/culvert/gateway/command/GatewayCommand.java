@@ -191,10 +191,12 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             Supervisor supervisor = Supervisor.of(System.getenv(), log::warn);
             String status = "listening on port " + gateway.address().getPort();
             try {
-                String unheard = Signals.handle("HUP", () -> { // as daemons are told to read their settings again
-                    supervisor.reloading();
-                    gateway.reloadPolicy().thenRun(() -> supervisor.ready(status));
-                });
+                String unheard = Signals.handle(
+                        "HUP",
+                        () -> { // as daemons are told to read their settings again
+                            supervisor.reloading();
+                            gateway.reloadPolicy().thenRun(() -> supervisor.ready(status));
+                        });
                 if (unheard != null) {
                     log.info("SIGHUP does not reload here ({}); changes of the file do", unheard);
                 }

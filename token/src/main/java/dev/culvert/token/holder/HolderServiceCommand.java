@@ -35,6 +35,7 @@ public final class HolderServiceCommand extends ServiceCommand {
         @Parameters(
                 arity = "0..1",
                 paramLabel = "PROFILE",
+                completionCandidates = ProfileCandidates.class,
                 description =
                         "The token that 'login' keeps under this name. Default: the last that was logged in with.")
         @Nullable

@@ -61,6 +61,7 @@ public final class LoginCommand implements Callable<Integer> {
     @Option(
             names = "--profile",
             paramLabel = "NAME",
+            completionCandidates = ProfileCandidates.class,
             defaultValue = Profiles.DEFAULT,
             description = "Name under which it is kept: 1 to 63 of a-z, 0-9 and '-'. Default: ${DEFAULT-VALUE}.")
     String profile = Profiles.DEFAULT;

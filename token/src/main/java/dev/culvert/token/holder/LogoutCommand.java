@@ -24,7 +24,11 @@ public final class LogoutCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
-    @Parameters(arity = "0..1", paramLabel = "PROFILE", description = "Which. Default: the one that is used.")
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "PROFILE",
+            completionCandidates = ProfileCandidates.class,
+            description = "Which. Default: the one that is used.")
     @Nullable
     String profile;
 

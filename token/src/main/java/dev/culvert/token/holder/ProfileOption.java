@@ -8,6 +8,7 @@ public final class ProfileOption {
     @Option(
             names = "--profile",
             paramLabel = "NAME",
+            completionCandidates = ProfileCandidates.class,
             description =
                     "Use the token that 'login' keeps under this name. Default: the last that was logged in with.")
     @Nullable

@@ -40,7 +40,7 @@ class ManPageTest {
 
     private static void check(CommandLine line, String page) {
         line.getCommandSpec().options().stream()
-                .filter(o -> !o.usageHelp() && !o.versionHelp())
+                .filter(o -> !o.hidden() && !o.usageHelp() && !o.versionHelp())
                 .forEach(o -> assertThat(page).contains("\\fB" + o.longestName().replace("-", "\\-") + "\\fR"));
         line.getSubcommands().forEach((name, sub) -> {
             assertThat(page)
