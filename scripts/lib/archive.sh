@@ -27,7 +27,7 @@ unpack_natives() {
   work=$(mktemp -d) || return 1
   rm -rf "$native"
   mkdir "$native"
-  for jar in "$CULVERT_LIB"/{netty-*,jna-*}.jar; do
+  for jar in "$CULVERT_LIB"/{netty-*-linux-"$(netty_machine "$machine")",jna-*}.jar; do
     (cd "$work" && jar xf "$jar" META-INF/native "$jna") || { rm -rf "$work" "$native"; return 1; }
   done
   find "$work" -name "*.so" \( -path "*/$jna/*" -o -name "*_$(netty_machine "$machine").so" \) -exec cp {} "$native" \;
