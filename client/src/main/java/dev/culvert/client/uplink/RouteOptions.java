@@ -18,6 +18,7 @@ public final class RouteOptions {
     @Option(
             names = "--route",
             paramLabel = "CIDR[=AGENT[:CIDR]]",
+            completionCandidates = ClientCandidates.Networks.class,
             description = {
                 "Route only this network (repeatable). Default: the token's routes; without those all that the agents announce and the token grants, but the default route.",
                 "With a second network the first stands for it: 10.77.0.0/24=office:192.168.1.0/24 shows the office's"

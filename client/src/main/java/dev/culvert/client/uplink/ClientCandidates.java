@@ -1,4 +1,4 @@
-package dev.culvert.client.up;
+package dev.culvert.client.uplink;
 
 import dev.culvert.command.Candidates;
 import dev.culvert.command.control.ControlClient;
