@@ -154,13 +154,8 @@ public final class AgentCommand implements Callable<Integer>, Completing {
         KeyPair keys = options.keys(token);
         RenewedToken renewed =
                 new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), log::warn);
-        List<LinkConnector> connectors =
-                LinkConnector.all(
-                        GatewayUrls.canonical(token.gateways()),
-                        holder.pin(),
-                        holder.jwt(),
-                        keys,
-                        options.proxies(holder));
+        List<LinkConnector> connectors = LinkConnector.all(
+                GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys, options.proxies(holder));
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         List<Publication> byOptions = parsed();
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);

@@ -118,8 +118,7 @@ final class Attachment implements LinkKeeper.Listener {
     @Override
     public CompletionStage<?> beforeDial(List<InetSocketAddress> candidates) {
         if (direct) { // else it is a proxy that is dialled, and who it serves may go to it
-            addresses =
-                    candidates.stream().map(InetSocketAddress::getAddress).toList();
+            addresses = candidates.stream().map(InetSocketAddress::getAddress).toList();
             owner.gatewaysChanged();
         }
         return LinkKeeper.Listener.super.beforeDial(candidates);

@@ -8,11 +8,13 @@ import dev.culvert.tunnel.names.ResolverName;
 import dev.culvert.tunnel.names.ServerQuestion;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.LengthFieldBasedFrameDecoder;
+import io.netty.handler.flow.FlowControlHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.InetSocketAddress;
@@ -37,6 +39,9 @@ final class ResolverFlows {
 
     /** Of these on one connection; it is not read meanwhile. */
     static final int MAX_ASKED_PER_STREAM = 16;
+
+    /** Heap that a flow costs: its channel, its pipeline, its timer, what it asks. */
+    private static final int FLOW_BYTES = 3 << 10;
 
     /** A flow that asks nothing for so long is closed. */
     static final Duration IDLE = Duration.ofMinutes(1);
@@ -64,10 +69,19 @@ final class ResolverFlows {
     void open(IncomingFlow flow, String domain, Supplier<List<InetSocketAddress>> servers) {
         boolean stream = flow.request().destination().isStream();
         Taker taker = Taker.of(flow.request().clientName(), ResolverName.SUFFIX);
+        if (!budget.takeMemory(taker, FLOW_BYTES)) {
+            flow.refuse(Reason.OVERLOADED, "too many flows at the agent");
+            return;
+        }
         Asker asker = new Asker(taker, domain, servers, stream);
         LinkFlow opened = flow.accept(asker);
-        if (opened != null && stream) {
-            opened.pipeline().addFirst(new LengthFieldBasedFrameDecoder(DnsMessage.MAX + 2, 0, 2, 0, 2));
+        if (opened == null) {
+            budget.giveMemory(taker, FLOW_BYTES);
+        } else if (stream) {
+            opened.pipeline()
+                    .addFirst(
+                            new LengthFieldBasedFrameDecoder(DnsMessage.MAX + 2, 0, 2, 0, 2),
+                            new FlowControlHandler()); // of what has come together, so many at a time, too
             opened.closeReason(Reason.RESET);
         }
     }
@@ -166,8 +180,8 @@ final class ResolverFlows {
             ServerQuestion[] self = new ServerQuestion[1];
             ServerQuestion asking = new ServerQuestion(loop, this, servers.get(), question, message, stream, answer -> {
                 waiting.remove(self[0]);
-                asked.give(taker, 1);
-                write(ctx, answer);
+                // An answer that waits for a client who does not read is one of its questions still.
+                write(ctx, answer).addListener(f -> asked.give(taker, 1));
                 readOn(ctx);
             });
             self[0] = asking;
@@ -177,11 +191,11 @@ final class ResolverFlows {
         }
 
         /** Takes the answer. */
-        private void write(ChannelHandlerContext ctx, ByteBuf answer) {
+        private ChannelFuture write(ChannelHandlerContext ctx, ByteBuf answer) {
             if (stream) {
                 ctx.write(ctx.alloc().directBuffer(2).writeShort(answer.readableBytes()));
             }
-            ctx.writeAndFlush(answer);
+            return ctx.writeAndFlush(answer);
         }
 
         private void readOn(ChannelHandlerContext ctx) {
@@ -219,6 +233,7 @@ final class ResolverFlows {
                 asked.give(taker, 1);
             }
             waiting.clear();
+            budget.giveMemory(taker, FLOW_BYTES);
         }
 
         @Override

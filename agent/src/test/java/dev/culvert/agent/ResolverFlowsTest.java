@@ -237,9 +237,56 @@ class ResolverFlowsTest {
         open(Destination.UDP, "");
         byte[] question = DnsBytes.question(1, "a.example", 1, 4_096);
         send(Frame.DATAGRAM, question);
-        byte[] answer = take(Frame.DATAGRAM, 27);
+        byte[] answer = take(Frame.DATAGRAM, 38);
         assertThat(answer[3] & 15).isEqualTo(DnsMessage.SERVER_FAILURE);
-        assertThat(answer).hasSize(27).startsWith(0, 1);
+        assertThat(answer).as("with an OPT record, as the question").hasSize(38).startsWith(0, 1);
+    }
+
+    /** One that does not know EDNS: whoever asked shall hear it now, and ask without. */
+    @Test
+    void aServerThatCouldNotReadTheQuestionHasAnswered() throws Exception {
+        open(Destination.UDP, "");
+        send(Frame.DATAGRAM, DnsBytes.question(1, "a.example", 1, 4_096));
+        DatagramPacket asked = receive(server);
+        byte[] error = {0, 0, (byte) 0x81, (byte) 0x81, 0, 0, 0, 0, 0, 0, 0, 0};
+        error = withId(error, content(asked));
+        server.send(new DatagramPacket(error, error.length, asked.getSocketAddress()));
+        byte[] answer = take(Frame.DATAGRAM, 38);
+        assertThat(answer).startsWith(0, 1);
+        assertThat(answer[3] & 15).isEqualTo(DnsMessage.FORMAT_ERROR);
+    }
+
+    /** As when there are no descriptors left: Netty has a stand-in then, which cannot even be closed. */
+    @Test
+    void whereNoSocketIsToBeHadTheNextServerIsAsked() throws Exception {
+        servers.add(0, InetSocketAddress.createUnresolved("none", 53));
+        open(Destination.UDP, "");
+        send(Frame.DATAGRAM, DnsBytes.question(1, "a.example", 1));
+        DatagramPacket asked = receive(server);
+        byte[] answer = DnsBytes.answer(content(asked), 0, 4);
+        server.send(new DatagramPacket(answer, answer.length, asked.getSocketAddress()));
+        assertThat(take(Frame.DATAGRAM, answer.length)).startsWith(0, 1);
+    }
+
+    /** They cost memory, of which all flows of a client have a part only. */
+    @Test
+    void flowsWithoutQuestionsAreCounted() throws Exception {
+        ByteBuf b = Unpooled.buffer();
+        new OpenRequest(ResolverName.of(Destination.UDP, "corp.example"), null, "laptop#1", null, 65_536, 0, null)
+                .encode(b);
+        byte[] open = ByteBufUtil.getBytes(b);
+        int refused = onLoop(() -> {
+            int count = 0;
+            for (int i = 0; i < 1_500; i++) {
+                gateway.sendFrame(Frame.OPEN, 0, ID + i * 2, open);
+                gateway.settle();
+                for (WebSocketMessage frame : gateway.takeFrames()) {
+                    count += frame.type() == Frame.REFUSED ? 1 : 0;
+                }
+            }
+            return count;
+        });
+        assertThat(refused).isBetween(1, 1_000);
     }
 
     @Test

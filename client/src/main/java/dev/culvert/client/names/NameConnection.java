@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.LengthFieldBasedFrameDecoder;
+import io.netty.handler.flow.FlowControlHandler;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -32,7 +33,10 @@ final class NameConnection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
-        ctx.pipeline().addFirst(new LengthFieldBasedFrameDecoder(DnsMessage.MAX + 2, 0, 2, 0, 2));
+        ctx.pipeline()
+                .addFirst(
+                        new LengthFieldBasedFrameDecoder(DnsMessage.MAX + 2, 0, 2, 0, 2),
+                        new FlowControlHandler()); // of what has come together, so many at a time, too
         used(ctx);
     }
 

@@ -47,8 +47,7 @@ public final class TokenUplink implements AutoCloseable {
         KeyPair keys = options.keys(token);
         RenewedToken renewed =
                 new RenewedToken(holder, keys, options.directory(token.kind()), Clock.systemUTC(), voice::say);
-        List<LinkConnector> connectors = new ArrayList<>(
-                LinkConnector.all(
+        List<LinkConnector> connectors = new ArrayList<>(LinkConnector.all(
                 GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys, options.proxies(holder)));
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));

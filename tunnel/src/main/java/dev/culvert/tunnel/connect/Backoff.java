@@ -17,6 +17,8 @@ final class Backoff {
         TURNED_AWAY,
         /** Somebody answered as who does not know us: perhaps a proxy, perhaps for good. */
         STRANGE,
+        /** A proxy on the way does not take the user and the password: each attempt with them counts against that user. */
+        LOGIN,
         /** A gateway's own word that it will not have us. */
         REFUSED
     }
@@ -29,6 +31,11 @@ final class Backoff {
 
     /** Where only a person's work helps: look now and then whether it was done. */
     static final Duration MAX_SLOW = Duration.ofSeconds(60);
+
+    /** Accounts are locked after five or ten wrong passwords within some minutes, and opened again after a quarter or half of an hour. */
+    static final Duration LOGIN_FIRST = Duration.ofMinutes(2);
+
+    static final Duration MAX_LOGIN = Duration.ofMinutes(30);
 
     /** A link that lived this long was good: the next failure starts from the base again. */
     static final Duration GOOD_AFTER = Duration.ofSeconds(10);
@@ -115,6 +122,10 @@ final class Backoff {
             }
             case TURNED_AWAY -> grown(MAX);
             case STRANGE -> grown(MAX_SLOW);
+            case LOGIN -> {
+                long most = doubled(LOGIN_FIRST, MAX_LOGIN);
+                yield between(most / 2, most);
+            }
             case REFUSED -> refused();
         };
     }
@@ -125,9 +136,12 @@ final class Backoff {
     }
 
     private long grown(Duration max) {
-        long most = Math.min(max.toMillis(), BASE.toMillis() << Math.min(failures, 10));
-        failures++;
+        long most = doubled(BASE, max);
         return between(most / 4, most); // never at once
+    }
+
+    private long doubled(Duration base, Duration max) {
+        return Math.min(max.toMillis(), base.toMillis() << Math.min(failures++, 10));
     }
 
     private long between(long least, long most) {

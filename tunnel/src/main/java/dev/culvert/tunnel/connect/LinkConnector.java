@@ -13,6 +13,7 @@ import dev.culvert.tunnel.link.LinkSettings;
 import dev.culvert.tunnel.link.LinkUpgrade;
 import dev.culvert.tunnel.link.UpgradeRequest;
 import dev.culvert.tunnel.loop.EventLoops;
+import dev.culvert.tunnel.proxy.ProxyRefusedException;
 import dev.culvert.tunnel.proxy.ProxyTunnel;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
@@ -120,11 +121,7 @@ public final class LinkConnector implements Connector {
      * @throws IllegalArgumentException if what names a proxy cannot be understood
      */
     public static List<LinkConnector> all(
-            List<URI> gateways,
-            byte @Nullable [] pin,
-            String token,
-            @Nullable KeyPair holderKey,
-            ProxyChoice proxies)
+            List<URI> gateways, byte @Nullable [] pin, String token, @Nullable KeyPair holderKey, ProxyChoice proxies)
             throws SSLException {
         List<LinkConnector> list = new ArrayList<>(gateways.size());
         for (URI gateway : gateways) {
@@ -393,6 +390,7 @@ public final class LinkConnector implements Connector {
         @Override
         public boolean decides(Throwable failure) {
             return failure instanceof LinkRefusedException refused && refused.isPermanent()
+                    || failure instanceof ProxyRefusedException proxy && proxy.isOfLogin()
                     || NetworkError.of(failure) == NetworkError.TOO_MANY_FILES;
         }
     }

@@ -370,7 +370,7 @@ public final class LinkKeeper {
             now = Backoff.Outcome.TURNED_AWAY; // of two tokens this is one
         }
         outcome = now.compareTo(outcome) < 0 ? now : outcome;
-        if (!next()) {
+        if (!next() && now != Backoff.Outcome.LOGIN) {
             retry(why, jitter(NEXT_GATEWAY));
             return;
         }
@@ -393,6 +393,9 @@ public final class LinkKeeper {
             return refused.isPermanent()
                     ? Backoff.Outcome.REFUSED
                     : refused.isStrange() ? Backoff.Outcome.STRANGE : Backoff.Outcome.TURNED_AWAY;
+        }
+        if (why instanceof ProxyRefusedException proxy && proxy.isOfLogin()) {
+            return Backoff.Outcome.LOGIN;
         }
         return why instanceof UntrustedGatewayException
                         || why instanceof ProxyRefusedException proxy && proxy.isLasting()

@@ -227,10 +227,8 @@ public final class UpgradeRequest extends ChannelInboundHandlerAdapter {
         try {
             byte[] certificate = tls == null
                     ? null
-                    : LinkProof.sha256(tls.engine()
-                            .getSession()
-                            .getPeerCertificates()[0]
-                            .getEncoded());
+                    : LinkProof.sha256(
+                            tls.engine().getSession().getPeerCertificates()[0].getEncoded());
             request(ctx, LinkProof.sign(holder, nonce, token, certificate));
         } catch (SSLPeerUnverifiedException | CertificateEncodingException e) {
             fail(ctx, "TLS: it showed no certificate");

@@ -73,7 +73,8 @@ public record Interference(String host, byte @Nullable [] pin) {
                         + (pin == null ? "anybody whom this machine trusts" : "the gateway's own authority")
                         + "; have " + host + " excepted from inspection"
                 : (pin == null ? "another server answers there" : "this is not the gateway of the token")
-                        + ": its certificate is of '" + Printable.shorten(leaf.getSubjectX500Principal().getName(), MAX_NAME) + "' by " + issuer
+                        + ": its certificate is of '"
+                        + Printable.shorten(leaf.getSubjectX500Principal().getName(), MAX_NAME) + "' by " + issuer
                         + "; check the address, or does this network want you to log in first, with a browser?";
     }
 

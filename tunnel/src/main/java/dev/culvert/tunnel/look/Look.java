@@ -98,7 +98,8 @@ public final class Look extends ChannelInboundHandlerAdapter {
                         if (through != null) {
                             through.install(ch, address); // what is written waits for its answer
                         }
-                        SslHandler own = context == null ? null : context.newHandler(ch.alloc(), host, address.getPort());
+                        SslHandler own =
+                                context == null ? null : context.newHandler(ch.alloc(), host, address.getPort());
                         if (own != null) {
                             ch.pipeline().addLast(own);
                         }
@@ -159,8 +160,7 @@ public final class Look extends ChannelInboundHandlerAdapter {
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
         try {
-            if (msg instanceof HttpResponse response
-                    && response.decoderResult().isSuccess()) {
+            if (msg instanceof HttpResponse response && response.decoderResult().isSuccess()) {
                 Date date = DateFormatter.parseHttpDate(response.headers().get(HttpHeaderNames.DATE, ""));
                 String location = response.headers().get(HttpHeaderNames.LOCATION);
                 Instant at = date == null ? null : date.toInstant();

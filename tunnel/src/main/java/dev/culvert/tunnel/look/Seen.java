@@ -15,7 +15,11 @@ import org.jspecify.annotations.Nullable;
  * @param date by its clock; null when it did not say
  * @param location where its answer leads; null when nowhere
  */
-public record Seen(List<X509Certificate> chain, int status, @Nullable Instant date, @Nullable String location) {
+public record Seen(
+        List<X509Certificate> chain,
+        int status,
+        @Nullable Instant date,
+        @Nullable String location) {
     /** Nothing. */
     public static final Seen NOTHING = new Seen(List.of(), 0, null, null);
 
@@ -39,7 +43,9 @@ public record Seen(List<X509Certificate> chain, int status, @Nullable Instant da
     private static @Nullable String hostOf(String location) {
         try {
             String host = new URI(location).getHost();
-            return host == null || host.length() < 3 || host.charAt(0) != '[' ? host : host.substring(1, host.length() - 1);
+            return host == null || host.length() < 3 || host.charAt(0) != '['
+                    ? host
+                    : host.substring(1, host.length() - 1);
         } catch (URISyntaxException e) {
             return null;
         }

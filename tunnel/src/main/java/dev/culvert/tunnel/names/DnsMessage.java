@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
  * @param labels of the question's name, lower case, from the left; none for the root
  * @param questionEnd where the question ends, in bytes from the message's beginning
  * @param answerSize the largest answer that its sender takes in a datagram: 512 bytes, or what its OPT record says (RFC 6891)
+ * @param edns the DO bit of its OPT record, where it is in the record (RFC 6891 section 6.1.4); -1 when it has none
  */
 public record DnsMessage(
-        int id, int flags, List<String> labels, int type, int dnsClass, int questionEnd, int answerSize) {
+        int id, int flags, List<String> labels, int type, int dnsClass, int questionEnd, int answerSize, int edns) {
     public static final int HEADER = 12;
 
     /** RFC 1035 section 4.2.1. */
@@ -31,10 +32,11 @@ public record DnsMessage(
     private static final int RECURSION_DESIRED = 0x0100;
     private static final int RECURSION_AVAILABLE = 0x0080;
     private static final int OPCODE = 0x7800;
-    private static final int RCODE = 0x000f;
+    private static final int CHECKING_DISABLED = 0x0010;
+    static final int RCODE = 0x000f;
 
-    /** Opcode and RD, which an answer has from its question (RFC 1035 section 4.1.1). */
-    private static final int COPIED = OPCODE | RECURSION_DESIRED;
+    /** Opcode, RD and CD, which an answer has from its question (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2). */
+    private static final int COPIED = OPCODE | RECURSION_DESIRED | CHECKING_DISABLED;
 
     public static final int NO_ERROR = 0;
     public static final int FORMAT_ERROR = 1;
@@ -43,6 +45,14 @@ public record DnsMessage(
     public static final int REFUSED = 5;
 
     private static final int TYPE_OPT = 41;
+    private static final int DNSSEC_OK = 0x8000;
+
+    /** An OPT record without options: root, type, size, extended flags, length of its options. */
+    private static final int OPT = 11;
+
+    /** The largest question that is taken in a datagram, as said in answers of ours: what passes every network (RFC 9715). */
+    private static final int QUESTION_SIZE = 1_232;
+
     private static final int TYPE_IXFR = 251;
     private static final int TYPE_AXFR = 252;
     private static final int CLASS_IN = 1;
@@ -92,6 +102,7 @@ public record DnsMessage(
             return null;
         }
         int questionEnd = at + 4;
+        int opt = opt(in, start, questionEnd, end);
         return new DnsMessage(
                 in.getUnsignedShort(start),
                 in.getUnsignedShort(start + 2),
@@ -99,7 +110,8 @@ public record DnsMessage(
                 in.getUnsignedShort(at),
                 in.getUnsignedShort(at + 2),
                 questionEnd - start,
-                answerSize(in, start, questionEnd, end));
+                opt < 0 ? SMALL : Math.max(SMALL, in.getUnsignedShort(opt + 2)),
+                opt < 0 ? -1 : in.getInt(opt + 4) & DNSSEC_OK);
     }
 
     /** In lower case (RFC 4343); a dot or what does not print inside of a label is told apart from one between labels (RFC 1035 5.1). */
@@ -123,20 +135,21 @@ public record DnsMessage(
         return text.toString();
     }
 
-    private static int answerSize(ByteBuf in, int start, int questionEnd, int end) {
+    /** Where the type of its OPT record is; -1 when it has none. */
+    private static int opt(ByteBuf in, int start, int questionEnd, int end) {
         int records = in.getUnsignedShort(start + 6) + in.getUnsignedShort(start + 8) + in.getUnsignedShort(start + 10);
         int at = questionEnd;
         for (int i = 0; i < Math.min(records, MAX_RECORDS); i++) {
             at = skipName(in, at, end);
             if (at < 0 || at + 10 > end) {
-                return SMALL;
+                return -1;
             }
             if (in.getUnsignedShort(at) == TYPE_OPT) {
-                return Math.max(SMALL, in.getUnsignedShort(at + 2));
+                return at;
             }
             at += 10 + in.getUnsignedShort(at + 8);
         }
-        return SMALL;
+        return -1;
     }
 
     /** @return where what follows the name begins; -1 when nothing does */
@@ -200,22 +213,40 @@ public record DnsMessage(
                 && labels.equals(question.labels);
     }
 
+    /** Whether this is the answer of a server to a question with this id that it could not read: a header alone, with an error. */
+    static boolean isBareError(ByteBuf answer, int sentId) {
+        int at = answer.readerIndex();
+        return answer.readableBytes() >= HEADER
+                && answer.getUnsignedShort(at) == sentId
+                && (answer.getUnsignedShort(at + 2) & RESPONSE) != 0
+                && (answer.getUnsignedShort(at + 2) & RCODE) != NO_ERROR
+                && answer.getUnsignedShort(at + 4) == 0;
+    }
+
     /**
-     * An answer without records: header and question.
+     * An answer without records but the OPT that a question with one asks for (RFC 6891 section 6.1.1): header and question.
      *
      * @param question the whole message; not released
      * @param code a response code
      * @param truncated whether the asker shall ask again over TCP
      */
     public ByteBuf answer(ByteBufAllocator alloc, ByteBuf question, int code, boolean truncated) {
-        return alloc.directBuffer(questionEnd)
+        boolean opt = edns >= 0;
+        ByteBuf answer = alloc.directBuffer(questionEnd + (opt ? OPT : 0))
                 .writeShort(id)
                 .writeShort(RESPONSE | flags & COPIED | RECURSION_AVAILABLE | (truncated ? TRUNCATED : 0) | code)
                 .writeShort(1)
                 .writeShort(0)
                 .writeShort(0)
-                .writeShort(0)
+                .writeShort(opt ? 1 : 0)
                 .writeBytes(question, question.readerIndex() + HEADER, questionEnd - HEADER);
+        return opt
+                ? answer.writeByte(0)
+                        .writeShort(TYPE_OPT)
+                        .writeShort(QUESTION_SIZE)
+                        .writeInt(edns)
+                        .writeShort(0)
+                : answer;
     }
 
     /**

@@ -132,14 +132,18 @@ public final class ServerQuestion {
             return;
         }
         Channel channel = connecting.channel();
-        if (channel.isOpen()) {
-            channel.closeFuture().addListener(f -> sockets.give(stream));
-        } else {
+        if (!channel.isOpen()) {
             sockets.give(stream);
+            Throwable cause = connecting.cause();
+            if (cause != null && !channel.isRegistered()) { // Netty's stand-in for one that was not to be had
+                sockets.failed(cause);
+            }
+            loop.execute(this::next);
+            return;
         }
+        channel.closeFuture().addListener(f -> sockets.give(stream));
         socket = channel;
-        deadline = loop.schedule(
-                this::next, (stream ? PATIENCE_TCP : PATIENCE).toMillis(), TimeUnit.MILLISECONDS);
+        deadline = loop.schedule(this::next, (stream ? PATIENCE_TCP : PATIENCE).toMillis(), TimeUnit.MILLISECONDS);
         connecting.addListener(f -> loop.execute(() -> {
             if (socket != channel) {
                 return;
@@ -186,6 +190,14 @@ public final class ServerQuestion {
 
     private void answered(ByteBuf answer) {
         DnsMessage read = DnsMessage.read(answer);
+        if (read == null && DnsMessage.isBareError(answer, id)) {
+            // Of a server that could not read it, as those that do not know EDNS: whoever asked tries without (RFC 6891
+            // section 6.2.2).
+            int code = answer.getUnsignedShort(answer.readerIndex() + 2) & DnsMessage.RCODE;
+            answer.release();
+            finish(question.answer(message.alloc(), message, code, false));
+            return;
+        }
         if (read == null || !read.answers(question, id)) {
             answer.release(); // somebody guesses; the server's may still come
             return;

@@ -28,6 +28,10 @@ import org.jspecify.annotations.Nullable;
 final class ProxyAnswers extends ChannelInboundHandlerAdapter {
     private static final String LOGIN = "give them with --proxy-user-file FILE";
 
+    private static final String WRONG = "it does not take this user and password";
+
+    private static final String STATUS_407 = " (HTTP 407)";
+
     /** Of what a proxy asks for, in a line for people. */
     private static final int MAX_SCHEMES = 100;
 
@@ -57,7 +61,8 @@ final class ProxyAnswers extends ChannelInboundHandlerAdapter {
     }
 
     private @Nullable ProxyRefusedException refusal(Object msg) {
-        if (msg instanceof DecoderResultProvider decoded && decoded.decoderResult().isFailure()) {
+        if (msg instanceof DecoderResultProvider decoded
+                && decoded.decoderResult().isFailure()) {
             return lasting("its answer is not that of a proxy of this kind (" + proxy.kind()
                     + "): look at its port, and say --proxy http://, https:// or socks5:// as it is");
         }
@@ -68,9 +73,7 @@ final class ProxyAnswers extends ChannelInboundHandlerAdapter {
             return method(response.authMethod());
         }
         if (msg instanceof Socks5PasswordAuthResponse response) {
-            return response.status() == Socks5PasswordAuthStatus.SUCCESS
-                    ? null
-                    : lasting("it does not take this user and password");
+            return response.status() == Socks5PasswordAuthStatus.SUCCESS ? null : ProxyRefusedException.ofLogin(WRONG);
         }
         return msg instanceof Socks5CommandResponse response ? socks(response.status()) : null;
     }
@@ -81,7 +84,7 @@ final class ProxyAnswers extends ChannelInboundHandlerAdapter {
             return null;
         }
         return switch (status) {
-            case 407 -> lasting(login(response.headers().getAll(HttpHeaderNames.PROXY_AUTHENTICATE)) + " (HTTP 407)");
+            case 407 -> login(response.headers().getAll(HttpHeaderNames.PROXY_AUTHENTICATE));
             case 403 ->
                 lasting("it does not let you connect to " + where() + " (HTTP 403): have it allow CONNECT to that host"
                         + (target.getPort() == 443
@@ -90,7 +93,8 @@ final class ProxyAnswers extends ChannelInboundHandlerAdapter {
             case 502, 503, 504 ->
                 passing("it cannot reach " + where() + " (HTTP " + status
                         + "): the gateway is not running, or the proxy does not know the name or the way");
-            case 400, 405, 501 -> lasting("it does not do CONNECT (HTTP " + status + "): is it a proxy, and the port right?");
+            case 400, 405, 501 ->
+                lasting("it does not do CONNECT (HTTP " + status + "): is it a proxy, and the port right?");
             default ->
                 lasting("it answered HTTP " + status + " to CONNECT; "
                         + (status >= 300 && status < 400 || status == 511
@@ -99,18 +103,19 @@ final class ProxyAnswers extends ChannelInboundHandlerAdapter {
         };
     }
 
-    private String login(List<String> offered) {
+    private ProxyRefusedException login(List<String> offered) {
         boolean basic = offered.isEmpty()
                 || offered.stream().anyMatch(o -> o.toLowerCase(Locale.ROOT).startsWith("basic"));
         if (!basic) {
             String schemes = String.join(
                     ", ", offered.stream().map(o -> o.split("[ ,]", 2)[0]).toList());
-            return "it wants you to log in by " + Printable.shorten(schemes, MAX_SCHEMES)
-                    + ", and this program knows Basic alone: a proxy on this machine that knows it can stand in between";
+            return lasting("it wants you to log in by " + Printable.shorten(schemes, MAX_SCHEMES)
+                    + ", and this program knows Basic alone: a proxy on this machine that knows it can stand in between"
+                    + STATUS_407);
         }
         return proxy.login() == null
-                ? "it wants a user and a password: " + LOGIN
-                : "it does not take this user and password";
+                ? lasting("it wants a user and a password: " + LOGIN + STATUS_407)
+                : ProxyRefusedException.ofLogin(WRONG + STATUS_407);
     }
 
     private @Nullable ProxyRefusedException method(Socks5AuthMethod method) {

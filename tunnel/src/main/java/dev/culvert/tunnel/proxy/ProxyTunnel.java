@@ -16,6 +16,8 @@ import io.netty.util.concurrent.Promise;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ProxyTunnel {
     private static final AttributeKey<ProxyHandler> HANDLER = AttributeKey.valueOf(ProxyTunnel.class, "handler");
+
+    private static final AttributeKey<String> CODEC = AttributeKey.valueOf(ProxyTunnel.class, "codec");
 
     private final Proxy proxy;
     private final InetSocketAddress target;
@@ -42,9 +46,8 @@ public final class ProxyTunnel {
     ProxyTunnel(Proxy proxy, String host, int port, @Nullable SslContext tls) {
         this.proxy = proxy;
         InetAddress literal = IpLiteral.parse(host);
-        this.target = literal == null
-                ? InetSocketAddress.createUnresolved(host, port)
-                : new InetSocketAddress(literal, port);
+        this.target =
+                literal == null ? InetSocketAddress.createUnresolved(host, port) : new InetSocketAddress(literal, port);
         this.tls = tls;
     }
 
@@ -71,7 +74,10 @@ public final class ProxyTunnel {
         handler.setConnectTimeoutMillis(0);
         pipeline.addLast(handler);
         // Its codec has come before it, and this between the two.
-        pipeline.addBefore(pipeline.context(handler).name(), null, new ProxyAnswers(proxy, target));
+        String name = pipeline.context(handler).name();
+        List<String> names = pipeline.names();
+        ch.attr(CODEC).set(names.get(names.indexOf(name) - 1));
+        pipeline.addBefore(name, null, new ProxyAnswers(proxy, target));
         ch.attr(HANDLER).set(handler);
     }
 
@@ -80,11 +86,16 @@ public final class ProxyTunnel {
         if (proxy.kind() == Proxy.Kind.SOCKS5) {
             return login == null
                     ? new Socks5ProxyHandler(address)
-                    : new Socks5ProxyHandler(address, login.user(), login.password());
+                    : new Socks5ProxyHandler(address, bytes(login.user()), bytes(login.password()));
         }
         return login == null
                 ? new HttpProxyHandler(address)
                 : new HttpProxyHandler(address, login.user(), login.password());
+    }
+
+    /** Netty writes a character as a byte: so what it writes is UTF-8, as people's names are everywhere else. */
+    private static String bytes(String text) {
+        return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
     }
 
     /**
@@ -103,6 +114,11 @@ public final class ProxyTunnel {
             } else {
                 ch.pipeline().remove(ProxyAnswers.class);
                 ch.pipeline().remove(handler);
+                String codec = ch.attr(CODEC).get();
+                if (ch.pipeline().context(codec)
+                        != null) { // that of SOCKS goes by itself, that of HTTP stays as an empty hull
+                    ch.pipeline().remove(codec);
+                }
                 promise.trySuccess(ch);
             }
         });

@@ -44,6 +44,16 @@ class BackoffTest {
         }
     }
 
+    /** Five of them within half an hour lock many an account. */
+    @Test
+    void aPasswordThatIsNotTakenIsHardlySaidAgain() {
+        Backoff backoff = new Backoff(new Random(1));
+        for (int i = 0; i < 8; i++) {
+            long cap = Math.min(TimeUnit.MINUTES.toMillis(2) << i, TimeUnit.MINUTES.toMillis(30));
+            assertThat(backoff.failed(Backoff.Outcome.LOGIN, 0)).isBetween(cap / 2, cap);
+        }
+    }
+
     @Test
     void aGatewayThatEndedAGoodLinkIsLookedForSteadily() {
         Backoff backoff = new Backoff(new Random(1));

@@ -315,7 +315,8 @@ class LinkConnectorTest {
     void aLookUpThatTakesTooLongHasFailed() throws Exception {
         CompletableFuture<InetAddress> never = new CompletableFuture<>();
         OffLoopNames stuck = new OffLoopNames(name -> new InetAddress[] {never.join()}, Duration.ofMillis(50));
-        Future<Link> f = new LinkConnector(URI.create("wss://gateway.example"), null, "the.token", null, ProxyChoice.DIRECT, stuck)
+        Future<Link> f = new LinkConnector(
+                        URI.create("wss://gateway.example"), null, "the.token", null, ProxyChoice.DIRECT, stuck)
                 .connect(LOOP.next(), LinkSettings.DEFAULT, new FlowMultiplexer(events));
         assertThat(f.await(60, TimeUnit.SECONDS)).isTrue();
         assertThat(f.cause()).hasMessage("cannot resolve the gateway's name gateway.example");
@@ -404,7 +405,8 @@ class LinkConnectorTest {
     // ---- TLS ----
 
     private static void theTokenWasNotSent(GatewayStub stub) {
-        assertThat(stub.requests).allSatisfy(request -> assertThat(request).startsWith("GET / ").doesNotContain("token"));
+        assertThat(stub.requests)
+                .allSatisfy(request -> assertThat(request).startsWith("GET / ").doesNotContain("token"));
     }
 
     private static GatewayStub.Identity identity(KeyPair ca, KeyPair signer, Duration valid) throws Exception {

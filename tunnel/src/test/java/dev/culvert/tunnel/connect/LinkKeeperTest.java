@@ -116,7 +116,10 @@ class LinkKeeperTest {
                 GatewayStub stub = new GatewayStub(null, GatewayStub.upgrade(new byte[0]))) {
             List<URI> gateways = List.of(URI.create("ws://127.0.0.1:" + closed), refusing.uri(), stub.uri());
             keeper = new LinkKeeper(
-                    loop.next(), LinkConnector.all(gateways, null, "t", null, ProxyChoice.DIRECT), LinkSettings.DEFAULT, events);
+                    loop.next(),
+                    LinkConnector.all(gateways, null, "t", null, ProxyChoice.DIRECT),
+                    LinkSettings.DEFAULT,
+                    events);
             keeper.start();
             assertThat(events.next()).contains("connection refused");
             assertThat(events.next())

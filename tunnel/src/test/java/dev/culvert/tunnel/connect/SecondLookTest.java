@@ -121,8 +121,13 @@ final class SecondLookTest {
                 identity(ca, Duration.ofDays(90)),
                 GatewayStub.response("HTTP/1.1 200 OK\r\nDate: " + date + "\r\nContent-Length: 0\r\n\r\n"))) {
             Instant now = theirs.minus(Duration.ofDays(365));
-            assertThat(words(look("127.0.0.1", null, now), UNTRUSTED, gateway.uri().getPort(), true))
-                    .startsWith("this machine's clock is wrong: it says " + now.toString().substring(0, 16))
+            assertThat(words(
+                            look("127.0.0.1", null, now),
+                            UNTRUSTED,
+                            gateway.uri().getPort(),
+                            true))
+                    .startsWith("this machine's clock is wrong: it says "
+                            + now.toString().substring(0, 16))
                     .contains(", the gateway's " + theirs.toString().substring(0, 13))
                     .endsWith("set it (timedatectl set-ntp true, or date)");
         }

@@ -84,7 +84,10 @@ final class ThroughProxyTest {
     private void works(Future<Link> f) throws Exception {
         assertThat(f.cause()).isNull();
         Link link = f.getNow();
-        assertThat(link.channel().pipeline().get(ProxyHandler.class)).as("nothing is left in the way").isNull();
+        assertThat(link.channel().pipeline().get(ProxyHandler.class))
+                .as("nothing is left in the way")
+                .isNull();
+        assertThat(link.channel().pipeline().names()).noneMatch(name -> name.contains("Codec"));
         link.eventLoop().execute(() -> link.close(1000, "enough"));
         assertThat(down.get(60, TimeUnit.SECONDS)).isEqualTo("enough");
     }
@@ -140,9 +143,9 @@ final class ThroughProxyTest {
                     "ws://[2001:db8::7]:8080",
                     null,
                     "socks5://proxy.corp:" + proxy.port(),
-                    new Proxy.Login("me", "s3cret")));
+                    new Proxy.Login("jörg", "5 €")));
             assertThat(proxy.asked)
-                    .containsExactly("methods [0002]", "login me:s3cret", "address 2001:db8:0:0:0:0:0:7:8080");
+                    .containsExactly("methods [0002]", "login jörg:5 €", "address 2001:db8:0:0:0:0:0:7:8080");
         }
     }
 
@@ -186,7 +189,8 @@ final class ThroughProxyTest {
                                     new Proxy.Login("me", "s3cret"))
                             .cause())
                     .hasMessageEndingWith("it does not take this user and password (HTTP 407)")
-                    .hasMessageNotContaining("s3cret");
+                    .hasMessageNotContaining("s3cret")
+                    .matches(e -> ((ProxyRefusedException) e).isOfLogin());
         }
     }
 
@@ -220,7 +224,8 @@ final class ThroughProxyTest {
                                     "socks5://proxy.corp:" + proxy.port(),
                                     new Proxy.Login("me", "s3cret"))
                             .cause())
-                    .hasMessageEndingWith("it does not take this user and password");
+                    .hasMessageEndingWith("it does not take this user and password")
+                    .matches(e -> ((ProxyRefusedException) e).isOfLogin());
         }
     }
 

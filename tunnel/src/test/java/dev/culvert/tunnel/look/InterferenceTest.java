@@ -44,8 +44,7 @@ final class InterferenceTest {
             builder.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(names));
         }
         return List.of(new JcaX509CertificateConverter()
-                .getCertificate(
-                        builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key.getPrivate()))));
+                .getCertificate(builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key.getPrivate()))));
     }
 
     private static GeneralName dns(String name) {
@@ -70,18 +69,17 @@ final class InterferenceTest {
             assertThat(words(pin, tls(forged(issuer, dns("other.example"), name))))
                     .isEqualTo(box + "the gateway's own authority; have vpn.example excepted from inspection");
         }
-        assertThat(words(null, tls(forged(issuer, dns(HOST)))))
-                .startsWith(box + "anybody whom this machine trusts");
+        assertThat(words(null, tls(forged(issuer, dns(HOST))))).startsWith(box + "anybody whom this machine trusts");
         GeneralName address = new GeneralName(GeneralName.iPAddress, "2001:db8::7");
-        assertThat(new Interference("2001:db8:0::7", pin)
-                        .words(tls(forged(issuer, address)), Seen.NOTHING, NOW))
+        assertThat(new Interference("2001:db8:0::7", pin).words(tls(forged(issuer, address)), Seen.NOTHING, NOW))
                 .startsWith("something between here and the gateway opens TLS");
     }
 
     @Test
     void anotherServerIsNoInspection() throws Exception {
         byte[] pin = GatewayStub.pin(GatewayStub.key());
-        for (List<X509Certificate> chain : List.of(forged("CN=X"), forged("CN=X", dns("example"), dns("a.vpn.example")))) {
+        for (List<X509Certificate> chain :
+                List.of(forged("CN=X"), forged("CN=X", dns("example"), dns("a.vpn.example")))) {
             assertThat(words(null, tls(chain))).startsWith("another server answers there: its certificate is of");
             assertThat(words(pin, tls(chain)))
                     .isEqualTo("this is not the gateway of the token: its certificate is of 'CN=some server' by 'CN=X';"
@@ -91,7 +89,9 @@ final class InterferenceTest {
 
     @Test
     void whatACertificateSaysIsPrintable() throws Exception {
-        assertThat(words(GatewayStub.pin(GatewayStub.key()), tls(forged("CN=a\u202eb" + (",OU=" + "x".repeat(60)).repeat(5)))))
+        assertThat(words(
+                        GatewayStub.pin(GatewayStub.key()),
+                        tls(forged("CN=a\u202eb" + (",OU=" + "x".repeat(60)).repeat(5)))))
                 .doesNotContain("\u202e")
                 .hasSizeLessThan(500);
     }
@@ -111,7 +111,9 @@ final class InterferenceTest {
                 GatewayStub.certificate("gateway", key, "ca", ca, false, Duration.ofDays(-2)),
                 GatewayStub.certificate("ca", ca, "ca", ca, true, Duration.ofDays(4_000)));
         // Made before its authority, as a fixture has it: what was valid then is looked at with the authority's dates.
-        assertThat(words(null, tls(chain))).as("without a pin its dates are all that is known").isNull();
+        assertThat(words(null, tls(chain)))
+                .as("without a pin its dates are all that is known")
+                .isNull();
         List<X509Certificate> good = List.of(
                 GatewayStub.certificate("gateway", key, "ca", ca, false, Duration.ofDays(2)),
                 GatewayStub.certificate("ca", ca, "ca", ca, true, Duration.ofDays(4_000)));

@@ -29,7 +29,8 @@ class DnsMessageTest {
         assertThat(plain.answerSize()).isEqualTo(512);
         assertThat(plain.isResponse()).isFalse();
         assertThat(plain.fault()).isEqualTo(DnsMessage.NO_ERROR);
-        assertThat(read(DnsBytes.question(1, "a.example", 28, 1_232)).answerSize()).isEqualTo(1_232);
+        assertThat(read(DnsBytes.question(1, "a.example", 28, 1_232)).answerSize())
+                .isEqualTo(1_232);
         assertThat(read(DnsBytes.question(1, "a.example", 28, 100)).answerSize())
                 .as("RFC 6891 section 6.2.3")
                 .isEqualTo(512);
@@ -89,7 +90,7 @@ class DnsMessageTest {
     }
 
     @Test
-    void anAnswerOfOurOwnHasHeaderAndQuestionOnly() {
+    void anAnswerOfOurOwnHasHeaderAndQuestionAndOptWhereTheQuestionHasIt() {
         byte[] bytes = DnsBytes.question(0x1234, "Db.corp.example", 28, 4_096);
         ByteBuf in = Unpooled.wrappedBuffer(bytes);
         ByteBuf out = DnsMessage.read(in).answer(ByteBufAllocator.DEFAULT, in, DnsMessage.NO_ERROR, true);
@@ -99,6 +100,17 @@ class DnsMessageTest {
         assertThat(out.toString(13, 2, java.nio.charset.StandardCharsets.US_ASCII))
                 .as("as it was written")
                 .isEqualTo("Db");
+        assertThat(out.toString(answer.questionEnd(), 11, java.nio.charset.StandardCharsets.ISO_8859_1))
+                .isEqualTo("\0\0\51\4\u00d0\0\0\0\0\0\0");
+        assertThat(answer.answerSize()).isEqualTo(1_232);
+        assertThat(out.readableBytes()).isEqualTo(answer.questionEnd() + 11);
+        out.release();
+        bytes = DnsBytes.question(0x1234, "db.corp.example", 28);
+        bytes[3] |= 0x10;
+        in = Unpooled.wrappedBuffer(bytes);
+        out = DnsMessage.read(in).answer(ByteBufAllocator.DEFAULT, in, DnsMessage.REFUSED, false);
+        answer = DnsMessage.read(out);
+        assertThat(answer.flags()).as("with CD").isEqualTo(0x8195);
         assertThat(out.readableBytes()).isEqualTo(answer.questionEnd());
         out.release();
     }
@@ -145,7 +157,8 @@ class DnsMessageTest {
         assertThat(ResolverName.domain(ResolverName.of(Destination.TCP, ResolverName.ROOT)))
                 .isEmpty();
         String longest = ("a".repeat(63) + ".").repeat(4).substring(0, ResolverName.MAX_DOMAIN);
-        assertThat(ResolverName.domain(ResolverName.of(Destination.UDP, longest))).isEqualTo(longest);
+        assertThat(ResolverName.domain(ResolverName.of(Destination.UDP, longest)))
+                .isEqualTo(longest);
         assertThat(ResolverName.domain(Destination.ofName(Destination.UDP, "resolver.culvert.invalid", 54)))
                 .isNull();
         assertThat(ResolverName.domain(Destination.ofName(Destination.UDP, "xresolver.culvert.invalid", 53)))

@@ -95,9 +95,8 @@ final class ProxyTunnelTest {
                     .connect(tunnel.target())
                     .sync()
                     .channel();
-            Future<Channel> established = LOOP.next()
-                    .submit(() -> ProxyTunnel.established(channel))
-                    .get(60, TimeUnit.SECONDS);
+            Future<Channel> established =
+                    LOOP.next().submit(() -> ProxyTunnel.established(channel)).get(60, TimeUnit.SECONDS);
             assertThat(established.await(60, TimeUnit.SECONDS)).isTrue();
             assertThat(established.cause()).isNull();
             UpgradeRequest upgrade = new UpgradeRequest(
