@@ -18,5 +18,6 @@ module dev.culvert.tun {
     exports dev.culvert.tun.device;
     exports dev.culvert.tun.host;
     exports dev.culvert.tun.icmp;
+    exports dev.culvert.tun.resolver;
     exports dev.culvert.tun.undo;
 }

@@ -1,11 +1,14 @@
 package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,18 +29,42 @@ final class NamesIT {
     private static final String SERVICE = "100.127.255.53";
     private static final String SERVICE_6 = "fd63:756c:7665:7274::53";
 
+    /** What the client's machine asks before: the gateway's, which knows other names. */
+    private static final String HOME = "# of the DHCP client\nsearch home.example\nnameserver 10.71.1.1\noptions timeout:20\n";
+
     private static Path resolvConf;
+    private static Path clientsConf;
     private static Path token;
     private Program client;
 
     @BeforeAll
     static void start() throws Exception {
-        resolvConf = Path.of("/etc/netns", lab.office.namespace(), "resolv.conf");
-        Files.createDirectories(resolvConf.getParent());
-        Files.writeString(resolvConf, "nameserver 192.168.77.9\n");
-        Program names = lab.start(
+        resolvConf = resolvConf(lab.office, "nameserver 192.168.77.9\n");
+        clientsConf = resolvConf(lab.client, HOME);
+        dnsmasq(lab.gateway, "10.71.1.1", "--local=/home.example/", "--host-record=www.home.example,10.71.1.1");
+        dnsmasq(
                 lab.officeHost,
-                "dnsmasq",
+                "192.168.77.2",
+                "--local=/corp.example/",
+                "--local=/secret.example/",
+                "--host-record=db.corp.example,192.168.77.2,fd77::2",
+                "--host-record=db.secret.example,192.168.77.2",
+                "--txt-record=large.corp.example," + "x".repeat(250) + "," + "y".repeat(250) + "," + "z".repeat(250),
+                "--edns-packet-max=4096");
+        lab.startGateway();
+        lab.startOffice();
+        token = lab.clientToken("laptop", "office:192.168.77.0/24:7001/tcp", "--domains", "corp.example");
+    }
+
+    /** ip-netns(8) mounts it over /etc/resolv.conf for each program that it starts there. */
+    private static Path resolvConf(Host host, String text) throws Exception {
+        Path file = Path.of("/etc/netns", host.namespace(), "resolv.conf");
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, text);
+    }
+
+    private static void dnsmasq(Host host, String address, String... records) throws Exception {
+        List<String> line = new ArrayList<>(List.of(
                 "dnsmasq",
                 "--no-daemon",
                 "--conf-file=/dev/null",
@@ -45,29 +72,25 @@ final class NamesIT {
                 "--no-resolv",
                 "--user=root",
                 "--bind-interfaces",
-                "--listen-address=192.168.77.2",
-                "--local=/corp.example/",
-                "--local=/secret.example/",
-                "--host-record=db.corp.example,192.168.77.2,fd77::2",
-                "--host-record=db.secret.example,192.168.77.2",
-                "--txt-record=large.corp.example," + "x".repeat(250) + "," + "y".repeat(250) + "," + "z".repeat(250),
-                "--edns-packet-max=4096");
-        names.awaitOutput("started", Lab.START);
-        lab.startGateway();
-        lab.startOffice();
-        token = lab.clientToken("laptop", "office:192.168.77.0/24:7001/tcp", "--domains", "corp.example");
+                "--listen-address=" + address));
+        line.addAll(List.of(records));
+        lab.start(host, "dnsmasq", line.toArray(String[]::new)).awaitOutput("started", Lab.START);
     }
 
     @AfterEach
     void down() throws Exception {
         client.close();
-        lab.run(lab.client, Duration.ofSeconds(30), lab.down());
+        lab.run(lab.client, Lab.COMMAND, lab.down());
+        assertThat(clientsConf).as("resolv.conf in the end").hasContent(HOME);
     }
 
     @AfterAll
     static void forget() throws Exception {
-        Files.deleteIfExists(resolvConf);
-        Files.deleteIfExists(resolvConf.getParent());
+        Path plants = Path.of("/etc/netns", lab.plant.namespace(), "resolv.conf");
+        for (Path file : List.of(resolvConf, clientsConf, plants)) {
+            Files.deleteIfExists(file);
+            Files.deleteIfExists(file.getParent());
+        }
     }
 
     private void up(Path with, String domains, String... more) throws Exception {
@@ -97,6 +120,7 @@ final class NamesIT {
         Thread.sleep(1_100); // as long as what was read counts
         assertThat(dig("@" + SERVICE, "+short", "DB.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "+short", "db.corp.example", "AAAA")).isEqualTo("fd77::2\n");
+        assertThat(dig("@" + SERVICE, "-x", "192.168.77.2")).as("of a network that is routed").contains("PTR\tdb.");
         assertThat(dig("@" + SERVICE_6, "+short", "db.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "+tcp", "+short", "db.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "nothing.corp.example")).contains("status: NXDOMAIN");
@@ -122,5 +146,104 @@ final class NamesIT {
         up(wide, "secret.example by office", "--domain", "secret.example");
         assertThat(dig("@" + SERVICE, "+short", "db.secret.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "+short", "+tcp", "db.secret.example")).isEqualTo("192.168.77.2\n");
+    }
+
+    /** What a program of the client's machine finds that asks its C library. */
+    private static String lookUp(String name) throws Exception {
+        return lab.run(lab.client, Lab.COMMAND, "getent", "ahostsv4", name).output();
+    }
+
+    @Test
+    @Order(3)
+    void programsFindNamesOfBothNetworksAndAfterAKillAllIsAsItWas() throws Exception {
+        assertThat(lookUp("db.corp.example")).isEmpty();
+        up(token, "corp.example by office");
+        client.awaitOutput("names are asked for through /etc/resolv.conf", Lab.COMMAND);
+        assertThat(lookUp("db.corp.example")).startsWith("192.168.77.2 ");
+        assertThat(lookUp("db")).as("search").startsWith("192.168.77.2 ");
+        assertThat(lookUp("www.home.example")).as("asked where it was asked before").startsWith("10.71.1.1 ");
+        assertThat(lookUp("www")).startsWith("10.71.1.1 ");
+        assertThat(lookUp("none.home.example")).isEmpty();
+        Files.writeString(clientsConf, HOME); // its lease is renewed
+        await().atMost(Lab.COMMAND).until(() -> Files.readString(clientsConf)
+                .contains("nameserver " + SERVICE));
+        assertThat(lookUp("db.corp.example")).startsWith("192.168.77.2 ");
+        client.kill();
+        assertThat(Files.readString(clientsConf)).isNotEqualTo(HOME);
+        lab.must(lab.client, lab.down());
+        assertThat(clientsConf).hasContent(HOME);
+    }
+
+    /** A directory /etc of the client's own, where a file can take another's place. */
+    @Test
+    @Order(4)
+    void aLinkIsALinkAgain() throws Exception {
+        Path etc = lab.directory().resolve("etc");
+        lab.must(lab.client, "cp", "-r", "/etc", etc.toString());
+        Files.delete(etc.resolve("resolv.conf"));
+        Files.writeString(etc.resolve("resolv.conf.dhcp"), HOME);
+        Files.createSymbolicLink(etc.resolve("resolv.conf"), Path.of("resolv.conf.dhcp"));
+        String mount = "mount --bind '" + etc + "' /etc; exec ";
+        client = lab.start(
+                lab.client,
+                "client",
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                "umount /etc/resolv.conf; " + mount + String.join(" ", lab.up(token)));
+        client.awaitOutput("names are asked for through /etc/resolv.conf", Lab.START);
+        assertThat(etc.resolve("resolv.conf")).isRegularFile();
+        assertThat(lab.must(
+                        lab.client,
+                        "unshare",
+                        "-m",
+                        "sh",
+                        "-c",
+                        "umount /etc/resolv.conf; " + mount + "getent ahostsv4 db.corp.example"))
+                .startsWith("192.168.77.2 ");
+        client.kill();
+        lab.must(
+                lab.client,
+                "unshare",
+                "-m",
+                "sh",
+                "-c",
+                "umount /etc/resolv.conf; " + mount + String.join(" ", lab.down()));
+        assertThat(Files.readSymbolicLink(etc.resolve("resolv.conf"))).hasToString("resolv.conf.dhcp");
+        assertThat(etc.resolve("resolv.conf.dhcp")).hasContent(HOME);
+        try (Stream<Path> files = Files.list(etc)) {
+            assertThat(files.map(p -> p.getFileName().toString()))
+                    .filteredOn(name -> name.startsWith("resolv.conf"))
+                    .containsExactlyInAnyOrder("resolv.conf", "resolv.conf.dhcp");
+        }
+    }
+
+    /** The packets to port 53 that leave the client's machine past the tunnel, as its kernel counts them. */
+    private static String leaked() throws Exception {
+        return lab.must(lab.client, "nft", "list", "table", "inet", "sniff");
+    }
+
+    @Test
+    @Order(5)
+    void withFullAllNamesGoThroughTheTunnelAndNoneBesideIt() throws Exception {
+        resolvConf(lab.plant, "nameserver 192.168.88.2\n");
+        dnsmasq(lab.plantHost, "192.168.88.2", "--local=/home.example/", "--host-record=www.home.example,203.0.113.1");
+        lab.startAgent(lab.plant, lab.agentToken("plant", "wss://10.71.3.1:8443", "0.0.0.0/0"));
+        lab.shell(
+                lab.client,
+                Lab.COMMAND,
+                "nft add table inet sniff; nft 'add chain inet sniff out { type filter hook output priority 0; }';"
+                        + " nft add rule inet sniff out oifname gw th dport 53 counter");
+        assertThat(lookUp("www.home.example")).startsWith("10.71.1.1 ");
+        assertThat(leaked()).as("what is counted").doesNotContain("packets 0 ");
+        up(lab.clientToken("whole", "plant:0.0.0.0/0"), "all by plant", "--full");
+        client.awaitOutput("names are asked for through /etc/resolv.conf", Lab.COMMAND);
+        String before = leaked();
+        assertThat(lookUp("www.home.example")).as("of the plant").startsWith("203.0.113.1 ");
+        assertThat(lookUp("none.home.example")).isEmpty();
+        assertThat(dig("@" + SERVICE, "-x", "203.0.113.1")).contains("www.home.example");
+        assertThat(leaked()).as("of a name that nobody was to hear").isEqualTo(before);
+        lab.must(lab.client, "nft", "delete", "table", "inet", "sniff");
     }
 }

@@ -7,8 +7,10 @@ import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostNetworkException;
 import dev.culvert.tun.host.HostWatch;
 import dev.culvert.tun.linux.LinuxHost;
+import dev.culvert.tun.linux.LinuxResolvers;
 import dev.culvert.tun.linux.LinuxTun;
 import dev.culvert.tun.linux.Terminal;
+import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
@@ -79,6 +81,19 @@ public final class Platform {
                         .toList();
             }
         });
+    }
+
+    /**
+     * What this machine's resolver is set up by: looks, and changes nothing. Blocks for a few seconds at most.
+     *
+     * @param journal where is written how to take back what it changes
+     * @throws IOException in one line: it must not be changed here, or cannot
+     */
+    public static HostResolver openResolver(UndoJournal journal) throws IOException {
+        if (LINUX) {
+            return LinuxResolvers.choose(journal);
+        }
+        throw new HostNetworkException("set up names on " + OS + ": not supported yet; run on Linux");
     }
 
     /** How many columns the terminal has now that standard output may be. */

@@ -177,16 +177,20 @@ final class AgentQuestions {
 
         @Override
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
-            DnsMessage answer = msg instanceof ByteBuf content ? DnsMessage.read(content) : null;
-            Waiting asked = answer == null ? null : waiting.get(answer.id());
-            if (asked == null || !answer.answers(asked.question(), answer.id())) {
+            DnsMessage answer = msg instanceof ByteBuf bytes ? DnsMessage.read(bytes) : null;
+            if (answer == null) {
                 ReferenceCountUtil.release(msg);
+                return;
+            }
+            ByteBuf content = (ByteBuf) msg;
+            Waiting asked = waiting.get(answer.id());
+            if (asked == null || !answer.answers(asked.question(), answer.id())) {
+                content.release();
                 return;
             }
             waiting.remove(answer.id());
             asked.deadline().cancel(false);
             troubles.remove(way);
-            ByteBuf content = (ByteBuf) msg;
             asked.asker()
                     .answered(content.setShort(
                             content.readerIndex(), asked.question().id()));

@@ -1,7 +1,10 @@
 package dev.culvert.client.names;
 
+import dev.culvert.address.ReverseZone;
 import dev.culvert.tunnel.names.DnsMessage;
+import dev.culvert.tunnel.names.ResolverName;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,10 +48,26 @@ final class Domains {
         return sorted;
     }
 
-    /** One line each, for people. */
+    /** The domains themselves, those that people know before the reverse zones. */
+    List<String> names() {
+        List<String> names = new ArrayList<>(agents().keySet());
+        names.remove(ResolverName.ROOT);
+        names.sort(Comparator.comparing(Domains::isReverse)); // stable
+        return names;
+    }
+
+    private static boolean isReverse(String domain) {
+        return ReverseZone.prefix(domain) != null;
+    }
+
+    /** One line each, for people; without the reverse zones, which follow from the routes. */
     List<String> lines() {
         List<String> lines = new ArrayList<>();
-        agents().forEach((domain, agent) -> lines.add((domain.isEmpty() ? "all" : domain) + " by " + agent));
+        agents().forEach((domain, agent) -> {
+            if (!isReverse(domain)) {
+                lines.add((domain.isEmpty() ? "all" : domain) + " by " + agent);
+            }
+        });
         return lines;
     }
 

@@ -22,20 +22,32 @@ public final class NameOptions {
             })
     List<String> domains = new ArrayList<>();
 
+    @Option(
+            names = "--keep-resolver",
+            description =
+                    "Leave this machine's resolver as it is: names of the domains are answered by the interface's name server to who asks that.")
+    boolean keepResolver;
+
+    /** Whether this machine's resolver is none of ours. */
+    public boolean keepsResolver() {
+        return keepResolver;
+    }
+
     /**
      * What is to be asked through the tunnel.
      *
      * @param token the domains of the client's token
+     * @param full whether all names are
      * @throws ParameterException for a domain that is none, or an agent that is none of the token's
      */
-    public WantedDomains wanted(List<String> token, TokenGrants grants) {
+    public WantedDomains wanted(List<String> token, TokenGrants grants, boolean full) {
         List<Domain> typed = new ArrayList<>();
         for (String text : domains) {
             for (String one : text.split(",")) {
                 typed.add(parse(one, grants));
             }
         }
-        return new WantedDomains(typed, token);
+        return new WantedDomains(typed, token, full);
     }
 
     private Domain parse(String text, TokenGrants grants) {

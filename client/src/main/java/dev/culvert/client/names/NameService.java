@@ -9,6 +9,7 @@ import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpRequest;
 import dev.culvert.tunnel.names.DnsMessage;
 import dev.culvert.tunnel.names.ResolverName;
+import dev.culvert.tunnel.names.ServerQuestion;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.socket.DatagramPacket;
 import java.net.InetAddress;
@@ -20,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The name server inside the stack, by default at {@code 100.127.255.53} and {@code fd63:756c:7665:7274::53}, port 53. A question about a name in an agent's
- * domain is passed on to that agent's own resolver, and its answer back, byte for byte; all others are refused. Event loop only.
+ * domain is passed on to that agent's own resolver, and its answer back, byte for byte; all others to the name servers that this machine had before, if
+ * programs ask nobody else now, or they are refused. Event loop only.
  */
 public final class NameService {
     /** Questions that wait for an answer, of all programs of this machine. */
@@ -43,6 +45,8 @@ public final class NameService {
     private final AnswerFilter filter;
     private final Voice voice;
     private Domains domains = Domains.NONE;
+    private List<InetSocketAddress> others = List.of();
+    private @Nullable Listener listener;
     private int asked;
     private int streams;
 
@@ -85,6 +89,41 @@ public final class NameService {
         }
     }
 
+    /**
+     * What it is to be asked.
+     *
+     * @param domains names at or below these
+     * @param search those of them that may be left out of a name, in order
+     * @param everything whether all names are asked here
+     */
+    public record Asked(List<String> domains, List<String> search, boolean everything) {
+        /** Whether there is nothing. */
+        public boolean isEmpty() {
+            return domains.isEmpty() && !everything;
+        }
+    }
+
+    /** Told when what it is to be asked has changed. Event loop. */
+    public interface Listener {
+        void asked(Asked now);
+    }
+
+    /** From now on; told what there is. Event loop. */
+    public void listen(Listener one) {
+        listener = one;
+        one.asked(asked());
+    }
+
+    private Asked asked() {
+        List<String> names = domains.names();
+        return new Asked(names, wanted.search(names), domains.agents().containsKey(ResolverName.ROOT));
+    }
+
+    /** Who is asked for names that are in no domain, in order; none refuses them. Any thread. */
+    public void others(List<InetSocketAddress> servers) {
+        uplink.eventLoop().execute(() -> others = List.copyOf(servers));
+    }
+
     /** Whether what is sent there is for this service. */
     public boolean isAt(InetSocketAddress destination) {
         return destination.getPort() == ResolverName.PORT && (destination.equals(ipv4) || destination.equals(ipv6));
@@ -96,6 +135,9 @@ public final class NameService {
         if (!now.equals(domains)) {
             domains = now;
             List<String> lines = now.lines();
+            if (listener != null) {
+                listener.asked(asked());
+            }
             voice.say("names: " + (lines.isEmpty() ? "none" : Lines.some(lines, DOMAINS_SHOWN)));
         }
     }
@@ -146,31 +188,68 @@ public final class NameService {
         }
         int fault = question.fault();
         Domains.Way way = fault == DnsMessage.NO_ERROR ? domains.wayFor(question) : null;
-        if (fault == DnsMessage.NO_ERROR) {
-            fault = way == null ? DnsMessage.REFUSED : asked >= MAX_ASKED ? DnsMessage.SERVER_FAILURE : fault;
+        if (fault == DnsMessage.NO_ERROR && way == null && others.isEmpty()) {
+            fault = DnsMessage.REFUSED;
+        } else if (fault == DnsMessage.NO_ERROR && asked >= MAX_ASKED) {
+            fault = DnsMessage.SERVER_FAILURE;
         }
-        if (way == null || fault != DnsMessage.NO_ERROR) {
+        if (fault != DnsMessage.NO_ERROR) {
             ByteBuf answer = question.answer(message.alloc(), message, fault, false);
             message.release();
             reply.accept(answer);
             return;
         }
         asked++;
-        agents.ask(
-                way, question, message.retainedSlice(), stream, new Answering(way, question, message, stream, reply));
+        Answering answering = new Answering(way, question, message, stream, reply);
+        if (way != null) {
+            agents.ask(way, question, message.retainedSlice(), stream, answering);
+        } else {
+            new ServerQuestion(
+                            uplink.eventLoop(),
+                            Bounded.BY_QUESTIONS,
+                            others,
+                            question,
+                            message.retainedSlice(),
+                            stream,
+                            answering::answered)
+                    .start();
+        }
+    }
+
+    /** Each question has a socket, and there are {@link #MAX_ASKED} of those. */
+    private enum Bounded implements ServerQuestion.Sockets {
+        BY_QUESTIONS;
+
+        @Override
+        public boolean take(boolean stream) {
+            return true;
+        }
+
+        @Override
+        public void give(boolean stream) {
+            // nothing was taken
+        }
+
+        @Override
+        public void failed(Throwable cause) {
+            // the next server is asked, and in the end it has failed
+        }
     }
 
     /** A question that waits. */
     private final class Answering implements AgentQuestions.Asker {
-        private final Domains.Way way;
+        private final Domains.@Nullable Way way;
         private final DnsMessage question;
         private final ByteBuf message;
         private final boolean stream;
         private final Consumer<@Nullable ByteBuf> reply;
 
-        /** @param message taken */
+        /**
+         * @param way null when this machine's own name servers are asked
+         * @param message taken
+         */
         Answering(
-                Domains.Way way,
+                Domains.@Nullable Way way,
                 DnsMessage question,
                 ByteBuf message,
                 boolean stream,
@@ -184,7 +263,7 @@ public final class NameService {
 
         @Override
         public void answered(ByteBuf answer) {
-            ByteBuf shown = filter.answered(way.agent(), question, answer);
+            ByteBuf shown = way == null ? answer : filter.answered(way.agent(), question, answer);
             if (!stream && shown.readableBytes() > question.answerSize()) {
                 // RFC 2181 section 9: whoever gets this asks again over TCP.
                 shown.release();

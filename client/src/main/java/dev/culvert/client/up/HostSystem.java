@@ -6,6 +6,7 @@ import dev.culvert.tun.device.TunConfig;
 import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunException;
 import dev.culvert.tun.host.Host;
+import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,6 +22,9 @@ interface HostSystem {
 
     /** As {@link Platform#openJournal}. */
     UndoJournal openJournal(Path file) throws IOException;
+
+    /** As {@link Platform#openResolver}. */
+    HostResolver openResolver(UndoJournal journal) throws IOException;
 
     /** Who tells the client to end; see {@link Shutdown}. */
     Shutdown newShutdown(Duration limit);
@@ -41,6 +45,11 @@ interface HostSystem {
             @Override
             public UndoJournal openJournal(Path file) throws IOException {
                 return Platform.openJournal(file);
+            }
+
+            @Override
+            public HostResolver openResolver(UndoJournal journal) throws IOException {
+                return Platform.openResolver(journal);
             }
 
             @Override

@@ -215,7 +215,7 @@ public final class UpCommand implements Callable<Integer> {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
         RouteTable.Wanted wanted = routes.wanted(token, full);
-        WantedDomains domains = names.wanted(token.domains(), TokenGrants.of(token));
+        WantedDomains domains = names.wanted(token.domains(), TokenGrants.of(token), full);
         try (UndoJournal journal = system.openJournal(ClientJournal.path(options.directory(Token.Kind.CLIENT)))) {
             Background background = detach
                     ? Background.begin(
@@ -289,6 +289,7 @@ public final class UpCommand implements Callable<Integer> {
         }
         EventLoopGroup loops = EventLoops.create(1, "client");
         HostRoutes host = null;
+        HostNames hostNames = null;
         TunChannel tunChannel;
         TunSession session;
         TokenUplink way = null;
@@ -324,9 +325,20 @@ public final class UpCommand implements Callable<Integer> {
             if (host != null) {
                 host.watch();
             }
+            if (host != null && !names.keepsResolver()) {
+                HostNames told = new HostNames(
+                        () -> system.openResolver(journal),
+                        device.name(),
+                        List.of(nameService().ipv4()),
+                        service,
+                        status::say);
+                hostNames = told;
+                way.uplink().eventLoop().execute(() -> service.listen(told));
+            }
         } catch (Exception e) {
             close(answering, status);
             close(way);
+            close(hostNames);
             device.close();
             end(loops);
             close(packets, status);
@@ -359,6 +371,7 @@ public final class UpCommand implements Callable<Integer> {
             supervisor.stopping();
             close(answering, status);
             close(way);
+            close(hostNames);
             status.end();
             session.end().awaitUninterruptibly(LOOP_ENDS.toMillis());
             if (host != null) {
@@ -377,6 +390,12 @@ public final class UpCommand implements Callable<Integer> {
         }
         status.say(restored ? "down; this machine's network is as it was" : "down; 'client down' tries the rest again");
         return CommandLine.ExitCode.OK;
+    }
+
+    private static void close(@Nullable HostNames one) {
+        if (one != null) {
+            one.close();
+        }
     }
 
     private static void close(@Nullable TokenUplink way) {

@@ -44,7 +44,7 @@ class NameServiceTest {
         service = new NameService(
                 new NameService.ServiceAddresses(
                         InetAddress.getByName("100.127.255.53"), InetAddress.getByName("fd63:756c:7665:7274::53")),
-                new WantedDomains(Arrays.stream(domains).map(Domain::parse).toList(), List.of()),
+                new WantedDomains(Arrays.stream(domains).map(Domain::parse).toList(), List.of(), false),
                 net.uplink,
                 (agent, question, answer) -> filter.answered(agent, question, answer),
                 net.said::add);

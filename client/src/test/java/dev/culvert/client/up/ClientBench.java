@@ -74,7 +74,7 @@ final class ClientBench implements AutoCloseable {
                 new NameService.ServiceAddresses(
                         IpPrefix.parse("100.127.255.53").network(),
                         IpPrefix.parse("fd63:756c:7665:7274::53").network()),
-                new WantedDomains(List.of(Domain.parse("corp.example=office")), List.of()),
+                new WantedDomains(List.of(Domain.parse("corp.example=office")), List.of(), false),
                 uplink,
                 AnswerFilter.NONE,
                 said::add);

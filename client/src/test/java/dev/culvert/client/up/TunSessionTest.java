@@ -115,7 +115,7 @@ final class TunSessionTest {
                 RouterAddresses.of(InetAddress.getByName("100.127.255.1"), InetAddress.getByName("fd63::1"));
         NameService names = new NameService(
                 new NameService.ServiceAddresses(router.ipv4(), router.ipv6()),
-                new WantedDomains(List.of(), List.of()),
+                new WantedDomains(List.of(), List.of(), false),
                 uplink,
                 AnswerFilter.NONE,
                 said::add);

@@ -12,6 +12,7 @@ import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunException;
 import dev.culvert.tun.fixture.MemoryRing;
 import dev.culvert.tun.host.Host;
+import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.host.HostState;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
@@ -100,6 +101,11 @@ final class UpCommandTest {
                                     .map(s -> new UndoFailure(s, "it is in use"))
                                     .toList()
                             : machine.undo(steps));
+        }
+
+        @Override
+        public HostResolver openResolver(UndoJournal journal) throws IOException {
+            throw new IOException("this machine has none");
         }
 
         @Override

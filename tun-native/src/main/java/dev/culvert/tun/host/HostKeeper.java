@@ -82,7 +82,9 @@ public final class HostKeeper {
     }
 
     private HostPlan plan(HostConfig config, HostState state) {
-        return HostPlan.of(config, state, new LinkedHashSet<>(journal.pending()));
+        Set<UndoStep> ofNetwork = new LinkedHashSet<>(journal.pending());
+        ofNetwork.removeIf(UndoStep.OfResolver.class::isInstance);
+        return HostPlan.of(config, state, ofNetwork);
     }
 
     private void remove(List<UndoStep> steps, Map<Object, String> refused) throws IOException {

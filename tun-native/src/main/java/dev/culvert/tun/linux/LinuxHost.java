@@ -287,7 +287,8 @@ public final class LinuxHost implements Host {
             int index = index(restore.ifName(), links);
             return index == 0 ? null : setLink(index, restore.mtu(), restore.txQueueLength(), restore.up());
         }
-        throw new IllegalArgumentException("undo step " + step + " has no form");
+        LinuxResolvers.undo(step);
+        return null;
     }
 
     private static int index(String ifName, List<HostState.Interface> links) {

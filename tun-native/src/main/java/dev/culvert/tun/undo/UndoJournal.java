@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The file is a log of JSON lines ({@link UndoRecords}): an owner, steps with numbers, numbers undone.
  * A last line torn by a crash describes a change that was not yet made, and is cut off. Steps from before
- * a reboot are dropped: what they would undo lived in the kernel.
+ * a reboot are dropped where what they would undo lived in the kernel.
  *
  * <p>Blocks on disk; one thread at a time (methods synchronise).
  */
@@ -173,7 +173,7 @@ public final class UndoJournal implements Closeable {
         }
         ProcessIdentity last = owner;
         if (last != null && !last.isFromThisBoot()) {
-            pending.clear();
+            dropWhatTheKernelForgot();
         }
     }
 
@@ -181,9 +181,13 @@ public final class UndoJournal implements Closeable {
     void loadedOwner(ProcessIdentity identity) {
         ProcessIdentity last = owner;
         if (last != null && !last.boot().equals(identity.boot())) {
-            pending.clear();
+            dropWhatTheKernelForgot();
         }
         owner = identity;
+    }
+
+    private void dropWhatTheKernelForgot() {
+        pending.values().removeIf(step -> !step.outlivesBoot());
     }
 
     /** For {@link UndoRecords}: a line read back. */

@@ -16,6 +16,9 @@ final class UndoRecords {
     private static final String DELETE_ADDRESS = "delete-address";
     private static final String DELETE_ROUTE = "delete-route";
     private static final String DELETE_UNREACHABLE = "delete-unreachable";
+    private static final String RESTORE_RESOLV_CONF = "restore-resolv-conf";
+    private static final String REVERT_RESOLVED = "revert-resolved";
+    private static final String DELETE_RESOLVCONF = "delete-resolvconf";
 
     /** Steps are counted from 1; what is far beyond was not counted by us. */
     private static final long MAX_ID = 1L << 53;
@@ -47,6 +50,18 @@ final class UndoRecords {
             node = record(DELETE_ROUTE).put("network", route.network()).put("if", route.ifName());
         } else if (step instanceof UndoStep.DeleteUnreachable route) {
             node = record(DELETE_UNREACHABLE).put("network", route.network());
+        } else if (step instanceof UndoStep.RestoreResolvConf file) {
+            node = record(RESTORE_RESOLV_CONF)
+                    .put("path", file.path())
+                    .put("kind", file.kind().name())
+                    .put("content", file.content())
+                    .put("mode", file.mode())
+                    .put("uid", file.uid())
+                    .put("gid", file.gid());
+        } else if (step instanceof UndoStep.RevertResolved resolved) {
+            node = record(REVERT_RESOLVED).put("if", resolved.ifName());
+        } else if (step instanceof UndoStep.DeleteResolvconf resolvconf) {
+            node = record(DELETE_RESOLVCONF).put("name", resolvconf.record());
         } else {
             throw new IllegalArgumentException("undo step " + step + " has no record form");
         }
@@ -102,6 +117,25 @@ final class UndoRecords {
                             node,
                             new UndoStep.DeleteUnreachable(
                                     node.required("network").stringValue()),
+                            journal);
+                case RESTORE_RESOLV_CONF:
+                    return step(
+                            node,
+                            new UndoStep.RestoreResolvConf(
+                                    node.required("path").stringValue(),
+                                    UndoStep.RestoreResolvConf.Kind.valueOf(
+                                            node.required("kind").stringValue()),
+                                    node.required("content").stringValue(),
+                                    node.required("mode").intValue(),
+                                    node.required("uid").intValue(),
+                                    node.required("gid").intValue()),
+                            journal);
+                case REVERT_RESOLVED:
+                    return step(node, new UndoStep.RevertResolved(ifName(node)), journal);
+                case DELETE_RESOLVCONF:
+                    return step(
+                            node,
+                            new UndoStep.DeleteResolvconf(node.required("name").stringValue()),
                             journal);
                 default:
                     return false;

@@ -2,12 +2,21 @@ package dev.culvert.tun.undo;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.device.TunConfig;
+import java.nio.file.Path;
 
 /**
  * How to take back one change to the host's network: data, to be carried out at most once, in any process. It is read back
  * from a file, and root acts on it, so each field is checked; constructors throw {@link IllegalArgumentException}.
  */
 public sealed interface UndoStep {
+    /** Whether what it undoes outlives the kernel: then it is to be undone after a reboot, too. */
+    default boolean outlivesBoot() {
+        return false;
+    }
+
+    /** Of what decides whom this machine asks for names, not of its network. */
+    sealed interface OfResolver extends UndoStep {}
+
     /**
      * Give a link back its settings.
      *
@@ -87,6 +96,95 @@ public sealed interface UndoStep {
         @Override
         public String toString() {
             return "unreachable route " + network;
+        }
+    }
+
+    /**
+     * Put a resolv.conf back in the place of ours; if it is ours no more, whoever has replaced it meanwhile is left alone.
+     *
+     * @param path absolute
+     * @param kind what was there
+     * @param content of a file, at most {@link #MAX_CONTENT} bytes, each a character; where a link leads; empty if there was nothing
+     * @param mode permissions of a file
+     * @param uid its owner
+     * @param gid its group
+     */
+    record RestoreResolvConf(String path, Kind kind, String content, int mode, int uid, int gid) implements OfResolver {
+        /** A larger file is not what we would have replaced. */
+        public static final int MAX_CONTENT = 64 << 10;
+
+        private static final int MAX_MODE = 07777;
+
+        /** What may be at a path. */
+        public enum Kind {
+            FILE,
+            LINK,
+            NOTHING
+        }
+
+        /** Checks. */
+        public RestoreResolvConf {
+            Path file = Path.of(path);
+            if (!file.isAbsolute() || !file.equals(file.normalize()) || !file.endsWith("resolv.conf")) {
+                throw new IllegalArgumentException("a path that no resolv.conf has");
+            }
+            if (content.length() > MAX_CONTENT || content.chars().anyMatch(c -> c > 0xff)) {
+                throw new IllegalArgumentException("a content that no resolv.conf has");
+            }
+            if (mode < 0 || mode > MAX_MODE || uid < 0 || gid < 0) {
+                throw new IllegalArgumentException("a mode or an owner that no file has");
+            }
+        }
+
+        @Override
+        public boolean outlivesBoot() {
+            return true;
+        }
+
+        @Override
+        public String toString() {
+            return path;
+        }
+    }
+
+    /**
+     * Have systemd-resolved forget what it was told of an interface.
+     *
+     * @param ifName interface name
+     */
+    record RevertResolved(String ifName) implements OfResolver {
+        /** Checks. */
+        public RevertResolved {
+            requireName(ifName);
+        }
+
+        @Override
+        public String toString() {
+            return "what systemd-resolved knows of " + ifName;
+        }
+    }
+
+    /**
+     * Have resolvconf forget an interface's name servers.
+     *
+     * @param record what we called it there
+     */
+    record DeleteResolvconf(String record) implements OfResolver {
+        /** Checks. */
+        public DeleteResolvconf {
+            if (!record.matches("[a-z][a-z0-9.]{0,31}")) {
+                throw new IllegalArgumentException("a name that we give to no record of resolvconf");
+            }
+        }
+
+        @Override
+        public boolean outlivesBoot() {
+            return true; // /run/resolvconf does not, but it may be elsewhere
+        }
+
+        @Override
+        public String toString() {
+            return "the record " + record + " of resolvconf";
         }
     }
 
