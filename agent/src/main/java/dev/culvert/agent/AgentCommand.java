@@ -52,6 +52,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             LoginCommand.class,
             AgentStatusCommand.class,
+            AgentDoctorCommand.class,
             ProfilesCommand.class,
             LogoutCommand.class,
             HolderServiceCommand.class,

@@ -1,5 +1,7 @@
 package dev.culvert.client;
 
+import dev.culvert.client.doctor.DoctorCommand;
+import dev.culvert.client.doctor.ReportCommand;
 import dev.culvert.client.forward.ConnectCommand;
 import dev.culvert.client.forward.ForwardCommand;
 import dev.culvert.client.ping.PingCommand;
@@ -36,6 +38,8 @@ import picocli.CommandLine.Spec;
             ClientStatusCommand.class,
             ReachableCommand.class,
             PingCommand.class,
+            DoctorCommand.class,
+            ReportCommand.class,
             DownCommand.class,
             CaptureCommand.class,
             ConnectCommand.class,
@@ -75,6 +79,6 @@ public final class ClientCommand implements Runnable, Completing {
     public void run() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say what to do: login, up, status, list, ping, down, capture, connect, forward, proxy, profiles, logout, service or key");
+                "say what to do: login, up, status, list, ping, doctor, report, down, capture, connect, forward, proxy, profiles, logout, service or key");
     }
 }

@@ -10,24 +10,24 @@ import java.nio.file.Path;
  * Where the client writes down how to undo its changes, and where the one that is up answers: a file each for a network
  * namespace, because that is what the changes belong to.
  */
-final class ClientJournal {
+public final class ClientJournal {
     private ClientJournal() {}
 
     /** The socket on which the client answers that is up here with this directory. */
-    static Path socket(Path directory) {
+    public static Path socket(Path directory) {
         return directory.resolve("client-" + namespace() + ".sock");
     }
 
     /** What clients in the background say. */
-    static Path log(Path directory) {
+    public static Path log(Path directory) {
         return directory.resolve("client.log");
     }
 
-    static UndoJournal open(Path directory) throws IOException {
+    public static UndoJournal open(Path directory) throws IOException {
         return Platform.openJournal(path(directory));
     }
 
-    static Path path(Path directory) {
+    public static Path path(Path directory) {
         return directory.resolve("undo-" + namespace() + ".journal");
     }
 

@@ -67,8 +67,17 @@ public final class ClientStatusCommand implements Callable<Integer> {
 
     /** Where the socket of a client that is up may be. */
     static List<Path> places(HolderStateOption state) {
-        Path own = ClientJournal.socket(state.path("client"));
-        return state.isNamed() ? List.of(own) : List.of(own, SERVICE);
+        Path directory = state.path("client");
+        return state.isNamed() ? List.of(ClientJournal.socket(directory)) : places(directory);
+    }
+
+    /**
+     * Where the client may answer that is up.
+     *
+     * @param directory its state directory, if it is not the service
+     */
+    public static List<Path> places(Path directory) {
+        return List.of(ClientJournal.socket(directory), SERVICE);
     }
 
     /** Where a client's socket is usually. */

@@ -51,7 +51,8 @@ import picocli.CommandLine.ParameterException;
             PublishCommand.class,
             PolicyCommand.class,
             AgentsCommand.class,
-            GatewayServiceCommand.class
+            GatewayServiceCommand.class,
+            GatewayDoctorCommand.class
         },
         footerHeading =
                 "%nExit codes: 1 it failed, 2 wrong usage, 7 the store is away, 130 or 143 ended by SIGINT or SIGTERM.%n",

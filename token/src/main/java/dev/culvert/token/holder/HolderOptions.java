@@ -9,6 +9,7 @@ import dev.culvert.token.TokenException;
 import dev.culvert.token.sign.TokenReader;
 import java.nio.file.Path;
 import java.security.KeyPair;
+import java.time.Clock;
 import java.util.Base64;
 import java.util.List;
 import java.util.function.Consumer;
@@ -123,6 +124,11 @@ public final class HolderOptions {
 
     private static @Nullable KeyPair pair(@Nullable HolderKey key) {
         return key == null ? null : key.pair();
+    }
+
+    /** The same with what the gateway has handed over in the token's place, if that is kept here. */
+    public Holder newest(Holder given) {
+        return RenewedToken.newest(given, directory(given.token().kind()), Clock.systemUTC());
     }
 
     /**

@@ -136,8 +136,8 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
         return null;
     }
 
-    @Nullable
-    Interface link(int index) {
+    /** The interface of that number. */
+    public @Nullable Interface link(int index) {
         for (Interface link : links) {
             if (link.index() == index) {
                 return link;
@@ -150,8 +150,7 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
      * The route that packets to an address take, as rules and tables say, if the routes that {@code ignored} names were not
      * there; null when there is none. Where the kernel would try a line without carrier although another has one, this does not.
      */
-    @Nullable
-    Route route(InetAddress to, Predicate<Route> ignored) {
+    public @Nullable Route route(InetAddress to, Predicate<Route> ignored) {
         boolean ipv6 = to.getAddress().length == 16;
         for (Rule rule : rules) {
             if (rule.ipv6() != ipv6 || !rule.everything()) {

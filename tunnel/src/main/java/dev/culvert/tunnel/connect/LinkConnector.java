@@ -187,7 +187,16 @@ public final class LinkConnector implements Connector {
         return InetSocketAddress.createUnresolved(hostName(), port());
     }
 
-    /** What is dialled: the gateway, or the proxy on the way there. */
+    /** Host and port that are dialled: the gateway's, or those of the proxy on the way there; the name is not resolved yet. */
+    InetSocketAddress dialled() {
+        return InetSocketAddress.createUnresolved(dialledName(), dialledPort());
+    }
+
+    @Nullable
+    ProxyTunnel through() {
+        return through;
+    }
+
     private String dialledName() {
         return through == null ? hostName() : through.proxy().host();
     }

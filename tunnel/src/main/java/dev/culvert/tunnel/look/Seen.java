@@ -1,7 +1,9 @@
 package dev.culvert.tunnel.look;
 
+import dev.culvert.tunnel.link.GatewayTrust;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
@@ -25,6 +27,23 @@ public record Seen(
 
     /** RFC 6585 section 6: a network's own word that it wants a log-in. */
     private static final int AUTHENTICATION_REQUIRED = 511;
+
+    /**
+     * Whether it is the gateway that a pin means that was seen, so that its word may be taken.
+     *
+     * @param pin null for the public web PKI, whose judge is the handshake of a link
+     * @param at when its certificates are to be valid
+     */
+    public boolean isOf(byte @Nullable [] pin, Instant at) {
+        try {
+            if (pin != null) {
+                GatewayTrust.require(pin, chain, at);
+            }
+            return !chain.isEmpty();
+        } catch (CertificateException e) {
+            return false;
+        }
+    }
 
     /**
      * Whether a network answered in its place that wants a log-in first: by the status for that, or by leading to another host, which a
