@@ -152,7 +152,7 @@ final class TunSession {
         Map<IpPrefix, RouteTable.Way> routes = new TreeMap<>();
         // Who lays the routes himself may have laid any of these.
         for (IpPrefix prefix : host == null ? table.routes().keySet() : laid) {
-            RouteTable.Way way = table.wayTo(prefix.network());
+            RouteTable.Way way = table.wayOf(prefix);
             if (way != null) { // one that is about to go leads nowhere
                 routes.put(prefix, way);
             }
@@ -240,7 +240,7 @@ final class TunSession {
                     now.stream()
                             .sorted()
                             .map(p -> {
-                                RouteTable.Way way = table.wayTo(p.network());
+                                RouteTable.Way way = table.wayOf(p);
                                 return way == null ? p.toString() : way.textOf(p);
                             })
                             .toList(),

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -75,14 +76,18 @@ final class RouteChoice {
             }
             limitShare();
         }
-        for (Route w : wanted.routes()) {
-            ask(w);
-        }
+        // Maps last: what another agent has under the same addresses does not take their place.
+        wanted.routes().stream().filter(w -> w.map() == null).forEach(this::ask);
+        wanted.routes().stream().filter(w -> w.map() != null).forEach(this::ask);
         if (!tooWide.isEmpty()) {
             problems.add("not routed: " + some(tooWide.stream().sorted().toList()) + ": shorter than /"
                     + RouteTable.WIDEST_4 + " (IPv6 /" + RouteTable.WIDEST_6 + "), which --full allows");
         }
-        keepMapsWhole();
+        List<IpPrefix> wantedShown = wanted.maps().values().stream()
+                .flatMap(List::stream)
+                .map(PrefixMap::shown)
+                .toList();
+        keepMapsWhole(wantedShown);
         Map<IpPrefix, RouteTable.Way> routes = limitNumber();
         if (routes.isEmpty() && problems.isEmpty()) {
             List<IpPrefix> waiting = reach.stream()
@@ -95,7 +100,9 @@ final class RouteChoice {
                 problems.add("not routed: " + some(waiting) + ": everything is routed with --full only");
             }
         }
-        return new RouteTable(routes, wanted.typed() ? Set.copyOf(asked) : Set.of(), List.copyOf(problems));
+        asked.retainAll(routes.keySet());
+        return new RouteTable(
+                routes, wantedShown, wanted.typed() ? Set.copyOf(asked) : Set.of(), List.copyOf(problems));
     }
 
     /** Of one agent; what only {@code --full} may take does not stand in for the networks inside it. */
@@ -120,15 +127,15 @@ final class RouteChoice {
 
     /** As maps show it, and by itself. */
     private void reach(Announced.Agent agent, IpPrefix prefix, int announcedLength) {
-        boolean shown = false;
+        double shown = 0; // of its addresses; no two maps of an agent show the same
         for (PrefixMap map : maps.getOrDefault(agent.name(), List.of())) {
             if (map.real().overlaps(prefix)) {
                 IpPrefix part = map.real().covers(prefix) ? prefix : map.real();
                 reach.add(new Reach(agent, map.toShown(part), Reach.MAPPED, map));
-                shown |= part.equals(prefix);
+                shown += Math.pow(2, prefix.length() - part.length());
             }
         }
-        (shown ? behindMaps : reach).add(new Reach(agent, prefix, announcedLength, null));
+        (shown >= 1 ? behindMaps : reach).add(new Reach(agent, prefix, announcedLength, null));
     }
 
     /** Takes a prefix, or what may be taken of it. */
@@ -225,22 +232,35 @@ final class RouteChoice {
         }
     }
 
-    /** What another agent announces within a network that a map shows would cut a piece out of it. */
-    private void keepMapsWhole() {
-        PrefixTable<PrefixMap> shown = new PrefixTable<>();
+    /**
+     * What another agent has within a network that a map shows would cut a piece out of it, or take it over while the map's agent is away.
+     *
+     * @param wantedShown what the user's own maps show, whether or not they are routed now; no {@code --route} goes before these
+     */
+    private void keepMapsWhole(List<IpPrefix> wantedShown) {
+        PrefixTable<Boolean> shown = new PrefixTable<>();
+        wantedShown.forEach(prefix -> shown.put(prefix, true));
+        Set<IpPrefix> within = new TreeSet<>();
+        named.forEach((prefix, way) -> {
+            if (way.map() == null && shown.covers(prefix)) {
+                within.add(prefix);
+            }
+        });
+        within.forEach(named::remove);
         Stream.concat(chosen.values().stream().map(Reach::way), named.values().stream())
                 .map(RouteTable.Way::map)
                 .filter(Objects::nonNull)
-                .forEach(map -> shown.put(map.shown(), map));
-        List<IpPrefix> within = chosen.entrySet().stream()
+                .forEach(map -> shown.put(map.shown(), true));
+        List<IpPrefix> others = chosen.entrySet().stream()
                 .filter(e -> e.getValue().map() == null && shown.covers(e.getKey()))
                 .map(Map.Entry::getKey)
-                .sorted()
                 .toList();
-        within.forEach(chosen::remove);
+        others.forEach(chosen::remove);
+        within.addAll(others);
         if (!within.isEmpty()) {
-            problems.add("not routed: " + some(within) + ": these addresses stand for another network here; '--route "
-                    + "NETWORK=AGENT:" + within.get(0) + "' shows it under others");
+            List<IpPrefix> all = List.copyOf(within);
+            problems.add("not routed: " + some(all) + ": these addresses stand for another network here; '--route "
+                    + "NETWORK=AGENT:" + all.get(0) + "' shows it under others");
         }
     }
 

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * names them. Announcements, grants and the gateway's policy speak of its own.
  */
 public final class RouteTable {
-    static final RouteTable EMPTY = new RouteTable(Map.of(), Set.of(), List.of());
+    static final RouteTable EMPTY = new RouteTable(Map.of(), List.of(), Set.of(), List.of());
 
     /** Without {@code --full} no IPv4 prefix is shorter: the widest that has ever been one network. */
     static final int WIDEST_4 = 8;
@@ -48,6 +48,9 @@ public final class RouteTable {
     /** Prefixes in all: two agents' tokens full of them. The kernel's tool takes a second to lay these. */
     static final int MAX_ROUTES = 2_048;
 
+    /** Of an address that a map shows, while what it stands for is not to be had: no wider route may make another host of it. */
+    private static final Way NOWHERE = new Way("", null);
+
     private final Map<IpPrefix, String> routes = new LinkedHashMap<>();
     private final Set<IpPrefix> asked;
     private final PrefixTable<Way> table = new PrefixTable<>();
@@ -57,9 +60,14 @@ public final class RouteTable {
 
     private final List<String> problems;
 
-    RouteTable(Map<IpPrefix, Way> ways, Set<IpPrefix> asked, List<String> problems) {
+    /**
+     * @param ways how each prefix is reached
+     * @param shown networks that stand for others here: they are reached by a prefix within them, or not at all
+     */
+    RouteTable(Map<IpPrefix, Way> ways, List<IpPrefix> shown, Set<IpPrefix> asked, List<String> problems) {
         this.asked = asked;
         this.problems = problems;
+        shown.forEach(prefix -> table.put(prefix, NOWHERE));
         ways.forEach((prefix, way) -> {
             routes.put(prefix, way.agent());
             table.put(prefix, way);
@@ -132,7 +140,16 @@ public final class RouteTable {
 
     /** How an address is reached, or null when nothing of ours covers it. */
     public @Nullable Way wayTo(InetAddress address) {
-        return table.lookup(address);
+        return somewhere(table.lookup(address));
+    }
+
+    /** How what is routed by exactly this prefix is reached, or null when nothing is. */
+    public @Nullable Way wayOf(IpPrefix prefix) {
+        return somewhere(table.get(prefix));
+    }
+
+    private static @Nullable Way somewhere(@Nullable Way way) {
+        return NOWHERE.equals(way) ? null : way;
     }
 
     /** The map of this agent that shows this address of its networks, or null when it is seen as it is. */

@@ -15,16 +15,19 @@ import org.jspecify.annotations.Nullable;
 final class ShownErrors extends ChannelInboundHandlerAdapter {
     private final String agent;
     private final @Nullable PrefixMap own;
+    private final @Nullable InetAddress target;
     private final Supplier<RouteTable> routes;
 
     /**
      * @param agent of the flow
      * @param own by which the flow was opened, which goes on when nothing else does by it; null for none
+     * @param target as the application called it; null when it has a name
      * @param routes as they are now
      */
-    ShownErrors(String agent, @Nullable PrefixMap own, Supplier<RouteTable> routes) {
+    ShownErrors(String agent, @Nullable PrefixMap own, @Nullable InetAddress target, Supplier<RouteTable> routes) {
         this.agent = agent;
         this.own = own;
+        this.target = target;
         this.routes = routes;
     }
 
@@ -41,9 +44,14 @@ final class ShownErrors extends ChannelInboundHandlerAdapter {
         PrefixMap map = own != null && own.real().contains(offender)
                 ? own
                 : routes.get().mapOf(agent, offender);
-        return map == null
+        return map == null || isReachedAsItIs(map)
                 ? error
                 : new DatagramError(
                         error.port(), error.type(), error.code(), error.mtu(), map.toShown(offender), error.content());
+    }
+
+    /** Who reaches a network under its own addresses, too, hears of these when these are what was asked for. */
+    private boolean isReachedAsItIs(PrefixMap map) {
+        return own == null && target != null && map.real().contains(target);
     }
 }

@@ -243,7 +243,7 @@ public final class Uplink {
                 : Destination.of(destination.protocol(), way.there(address), destination.port());
         LinkFlow flow = open(l, way.agent(), there, source, handler);
         if (!destination.isStream() && routes.hasMaps(way.agent())) {
-            flow.pipeline().addFirst(new ShownErrors(way.agent(), way.map(), this::routes));
+            flow.pipeline().addFirst(new ShownErrors(way.agent(), way.map(), address, this::routes));
         }
         return flow;
     }

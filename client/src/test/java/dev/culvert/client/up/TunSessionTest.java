@@ -2,6 +2,7 @@ package dev.culvert.client.up;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.culvert.address.IpPrefix;
 import dev.culvert.client.names.AnswerFilter;
 import dev.culvert.client.names.NameService;
 import dev.culvert.client.names.WantedDomains;
@@ -9,6 +10,7 @@ import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.stack.wire.Tcp;
 import dev.culvert.stack.wire.VirtioNetHeader;
+import dev.culvert.token.Route;
 import dev.culvert.tun.Platform;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunDevice;
@@ -33,6 +35,7 @@ import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -103,12 +106,17 @@ final class TunSessionTest {
     }
 
     private void start(boolean full, boolean allowLeak) throws Exception {
+        start(new RouteTable.Wanted(List.of(), false, full), allowLeak);
+    }
+
+    private void start(RouteTable.Wanted wanted, boolean allowLeak) throws Exception {
+        boolean full = wanted.full();
         uplink = new Uplink(
                 tun.eventLoop(),
                 List.of(gateway),
                 LinkSettings.DEFAULT,
                 ClientBench.ANYWHERE,
-                new RouteTable.Wanted(List.of(), false, full),
+                wanted,
                 ClientSession.first(),
                 said::add);
         RouterAddresses router =
@@ -210,6 +218,20 @@ final class TunSessionTest {
         pass(1_000);
         assertThat(machine.tunnelled()).isEmpty();
         assertThat(said).endsWith("no routes");
+    }
+
+    /** The first address of the wider network is one that the map shows. */
+    @Test
+    void aWiderRouteIsToldBesideAMapThatBeginsWhereItDoes() throws Exception {
+        Route map = Route.parse("10.77.0.0/24=office:192.168.1.0/24");
+        start(new RouteTable.Wanted(List.of(Route.parse("10.77.0.0/16=office"), map), true, false), false);
+        RawPeer link = accept();
+        announce(link, "10.77.0.0/16", "192.168.1.0/24");
+        assertThat(said).endsWith("routes: 10.77.0.0/16 via office, 10.77.0.0/24 via office (there 192.168.1.0/24)");
+        assertThat(session.report().routes())
+                .containsOnly(
+                        Map.entry(IpPrefix.parse("10.77.0.0/16"), new RouteTable.Way("office", null)),
+                        Map.entry(map.prefix(), new RouteTable.Way("office", map.map())));
     }
 
     @Test

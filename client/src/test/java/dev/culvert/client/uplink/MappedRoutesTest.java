@@ -155,4 +155,84 @@ final class MappedRoutesTest {
                 .anyMatch(p -> p.startsWith(
                         "not routed: 10.77.0.128/25: these addresses stand for another network here; '--route "));
     }
+
+    private static final String MAP = "10.77.0.0/24=office:192.168.1.0/24";
+
+    /** However wide the route is that names the other, and whichever of the two is named first. */
+    @Test
+    void whoIsNamedForAWiderNetworkCutsNothingOutOfAMap() {
+        for (String piece : List.of("10.77.0.128/25", "10.77.0.0/24")) {
+            List<ReachableAgent> agents = List.of(OFFICE, agent("lab", piece, "10.78.0.0/24"));
+            for (RouteTable table :
+                    List.of(table(agents, MAP, "10.0.0.0/8=lab"), table(agents, "10.0.0.0/8=lab", MAP))) {
+                assertThat(way(table, "10.77.0.200")).isEqualTo("office 192.168.1.200");
+                assertThat(way(table, "10.77.0.1")).isEqualTo("office 192.168.1.1");
+                assertThat(way(table, "10.78.0.1")).isEqualTo("lab 10.78.0.1");
+                assertThat(table.asked())
+                        .containsExactlyInAnyOrderElementsOf(table.routes().keySet());
+            }
+        }
+        RouteTable table = table(List.of(OFFICE, agent("lab", "10.77.0.128/25")), MAP, "10.0.0.0/8=lab");
+        assertThat(table.problems())
+                .singleElement()
+                .asString()
+                .startsWith("not routed: 10.77.0.128/25: these addresses stand for another network here; '--route ");
+        table = table(
+                List.of(OFFICE, agent("lab", "10.0.0.0/8")),
+                "*:192.168.1.0/24 lab:10.77.0.5/32",
+                false,
+                MAP,
+                "10.0.0.0/8=lab");
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+    }
+
+    /** An address must not mean another host for as long as its agent is away. */
+    @Test
+    void whatAMapShowsLeadsNowhereWhileItsAgentIsNotThere() {
+        List<ReachableAgent> others =
+                List.of(agent("lab", "10.77.0.128/25", "10.77.0.0/16"), agent("exit", "0.0.0.0/0"));
+        RouteTable table = table(others, "*:0.0.0.0/0", true, MAP);
+        assertThat(way(table, "10.77.0.200")).isEqualTo("none");
+        assertThat(way(table, "10.77.0.1")).isEqualTo("none");
+        assertThat(way(table, "10.77.1.1")).isEqualTo("lab 10.77.1.1");
+        assertThat(way(table, "10.78.0.1")).isEqualTo("exit 10.78.0.1");
+        assertThat(table.routes().keySet())
+                .containsExactlyInAnyOrder(IpPrefix.parse("10.77.0.0/16"), IpPrefix.parse("0.0.0.0/0"));
+        table = table(Stream.concat(Stream.of(OFFICE), others.stream()).toList(), "*:0.0.0.0/0", true, MAP);
+        assertThat(way(table, "10.77.0.200")).isEqualTo("office 192.168.1.200");
+    }
+
+    @Test
+    void theRestOfAMapThatIsGrantedInPartLeadsNowhere() {
+        RouteTable table =
+                table(List.of(OFFICE, agent("exit", "0.0.0.0/0")), "office:192.168.1.0/28 exit:0.0.0.0/0", true, MAP);
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+        assertThat(way(table, "10.77.0.200")).isEqualTo("none");
+        assertThat(way(table, "10.77.1.5")).isEqualTo("exit 10.77.1.5");
+    }
+
+    @Test
+    void aWiderNetworkOfTheSameFirstAddressHasItsOwnWay() {
+        RouteTable table = table(List.of(OFFICE, agent("hq", "10.77.0.0/16")), "10.77.0.0/16=hq", MAP);
+        IpPrefix wide = IpPrefix.parse("10.77.0.0/16");
+        assertThat(table.wayOf(wide).textOf(wide)).isEqualTo("10.77.0.0/16 via hq");
+        IpPrefix shown = IpPrefix.parse("10.77.0.0/24");
+        assertThat(table.wayOf(shown).textOf(shown)).isEqualTo("10.77.0.0/24 via office (there 192.168.1.0/24)");
+        assertThat(table.wayOf(IpPrefix.parse("10.77.0.0/20"))).isNull();
+        table = table(List.of(agent("hq", "10.77.0.0/16")), "10.77.0.0/16=hq", MAP);
+        assertThat(table.wayOf(shown)).isNull();
+    }
+
+    @Test
+    void mapsThatTogetherShowAllOfANetworkHideItsOwnAddresses() {
+        String[] halves = {"10.77.0.0/25=office:192.168.1.0/25", "10.99.0.128/25=office:192.168.1.128/25"};
+        RouteTable table = table(List.of(OFFICE, agent("exit", "0.0.0.0/0")), "*:0.0.0.0/0", true, halves);
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+        assertThat(way(table, "10.99.0.130")).isEqualTo("office 192.168.1.130");
+        assertThat(way(table, "192.168.1.5")).isEqualTo("exit 192.168.1.5");
+        table = table(List.of(OFFICE), "*:0.0.0.0/0", true, halves[0]);
+        assertThat(way(table, "192.168.1.130"))
+                .as("of which nothing else is shown")
+                .isEqualTo("office 192.168.1.130");
+    }
 }
