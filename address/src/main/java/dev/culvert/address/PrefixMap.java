@@ -2,6 +2,7 @@ package dev.culvert.address;
 
 import java.net.InetAddress;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Two ranges of one size that stand for each other, address by address: the bits of the prefix change, those behind it stay. So
@@ -14,6 +15,11 @@ import java.util.List;
 public record PrefixMap(IpPrefix shown, IpPrefix real) {
     /** IPv4 addresses in the clothes of IPv6 (RFC 4291 section 2.5.5.2), which are no addresses of IPv6 anywhere here. */
     private static final long IPV4_MAPPED_LO = 0xffffL << 32;
+
+    private static final List<IpPrefix> PRIVATE = Stream.of(
+                    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+            .map(IpPrefix::parse)
+            .toList();
 
     /**
      * Checks that the two can stand for each other.
@@ -39,6 +45,14 @@ public record PrefixMap(IpPrefix shown, IpPrefix real) {
             throw new IllegalArgumentException(shown + " cannot stand for " + real
                     + ": one of them holds the IPv4-mapped addresses, which are IPv4");
         }
+    }
+
+    /**
+     * Whether it shows private addresses only (RFC 1918, RFC 6598, RFC 4193): who plans the networks of others has no business with
+     * those of the Internet.
+     */
+    public boolean isPrivate() {
+        return PRIVATE.stream().anyMatch(range -> range.covers(shown));
     }
 
     private static boolean holdsIpv4(IpPrefix prefix) {

@@ -179,6 +179,9 @@ final class ReachableCommand implements Callable<Integer> {
             if (!agent.routes().isEmpty()) {
                 out.println(Printable.line("  networks: " + String.join(", ", agent.routes())));
             }
+            for (Announcement.ReachableMap map : agent.maps()) {
+                out.println(Printable.line("  " + map.network() + " is seen as " + map.as()));
+            }
             for (Announcement.ReachableService service : agent.services()) {
                 out.println(Printable.line("  " + service.name() + ": " + String.join(", ", service.targets()) + ", "
                         + (service.ports().equals("*") ? "everything" : service.ports())));

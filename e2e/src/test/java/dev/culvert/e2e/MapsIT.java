@@ -54,7 +54,14 @@ final class MapsIT {
         web(lab.plantHost, "plant");
         lab.startProbe(lab.plantHost, "serve", lab.directory().toString()).awaitOutput("READY", PATIENCE);
 
-        lab.startGateway();
+        // The plant's is the policy's word, the office's are the user's.
+        Path policy = Files.writeString(lab.directory().resolve("policy.yaml"), """
+                grants:
+                  - {who: "*", agents: "*", to: 0.0.0.0/0}
+                maps:
+                  - {agent: plant, network: 192.168.1.0/24, as: 10.78.0.0/24}
+                """);
+        lab.startGateway("--policy", policy.toString());
         lab.startAgent(lab.office, lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.1.0/24,192.168.2.0/24"));
         lab.startAgent(lab.plant, lab.agentToken("plant", "wss://10.71.3.1:" + Lab.PORT, "192.168.1.0/24"));
         Path token = lab.clientToken("laptop", "office:192.168.1.0/24,office:192.168.2.0/24,plant:192.168.1.0/24");
@@ -67,7 +74,7 @@ final class MapsIT {
                 "--route",
                 "10.79.0.0/24=office:192.168.2.0/24",
                 "--route",
-                "10.78.0.0/24=plant:192.168.1.0/24");
+                "10.78.0.0/24");
         client.awaitOutput("10.78.0.0/24 via plant (there 192.168.1.0/24)", PATIENCE);
     }
 

@@ -1,5 +1,6 @@
 package dev.culvert.policy;
 
+import dev.culvert.address.PrefixMap;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,14 @@ public final class ClientPolicy {
         return tables.stream()
                 .flatMap(table -> table.values().stream())
                 .allMatch(pair -> pair.grantRules().isEmpty());
+    }
+
+    /** Under which addresses it sees networks of this agent. */
+    public List<PrefixMap> maps(String agent) {
+        return snapshot.policy().maps().stream()
+                .filter(m -> m.agent().equals(agent))
+                .map(PolicyMap::map)
+                .toList();
     }
 
     /** What it may use at most. */

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param grants what is allowed; all else is denied
  * @param publish what agents may publish of their own accord
  * @param publications what is published through agents
+ * @param maps under which addresses clients see networks
  * @param limits of clients; the first that names a client counts
  * @param tests what must hold
  */
@@ -33,6 +34,7 @@ public record Policy(
         List<Rule> grants,
         List<PublishRule> publish,
         List<PolicyPublication> publications,
+        List<PolicyMap> maps,
         List<ClientLimits> limits,
         List<PolicyTest> tests) {
     /** Freezes the collections. */
@@ -44,6 +46,7 @@ public record Policy(
         grants = List.copyOf(grants);
         publish = List.copyOf(publish);
         publications = List.copyOf(publications);
+        maps = List.copyOf(maps);
         limits = List.copyOf(limits);
         tests = List.copyOf(tests);
     }

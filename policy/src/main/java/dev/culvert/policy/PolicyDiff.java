@@ -65,6 +65,7 @@ public record PolicyDiff(List<String> removed, List<String> added) {
             }
         }
         policy.publications().forEach(p -> out.add("publication of " + p));
+        policy.maps().forEach(m -> out.add("map of " + m));
         // The first entry that names a client counts, so its place is part of what it says.
         int place = 1;
         for (ClientLimits limits : policy.limits()) {

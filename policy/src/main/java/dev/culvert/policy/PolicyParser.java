@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PolicyParser {
     private static final List<String> SECTIONS = List.of(
-            "grants", "deny", "groups", "tags", "hosts", "services", "publish", "publications", "limits", "tests");
+            "grants", "deny", "groups", "tags", "hosts", "services", "publish", "publications", "maps", "limits", "tests");
 
     private static final List<String> RULE = List.of("who", "agents", "to", "ports", "name", "when", "until");
     private static final List<String> PUBLISH = List.of("agents", "hosts", "ports");
@@ -75,6 +75,7 @@ public final class PolicyParser {
                 items(sections, "publish").stream().map(this::publish).toList();
         List<PolicyPublication> publications =
                 new PublicationReader(problems).ofPolicy(items(sections, "publications"));
+        List<PolicyMap> maps = new MapReader(problems).read(items(sections, "maps"));
         List<ClientLimits> limits =
                 items(sections, "limits").stream().map(this::limits).toList();
         List<PolicyTest> tests =
@@ -88,6 +89,7 @@ public final class PolicyParser {
                 grants,
                 publish,
                 publications,
+                maps,
                 limits,
                 tests);
     }

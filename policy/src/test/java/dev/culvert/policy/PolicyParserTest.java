@@ -206,6 +206,60 @@ class PolicyParserTest {
     }
 
     @Test
+    void mapsAreReadAndCompared() throws Exception {
+        Policy policy = PolicyParser.parse("""
+                grants: []
+                maps:
+                  - {agent: office, network: 192.168.1.0/24, as: 10.77.0.0/24}
+                  - {agent: plant, network: 192.168.1.0/24, as: 10.78.0.0/24}
+                  - {agent: office, network: fd00:1::/64, as: fd77::/64}
+                """);
+        ClientPolicy laptop = policy.atAnyTime(SensitiveAddresses.standard()).client("laptop");
+        assertThat(laptop.maps("office")).hasToString("[10.77.0.0/24 for 192.168.1.0/24, fd77::/64 for fd00:1::/64]");
+        assertThat(laptop.maps("plant")).hasToString("[10.78.0.0/24 for 192.168.1.0/24]");
+        assertThat(laptop.maps("other")).isEmpty();
+        PolicyDiff diff = PolicyDiff.of(
+                policy,
+                PolicyParser.parse("""
+                        grants: []
+                        maps:
+                          - {agent: plant, network: 192.168.1.0/24, as: 10.79.0.0/24}
+                          - {agent: office, network: fd00:1::/64, as: fd77::/64}
+                          - {agent: office, network: 192.168.1.0/24, as: 10.77.0.0/24}
+                        """));
+        assertThat(diff.removed()).containsExactly("map of 192.168.1.0/24 of plant as 10.78.0.0/24");
+        assertThat(diff.added()).containsExactly("map of 192.168.1.0/24 of plant as 10.79.0.0/24");
+    }
+
+    @Test
+    void whatIsWrongWithMapsIsToldByItsPlace() {
+        assertThat(errors("""
+                grants: []
+                maps:
+                  - {agent: office, network: 192.168.1.0/24, as: 10.77.0.0/24}
+                  - {agent: plant, network: 192.168.2.0/24, as: 10.77.0.0/24}
+                  - {agent: office, network: 192.168.1.128/25, as: 10.78.0.0/25}
+                  - {agent: office, network: 192.168.3.0/24, as: 10.78.0.0/16}
+                  - {agent: office, network: 192.168.3.0/24, as: 203.0.113.0/24}
+                  - {agent: "*", network: 192.168.3.0/24, as: 10.79.0.0/24}
+                  - {agent: office, network: wiki, as: 10.79.0.0/24}
+                  - {agent: office, as: 10.79.0.0/24}
+                  - {agent: office, network: 192.168.3.0/24, as: 127.0.0.0/24}
+                """))
+                .satisfiesExactly(
+                        e -> assertThat(e).startsWith("line 4, ").contains("10.77.0.0/24 overlaps 10.77.0.0/24, which line 3 has"),
+                        e -> assertThat(e)
+                                .startsWith("line 5, ")
+                                .contains("192.168.1.128/25 overlaps 192.168.1.0/24, which line 3 shows"),
+                        e -> assertThat(e).startsWith("line 6, ").contains("the two must be of one size"),
+                        e -> assertThat(e).startsWith("line 7, ").contains("203.0.113.0/24 is not private"),
+                        e -> assertThat(e).startsWith("line 8, ").contains("a network is behind one agent"),
+                        e -> assertThat(e).startsWith("line 9, ").contains("'wiki' is not an IP prefix"),
+                        e -> assertThat(e).startsWith("line 10, ").contains("a map lacks 'network'"),
+                        e -> assertThat(e).startsWith("line 11, ").contains("it holds addresses that mean this machine"));
+    }
+
+    @Test
     void whatIsWrongWithPublicationsIsToldByItsPlace() {
         assertThat(errors("""
                 grants: []

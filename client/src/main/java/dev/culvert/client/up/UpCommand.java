@@ -2,7 +2,7 @@ package dev.culvert.client.up;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
-import dev.culvert.client.names.AnswerFilter;
+import dev.culvert.client.names.MappedAnswers;
 import dev.culvert.client.names.NameOptions;
 import dev.culvert.client.names.NameService;
 import dev.culvert.client.names.WantedDomains;
@@ -301,7 +301,7 @@ public final class UpCommand implements Callable<Integer> {
             }
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
-            NameService service = new NameService(nameService(), domains, way.uplink(), AnswerFilter.NONE, status::say);
+            NameService service = new NameService(nameService(), domains, way.uplink(), new MappedAnswers(way.uplink()::routes), status::say);
             session = new TunSession(
                     device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
             Questions questions = new ClientStatusQuestion(

@@ -1,6 +1,7 @@
 package dev.culvert.client.uplink;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.address.PrefixMap;
 import dev.culvert.text.Printable;
 import dev.culvert.token.HolderName;
 import dev.culvert.tunnel.frame.Announcement;
@@ -26,18 +27,23 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
     /** Networks of one agent: as many as its token can hold routes. */
     static final int MAX_NETWORKS = 1_024;
 
+    /** Of all agents. */
+    static final int MAX_MAPS = 256;
+
     /**
      * An agent.
      *
      * @param instances how many are connected
      * @param networks in order
+     * @param maps of them; of no two the networks overlap
      */
-    record Agent(String name, int instances, List<IpPrefix> networks) {}
+    record Agent(String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps) {}
 
     static Announced of(Announcement.Reachable said) {
         Map<String, Agent> agents = new LinkedHashMap<>();
         String first = null;
         int leftOut = 0;
+        List<PrefixMap> shown = new ArrayList<>();
         for (Announcement.ReachableAgent agent : said.agents()) {
             if (!HolderName.isValid(agent.name())) {
                 first = first != null ? first : "'" + Printable.shorten(agent.name()) + "' is no agent's name";
@@ -62,7 +68,17 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
                     leftOut++;
                 }
             }
-            agents.put(agent.name(), new Agent(agent.name(), agent.instances(), List.copyOf(networks)));
+            List<PrefixMap> maps = new ArrayList<>();
+            for (Announcement.ReachableMap map : agent.maps()) {
+                try {
+                    add(map, maps, shown);
+                } catch (IllegalArgumentException e) {
+                    first = first != null ? first : String.valueOf(e.getMessage());
+                    leftOut++;
+                }
+            }
+            agents.put(
+                    agent.name(), new Agent(agent.name(), agent.instances(), List.copyOf(networks), List.copyOf(maps)));
         }
         List<String> problems = new ArrayList<>();
         if (first != null) {
@@ -76,5 +92,25 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
                         .limit(Announcement.Reachable.MAX_ELSEWHERE)
                         .toList(),
                 List.copyOf(problems));
+    }
+
+    /**
+     * A gateway's word is enough for a private network only: grants speak of a network's own addresses, and not of what is to stand for
+     * them.
+     */
+    private static void add(Announcement.ReachableMap said, List<PrefixMap> its, List<PrefixMap> shown) {
+        PrefixMap map = new PrefixMap(IpPrefix.parse(said.as()), IpPrefix.parse(said.network()));
+        if (!map.isPrivate()) {
+            throw new IllegalArgumentException(map.shown() + " is not private, and stands for " + map.real());
+        }
+        if (shown.size() >= MAX_MAPS) {
+            throw new IllegalArgumentException("there are more than " + MAX_MAPS + " maps");
+        }
+        if (shown.stream().anyMatch(other -> other.shown().overlaps(map.shown()))
+                || its.stream().anyMatch(other -> other.real().overlaps(map.real()))) {
+            throw new IllegalArgumentException("two maps overlap, one of them " + map);
+        }
+        its.add(map);
+        shown.add(map);
     }
 }

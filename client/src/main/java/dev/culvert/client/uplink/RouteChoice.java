@@ -49,7 +49,24 @@ final class RouteChoice {
         this.sensitive = grants.sensitiveAddresses();
         this.wanted = wanted;
         this.problems = new ArrayList<>(announced.problems());
-        this.maps = wanted.maps();
+        this.maps = maps();
+    }
+
+    /** What the user says goes before what the gateway says of the same addresses. */
+    private Map<String, List<PrefixMap>> maps() {
+        Map<String, List<PrefixMap>> all = wanted.maps();
+        List<PrefixMap> said = all.values().stream().flatMap(List::stream).toList();
+        for (Announced.Agent agent : announced.agents().values()) {
+            List<PrefixMap> its = all.computeIfAbsent(agent.name(), a -> new ArrayList<>());
+            List<PrefixMap> own = List.copyOf(its);
+            for (PrefixMap map : agent.maps()) {
+                if (said.stream().noneMatch(s -> s.shown().overlaps(map.shown()))
+                        && own.stream().noneMatch(o -> o.real().overlaps(map.real()))) {
+                    its.add(map);
+                }
+            }
+        }
+        return all;
     }
 
     RouteTable make() {

@@ -22,7 +22,7 @@ final class LastKnownTest {
 
     private static Announced.Agent agent(String name, int instances, String... networks) {
         return new Announced.Agent(
-                name, instances, Arrays.stream(networks).map(IpPrefix::parse).toList());
+                name, instances, Arrays.stream(networks).map(IpPrefix::parse).toList(), List.of());
     }
 
     @Test

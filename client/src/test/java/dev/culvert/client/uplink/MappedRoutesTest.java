@@ -9,6 +9,7 @@ import dev.culvert.token.Route;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.frame.Announcement.Reachable;
 import dev.culvert.tunnel.frame.Announcement.ReachableAgent;
+import dev.culvert.tunnel.frame.Announcement.ReachableMap;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Map;
@@ -133,6 +134,53 @@ final class MappedRoutesTest {
         RouteTable table = table(List.of(OFFICE, PLANT), "10.77.0.0/24=office:192.168.1.0/24", "192.168.1.0/24=office");
         assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
         assertThat(way(table, "192.168.1.5")).isEqualTo("office 192.168.1.5");
+    }
+
+    private static ReachableAgent mapped(String name, String network, String as) {
+        return new ReachableAgent(name, 1, List.of(network), List.of(), List.of(new ReachableMap(network, as)));
+    }
+
+    @Test
+    void whatTheGatewaySaysIsShownSoUnlessTheUserSaysOtherwise() {
+        List<ReachableAgent> agents = List.of(
+                mapped("office", "192.168.1.0/24", "10.77.0.0/24"), mapped("plant", "192.168.1.0/24", "10.78.0.0/24"));
+        RouteTable table = table(agents);
+        assertThat(table.routes().keySet())
+                .containsExactlyInAnyOrder(IpPrefix.parse("10.77.0.0/24"), IpPrefix.parse("10.78.0.0/24"));
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+        assertThat(way(table, "10.78.0.5")).isEqualTo("plant 192.168.1.5");
+        assertThat(table.problems()).isEmpty();
+        table = table(agents, "10.78.0.0/28");
+        assertThat(way(table, "10.78.0.5")).isEqualTo("plant 192.168.1.5");
+        assertThat(way(table, "10.78.0.55")).isEqualTo("none");
+        table = table(agents, "192.168.1.0/24=plant", "10.77.0.0/24");
+        assertThat(way(table, "192.168.1.5")).isEqualTo("plant 192.168.1.5");
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+        table = table(agents, "10.99.0.0/24=office:192.168.1.0/24", "10.78.0.0/24");
+        assertThat(way(table, "10.99.0.5")).isEqualTo("office 192.168.1.5");
+        assertThat(way(table, "10.77.0.5")).isEqualTo("none");
+        assertThat(way(table, "10.78.0.5")).isEqualTo("plant 192.168.1.5");
+    }
+
+    /** Else a gateway could lead a bank's addresses to an agent that the token grants something else. */
+    @Test
+    void aGatewayCannotShowAnythingUnderAddressesOfTheInternet() {
+        RouteTable table = table(List.of(mapped("office", "192.168.1.0/24", "203.0.113.0/24")));
+        assertThat(way(table, "203.0.113.5")).isEqualTo("none");
+        assertThat(way(table, "192.168.1.5")).isEqualTo("office 192.168.1.5");
+        assertThat(table.problems())
+                .singleElement()
+                .asString()
+                .startsWith("of what the gateway announced 1 entries are left out, the first because 203.0.113.0/24 is not"
+                        + " private");
+    }
+
+    @Test
+    void mapsOfAGatewayThatContradictEachOtherAreLeftOut() {
+        RouteTable table = table(List.of(
+                mapped("office", "192.168.1.0/24", "10.77.0.0/24"), mapped("plant", "192.168.1.0/24", "10.77.0.0/24")));
+        assertThat(way(table, "10.77.0.5")).isEqualTo("office 192.168.1.5");
+        assertThat(table.problems()).singleElement().asString().contains("two maps overlap");
     }
 
     @Test

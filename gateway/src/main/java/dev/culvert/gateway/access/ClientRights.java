@@ -241,6 +241,18 @@ public final class ClientRights {
         return out;
     }
 
+    /** Of the policy's maps of an agent, those of networks of which the client may reach something. */
+    public List<Announcement.ReachableMap> maps(String agent, List<IpPrefix> routes) {
+        if (policy == null) {
+            return List.of();
+        }
+        return policy.maps(agent).stream()
+                .filter(map -> routes.stream().anyMatch(map.real()::overlaps))
+                .map(map -> new Announcement.ReachableMap(
+                        map.real().toString(), map.shown().toString()))
+                .toList();
+    }
+
     private PortRules open(String agent, Target target, PortRules byPolicy) {
         PortRules ports = target instanceof IpPrefix prefix
                 ? byPolicy.intersection(token.portsAt(agent, prefix.network()))

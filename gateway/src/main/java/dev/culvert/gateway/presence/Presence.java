@@ -192,11 +192,14 @@ public final class Presence<A extends PresentAgent> {
 
     private static Announcement.ReachableAgent reachable(
             PresentClient client, String agent, int instances, List<IpPrefix> served) {
-        List<String> routes = client.rights().routes(agent, served).stream()
-                .map(IpPrefix::toString)
-                .toList();
+        ClientRights rights = client.rights();
+        List<IpPrefix> routes = rights.routes(agent, served);
         return new Announcement.ReachableAgent(
-                agent, instances, routes, client.rights().services(agent));
+                agent,
+                instances,
+                routes.stream().map(IpPrefix::toString).toList(),
+                rights.services(agent),
+                rights.maps(agent, routes));
     }
 
     /** Of an agent's other instances, those that take new flows. */

@@ -27,6 +27,9 @@ public final class Announcement {
     /** Names of agents, clients and services: what a policy allows, and more. */
     static final int MAX_NAME = 255;
 
+    /** A prefix in text form, of IPv6 with an IPv4 address in it: the longest there is. */
+    static final int MAX_PREFIX = 64;
+
     /** A list of ports in words: 256 ranges fit. */
     static final int MAX_PORTS = 8_192;
 
@@ -181,8 +184,14 @@ public final class Announcement {
      * @param instances how many are connected; 0 means that it is down
      * @param routes prefixes that the agent serves and the client is granted, in text form
      * @param services hosts that the gateway's policy names and the client may reach; null reads as none
+     * @param maps of networks among these that are to be seen under other addresses; null reads as none
      */
-    public record ReachableAgent(String name, int instances, List<String> routes, List<ReachableService> services) {
+    public record ReachableAgent(
+            String name,
+            int instances,
+            List<String> routes,
+            List<ReachableService> services,
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<ReachableMap> maps) {
         public ReachableAgent {
             require(name, "name", MAX_NAME);
             if (instances < 0) {
@@ -190,11 +199,30 @@ public final class Announcement {
             }
             routes = List.copyOf(require(routes, "routes"));
             services = orNone(services);
+            maps = orNone(maps);
+        }
+
+        /** One all of whose networks are seen under their own addresses. */
+        public ReachableAgent(String name, int instances, List<String> routes, List<ReachableService> services) {
+            this(name, instances, routes, services, List.of());
         }
 
         /** One without named services. */
         public ReachableAgent(String name, int instances, List<String> routes) {
             this(name, instances, routes, List.of());
+        }
+    }
+
+    /**
+     * A network that is to be seen under other addresses than its own.
+     *
+     * @param network its own prefix, in text form
+     * @param as the prefix of the same length that stands for it
+     */
+    public record ReachableMap(String network, String as) {
+        public ReachableMap {
+            require(network, "network", MAX_PREFIX);
+            require(as, "as", MAX_PREFIX);
         }
     }
 

@@ -111,6 +111,27 @@ final class AnnouncementTest {
     }
 
     @Test
+    void mapsAreSaidOnlyWhereThereAreSome() throws ProtocolException {
+        Announcement.ReachableAgent plain = new Announcement.ReachableAgent("a", 1, List.of("192.168.1.0/24"));
+        assertThat(new String(Announcement.encode(plain), StandardCharsets.UTF_8)).doesNotContain("maps");
+        Announcement.ReachableAgent mapped = new Announcement.ReachableAgent(
+                "a",
+                1,
+                List.of("192.168.1.0/24"),
+                List.of(),
+                List.of(new Announcement.ReachableMap("192.168.1.0/24", "10.77.0.0/24")));
+        byte[] json = Announcement.encode(new Announcement.Reachable("c", List.of(mapped)));
+        assertThat(Announcement.decode(Unpooled.wrappedBuffer(json), Announcement.Reachable.class)
+                        .agents())
+                .containsExactly(mapped);
+        assertThat(decode(agent(",\"instances\":1")).agents().get(0).maps())
+                .as("an older gateway says none")
+                .isEmpty();
+        assertThatThrownBy(() -> decode(agent(",\"instances\":1,\"maps\":[{\"network\":\"10.0.0.0/8\"}]")))
+                .isInstanceOf(ProtocolException.class);
+    }
+
+    @Test
     void whatALaterVersionAddsIsSkipped() throws ProtocolException {
         Announcement.Reachable said =
                 decode(agent(",\"instances\":2,\"later\":{\"deep\":[[{\"x\":" + "1".repeat(32) + "}]]}"));
