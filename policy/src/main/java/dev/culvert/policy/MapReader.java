@@ -37,7 +37,8 @@ final class MapReader {
         Fields fields = new Fields(problems, node, WHAT, List.of(AGENT, NETWORK, AS));
         Scalar agent = required(node, fields, AGENT, "name the one agent behind which the network is");
         IpPrefix real = prefix(required(node, fields, NETWORK, "write the network's own prefix, like 192.168.1.0/24"));
-        Scalar as = required(node, fields, AS, "write a private prefix of the same size that nobody uses, like 10.77.0.0/24");
+        Scalar as = required(
+                node, fields, AS, "write a private prefix of the same size that nobody uses, like 10.77.0.0/24");
         IpPrefix shown = prefix(as);
         if (agent != null && !HolderName.isValid(agent.text())) {
             problems.add(agent, "a network is behind one agent; name it, without tag: or \"*\"");
@@ -71,7 +72,8 @@ final class MapReader {
                                 + " has; an address can stand for one only");
                 return false;
             }
-            if (map.agent().equals(other.agent()) && map.map().real().overlaps(other.map().real())) {
+            if (map.agent().equals(other.agent())
+                    && map.map().real().overlaps(other.map().real())) {
                 problems.add(
                         node,
                         map.map().real() + " overlaps " + other.map().real() + ", which line " + other.line()

@@ -26,7 +26,17 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PolicyParser {
     private static final List<String> SECTIONS = List.of(
-            "grants", "deny", "groups", "tags", "hosts", "services", "publish", "publications", "maps", "limits", "tests");
+            "grants",
+            "deny",
+            "groups",
+            "tags",
+            "hosts",
+            "services",
+            "publish",
+            "publications",
+            "maps",
+            "limits",
+            "tests");
 
     private static final List<String> RULE = List.of("who", "agents", "to", "ports", "name", "when", "until");
     private static final List<String> PUBLISH = List.of("agents", "hosts", "ports");

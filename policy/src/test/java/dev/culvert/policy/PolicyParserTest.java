@@ -218,9 +218,7 @@ class PolicyParserTest {
         assertThat(laptop.maps("office")).hasToString("[10.77.0.0/24 for 192.168.1.0/24, fd77::/64 for fd00:1::/64]");
         assertThat(laptop.maps("plant")).hasToString("[10.78.0.0/24 for 192.168.1.0/24]");
         assertThat(laptop.maps("other")).isEmpty();
-        PolicyDiff diff = PolicyDiff.of(
-                policy,
-                PolicyParser.parse("""
+        PolicyDiff diff = PolicyDiff.of(policy, PolicyParser.parse("""
                         grants: []
                         maps:
                           - {agent: plant, network: 192.168.1.0/24, as: 10.79.0.0/24}
@@ -247,7 +245,9 @@ class PolicyParserTest {
                   - {agent: office, network: 192.168.3.0/24, as: 127.0.0.0/24}
                 """))
                 .satisfiesExactly(
-                        e -> assertThat(e).startsWith("line 4, ").contains("10.77.0.0/24 overlaps 10.77.0.0/24, which line 3 has"),
+                        e -> assertThat(e)
+                                .startsWith("line 4, ")
+                                .contains("10.77.0.0/24 overlaps 10.77.0.0/24, which line 3 has"),
                         e -> assertThat(e)
                                 .startsWith("line 5, ")
                                 .contains("192.168.1.128/25 overlaps 192.168.1.0/24, which line 3 shows"),
@@ -256,7 +256,9 @@ class PolicyParserTest {
                         e -> assertThat(e).startsWith("line 8, ").contains("a network is behind one agent"),
                         e -> assertThat(e).startsWith("line 9, ").contains("'wiki' is not an IP prefix"),
                         e -> assertThat(e).startsWith("line 10, ").contains("a map lacks 'network'"),
-                        e -> assertThat(e).startsWith("line 11, ").contains("it holds addresses that mean this machine"));
+                        e -> assertThat(e)
+                                .startsWith("line 11, ")
+                                .contains("it holds addresses that mean this machine"));
     }
 
     @Test

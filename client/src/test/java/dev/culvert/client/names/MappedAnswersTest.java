@@ -56,11 +56,19 @@ final class MappedAnswersTest {
     }
 
     private static void record(ByteBuf out, int owner, int type, int ttl, byte[] data) {
-        out.writeShort(owner).writeShort(type).writeShort(1).writeInt(ttl).writeShort(data.length).writeBytes(data);
+        out.writeShort(owner)
+                .writeShort(type)
+                .writeShort(1)
+                .writeInt(ttl)
+                .writeShort(data.length)
+                .writeBytes(data);
     }
 
     private ByteBuf shown(String agent, ByteBuf answer) {
-        ByteBuf in = Unpooled.buffer().writeZero(3).writeBytes(answer.duplicate()).skipBytes(3); // a message is part of a buffer
+        ByteBuf in = Unpooled.buffer()
+                .writeZero(3)
+                .writeBytes(answer.duplicate())
+                .skipBytes(3); // a message is part of a buffer
         return filter.answered(agent, DnsMessage.read(in), in);
     }
 
@@ -92,7 +100,9 @@ final class MappedAnswersTest {
         ByteBuf others = header(1, 0, 0);
         record(others, TO_QUESTION, A, 300, address("192.168.1.5"));
         before = ByteBufUtil.hexDump(others);
-        assertThat(ByteBufUtil.hexDump(shown("plant", others))).as("another agent's").isEqualTo(before);
+        assertThat(ByteBufUtil.hexDump(shown("plant", others)))
+                .as("another agent's")
+                .isEqualTo(before);
         assertThat(ByteBufUtil.hexDump(shown("office", others))).isNotEqualTo(before);
     }
 
@@ -114,7 +124,12 @@ final class MappedAnswersTest {
     @Test
     void anAnswerThatIsCutShortHarmsNothing() throws Exception {
         ByteBuf answer = header(3, 0, 0);
-        ByteBuf data = Unpooled.buffer().writeShort(1).writeByte(0).writeShort(4).writeShort(4).writeBytes(address("192.168.1.7"));
+        ByteBuf data = Unpooled.buffer()
+                .writeShort(1)
+                .writeByte(0)
+                .writeShort(4)
+                .writeShort(4)
+                .writeBytes(address("192.168.1.7"));
         record(answer, TO_QUESTION, HTTPS, 300, ByteBufUtil.getBytes(data));
         record(answer, TO_QUESTION, A, 300, address("192.168.1.5"));
         record(answer, TO_QUESTION, AAAA, 300, address("fd00:1::5"));

@@ -171,8 +171,9 @@ final class MappedRoutesTest {
         assertThat(table.problems())
                 .singleElement()
                 .asString()
-                .startsWith("of what the gateway announced 1 entries are left out, the first because 203.0.113.0/24 is not"
-                        + " private");
+                .startsWith(
+                        "of what the gateway announced 1 entries are left out, the first because 203.0.113.0/24 is not"
+                                + " private");
     }
 
     @Test

@@ -113,7 +113,8 @@ final class AnnouncementTest {
     @Test
     void mapsAreSaidOnlyWhereThereAreSome() throws ProtocolException {
         Announcement.ReachableAgent plain = new Announcement.ReachableAgent("a", 1, List.of("192.168.1.0/24"));
-        assertThat(new String(Announcement.encode(plain), StandardCharsets.UTF_8)).doesNotContain("maps");
+        assertThat(new String(Announcement.encode(plain), StandardCharsets.UTF_8))
+                .doesNotContain("maps");
         Announcement.ReachableAgent mapped = new Announcement.ReachableAgent(
                 "a",
                 1,
