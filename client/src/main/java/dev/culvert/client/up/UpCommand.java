@@ -301,7 +301,8 @@ public final class UpCommand implements Callable<Integer> {
             }
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
-            NameService service = new NameService(nameService(), domains, way.uplink(), new MappedAnswers(way.uplink()::routes), status::say);
+            NameService service = new NameService(
+                    nameService(), domains, way.uplink(), new MappedAnswers(way.uplink()::routes), status::say);
             session = new TunSession(
                     device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
             Questions questions = new ClientStatusQuestion(
