@@ -58,8 +58,8 @@ public final class ReverseZone {
         if (!ipv6 && !domain.endsWith("." + IPV4)) {
             return null;
         }
-        String[] labels =
-                domain.substring(0, domain.length() - 1 - (ipv6 ? IPV6 : IPV4).length()).split("\\.", -1);
+        String[] labels = domain.substring(0, domain.length() - 1 - (ipv6 ? IPV6 : IPV4).length())
+                .split("\\.", -1);
         byte[] address = new byte[ipv6 ? 16 : 4];
         int step = ipv6 ? 4 : 8;
         if (labels.length * step > address.length * 8) {

@@ -24,8 +24,11 @@ class ReverseZoneTest {
     @Test
     void aPrefixBetweenLabelsIsSeveralDomains() {
         assertThat(ReverseZone.of(IpPrefix.parse("10.1.4.0/22")))
-                .containsExactly("4.1.10.in-addr.arpa", "5.1.10.in-addr.arpa", "6.1.10.in-addr.arpa", "7.1.10.in-addr.arpa");
-        assertThat(ReverseZone.of(IpPrefix.parse("fd77:8000::/18"))).hasSize(4).contains("8.7.7.d.f.ip6.arpa", "b.7.7.d.f.ip6.arpa");
+                .containsExactly(
+                        "4.1.10.in-addr.arpa", "5.1.10.in-addr.arpa", "6.1.10.in-addr.arpa", "7.1.10.in-addr.arpa");
+        assertThat(ReverseZone.of(IpPrefix.parse("fd77:8000::/18")))
+                .hasSize(4)
+                .contains("8.7.7.d.f.ip6.arpa", "b.7.7.d.f.ip6.arpa");
         assertThat(ReverseZone.of(IpPrefix.parse("172.16.0.0/12"))).hasSize(16).contains("31.172.in-addr.arpa");
     }
 
@@ -38,8 +41,19 @@ class ReverseZoneTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "corp.example", "in-addr.arpa", "ip6.arpa", "077.168.192.in-addr.arpa", "256.in-addr.arpa", "x.in-addr.arpa",
-                "1.2.3.4.5.in-addr.arpa", "ab.ip6.arpa", "g.ip6.arpa", ".10.in-addr.arpa", "-1.in-addr.arpa", "10.in-addr.arpa.example"
+                "",
+                "corp.example",
+                "in-addr.arpa",
+                "ip6.arpa",
+                "077.168.192.in-addr.arpa",
+                "256.in-addr.arpa",
+                "x.in-addr.arpa",
+                "1.2.3.4.5.in-addr.arpa",
+                "ab.ip6.arpa",
+                "g.ip6.arpa",
+                ".10.in-addr.arpa",
+                "-1.in-addr.arpa",
+                "10.in-addr.arpa.example"
             })
     void whatIsNoSuchDomainHasNoAddresses(String domain) {
         assertThat(ReverseZone.prefix(domain)).isNull();

@@ -40,7 +40,8 @@ final class PingCheck implements Check {
             int cure = text.indexOf(": sysctl ");
             return List.of(
                     cure < 0
-                            ? Finding.bad(name(), text, "ping does not work through this agent until then; all else does")
+                            ? Finding.bad(
+                                    name(), text, "ping does not work through this agent until then; all else does")
                             : Finding.bad(name(), text.substring(0, cure), text.substring(cure + 2)));
         } catch (RuntimeException e) { // Netty wraps what the system says
             return List.of(Finding.bad(

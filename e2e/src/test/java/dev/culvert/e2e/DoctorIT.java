@@ -46,7 +46,8 @@ final class DoctorIT {
                 lab.directory().resolve(program + "-state").toString()));
         Outcome outcome = lab.run(host, Lab.START, line.toArray(String[]::new));
         assertThat(outcome.exit()).as(outcome.output()).isEqualTo(exit);
-        return JsonMapper.shared().readTree(outcome.output().substring(outcome.output().indexOf('{')));
+        return JsonMapper.shared()
+                .readTree(outcome.output().substring(outcome.output().indexOf('{')));
     }
 
     private static List<String> bad(JsonNode report) {
@@ -54,8 +55,11 @@ final class DoctorIT {
                 .valueStream()
                 .filter(finding -> finding.path("state").stringValue().equals("BAD"))
                 .map(finding -> {
-                    assertThat(finding.path("cure").stringValue()).as(finding.toString()).isNotEmpty();
-                    return finding.path("check").stringValue() + ": " + finding.path("what").stringValue() + "; "
+                    assertThat(finding.path("cure").stringValue())
+                            .as(finding.toString())
+                            .isNotEmpty();
+                    return finding.path("check").stringValue() + ": "
+                            + finding.path("what").stringValue() + "; "
                             + finding.path("cure").stringValue();
                 })
                 .toList();
@@ -98,7 +102,10 @@ final class DoctorIT {
     @Order(2)
     void whatIsBrokenIsNamed() throws Exception {
         lab.must(lab.client, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1");
-        lab.shell(lab.client, Lab.START, "ip rule add priority 100 lookup 77; ip route add default via " + Lab.GATEWAY + " table 77");
+        lab.shell(
+                lab.client,
+                Lab.START,
+                "ip rule add priority 100 lookup 77; ip route add default via " + Lab.GATEWAY + " table 77");
         String revoked = lab.clientToken("lost", "office:192.168.77.0/24").toString();
         lab.token("revoke", "lost");
         assertThat(bad(doctor(lab.client, "client", 1, Path.of(revoked))))

@@ -30,7 +30,8 @@ final class NamesIT {
     private static final String SERVICE_6 = "fd63:756c:7665:7274::53";
 
     /** What the client's machine asks before: the gateway's, which knows other names. */
-    private static final String HOME = "# of the DHCP client\nsearch home.example\nnameserver 10.71.1.1\noptions timeout:20\n";
+    private static final String HOME =
+            "# of the DHCP client\nsearch home.example\nnameserver 10.71.1.1\noptions timeout:20\n";
 
     private static Path resolvConf;
     private static Path clientsConf;
@@ -120,7 +121,9 @@ final class NamesIT {
         Thread.sleep(1_100); // as long as what was read counts
         assertThat(dig("@" + SERVICE, "+short", "DB.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "+short", "db.corp.example", "AAAA")).isEqualTo("fd77::2\n");
-        assertThat(dig("@" + SERVICE, "-x", "192.168.77.2")).as("of a network that is routed").contains("PTR\tdb.");
+        assertThat(dig("@" + SERVICE, "-x", "192.168.77.2"))
+                .as("of a network that is routed")
+                .contains("PTR\tdb.");
         assertThat(dig("@" + SERVICE_6, "+short", "db.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "+tcp", "+short", "db.corp.example")).isEqualTo("192.168.77.2\n");
         assertThat(dig("@" + SERVICE, "nothing.corp.example")).contains("status: NXDOMAIN");
@@ -161,12 +164,13 @@ final class NamesIT {
         client.awaitOutput("names are asked for through /etc/resolv.conf", Lab.COMMAND);
         assertThat(lookUp("db.corp.example")).startsWith("192.168.77.2 ");
         assertThat(lookUp("db")).as("search").startsWith("192.168.77.2 ");
-        assertThat(lookUp("www.home.example")).as("asked where it was asked before").startsWith("10.71.1.1 ");
+        assertThat(lookUp("www.home.example"))
+                .as("asked where it was asked before")
+                .startsWith("10.71.1.1 ");
         assertThat(lookUp("www")).startsWith("10.71.1.1 ");
         assertThat(lookUp("none.home.example")).isEmpty();
         Files.writeString(clientsConf, HOME); // its lease is renewed
-        await().atMost(Lab.COMMAND).until(() -> Files.readString(clientsConf)
-                .contains("nameserver " + SERVICE));
+        await().atMost(Lab.COMMAND).until(() -> Files.readString(clientsConf).contains("nameserver " + SERVICE));
         assertThat(lookUp("db.corp.example")).startsWith("192.168.77.2 ");
         client.kill();
         assertThat(Files.readString(clientsConf)).isNotEqualTo(HOME);

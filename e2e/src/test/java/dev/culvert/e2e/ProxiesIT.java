@@ -45,8 +45,7 @@ final class ProxiesIT {
 
         lab.start(proxy, "squid", "squid", "-N", "-f", squid().toString());
         lab.start(proxy, "tinyproxy", "tinyproxy", "-d", "-c", tinyproxy().toString());
-        lab.start(
-                proxy, "microsocks", "microsocks", "-i", "10.71.8.1", "-p", "1080", "-u", USER, "-P", PASSWORD);
+        lab.start(proxy, "microsocks", "microsocks", "-i", "10.71.8.1", "-p", "1080", "-u", USER, "-P", PASSWORD);
         for (int port : new int[] {3128, 8888, 1080}) {
             await("port " + port)
                     .atMost(SOON)
@@ -75,10 +74,9 @@ final class ProxiesIT {
     private static Path squid() throws Exception {
         Path passwords = lab.directory().resolve("squid.passwords");
         Files.writeString(
-                passwords, USER + ":" + Lab.must("openssl", "passwd", "-apr1", PASSWORD).strip() + "\n");
-        return Files.writeString(
-                lab.directory().resolve("squid.conf"),
-                """
+                passwords,
+                USER + ":" + Lab.must("openssl", "passwd", "-apr1", PASSWORD).strip() + "\n");
+        return Files.writeString(lab.directory().resolve("squid.conf"), """
                 http_port 3128
                 auth_param basic program /usr/lib/squid/basic_ncsa_auth %s
                 auth_param basic children 1
@@ -92,19 +90,19 @@ final class ProxiesIT {
                 cache_log /dev/null
                 cache deny all
                 shutdown_lifetime 0 seconds
-                """
-                        .formatted(passwords, Lab.PORT));
+                """.formatted(passwords, Lab.PORT));
     }
 
     private static Path tinyproxy() throws Exception {
         return Files.writeString(
                 lab.directory().resolve("tinyproxy.conf"),
-                "Port 8888\nListen 10.71.7.1\nTimeout 600\nMaxClients 20\nAllow 10.71.7.0/24\nConnectPort " + Lab.PORT + "\n");
+                "Port 8888\nListen 10.71.7.1\nTimeout 600\nMaxClients 20\nAllow 10.71.7.0/24\nConnectPort " + Lab.PORT
+                        + "\n");
     }
 
     private static String[] client(String... arguments) {
-        List<String> line = new ArrayList<>(List.of(
-                "env", "STATE_DIRECTORY=" + lab.directory().resolve("client-kept"), lab.script("client")));
+        List<String> line = new ArrayList<>(
+                List.of("env", "STATE_DIRECTORY=" + lab.directory().resolve("client-kept"), lab.script("client")));
         line.addAll(List.of(arguments));
         return line.toArray(String[]::new);
     }
@@ -150,8 +148,8 @@ final class ProxiesIT {
 
     @Test
     void theEnvironmentIsHeard() throws Exception {
-        List<String> with = new ArrayList<>(
-                List.of("env", "https_proxy=http://" + USER + ":" + PASSWORD + "@10.71.8.1:3128"));
+        List<String> with =
+                new ArrayList<>(List.of("env", "https_proxy=http://" + USER + ":" + PASSWORD + "@10.71.8.1:3128"));
         with.addAll(List.of(client("list", "--token-file", token.toString())));
         assertThat(lab.must(lab.client, SOON, with.toArray(String[]::new))).contains("agent office: connected");
     }

@@ -29,7 +29,11 @@ final class NoProxy {
      * @param name in lower case; null for a prefix, empty for everything
      * @param port 0 for any
      */
-    private record Entry(@Nullable String name, boolean belowOnly, @Nullable IpPrefix prefix, int port) {
+    private record Entry(
+            @Nullable String name,
+            boolean belowOnly,
+            @Nullable IpPrefix prefix,
+            int port) {
         boolean covers(String host, @Nullable InetAddress address, int at) {
             if (port != 0 && port != at) {
                 return false;
@@ -39,8 +43,7 @@ final class NoProxy {
             }
             String suffix = name == null ? "" : name;
             return suffix.isEmpty()
-                    || address == null
-                            && (host.endsWith("." + suffix) || !belowOnly && host.equals(suffix));
+                    || address == null && (host.endsWith("." + suffix) || !belowOnly && host.equals(suffix));
         }
     }
 

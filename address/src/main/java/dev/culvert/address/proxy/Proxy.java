@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param port 1 to 65535
  * @param login what it asks for; null when nothing is known to say
  */
-public record Proxy(Kind kind, String host, int port, @Nullable Login login) {
+public record Proxy(
+        Kind kind, String host, int port, @Nullable Login login) {
     /** No proxy, in the place of one. */
     public static final String NONE = "none";
 
@@ -93,13 +94,12 @@ public record Proxy(Kind kind, String host, int port, @Nullable Login login) {
         } catch (URISyntaxException e) {
             throw unreadable(given);
         }
-        Kind kind =
-                switch (String.valueOf(url.getScheme()).toLowerCase(Locale.ROOT)) {
-                    case "http" -> Kind.HTTP;
-                    case "https" -> Kind.HTTPS;
-                    case "socks5", "socks5h" -> Kind.SOCKS5;
-                    default -> throw unreadable(given);
-                };
+        Kind kind = switch (String.valueOf(url.getScheme()).toLowerCase(Locale.ROOT)) {
+            case "http" -> Kind.HTTP;
+            case "https" -> Kind.HTTPS;
+            case "socks5", "socks5h" -> Kind.SOCKS5;
+            default -> throw unreadable(given);
+        };
         String host = AddressText.host(url);
         int port = AddressText.port(url);
         String path = url.getRawPath();

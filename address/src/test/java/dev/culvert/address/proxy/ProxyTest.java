@@ -85,10 +85,12 @@ final class ProxyTest {
                 "ALL_PROXY", "socks5://all");
         assertThat(chosen("wss://vpn.example", all)).isEqualTo("small");
         assertThat(chosen("ws://vpn.example", all)).isEqualTo("plain");
-        assertThat(chosen("ws://vpn.example", Map.of("HTTP_PROXY", "http://evil:1"))).isEmpty();
+        assertThat(chosen("ws://vpn.example", Map.of("HTTP_PROXY", "http://evil:1")))
+                .isEmpty();
         assertThat(chosen("wss://vpn.example", Map.of("HTTPS_PROXY", "http://big:1", "https_proxy", "")))
                 .isEqualTo("big");
-        assertThat(chosen("wss://vpn.example", Map.of("ALL_PROXY", "socks5://all"))).isEqualTo("all");
+        assertThat(chosen("wss://vpn.example", Map.of("ALL_PROXY", "socks5://all")))
+                .isEqualTo("all");
         assertThat(chosen("wss://vpn.example", Map.of())).isEmpty();
         assertThat(chosen("wss://localhost:8443", all)).isEmpty();
         assertThat(chosen("wss://[::1]:8443", all)).isEmpty();
@@ -127,9 +129,11 @@ final class ProxyTest {
         "'10.0.0.0/99,%,-', wss://vpn.example, false"
     })
     void whatNoProxyCovers(String list, String gateway, boolean direct) {
-        assertThat(chosen(gateway, Map.of("https_proxy", "http://p:1", "no_proxy", list)).isEmpty())
+        assertThat(chosen(gateway, Map.of("https_proxy", "http://p:1", "no_proxy", list))
+                        .isEmpty())
                 .isEqualTo(direct);
-        assertThat(chosen(gateway, Map.of("HTTPS_PROXY", "http://p:1", "NO_PROXY", list)).isEmpty())
+        assertThat(chosen(gateway, Map.of("HTTPS_PROXY", "http://p:1", "NO_PROXY", list))
+                        .isEmpty())
                 .isEqualTo(direct);
     }
 }

@@ -42,8 +42,11 @@ final class GatewaysCheck implements Check {
                 holder.jwt(),
                 options.existingKeys(holder.token()),
                 options.proxies(holder))) {
-            new GatewayTrial(connector, holder.pin(), (step, outcome, what, cure) ->
-                            findings.add(new Finding(step, Finding.State.valueOf(outcome.name()), what, cure)))
+            new GatewayTrial(
+                            connector,
+                            holder.pin(),
+                            (step, outcome, what, cure) ->
+                                    findings.add(new Finding(step, Finding.State.valueOf(outcome.name()), what, cure)))
                     .run();
         }
         return findings;

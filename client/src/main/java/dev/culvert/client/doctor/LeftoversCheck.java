@@ -36,8 +36,8 @@ final class LeftoversCheck implements Check {
                             ? Finding.good(name(), "none")
                             : Finding.bad(
                                     name(),
-                                    "a client that did not end in order has left " + left + (left == 1 ? " change" : " changes")
-                                            + " of this machine's network",
+                                    "a client that did not end in order has left " + left
+                                            + (left == 1 ? " change" : " changes") + " of this machine's network",
                                     "sudo client down"));
         }
     }

@@ -51,7 +51,8 @@ public final class ReportCommand implements Callable<Integer> {
     private static final int MAX_LOG = 1 << 20;
 
     /** What of the environment has to do with it. */
-    private static final Pattern VARIABLES = Pattern.compile("CULVERT_.*|(?i:(https?|all|no)_proxy)|LANG|LC_ALL|SUDO_UID");
+    private static final Pattern VARIABLES =
+            Pattern.compile("CULVERT_.*|(?i:(https?|all|no)_proxy)|LANG|LC_ALL|SUDO_UID");
 
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -89,8 +90,9 @@ public final class ReportCommand implements Callable<Integer> {
             throw new IOException(file + " cannot be written (" + FileError.reason(e) + ")", e);
         }
         PrintWriter out = spec.commandLine().getOut();
-        out.println("client: written to " + Printable.line(file.toString())
-                + ", without tokens, keys, passwords and ids of sessions; look through it before you send it. It holds:");
+        out.println(
+                "client: written to " + Printable.line(file.toString())
+                        + ", without tokens, keys, passwords and ids of sessions; look through it before you send it. It holds:");
         report.contents().lines().forEach(line -> out.println("  " + Printable.line(line)));
         out.flush();
         return 0;
@@ -108,7 +110,8 @@ public final class ReportCommand implements Callable<Integer> {
         report.add(
                 "doctor.txt",
                 "what 'client doctor' says",
-                new Doctor(checks).look(found -> {}).stream().map(lines::of).collect(Collectors.joining("\n", "", "\n")));
+                new Doctor(checks)
+                        .look(found -> {}).stream().map(lines::of).collect(Collectors.joining("\n", "", "\n")));
         report.add(
                 "status.json",
                 "what the client says that is up",
@@ -168,46 +171,51 @@ public final class ReportCommand implements Callable<Integer> {
 
     static String text(HostState state) {
         StringBuilder text = new StringBuilder();
-        state.links().forEach(link -> text.append("link ")
-                .append(link.name())
-                .append(link.up() ? " up" : " down")
-                .append(link.carrier() ? "" : " no carrier")
-                .append(link.ipv6() ? "" : " no IPv6")
-                .append(" mtu ")
-                .append(link.mtu())
-                .append('\n'));
-        state.addresses().forEach(address -> text.append("address ")
-                .append(AddressText.of(address.address()))
-                .append('/')
-                .append(address.prefixLength())
-                .append(" dev ")
-                .append(name(state, address.link()))
-                .append('\n'));
-        state.routes().stream().filter(route -> route.table() != HostState.LOCAL_TABLE).forEach(route -> {
-            InetAddress via = route.via();
-            text.append("route table ")
-                    .append(route.table())
-                    .append(' ')
-                    .append(route.network())
-                    .append(' ')
-                    .append(route.kind())
-                    .append(via == null ? "" : " via " + AddressText.of(via))
-                    .append(" dev ")
-                    .append(name(state, route.link()))
-                    .append(" metric ")
-                    .append(route.metric())
-                    .append(" proto ")
-                    .append(route.protocol())
-                    .append('\n');
-        });
-        state.rules().forEach(rule -> text.append("rule ")
-                .append(rule.ipv6() ? "IPv6 " : "IPv4 ")
-                .append(rule.priority())
-                .append(rule.everything() ? " everything" : " some")
-                .append(" table ")
-                .append(rule.table())
-                .append(rule.suppressed() < 0 ? "" : " but prefixes up to " + rule.suppressed())
-                .append('\n'));
+        state.links()
+                .forEach(link -> text.append("link ")
+                        .append(link.name())
+                        .append(link.up() ? " up" : " down")
+                        .append(link.carrier() ? "" : " no carrier")
+                        .append(link.ipv6() ? "" : " no IPv6")
+                        .append(" mtu ")
+                        .append(link.mtu())
+                        .append('\n'));
+        state.addresses()
+                .forEach(address -> text.append("address ")
+                        .append(AddressText.of(address.address()))
+                        .append('/')
+                        .append(address.prefixLength())
+                        .append(" dev ")
+                        .append(name(state, address.link()))
+                        .append('\n'));
+        state.routes().stream()
+                .filter(route -> route.table() != HostState.LOCAL_TABLE)
+                .forEach(route -> {
+                    InetAddress via = route.via();
+                    text.append("route table ")
+                            .append(route.table())
+                            .append(' ')
+                            .append(route.network())
+                            .append(' ')
+                            .append(route.kind())
+                            .append(via == null ? "" : " via " + AddressText.of(via))
+                            .append(" dev ")
+                            .append(name(state, route.link()))
+                            .append(" metric ")
+                            .append(route.metric())
+                            .append(" proto ")
+                            .append(route.protocol())
+                            .append('\n');
+                });
+        state.rules()
+                .forEach(rule -> text.append("rule ")
+                        .append(rule.ipv6() ? "IPv6 " : "IPv4 ")
+                        .append(rule.priority())
+                        .append(rule.everything() ? " everything" : " some")
+                        .append(" table ")
+                        .append(rule.table())
+                        .append(rule.suppressed() < 0 ? "" : " but prefixes up to " + rule.suppressed())
+                        .append('\n'));
         return text.toString();
     }
 
@@ -222,7 +230,10 @@ public final class ReportCommand implements Callable<Integer> {
         new TreeMap<>(environment).forEach((name, value) -> {
             if (VARIABLES.matcher(name).matches()) {
                 boolean secret = name.contains("TOKEN") || name.contains("PASS");
-                text.append(name).append('=').append(secret ? Redaction.GONE : value).append('\n');
+                text.append(name)
+                        .append('=')
+                        .append(secret ? Redaction.GONE : value)
+                        .append('\n');
             }
         });
         return text.toString();
@@ -232,7 +243,10 @@ public final class ReportCommand implements Callable<Integer> {
         try (var files = Files.list(directory)) {
             StringBuilder text = new StringBuilder();
             for (Path one : files.sorted().toList()) {
-                text.append(one.getFileName()).append(' ').append(Files.size(one)).append('\n');
+                text.append(one.getFileName())
+                        .append(' ')
+                        .append(Files.size(one))
+                        .append('\n');
             }
             return text.toString();
         } catch (IOException e) {

@@ -34,8 +34,8 @@ final class ReportFile {
     void add(String name, String about, String text) {
         String clean = redaction.clean(text);
         texts.put(name, clean);
-        contents.append(String.format(
-                "%-16s %,9d bytes  %s%n", name, clean.getBytes(StandardCharsets.UTF_8).length, about));
+        contents.append(
+                String.format("%-16s %,9d bytes  %s%n", name, clean.getBytes(StandardCharsets.UTF_8).length, about));
     }
 
     /** What is in it, a line each. */

@@ -54,7 +54,9 @@ final class RoutesCheck implements Check {
         }
         return List.of(
                 astray.isEmpty()
-                        ? Finding.good(name(), all == 1 ? "1 network leads into " + device : all + " networks lead into " + device)
+                        ? Finding.good(
+                                name(),
+                                all == 1 ? "1 network leads into " + device : all + " networks lead into " + device)
                         : Finding.bad(
                                 name(),
                                 astray.stream().limit(SHOWN).collect(Collectors.joining(", "))

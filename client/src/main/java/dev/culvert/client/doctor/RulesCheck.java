@@ -45,9 +45,7 @@ final class RulesCheck implements Check {
                 }
             }
         }
-        return findings.isEmpty()
-                ? List.of(Finding.good(name(), "none takes packets past the table main"))
-                : findings;
+        return findings.isEmpty() ? List.of(Finding.good(name(), "none takes packets past the table main")) : findings;
     }
 
     private static boolean leadsAway(HostState state, HostState.Rule rule) {

@@ -49,10 +49,13 @@ final class RunningClient implements Check {
                 + said.path("device").asString("?");
         return List.of(
                 said.at("/link/state").asString("").equals("up")
-                        ? Finding.good(name(), who + ", linked to " + said.at("/link/gateway").asString("?"))
+                        ? Finding.good(
+                                name(),
+                                who + ", linked to " + said.at("/link/gateway").asString("?"))
                         : Finding.bad(
                                 name(),
-                                who + ", without a link: " + said.at("/link/why").asString("?"),
+                                who + ", without a link: "
+                                        + said.at("/link/why").asString("?"),
                                 "it goes on trying; what is below says where it stops"));
     }
 }

@@ -32,8 +32,8 @@ final class TunCheck implements Check {
     @Override
     public List<Finding> look() throws IOException {
         try (TunDevice device = opener.open(TunConfig.named(NAME))) {
-            return List.of(Finding.good(
-                    name(), "an interface can be made, MTU " + device.mtu() + ", " + device.offloads()));
+            return List.of(
+                    Finding.good(name(), "an interface can be made, MTU " + device.mtu() + ", " + device.offloads()));
         } catch (TunException e) {
             String text = String.valueOf(e.getMessage());
             int cure = text.indexOf("; ");

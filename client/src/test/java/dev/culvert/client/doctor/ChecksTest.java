@@ -59,8 +59,7 @@ final class ChecksTest {
     }
 
     private HostState.Interface link(int index, String name, boolean loopback) {
-        return new HostState.Interface(
-                index, name, true, true, loopback, true, name.equals("eth0") ? mtu : 1500, 500);
+        return new HostState.Interface(index, name, true, true, loopback, true, name.equals("eth0") ? mtu : 1500, 500);
     }
 
     private static HostState.Route route(int table, String network, int link) {
@@ -96,14 +95,22 @@ final class ChecksTest {
                 "status",
                 "how it is",
                 with -> Map.of(
-                        "pid", 42,
-                        "device", "culvert0",
-                        "link", Map.of("state", link, "gateway", "wss://vpn.example", "why", why),
-                        "routes", List.of(Map.of("network", "10.1.0.0/16"), Map.of("network", "fd77::/64"))));
+                        "pid",
+                        42,
+                        "device",
+                        "culvert0",
+                        "link",
+                        Map.of("state", link, "gateway", "wss://vpn.example", "why", why),
+                        "routes",
+                        List.of(Map.of("network", "10.1.0.0/16"), Map.of("network", "fd77::/64"))));
         try (Closeable open = ControlSocket.open(socket, null, questions, line -> {})) {
             RunningClient client = new RunningClient(List.of(socket));
             client.look();
-            is(client, link.equals("up") ? Finding.State.GOOD : Finding.State.BAD, "process 42 is up, interface culvert0", why);
+            is(
+                    client,
+                    link.equals("up") ? Finding.State.GOOD : Finding.State.BAD,
+                    "process 42 is up, interface culvert0",
+                    why);
             return client;
         }
     }
@@ -127,7 +134,11 @@ final class ChecksTest {
         routes.add(route(HostState.MAIN_TABLE, "fd77::/64", TUN));
         is(new RoutesCheck(client, this::host), Finding.State.GOOD, "2 networks lead into culvert0");
         routes.add(route(HostState.MAIN_TABLE, "10.1.0.0/24", OTHER_VPN));
-        is(new RoutesCheck(client, this::host), Finding.State.BAD, "10.1.0.0/16 leads to wg0, not into culvert0", "ip rule");
+        is(
+                new RoutesCheck(client, this::host),
+                Finding.State.BAD,
+                "10.1.0.0/16 leads to wg0, not into culvert0",
+                "ip rule");
         routes.removeIf(r -> r.network().isIpv6() || r.link() == OTHER_VPN);
         is(new RoutesCheck(client, this::host), Finding.State.BAD, "fd77::/64 leads nowhere, not into culvert0");
     }
@@ -189,7 +200,10 @@ final class ChecksTest {
         is(new MtuCheck(this::host), Finding.State.GOOD, "eth0 1500");
         mtu = 1279;
         is(new MtuCheck(this::host), Finding.State.BAD, "eth0 takes 1279 bytes", "ip link set dev eth0 mtu");
-        is(new MtuCheck(() -> new HostState(List.of(), List.of(), List.of(), List.of())), Finding.State.BAD, "no interface is up");
+        is(
+                new MtuCheck(() -> new HostState(List.of(), List.of(), List.of(), List.of())),
+                Finding.State.BAD,
+                "no interface is up");
     }
 
     @Test

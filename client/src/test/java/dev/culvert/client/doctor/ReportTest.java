@@ -31,7 +31,8 @@ import picocli.CommandLine;
 /** Of what a state directory holds as secret nothing is in a report. */
 @NullUnmarked
 final class ReportTest {
-    private static final String LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@$\\[(*+?";
+    private static final String LETTERS =
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@$\\[(*+?";
 
     @TempDir
     Path dir;
@@ -68,7 +69,8 @@ final class ReportTest {
             Files.writeString(state().resolve("profile-" + name + ".token"), secret(jwt) + "\n");
         }
         Files.writeString(
-                state().resolve("profile-work.renewed"), secret("eyJ" + base64(random, 20) + "." + base64(random, 99)) + "\n");
+                state().resolve("profile-work.renewed"),
+                secret("eyJ" + base64(random, 20) + "." + base64(random, 99)) + "\n");
         String password = secret(random(random, 4 + random.nextInt(30)));
         Files.writeString(state().resolve("profile-work.proxy"), "http://proxy.corp:3128\nme:" + password + "\n");
         Files.writeString(state().resolve("profile"), "work\n");
@@ -79,7 +81,8 @@ final class ReportTest {
                         .getEncoded());
         key.lines().filter(line -> line.length() >= 8).forEach(this::secret);
         Files.writeString(
-                state().resolve("holder-x.key"), "-----BEGIN PRIVATE KEY-----\n" + key + "\n-----END PRIVATE KEY-----\n");
+                state().resolve("holder-x.key"),
+                "-----BEGIN PRIVATE KEY-----\n" + key + "\n-----END PRIVATE KEY-----\n");
         byte[] session = new byte[16];
         random.nextBytes(session);
         Files.writeString(
@@ -97,7 +100,8 @@ final class ReportTest {
         }
         Collections.shuffle(parts, random);
         // Anywhere in a line, one right behind the other, in quotes.
-        String text = String.join("", parts) + "\n" + String.join(" ", parts) + "\n\"" + String.join("\"\n\"", parts) + "\"";
+        String text =
+                String.join("", parts) + "\n" + String.join(" ", parts) + "\n\"" + String.join("\"\n\"", parts) + "\"";
         String clean = Redaction.of(state()).clean(text);
         assertThat(secrets).allSatisfy(secret -> assertThat(clean).doesNotContain(secret));
         assertThat(clean).contains(Redaction.GONE);
@@ -111,10 +115,21 @@ final class ReportTest {
                 .isEqualTo("token [secret] and more");
         assertThat(redaction.clean("Authorization: Bearer abcdefgh.ijk\nproxy-authorization: basic bWU6czNjcmV0"))
                 .isEqualTo("Authorization: Bearer [secret]\nproxy-authorization: basic [secret]");
-        assertThat(redaction.clean("https_proxy=http://me:s3cret@proxy:3128/")).isEqualTo("https_proxy=http://[secret]@proxy:3128/");
-        assertThat(redaction.clean("-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n")).isEqualTo("[secret]\n");
+        assertThat(redaction.clean("https_proxy=http://me:s3cret@proxy:3128/"))
+                .isEqualTo("https_proxy=http://[secret]@proxy:3128/");
+        assertThat(redaction.clean("-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n"))
+                .isEqualTo("[secret]\n");
         assertThat(ReportCommand.variables(Map.of(
-                        "CULVERT_TOKEN", "t", "CULVERT_PASSPHRASE", "p", "CULVERT_LOG", "DEBUG", "NO_PROXY", "x", "HOME", "/h")))
+                        "CULVERT_TOKEN",
+                        "t",
+                        "CULVERT_PASSPHRASE",
+                        "p",
+                        "CULVERT_LOG",
+                        "DEBUG",
+                        "NO_PROXY",
+                        "x",
+                        "HOME",
+                        "/h")))
                 .isEqualTo("CULVERT_LOG=DEBUG\nCULVERT_PASSPHRASE=[secret]\nCULVERT_TOKEN=[secret]\nNO_PROXY=x\n");
     }
 
@@ -164,8 +179,13 @@ final class ReportTest {
                         "resolv.conf",
                         "environment.txt",
                         "state.txt");
-        texts.keySet().stream().skip(1).forEach(name -> assertThat(out.toString()).contains(name));
-        assertThat(texts.get("client.log")).startsWith("connected\n").endsWith("the end\n").contains(Redaction.GONE);
+        texts.keySet().stream()
+                .skip(1)
+                .forEach(name -> assertThat(out.toString()).contains(name));
+        assertThat(texts.get("client.log"))
+                .startsWith("connected\n")
+                .endsWith("the end\n")
+                .contains(Redaction.GONE);
         assertThat(texts.get("doctor.txt")).contains("Java", "token");
         assertThat(texts.get("network.txt")).contains("link lo");
         assertThat(texts.get("state.txt")).contains("profile-work.token");

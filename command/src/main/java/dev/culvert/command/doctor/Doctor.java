@@ -68,14 +68,18 @@ public final class Doctor {
      */
     public int tell(String program, String version, boolean json, PrintWriter out) {
         Lines lines = Lines.forTerminal();
-        List<Finding> all = look(json ? finding -> {} : finding -> {
-            out.println(lines.of(finding));
-            out.flush();
-        });
+        List<Finding> all = look(
+                json
+                        ? finding -> {}
+                        : finding -> {
+                            out.println(lines.of(finding));
+                            out.flush();
+                        });
         boolean well = isWell(all);
         if (json) {
-            JSON.writeValueAsString(new Report(program, version, well, all)).lines().forEach(line ->
-                    out.println(Printable.escape(line)));
+            JSON.writeValueAsString(new Report(program, version, well, all))
+                    .lines()
+                    .forEach(line -> out.println(Printable.escape(line)));
             out.flush();
         }
         return well ? 0 : ILL;
@@ -121,14 +125,13 @@ public final class Doctor {
 
         /** One line; safe to print. */
         public String of(Finding finding) {
-            String mark =
-                    switch (finding.state()) {
-                        case GOOD -> good;
-                        case BAD -> bad;
-                        case OPEN -> open;
-                    };
-            return Printable.line(mark + " " + String.format(Locale.ROOT, "%-" + NAME_WIDTH + "s", finding.check()) + " "
-                    + finding.what() + (finding.cure().isEmpty() ? "" : "; " + finding.cure()));
+            String mark = switch (finding.state()) {
+                case GOOD -> good;
+                case BAD -> bad;
+                case OPEN -> open;
+            };
+            return Printable.line(mark + " " + String.format(Locale.ROOT, "%-" + NAME_WIDTH + "s", finding.check())
+                    + " " + finding.what() + (finding.cure().isEmpty() ? "" : "; " + finding.cure()));
         }
     }
 }

@@ -38,7 +38,9 @@ public final class JavaCheck implements Check {
         String what = version + ", heap of " + (maxHeap >> 20) + " MiB";
         if (feature < OLDEST) {
             return List.of(Finding.bad(
-                    name(), what, "install a JDK of version " + OLDEST + " or later, or name one in CULVERT_JAVA_HOME"));
+                    name(),
+                    what,
+                    "install a JDK of version " + OLDEST + " or later, or name one in CULVERT_JAVA_HOME"));
         }
         return List.of(Finding.good(
                 name(), what + (feature < BEST ? " (version " + BEST + " starts and warms up faster)" : "")));

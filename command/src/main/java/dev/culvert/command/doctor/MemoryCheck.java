@@ -39,7 +39,8 @@ public final class MemoryCheck implements Check {
         }
         for (String line : lines) {
             if (line.startsWith(LINE)) {
-                long mebibytes = Long.parseLong(line.substring(LINE.length()).strip().split("\\s+")[0]) >> 10;
+                long mebibytes =
+                        Long.parseLong(line.substring(LINE.length()).strip().split("\\s+")[0]) >> 10;
                 String what = mebibytes + " MiB are available";
                 return List.of(
                         mebibytes >= leastMebibytes

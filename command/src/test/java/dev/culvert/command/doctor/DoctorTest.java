@@ -56,8 +56,7 @@ final class DoctorTest {
 
     @Test
     void aLineEach() {
-        assertThat(tell(false, GOOD, BAD, new Broken(new IOException("no"))))
-                .isEqualTo(1);
+        assertThat(tell(false, GOOD, BAD, new Broken(new IOException("no")))).isEqualTo(1);
         assertThat(out.toString().lines().map(line -> line.substring(2).strip()))
                 .containsExactly(
                         "tun          opens",
@@ -71,14 +70,16 @@ final class DoctorTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"US-ASCII, ok a", "ANSI_X3.4-1968, ok a", "'', ok a", "no such, ok a", "UTF-8, ✓ a", "ISO-8859-1, ok a"})
+    @CsvSource({"US-ASCII, ok a", "ANSI_X3.4-1968, ok a", "'', ok a", "no such, ok a", "UTF-8, ✓ a", "ISO-8859-1, ok a"
+    })
     void aTerminalWithoutSignsHasLetters(String encoding, String line) {
         assertThat(Doctor.Lines.of(encoding).of(Finding.good("a", ""))).startsWith(line);
     }
 
     @Test
     void whatCannotBeLookedAtIsNoIllness() {
-        assertThat(tell(false, GOOD, new Broken(new IllegalStateException("no")))).isZero();
+        assertThat(tell(false, GOOD, new Broken(new IllegalStateException("no"))))
+                .isZero();
         assertThat(out.toString()).contains("it could not be looked at: no");
     }
 
@@ -133,8 +134,9 @@ final class DoctorTest {
 
     @Test
     void descriptors() throws Exception {
-        String limits = "Limit     Soft Limit  Hard Limit  Units\nMax processes  1  1  processes\nMax open files            %s"
-                + "                524288               files     \n";
+        String limits =
+                "Limit     Soft Limit  Hard Limit  Units\nMax processes  1  1  processes\nMax open files            %s"
+                        + "                524288               files     \n";
         assertThat(only(new DescriptorsCheck(file(limits.formatted("1024")), 4096)))
                 .isEqualTo(Finding.bad(
                         "open files",

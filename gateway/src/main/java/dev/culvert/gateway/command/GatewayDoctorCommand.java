@@ -53,8 +53,7 @@ final class GatewayDoctorCommand implements Callable<Integer> {
     public Integer call() {
         Path path = state != null ? state : StateDirectory.defaultPath();
         return new Doctor(GatewayChecks.of(
-                        () -> StateDirectory.open(
-                                path, Clock.systemUTC(), store.choice(path, System.getenv(), false)),
+                        () -> StateDirectory.open(path, Clock.systemUTC(), store.choice(path, System.getenv(), false)),
                         StatusCommand.sockets(state),
                         GatewayCommand.parseListen("--listen", listen)))
                 .tell("gateway", Program.version(spec), json, spec.commandLine().getOut());

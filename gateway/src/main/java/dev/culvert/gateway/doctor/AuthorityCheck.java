@@ -41,7 +41,9 @@ final class AuthorityCheck implements Check {
         return List.of(
                 now.isAfter(until)
                         ? Finding.bad(
-                                name(), what, "if the clock is right: make a new one (docs/operations.md), and all tokens anew")
+                                name(),
+                                what,
+                                "if the clock is right: make a new one (docs/operations.md), and all tokens anew")
                         : Finding.good(name(), "valid until " + until));
     }
 }

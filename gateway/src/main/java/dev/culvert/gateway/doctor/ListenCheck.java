@@ -48,7 +48,8 @@ final class ListenCheck implements Check {
                                     name(),
                                     where + ": another program listens there, or the address is none of this machine's",
                                     "ss -tlnp shows who; end it, or name another with --listen");
-                        default -> Finding.bad(name(), where + ": " + NetworkError.words(e), "name another with --listen");
+                        default ->
+                            Finding.bad(name(), where + ": " + NetworkError.words(e), "name another with --listen");
                     });
         }
     }

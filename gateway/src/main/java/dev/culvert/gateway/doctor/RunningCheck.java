@@ -38,20 +38,25 @@ final class RunningCheck implements Check {
             said = new ControlClient("gateway", sockets).ask("status", Map.of());
         } catch (ControlClient.NotRunningException e) {
             return List.of(Finding.bad(
-                    name(), "it is not running, or its socket is elsewhere", "systemctl status culvert-gateway, or start it"));
+                    name(),
+                    "it is not running, or its socket is elsewhere",
+                    "systemctl status culvert-gateway, or start it"));
         }
         status = said;
         List<Finding> findings = new ArrayList<>();
         findings.add(Finding.good(
                 name(),
-                "process " + said.path("pid").asString("?") + " listens on " + said.path("listen").asString("?") + ", "
-                        + said.path("agents").size() + " agents, " + said.path("clients").size() + " clients, "
+                "process " + said.path("pid").asString("?") + " listens on "
+                        + said.path("listen").asString("?") + ", "
+                        + said.path("agents").size() + " agents, "
+                        + said.path("clients").size() + " clients, "
                         + said.path("flows").asString("?") + " flows"));
         JsonNode store = said.path("store");
         if (store.path("state").asString("").equals("away")) {
             findings.add(Finding.bad(
                     "store",
-                    store.path("address").asString("?") + " is away: " + store.path("why").asString("?"),
+                    store.path("address").asString("?") + " is away: "
+                            + store.path("why").asString("?"),
                     "look at the Redis, and the way there; the gateway goes on by its copy"));
         }
         for (JsonNode certificate : said.path("certificates")) {

@@ -29,12 +29,15 @@ final class StateCheck implements Check {
             keys = directory.keys().accepted().size();
         } catch (IOException e) {
             return List.of(Finding.bad(
-                    name(), String.valueOf(e.getMessage()), "or name the right one with --state, and run this as its owner"));
+                    name(),
+                    String.valueOf(e.getMessage()),
+                    "or name the right one with --state, and run this as its owner"));
         }
         List<Finding> findings = new ArrayList<>();
         directory
                 .warnings()
-                .forEach(warning -> findings.add(Finding.bad(name(), warning, "chmod 700 of the directory, 600 of its keys")));
+                .forEach(warning ->
+                        findings.add(Finding.bad(name(), warning, "chmod 700 of the directory, 600 of its keys")));
         if (findings.isEmpty()) {
             findings.add(Finding.good(
                     name(),

@@ -45,7 +45,9 @@ final class UrlsCheck implements Check {
                 findings.add(Finding.good(name(), url + " is " + addresses));
             } catch (UnknownHostException e) {
                 findings.add(Finding.bad(
-                        name(), url + ": the name cannot be resolved here", "is it written right, and in the DNS? dig NAME A AAAA"));
+                        name(),
+                        url + ": the name cannot be resolved here",
+                        "is it written right, and in the DNS? dig NAME A AAAA"));
             }
         }
         return findings;

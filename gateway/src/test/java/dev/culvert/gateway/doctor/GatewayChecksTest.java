@@ -98,8 +98,8 @@ final class GatewayChecksTest {
             RunningCheck running = new RunningCheck(List.of(socket));
             List<Finding> findings = running.look();
             assertThat(findings.get(0))
-                    .isEqualTo(Finding.good(
-                            "gateway", "process 42 listens on 0.0.0.0:443, 1 agents, 2 clients, 3 flows"));
+                    .isEqualTo(
+                            Finding.good("gateway", "process 42 listens on 0.0.0.0:443, 1 agents, 2 clients, 3 flows"));
             assertThat(findings.get(1).state()).isEqualTo(Finding.State.BAD);
             assertThat(findings.get(1).what()).isEqualTo("redis://db is away: refused");
             assertThat(findings.get(2))

@@ -113,7 +113,8 @@ public final class LoginCommand implements Callable<Integer> {
         say(
                 spec.commandLine().getOut(),
                 program + ": logged in as '" + token.name() + "' at "
-                        + token.gateways().get(0) + (way == null ? "" : " " + way) + ", until " + token.expires() + "; profile '" + profile + "' in "
+                        + token.gateways().get(0) + (way == null ? "" : " " + way) + ", until " + token.expires()
+                        + "; profile '" + profile + "' in "
                         + directory);
         if (program.equals(Token.Kind.CLIENT.toString()) && state.isForUser()) {
             warn.accept("what runs with sudo does not look there: for 'sudo client up' run 'sudo client login'");

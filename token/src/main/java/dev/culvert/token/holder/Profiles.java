@@ -127,7 +127,8 @@ final class Profiles {
         try {
             return KeptProxy.read(kept);
         } catch (IllegalArgumentException e) {
-            throw new StateException(files.where(proxyOf(name)) + ": " + e.getMessage() + ": delete it, or log in again");
+            throw new StateException(
+                    files.where(proxyOf(name)) + ": " + e.getMessage() + ": delete it, or log in again");
         }
     }
 

@@ -45,7 +45,8 @@ public final class ProxyOptions {
         String url = proxy;
         if (url == null) {
             if (userFile != null) {
-                throw new ParameterException(spec.commandLine(), "--proxy-user-file: say with --proxy whose user it is");
+                throw new ParameterException(
+                        spec.commandLine(), "--proxy-user-file: say with --proxy whose user it is");
             }
             return null;
         }

@@ -49,7 +49,8 @@ public final class TokenCheck implements Check {
         Instant now = clock.instant();
         HolderOptions.Holder holder = RenewedToken.newest(given, directory, clock);
         Token token = holder.token();
-        String whose = "of '" + token.name() + "'" + (holder.profile() == null ? "" : ", profile '" + holder.profile() + "'");
+        String whose =
+                "of '" + token.name() + "'" + (holder.profile() == null ? "" : ", profile '" + holder.profile() + "'");
         if (token.terms().issuedAt().isAfter(now.plus(SKEW))) {
             return List.of(bad(
                     whose + ", was made at " + token.terms().issuedAt() + ", and it is " + now + " here",

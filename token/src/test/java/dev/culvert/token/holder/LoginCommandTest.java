@@ -511,7 +511,9 @@ final class LoginCommandTest {
         assertThat(login(laptop, "--proxy", "http://proxy.corp:3128", "--proxy-user-file", login))
                 .as(err)
                 .isZero();
-        assertThat(out + err).contains("through the proxy http://proxy.corp:3128").doesNotContain("s3cret");
+        assertThat(out + err)
+                .contains("through the proxy http://proxy.corp:3128")
+                .doesNotContain("s3cret");
         Path kept = state().resolve("profile-default.proxy");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(kept)))
                 .isEqualTo("rw-------");
@@ -546,7 +548,12 @@ final class LoginCommandTest {
         refused(2, "--proxy: 'socks4://proxy.corp' is no proxy: write http://HOST:PORT");
         assertThat(login("-", "--proxy-user-file", "x")).isEqualTo(2);
         refused(2, "--proxy-user-file: say with --proxy whose user it is");
-        assertThat(login("-", "--proxy", "http://p", "--proxy-user-file", file("s3cret").toString()))
+        assertThat(login(
+                        "-",
+                        "--proxy",
+                        "http://p",
+                        "--proxy-user-file",
+                        file("s3cret").toString()))
                 .isEqualTo(1);
         refused(1, "password file ", "write USER:PASSWORD into its first line");
         assertThat(err).doesNotContain("s3cret");

@@ -29,14 +29,18 @@ final class TokenCheckTest {
 
     private static ClientToken token(TokenBinding binding) {
         return ClientToken.of(
-                TokenTerms.of("laptop", List.of(URI.create("wss://vpn.test:443")), null, NOW, NOW.plus(Duration.ofDays(30)))
+                TokenTerms.of(
+                                "laptop",
+                                List.of(URI.create("wss://vpn.test:443")),
+                                null,
+                                NOW,
+                                NOW.plus(Duration.ofDays(30)))
                         .withBinding(binding),
                 List.of(Grant.parse("office:10.0.0.0/8")));
     }
 
     private Finding look(Callable<HolderOptions.Holder> source, Duration later) throws Exception {
-        List<Finding> findings =
-                new TokenCheck(source, dir, Clock.fixed(NOW.plus(later), ZoneOffset.UTC)).look();
+        List<Finding> findings = new TokenCheck(source, dir, Clock.fixed(NOW.plus(later), ZoneOffset.UTC)).look();
         assertThat(findings).hasSize(1);
         return findings.get(0);
     }

@@ -91,7 +91,8 @@ final class DirectResolver implements HostResolver {
                 .ifPresent(line -> Stream.of(line.split("[ \t]+")).skip(1).forEach(search::add));
         if (!search.isEmpty()) {
             text.append("search ")
-                    .append(String.join(" ", search.stream().distinct().limit(MAX_SEARCH).toList()))
+                    .append(String.join(
+                            " ", search.stream().distinct().limit(MAX_SEARCH).toList()))
                     .append('\n');
         }
         before.lines()

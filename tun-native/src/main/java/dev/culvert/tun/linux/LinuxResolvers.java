@@ -29,7 +29,8 @@ public final class LinuxResolvers {
         requireOwn(RESOLV_CONF);
         ResolvConfFile file = new ResolvConfFile(RESOLV_CONF);
         String text = file.effective();
-        if ((asksResolved(text) || asksResolvedFirst(NSSWITCH)) && ResolvedResolver.isThere(ResolvedResolver.RESOLVECTL)) {
+        if ((asksResolved(text) || asksResolvedFirst(NSSWITCH))
+                && ResolvedResolver.isThere(ResolvedResolver.RESOLVECTL)) {
             return new ResolvedResolver(journal, ResolvedResolver.RESOLVECTL);
         }
         if (isOfResolvconf(text)) {
@@ -92,8 +93,9 @@ public final class LinuxResolvers {
             return; // not to be seen, as in most containers: then it is not another's either
         }
         if (shared) {
-            throw new IOException(path + " is that of all other network namespaces, too: it is left as it is; give this one its own"
-                    + " (ip-netns(8): /etc/netns/NAME/resolv.conf)");
+            throw new IOException(
+                    path + " is that of all other network namespaces, too: it is left as it is; give this one its own"
+                            + " (ip-netns(8): /etc/netns/NAME/resolv.conf)");
         }
     }
 

@@ -39,7 +39,6 @@ final class ResolvConfFile {
 
     static final String RENAME = "rename";
 
-
     private final Path path;
     private final Steps steps;
 

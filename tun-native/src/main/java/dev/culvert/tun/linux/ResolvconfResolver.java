@@ -54,8 +54,9 @@ final class ResolvconfResolver implements HostResolver {
     public Outcome keep(ResolverConfig config) throws IOException {
         StringBuilder text = new StringBuilder();
         config.servers()
-                .forEach(server ->
-                        text.append("nameserver ").append(AddressText.of(server)).append('\n'));
+                .forEach(server -> text.append("nameserver ")
+                        .append(AddressText.of(server))
+                        .append('\n'));
         if (!config.search().isEmpty()) {
             text.append("search ").append(String.join(" ", config.search())).append('\n');
         }
@@ -76,9 +77,7 @@ final class ResolvconfResolver implements HostResolver {
             }
             SystemProgram.must(
                     text.toString(),
-                    openresolv
-                            ? List.of(program, "-m", "0", "-x", "-a", RECORD)
-                            : List.of(program, "-a", RECORD));
+                    openresolv ? List.of(program, "-m", "0", "-x", "-a", RECORD) : List.of(program, "-a", RECORD));
             given = text.toString();
         }
         return new Outcome(changed, true, before);

@@ -56,7 +56,8 @@ final class ResolvedResolver implements HostResolver {
         Set<String> servers = new LinkedHashSet<>();
         config.servers().forEach(server -> servers.add(AddressText.of(server)));
         Set<String> domains = domains(config);
-        boolean changed = !said("dns", ifName).equals(servers) || !said("domain", ifName).equals(domains);
+        boolean changed =
+                !said("dns", ifName).equals(servers) || !said("domain", ifName).equals(domains);
         if (changed) {
             UndoStep step = new UndoStep.RevertResolved(ifName);
             if (!journal.pending().contains(step)) {
@@ -77,8 +78,8 @@ final class ResolvedResolver implements HostResolver {
     private static Set<String> domains(ResolverConfig config) {
         Set<String> domains = new LinkedHashSet<>(config.search());
         Stream<String> others = config.domains().stream().filter(d -> !domains.contains(d));
-        List<String> matching =
-                new ArrayList<>(others.map(d -> ROUTING_ONLY + d).limit(MAX_DOMAINS).toList());
+        List<String> matching = new ArrayList<>(
+                others.map(d -> ROUTING_ONLY + d).limit(MAX_DOMAINS).toList());
         domains.addAll(matching);
         if (config.everything()) {
             domains.add(ROUTING_ONLY + ".");
@@ -124,9 +125,11 @@ final class ResolvedResolver implements HostResolver {
     /** What is gone with its interface, or with resolved, needs no undoing. */
     static void undo(UndoStep.RevertResolved step, String program) throws IOException {
         SystemProgram.Result result = SystemProgram.run("", List.of(program, "revert", step.ifName()));
-        if (!result.succeeded() && isThere(program)
+        if (!result.succeeded()
+                && isThere(program)
                 && SystemProgram.run("", List.of(program, "dns", step.ifName())).succeeded()) {
-            throw new IOException("resolvectl revert " + step.ifName() + ": " + result.output().strip());
+            throw new IOException("resolvectl revert " + step.ifName() + ": "
+                    + result.output().strip());
         }
     }
 }

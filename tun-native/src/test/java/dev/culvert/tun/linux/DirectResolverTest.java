@@ -224,7 +224,9 @@ class DirectResolverTest {
                 killedMaking += killed(first, journal -> resolver(journal).keep(config("corp.example")));
                 killedUndoing += killed(second, UndoJournal::replay);
                 killed(0, journal -> assertThat(journal.replay()).isEmpty());
-                assertThat(look(etc)).as("killed at step %d, then at %d", first, second).isEqualTo(was);
+                assertThat(look(etc))
+                        .as("killed at step %d, then at %d", first, second)
+                        .isEqualTo(was);
             }
         }
         assertThat(killedMaking).isGreaterThanOrEqualTo(2 * 5);

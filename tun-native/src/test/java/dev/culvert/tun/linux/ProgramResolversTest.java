@@ -61,10 +61,9 @@ class ProgramResolversTest {
 
     @BeforeEach
     void open() throws Exception {
-        journal = UndoJournal.open(dir.resolve("state").resolve("undo.journal"), steps -> steps.stream()
-                .map(this::undo)
-                .filter(Objects::nonNull)
-                .toList());
+        journal = UndoJournal.open(
+                dir.resolve("state").resolve("undo.journal"),
+                steps -> steps.stream().map(this::undo).filter(Objects::nonNull).toList());
     }
 
     @AfterEach
@@ -182,6 +181,7 @@ class ProgramResolversTest {
                 .hasMessageContaining("ended with 3")
                 .hasMessageContaining("one")
                 .hasMessageNotContaining("\n");
-        assertThatThrownBy(() -> SystemProgram.run("", List.of(program("none")))).hasMessageContaining("no such program");
+        assertThatThrownBy(() -> SystemProgram.run("", List.of(program("none"))))
+                .hasMessageContaining("no such program");
     }
 }

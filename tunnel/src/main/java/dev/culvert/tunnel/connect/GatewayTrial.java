@@ -132,7 +132,8 @@ public final class GatewayTrial {
                         Outcome.GOOD,
                         name + " is "
                                 + String.join(
-                                        ", ", found.stream().map(AddressText::of).toList()) + took(started),
+                                        ", ",
+                                        found.stream().map(AddressText::of).toList()) + took(started),
                         "");
             }
             return found.stream()
@@ -198,7 +199,12 @@ public final class GatewayTrial {
         Instant now;
         try {
             seen = loop.submit(() -> Look.at(
-                            loop, address, connector.through(), connector.address().getHostString(), true, CLOCK))
+                            loop,
+                            address,
+                            connector.through(),
+                            connector.address().getHostString(),
+                            true,
+                            CLOCK))
                     .get(CLOCK.toMillis(), TimeUnit.MILLISECONDS)
                     .get(2 * CLOCK.toMillis(), TimeUnit.MILLISECONDS);
             now = clock.instant();
@@ -215,9 +221,7 @@ public final class GatewayTrial {
         told.step(
                 "clock",
                 good ? Outcome.GOOD : Outcome.BAD,
-                good
-                        ? "it agrees with the gateway's"
-                        : "it says " + now + ", and the gateway's " + theirs,
+                good ? "it agrees with the gateway's" : "it says " + now + ", and the gateway's " + theirs,
                 good ? "" : "set it (timedatectl set-ntp true, or date)");
     }
 
@@ -259,9 +263,17 @@ public final class GatewayTrial {
     private void refused(Throwable why) {
         String what = String.valueOf(why.getMessage());
         if (why instanceof LinkRefusedException) {
-            told.step("upgrade", Outcome.BAD, what, "'token show' says what the token holds; ask who made it for another");
+            told.step(
+                    "upgrade",
+                    Outcome.BAD,
+                    what,
+                    "'token show' says what the token holds; ask who made it for another");
         } else if (why instanceof UntrustedGatewayException) {
-            told.step("TLS", Outcome.BAD, what, "the token was not shown there; 'token show' says which gateways it names");
+            told.step(
+                    "TLS",
+                    Outcome.BAD,
+                    what,
+                    "the token was not shown there; 'token show' says which gateways it names");
         } else if (why instanceof ProxyRefusedException) {
             told.step("proxy", Outcome.BAD, what, "ask who looks after the proxy, or try --proxy none");
         } else {
@@ -290,7 +302,8 @@ public final class GatewayTrial {
                 boolean heard = false;
                 while (!heard && System.nanoTime() - until < 0) {
                     TimeUnit.MILLISECONDS.sleep(1);
-                    heard = loop.submit(() -> link.hasSpokenSince(asked + 1)).get(ROUND.toMillis(), TimeUnit.MILLISECONDS);
+                    heard = loop.submit(() -> link.hasSpokenSince(asked + 1))
+                            .get(ROUND.toMillis(), TimeUnit.MILLISECONDS);
                 }
                 if (heard) {
                     micros.add(link.rttMicros());
@@ -321,7 +334,10 @@ public final class GatewayTrial {
                         micros.get(micros.size() - 1) / 1_000.0,
                         micros.size(),
                         micros.size() + lost),
-                lost == 0 ? "" : "packets are lost on the way: look at this machine's network (mtr " + AddressText.host(connector.gateway()) + ")");
+                lost == 0
+                        ? ""
+                        : "packets are lost on the way: look at this machine's network (mtr "
+                                + AddressText.host(connector.gateway()) + ")");
     }
 
     /** Takes nothing. */

@@ -27,8 +27,8 @@ final class GatewayTrialTest {
     private final List<String> steps = new ArrayList<>();
 
     private void trial(URI gateway, byte[] pin, ProxyChoice proxies, Clock clock) throws Exception {
-        LinkConnector connector =
-                LinkConnector.all(List.of(gateway), pin, "the.token", null, proxies).get(0);
+        LinkConnector connector = LinkConnector.all(List.of(gateway), pin, "the.token", null, proxies)
+                .get(0);
         new GatewayTrial(
                         connector,
                         pin,
@@ -90,7 +90,8 @@ final class GatewayTrialTest {
             if (request.startsWith("GET /link")) {
                 GatewayStub.refusal("your token was revoked").answer(request, socket);
             } else {
-                GatewayStub.response("HTTP/1.1 200 OK\r\nDate: " + date + "\r\n\r\n").answer(request, socket);
+                GatewayStub.response("HTTP/1.1 200 OK\r\nDate: " + date + "\r\n\r\n")
+                        .answer(request, socket);
             }
         })) {
             trial(
