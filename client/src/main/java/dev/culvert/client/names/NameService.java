@@ -80,7 +80,8 @@ public final class NameService {
         private static InetAddress host(InetAddress own, int number) {
             byte[] bytes = own.getAddress();
             int last = bytes.length - 1;
-            bytes[last] = (byte) (bytes[last] == number ? number + 1 : number);
+            boolean taken = (bytes[last] ^ number) >> 2 == 0; // by the interface, or the router beside it in its /30
+            bytes[last] = (byte) (taken ? number + 4 : number);
             try {
                 return InetAddress.getByAddress(bytes);
             } catch (UnknownHostException e) {
