@@ -43,6 +43,11 @@ public final class ClientRights {
     private final @Nullable ClientPolicy policy;
     private final RecentMap<Question, Shared> cache = new RecentMap<>(MAX_CACHED);
 
+    /** Domains of agents' resolvers, and whether they are allowed as such. */
+    private final RecentMap<Domain, Boolean> domains = new RecentMap<>(MAX_CACHED);
+
+    private record Domain(String agent, String name) {}
+
     /** What a list of prefixes depends on: the port, and who of the two knows the name itself. */
     private record Question(String agent, Transport transport, int port, boolean tokenNames, boolean policyNames) {}
 
@@ -127,7 +132,16 @@ public final class ClientRights {
      * name servers have addresses that may be reached.
      */
     private Judgement judgeAsking(String agent, Transport transport, String domain, @Nullable RateLimit questions) {
-        if (mayAsk(agent, domain)) {
+        Domain asked = new Domain(agent, domain);
+        Boolean may = domains.get(asked);
+        if (may == null) {
+            if (questions != null && !questions.takes()) {
+                return Judgement.NOT_NOW;
+            }
+            may = mayAsk(agent, domain);
+            domains.put(asked, may);
+        }
+        if (may) {
             return Judgement.BY_DOMAIN;
         }
         Shared shared = shared(new Question(agent, transport, ResolverName.PORT, false, policy == null), questions);

@@ -10,6 +10,7 @@ import dev.culvert.token.Grant;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.token.TokenTerms;
 import dev.culvert.tunnel.frame.Destination;
+import dev.culvert.tunnel.limit.RateLimit;
 import dev.culvert.tunnel.names.ResolverName;
 import java.net.URI;
 import java.time.Instant;
@@ -84,6 +85,23 @@ class AskingTest {
     void domainsOfATokenAreForAgentsThatItGrantsSomethingThrough() throws Exception {
         assertThat(may(rights(null, "corp.example", "plant:10.0.0.0/8:443/tcp"), "corp.example"))
                 .isEqualTo("no");
+    }
+
+    /** It goes through all rules, so it is not done for each of thousands of flows. */
+    @Test
+    void newDomainsAreJudgedNowAndThenOnly() throws Exception {
+        ClientRights rights = rights(null, "corp.example", "office:192.168.77.0/24:443/tcp");
+        RateLimit two = new RateLimit(2, 1e-9);
+        for (int round = 0; round < 3; round++) {
+            assertThat(judge(rights, "corp.example", two)).isSameAs(Judgement.BY_DOMAIN);
+        }
+        assertThat(judge(rights, "db.corp.example", two)).isSameAs(Judgement.BY_DOMAIN);
+        assertThat(judge(rights, "web.corp.example", two)).isSameAs(Judgement.NOT_NOW);
+        assertThat(judge(rights, "corp.example", two)).isSameAs(Judgement.BY_DOMAIN);
+    }
+
+    private static Judgement judge(ClientRights rights, String domain, RateLimit questions) {
+        return rights.judge("office", ResolverName.of(Destination.UDP, domain), questions);
     }
 
     /** All that a name server might be granted with, somebody may have granted: but not what does not exist. */
