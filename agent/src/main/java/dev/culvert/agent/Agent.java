@@ -32,6 +32,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,6 +60,8 @@ public final class Agent implements AutoCloseable {
     private final Flows listener = new Flows();
     private final Draining draining;
     private final CompletableFuture<Void> connected = new CompletableFuture<>();
+    private List<String> namedDomains = List.of(); // the loop's
+    private boolean searchDomains; // the loop's
     private volatile boolean closing;
 
     /**
@@ -139,7 +142,30 @@ public final class Agent implements AutoCloseable {
                 echo,
                 instance.replaces(),
                 List.of(),
-                attachments.indexOf(to))));
+                attachments.indexOf(to),
+                domains())));
+    }
+
+    /**
+     * Has clients that may ask them here ask about these domains, from the next link on.
+     *
+     * @param named in their compared form
+     * @param search whether also about those that programs here may leave out of a name
+     */
+    void announceDomains(List<String> named, boolean search) {
+        loop.execute(() -> {
+            namedDomains = List.copyOf(named);
+            searchDomains = search;
+        });
+    }
+
+    private List<String> domains() {
+        return Stream.concat(
+                        namedDomains.stream(),
+                        searchDomains ? nameServers.search().stream() : Stream.<String>empty())
+                .distinct()
+                .limit(Announcement.Agent.MAX_DOMAINS)
+                .toList();
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.address.HostPattern;
 import dev.culvert.command.Completing;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
@@ -7,6 +8,7 @@ import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.service.Supervisor;
 import dev.culvert.policy.publication.Publication;
+import dev.culvert.text.Printable;
 import dev.culvert.token.AgentToken;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.Token;
@@ -20,6 +22,7 @@ import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.token.holder.ProfilesCommand;
 import dev.culvert.token.holder.RenewedToken;
 import dev.culvert.tunnel.connect.LinkConnector;
+import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.link.LinkSettings;
 import java.io.Closeable;
 import java.io.IOException;
@@ -92,6 +95,18 @@ public final class AgentCommand implements Callable<Integer>, Completing {
     @Nullable
     Path publications;
 
+    @Option(
+            names = "--domain",
+            paramLabel = "DOMAIN",
+            description =
+                    "Clients that may ask this machine's name servers about names in this domain do so without being told; repeatable, or separated by commas.")
+    List<String> domains = new ArrayList<>();
+
+    @Option(
+            names = "--search-domains",
+            description = "The same for the domains that /etc/resolv.conf has programs here search, as they are when a link comes up.")
+    boolean searchDomains;
+
     @Mixin
     ControlOptions control = new ControlOptions();
 
@@ -117,6 +132,27 @@ public final class AgentCommand implements Callable<Integer>, Completing {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), "--publish: " + e.getMessage());
         }
+    }
+
+    private List<String> parsedDomains() {
+        List<String> list = new ArrayList<>();
+        for (String text : domains) {
+            for (String one : text.split(",")) {
+                String name = HostPattern.normalize(one);
+                if (name == null || name.indexOf('.') < 0) {
+                    throw new ParameterException(
+                            spec.commandLine(),
+                            "--domain '" + Printable.shorten(one)
+                                    + "' is no domain of two labels or more: write it like corp.example");
+                }
+                list.add(name);
+            }
+        }
+        if (list.size() > Announcement.Agent.MAX_DOMAINS) {
+            throw new ParameterException(
+                    spec.commandLine(), "--domain: at most " + Announcement.Agent.MAX_DOMAINS + " are announced");
+        }
+        return list;
     }
 
     /** @throws IllegalArgumentException with cause and cure in one line, and without hashes of passwords */
@@ -159,6 +195,7 @@ public final class AgentCommand implements Callable<Integer>, Completing {
                 GatewayUrls.canonical(token.gateways()), holder.pin(), holder.jwt(), keys, options.proxies(holder));
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         List<Publication> byOptions = parsed();
+        List<String> announced = parsedDomains();
         PublicationsFile file = publications == null ? null : new PublicationsFile(publications, byOptions);
         List<Publication> first = file == null ? byOptions : file.load();
         Shutdown stop = new Shutdown(SHUTDOWN);
@@ -168,6 +205,7 @@ public final class AgentCommand implements Callable<Integer>, Completing {
                 Agent agent = new Agent(token, instance, connectors, LinkSettings.DEFAULT)) {
             Closeable answering = answer(holder, renewed, agent);
             try {
+                agent.announceDomains(announced, searchDomains);
                 agent.publish(first);
                 agent.start();
                 supervisor.readyWith(agent.connected(), "agent '" + token.name() + "', connected");

@@ -14,7 +14,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The name servers of this machine, as resolv.conf(5) has them, read again when they may have changed. Event loop only: it is a small
+ * The name servers and search domains of this machine, as resolv.conf(5) has them, read again when they may have changed. Event loop only: it is a small
  * file that every program here reads all day.
  */
 final class NameServers {
@@ -42,6 +42,11 @@ final class NameServers {
         return servers.isEmpty()
                 ? List.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), ResolverName.PORT)) // resolv.conf(5)
                 : servers;
+    }
+
+    /** Domains that programs here may leave out of a name, in their compared form; often none. */
+    List<String> search() {
+        return settings().search();
     }
 
     private ResolvConf settings() {

@@ -39,7 +39,8 @@ final class Publishing {
                     plain.echo(),
                     plain.replaces(),
                     fits,
-                    plain.attachment());
+                    plain.attachment(),
+                    plain.domains());
             if (fits.isEmpty() || Announcement.encode(full).length <= Frame.MAX_PAYLOAD) {
                 if (fits.size() < texts.size()) {
                     log.accept("publishes only the first " + fits.size() + " of " + texts.size()

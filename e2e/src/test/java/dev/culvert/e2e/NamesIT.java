@@ -40,7 +40,7 @@ final class NamesIT {
 
     @BeforeAll
     static void start() throws Exception {
-        resolvConf = resolvConf(lab.office, "nameserver 192.168.77.9\n");
+        resolvConf = resolvConf(lab.office, "search inner.example\nnameserver 192.168.77.9\n");
         clientsConf = resolvConf(lab.client, HOME);
         dnsmasq(lab.gateway, "10.71.1.1", "--local=/home.example/", "--host-record=www.home.example,10.71.1.1");
         dnsmasq(
@@ -49,11 +49,18 @@ final class NamesIT {
                 "--local=/corp.example/",
                 "--local=/secret.example/",
                 "--host-record=db.corp.example,192.168.77.2,fd77::2",
+                "--local=/lab.example/",
                 "--host-record=db.secret.example,192.168.77.2",
+                "--host-record=db.lab.example,192.168.77.3",
                 "--txt-record=large.corp.example," + "x".repeat(250) + "," + "y".repeat(250) + "," + "z".repeat(250),
                 "--edns-packet-max=4096");
         lab.startGateway();
-        lab.startOffice();
+        lab.startAgent(
+                lab.office,
+                lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.77.0/24,fd77::/64"),
+                "--domain",
+                "lab.example",
+                "--search-domains");
         token = lab.clientToken("laptop", "office:192.168.77.0/24:7001/tcp", "--domains", "corp.example");
     }
 
@@ -145,9 +152,11 @@ final class NamesIT {
     @Test
     @Order(2)
     void whoMayReachTheNameServerMayHaveItAskedAboutAnything() throws Exception {
-        Path wide = lab.clientToken("wide", "office:192.168.77.2:53");
-        up(wide, "secret.example by office", "--domain", "secret.example");
+        // What the agent announces, too, as far as the token lets it be asked: not inner.example.
+        Path wide = lab.clientToken("wide", "office:192.168.77.2:53", "--allow", "office:*.lab.example:443/tcp");
+        up(wide, "lab.example by office, secret.example by office", "--domain", "secret.example");
         assertThat(dig("@" + SERVICE, "+short", "db.secret.example")).isEqualTo("192.168.77.2\n");
+        assertThat(dig("@" + SERVICE, "+short", "db.lab.example")).isEqualTo("192.168.77.3\n");
         assertThat(dig("@" + SERVICE, "+short", "+tcp", "db.secret.example")).isEqualTo("192.168.77.2\n");
     }
 
@@ -238,7 +247,7 @@ final class NamesIT {
                 lab.client,
                 Lab.COMMAND,
                 "nft add table inet sniff; nft 'add chain inet sniff out { type filter hook output priority 0; }';"
-                        + " nft add rule inet sniff out oifname gw th dport 53 counter");
+                        + " nft 'add rule inet sniff out oifname gw meta l4proto { tcp, udp } th dport 53 counter'");
         assertThat(lookUp("www.home.example")).startsWith("10.71.1.1 ");
         assertThat(leaked()).as("what is counted").doesNotContain("packets 0 ");
         up(lab.clientToken("whole", "plant:0.0.0.0/0"), "all by plant", "--full");

@@ -117,7 +117,7 @@ public final class NameService {
 
     private Asked asked() {
         List<String> names = domains.names();
-        return new Asked(names, wanted.search(names), domains.agents().containsKey(ResolverName.ROOT));
+        return new Asked(names, wanted.search(names, uplink), domains.agents().containsKey(ResolverName.ROOT));
     }
 
     /** Who is asked for names that are in no domain, in order; none refuses them. Any thread. */

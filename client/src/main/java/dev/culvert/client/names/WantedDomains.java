@@ -32,6 +32,7 @@ public record WantedDomains(List<Domain> typed, List<String> token, boolean full
     /** Who is asked about what, as agents are now. A domain that nobody may be asked about is left to others. */
     Domains choose(Uplink uplink) {
         Map<String, String> agents = new HashMap<>();
+        uplink.announcedDomains().forEach((domain, agent) -> put(agents, domain, agent));
         for (String domain : token) {
             put(agents, domain, uplink.resolverFor(domain));
         }
@@ -56,9 +57,10 @@ public record WantedDomains(List<Domain> typed, List<String> token, boolean full
         return new Domains(agents);
     }
 
-    /** Of these domains those that may be left out of a name: what the user named, then what the token names; no reverse zones. */
-    List<String> search(List<String> chosen) {
-        return Stream.concat(typed.stream().map(Domain::name), token.stream())
+    /** Of these domains those that may be left out of a name: what the user named, what the token names, what agents announce. */
+    List<String> search(List<String> chosen, Uplink uplink) {
+        Stream<String> named = Stream.concat(typed.stream().map(Domain::name), token.stream());
+        return Stream.concat(named, uplink.announcedDomains().keySet().stream())
                 .filter(chosen::contains)
                 .distinct()
                 .limit(MAX_SEARCH)

@@ -1,5 +1,6 @@
 package dev.culvert.client.uplink;
 
+import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixMap;
 import dev.culvert.text.Printable;
@@ -36,8 +37,15 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
      * @param instances how many are connected
      * @param networks in order
      * @param maps of them; of no two the networks overlap
+     * @param domains that it has; in their compared form, of two labels or more
      */
-    record Agent(String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps) {}
+    record Agent(
+            String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps, List<String> domains) {
+        /** One without domains. */
+        Agent(String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps) {
+            this(name, instances, networks, maps, List.of());
+        }
+    }
 
     static Announced of(Announcement.Reachable said) {
         Map<String, Agent> agents = new LinkedHashMap<>();
@@ -77,8 +85,18 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
                     leftOut++;
                 }
             }
+            List<String> domains = agent.domains().stream()
+                    .filter(domain -> domain.equals(HostPattern.normalize(domain)) && domain.indexOf('.') > 0)
+                    .limit(Announcement.Agent.MAX_DOMAINS)
+                    .toList();
             agents.put(
-                    agent.name(), new Agent(agent.name(), agent.instances(), List.copyOf(networks), List.copyOf(maps)));
+                    agent.name(),
+                    new Agent(
+                            agent.name(),
+                            agent.instances(),
+                            List.copyOf(networks),
+                            List.copyOf(maps),
+                            domains));
         }
         List<String> problems = new ArrayList<>();
         if (first != null) {

@@ -109,6 +109,7 @@ public final class Uplink {
     private final Newest<Announced> announcements;
     private Listener listener = routes -> {};
     private RouteTable routes = RouteTable.EMPTY;
+    private Map<String, String> announcedDomains = Map.of();
     private String trouble = "connecting";
     private boolean everUp;
     private boolean told; // what there is
@@ -319,11 +320,20 @@ public final class Uplink {
      * @param domain in its compared form; empty for all names
      */
     public @Nullable String resolverFor(String domain) {
+        String itsOwn = announcedDomains.get(domain);
+        if (itsOwn != null) {
+            return itsOwn;
+        }
         String named = agent(name -> grants.permitsAsking(name, domain));
         return named != null
                 ? named
                 : agent(name -> !grants.prefixesFor(name, Transport.UDP, ResolverName.PORT)
                         .isEmpty());
+    }
+
+    /** Domains that agents have announced and the token lets be asked there, and the agent of each; of several the first by name. */
+    public Map<String, String> announcedDomains() {
+        return announcedDomains;
     }
 
     private @Nullable String agent(Predicate<String> may) {
@@ -363,6 +373,11 @@ public final class Uplink {
         RouteTable table = RouteTable.of(announced, grants, wanted);
         news.problems(table.problems()).forEach(this::tell);
         routes = table;
+        Map<String, String> domains = new TreeMap<>();
+        announced.agents().values().forEach(agent -> agent.domains().stream()
+                .filter(domain -> grants.permitsAsking(agent.name(), domain))
+                .forEach(domain -> domains.putIfAbsent(domain, agent.name())));
+        announcedDomains = domains;
         told = true;
         listener.announced(table);
         flows.tryAgain();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.culvert.client.uplink.LinkedUplink;
 import dev.culvert.tunnel.fixture.DnsBytes;
 import dev.culvert.tunnel.fixture.WebSocketMessage;
+import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.OpenRequest;
@@ -218,6 +219,42 @@ class NameServiceTest {
         net.advanceLinked(AgentQuestions.IDLE.toMillis());
         assertThat(net.takeFrames()).extracting(WebSocketMessage::type).contains(Frame.RESET);
         assertThat(net.uplink.flowCount()).as("flows that nobody needs").isZero();
+    }
+
+    /** The agent proposes, the token decides; and a whole top-level domain is nobody's to propose. */
+    @Test
+    void whatAnAgentAnnouncesIsAskedThereIfTheTokenLetsItBe() throws Exception {
+        net.frame(
+                Frame.ANNOUNCE,
+                0,
+                0,
+                Announcement.encode(new Announcement.Reachable(
+                        "laptop",
+                        List.of(new Announcement.ReachableAgent(
+                                "office",
+                                1,
+                                List.of("10.99.0.0/16"),
+                                List.of(),
+                                List.of(),
+                                List.of("lab.example", "com", "Upper.example", "."))))));
+        net.advanceLinked(1_000);
+        assertThat(net.uplink.announcedDomains()).containsExactly(Map.entry("lab.example", "office"));
+        serve("corp.example=plant");
+        assertThat(net.said).contains("names: corp.example by plant, lab.example by office");
+        service.listen(now -> {
+            assertThat(now.domains())
+                    .as("names before numbers")
+                    .containsExactly("corp.example", "lab.example", "99.10.in-addr.arpa");
+            assertThat(now.search()).containsExactly("corp.example", "lab.example");
+            assertThat(now.everything()).isFalse();
+            replies.add(NONE);
+        });
+        assertThat(replies).as("told at once").hasSize(1);
+        replies.clear();
+        ask(DnsBytes.question(1, "7.0.99.10.in-addr.arpa", 12), false);
+        OpenRequest request = LinkedUplink.request(net.takeFrames().get(0));
+        assertThat(request.agent()).isEqualTo("office");
+        assertThat(request.destination()).isEqualTo(ResolverName.of(Destination.UDP, "99.10.in-addr.arpa"));
     }
 
     @Test

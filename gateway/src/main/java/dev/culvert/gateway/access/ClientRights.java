@@ -155,7 +155,7 @@ public final class ClientRights {
     }
 
     /** Whether the agent's own resolver may be asked for names at or below a domain. */
-    private boolean mayAsk(String agent, String domain) {
+    public boolean mayAsk(String agent, String domain) {
         boolean isName = domain.isEmpty() || domain.equals(HostPattern.normalize(domain));
         return isName
                 && token.permitsAsking(agent, domain)

@@ -1,5 +1,6 @@
 package dev.culvert.gateway.fabric;
 
+import dev.culvert.address.HostPattern;
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixTable;
 import dev.culvert.gateway.access.HeldRights;
@@ -84,6 +85,7 @@ final class AgentRole implements Role, PresentAgent {
     private final Publisher publisher;
     private final RateLimit questions;
     private volatile List<IpPrefix> routes = List.of();
+    private volatile List<String> domains = List.of();
     private volatile PrefixTable<Boolean> served = new PrefixTable<>();
     private volatile boolean draining;
     private volatile boolean superseded;
@@ -154,6 +156,11 @@ final class AgentRole implements Role, PresentAgent {
     @Override
     public int attachment() {
         return attachment;
+    }
+
+    @Override
+    public List<String> domains() {
+        return domains;
     }
 
     @Override
@@ -349,6 +356,14 @@ final class AgentRole implements Role, PresentAgent {
             throw new ProtocolException(
                     "ANNOUNCE with " + said.publish().size() + " publications, most is " + Publication.MAX_OF_AGENT);
         }
+        if (said.domains().size() > Announcement.Agent.MAX_DOMAINS) {
+            throw new ProtocolException("ANNOUNCE with " + said.domains().size() + " domains, most is "
+                    + Announcement.Agent.MAX_DOMAINS);
+        }
+        domains = said.domains().stream()
+                .filter(domain -> domain.equals(HostPattern.normalize(domain)) && domain.indexOf('.') > 0)
+                .distinct()
+                .toList();
         List<IpPrefix> allowed = new ArrayList<>();
         int ignored = 0;
         for (String text : said.routes()) {

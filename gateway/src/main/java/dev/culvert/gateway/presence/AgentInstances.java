@@ -2,6 +2,7 @@ package dev.culvert.gateway.presence;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.gateway.limit.PeerLines;
+import dev.culvert.tunnel.frame.Announcement;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.limit.RateLimit;
 import java.net.InetAddress;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The instances of one agent that are connected, and the routes that they last had. From any thread. */
+/** The instances of one agent that are connected, and the routes and domains that they last had. From any thread. */
 public final class AgentInstances<A extends PresentAgent> {
     private static final Logger log = LoggerFactory.getLogger(AgentInstances.class);
 
@@ -43,6 +44,7 @@ public final class AgentInstances<A extends PresentAgent> {
     private final Map<A, RateLimit> takeovers = new IdentityHashMap<>();
 
     private volatile List<IpPrefix> lastRoutes = List.of();
+    private volatile List<String> lastDomains = List.of();
 
     AgentInstances(PeerLines lines, LongSupplier nanoTime) {
         this.lines = lines;
@@ -115,7 +117,7 @@ public final class AgentInstances<A extends PresentAgent> {
         instances.forEach(action);
     }
 
-    /** Its instances or their routes have changed. */
+    /** Its instances, their routes or their domains have changed. */
     synchronized void gatherRoutes() {
         Set<IpPrefix> routes = new LinkedHashSet<>();
         List<IpPrefix> last = List.of();
@@ -126,9 +128,21 @@ public final class AgentInstances<A extends PresentAgent> {
             }
             last = its;
         }
+        if (!instances.isEmpty()) {
+            lastDomains = instances.stream()
+                    .flatMap(one -> one.domains().stream())
+                    .distinct()
+                    .limit(Announcement.Agent.MAX_DOMAINS)
+                    .toList();
+        }
         if (!routes.isEmpty()) {
             lastRoutes = routes.stream().limit(MAX_ROUTES).toList();
         }
+    }
+
+    /** As {@link #lastRoutes}: clients' resolvers stay as they are while an agent starts again. */
+    List<String> lastDomains() {
+        return lastDomains;
     }
 
     /** Those of all instances together; when none is connected, or serves anything, what there was before. */

@@ -136,7 +136,7 @@ public final class Presence<A extends PresentAgent> {
         new TreeMap<>(agents).forEach((agent, instances) -> {
             List<IpPrefix> served = instances.lastRoutes();
             if (!served.isEmpty() && client.rights().mentions(agent)) {
-                list.add(reachable(client, agent, instances.count(), served));
+                list.add(reachable(client, agent, instances, served));
             }
         });
         boolean barred = list.isEmpty() && client.rights().isBarred();
@@ -191,15 +191,18 @@ public final class Presence<A extends PresentAgent> {
     }
 
     private static Announcement.ReachableAgent reachable(
-            PresentClient client, String agent, int instances, List<IpPrefix> served) {
+            PresentClient client, String agent, AgentInstances<?> instances, List<IpPrefix> served) {
         ClientRights rights = client.rights();
         List<IpPrefix> routes = rights.routes(agent, served);
         return new Announcement.ReachableAgent(
                 agent,
-                instances,
+                instances.count(),
                 routes.stream().map(IpPrefix::toString).toList(),
                 rights.services(agent),
-                rights.maps(agent, routes));
+                rights.maps(agent, routes),
+                instances.lastDomains().stream()
+                        .filter(domain -> rights.mayAsk(agent, domain))
+                        .toList());
     }
 
     /** Of an agent's other instances, those that take new flows. */

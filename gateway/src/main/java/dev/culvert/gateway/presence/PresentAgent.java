@@ -36,6 +36,9 @@ public interface PresentAgent {
     /** Prefixes that it announced and its token holds. */
     List<IpPrefix> routes();
 
+    /** Domains that it announced, in their compared form: what is asked about them is for its own resolver. */
+    List<String> domains();
+
     /** Whether it announced a prefix that holds the address. */
     boolean serves(InetAddress address);
 

@@ -63,6 +63,11 @@ final class StandIn implements PresentAgent {
     }
 
     @Override
+    public List<String> domains() {
+        return List.of();
+    }
+
+    @Override
     public List<IpPrefix> routes() {
         return List.of();
     }

@@ -57,6 +57,7 @@ public final class Announcement {
      * @param replaces instances of the same agent that have ended, and whose flows have ended with them; null reads as none
      * @param publish what it publishes, in text form; null reads as none
      * @param attachment which of the gateways that it knows this is, from 0: two of their URLs may lead to one
+     * @param domains names at or below these are for its own resolver; null reads as none
      */
     public record Agent(
             String instance,
@@ -65,7 +66,11 @@ public final class Announcement {
             boolean echo,
             List<String> replaces,
             List<String> publish,
-            int attachment) {
+            int attachment,
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> domains) {
+        /** Most domains of one. */
+        public static final int MAX_DOMAINS = 64;
+
         /** Most instances that one can replace. */
         public static final int MAX_REPLACES = 16;
 
@@ -74,6 +79,19 @@ public final class Announcement {
             routes = List.copyOf(require(routes, "routes"));
             replaces = orNone(replaces);
             publish = orNone(publish);
+            domains = orNone(domains);
+        }
+
+        /** One without domains. */
+        public Agent(
+                String instance,
+                @Nullable String version,
+                List<String> routes,
+                boolean echo,
+                List<String> replaces,
+                List<String> publish,
+                int attachment) {
+            this(instance, version, routes, echo, replaces, publish, attachment, List.of());
         }
 
         /** One that knows one gateway. */
@@ -185,13 +203,16 @@ public final class Announcement {
      * @param routes prefixes that the agent serves and the client is granted, in text form
      * @param services hosts that the gateway's policy names and the client may reach; null reads as none
      * @param maps of networks among these that are to be seen under other addresses; null reads as none
+     * @param domains that it announces and the client may have its resolver asked about; null reads as none
      */
     public record ReachableAgent(
             String name,
             int instances,
             List<String> routes,
             List<ReachableService> services,
-            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<ReachableMap> maps) {
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<ReachableMap> maps,
+
+            @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> domains) {
         public ReachableAgent {
             require(name, "name", MAX_NAME);
             if (instances < 0) {
@@ -200,6 +221,17 @@ public final class Announcement {
             routes = List.copyOf(require(routes, "routes"));
             services = orNone(services);
             maps = orNone(maps);
+            domains = orNone(domains);
+        }
+
+        /** One without domains. */
+        public ReachableAgent(
+                String name,
+                int instances,
+                List<String> routes,
+                List<ReachableService> services,
+                List<ReachableMap> maps) {
+            this(name, instances, routes, services, maps, List.of());
         }
 
         /** One all of whose networks are seen under their own addresses. */
