@@ -104,6 +104,7 @@ final class ChecksTest {
                         "routes",
                         List.of(Map.of("network", "10.1.0.0/16"), Map.of("network", "fd77::/64"))));
         try (Closeable open = ControlSocket.open(socket, null, questions, line -> {})) {
+            assertThat(open).isNotNull();
             RunningClient client = new RunningClient(List.of(socket));
             client.look();
             is(

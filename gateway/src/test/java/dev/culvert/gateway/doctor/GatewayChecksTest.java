@@ -95,6 +95,7 @@ final class GatewayChecksTest {
                         "store", Map.of("state", "away", "address", "redis://db", "why", "refused"),
                         "certificates", List.of(Map.of("name", "a.test"), Map.of("name", "b.test", "why", "no DNS"))));
         try (Closeable open = ControlSocket.open(socket, null, questions, line -> {})) {
+            assertThat(open).isNotNull();
             RunningCheck running = new RunningCheck(List.of(socket));
             List<Finding> findings = running.look();
             assertThat(findings.get(0))
