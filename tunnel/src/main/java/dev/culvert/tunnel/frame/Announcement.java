@@ -211,7 +211,6 @@ public final class Announcement {
             List<String> routes,
             List<ReachableService> services,
             @JsonInclude(JsonInclude.Include.NON_EMPTY) List<ReachableMap> maps,
-
             @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> domains) {
         public ReachableAgent {
             require(name, "name", MAX_NAME);
