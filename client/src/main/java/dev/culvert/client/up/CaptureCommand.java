@@ -2,11 +2,14 @@ package dev.culvert.client.up;
 
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlClient;
+import dev.culvert.text.FileError;
 import dev.culvert.text.Printable;
 import dev.culvert.token.holder.HolderStateOption;
 import dev.culvert.tun.capture.CaptureFile;
 import dev.culvert.tun.capture.PacketFilter;
 import dev.culvert.tun.capture.Pcap;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -16,6 +19,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -48,7 +56,14 @@ public final class CaptureCommand implements Callable<Integer> {
     /** To be told how much there was, and close the file. */
     private static final Duration SHUTDOWN = Duration.ofSeconds(5);
 
+    /** For what is on its way when it is to end. */
+    private static final Duration LAST_PACKETS = Duration.ofSeconds(2);
+
+    /** Of a pipe that nobody reads any more. */
+    private static final String NO_READER = "Broken pipe";
+
     private final OutputStream standardOutput;
+    private final Function<Duration, Shutdown> shutdown;
 
     @Spec
     CommandSpec spec = CommandSpec.create();
@@ -85,11 +100,17 @@ public final class CaptureCommand implements Callable<Integer> {
 
     /** Used by picocli. */
     public CaptureCommand() {
-        this(System.out);
+        this(standardOutput(), Shutdown::new);
     }
 
-    CaptureCommand(OutputStream standardOutput) {
+    CaptureCommand(OutputStream standardOutput, Function<Duration, Shutdown> shutdown) {
         this.standardOutput = standardOutput;
+        this.shutdown = shutdown;
+    }
+
+    /** Not System.out, which does not say that its reader has gone, or that its disk is full. */
+    static OutputStream standardOutput() {
+        return new FileOutputStream(FileDescriptor.out);
     }
 
     @Override
@@ -110,19 +131,24 @@ public final class CaptureCommand implements Callable<Integer> {
         }
         ControlClient client = new ControlClient(
                 spec.root().name(), socket == null ? ClientStatusCommand.places(state) : List.of(socket));
-        Shutdown stop = new Shutdown(SHUTDOWN);
+        Shutdown stop = shutdown.apply(SHUTDOWN);
+        CompletableFuture<Void> copied = new CompletableFuture<>();
         try (ControlClient.Answered packets = client.open("capture", Map.of("flows", flows, "length", length))) {
             JsonNode id = packets.answer().path("capture");
-            stop.asked().thenRun(() -> end(client, id, packets));
-            if (standard) {
-                copy(packets, standardOutput);
-            } else {
-                try (OutputStream out = CaptureFile.create(Path.of(file))) {
-                    say("writing to " + file + "; Ctrl-C ends it");
-                    packets.copyTo(out);
+            CompletableFuture<Void> said = stop.asked().thenRunAsync(() -> end(client, id, packets, copied));
+            boolean read = true;
+            try {
+                if (standard) {
+                    read = isRead(packets);
+                } else {
+                    write(packets);
                 }
+            } finally {
+                copied.complete(null);
             }
-            if (!stop.asked().isDone()) {
+            if (stop.asked().isDone()) {
+                said.join();
+            } else if (read) {
                 say("the client has ended it");
             }
             return CommandLine.ExitCode.OK;
@@ -134,23 +160,60 @@ public final class CaptureCommand implements Callable<Integer> {
         }
     }
 
-    /** Whoever reads it may have seen enough. */
-    private static void copy(ControlClient.Answered packets, OutputStream out) {
+    /** Copies to standard output; false when its reader has seen enough, which is as good an end as any. */
+    private boolean isRead(ControlClient.Answered packets) throws IOException {
         try {
-            packets.copyTo(out);
+            packets.copyTo(standardOutput);
+            return true;
         } catch (IOException e) {
-            // The pipe is closed: as good an end as any.
+            if (FileError.reason(e).startsWith(NO_READER)) {
+                return false;
+            }
+            throw cut(e);
         }
     }
 
-    private void end(ControlClient client, JsonNode id, ControlClient.Answered packets) {
+    private void write(ControlClient.Answered packets) throws IOException {
+        OutputStream out = CaptureFile.create(Path.of(file));
+        say("writing to " + file + "; Ctrl-C ends it");
+        try (out) {
+            packets.copyTo(out);
+        } catch (IOException e) {
+            throw cut(e);
+        }
+    }
+
+    private IOException cut(IOException e) {
+        return new IOException(
+                "-w " + file + ": the capture has ended early: " + FileError.reason(e) + "; "
+                        + FileError.cure(e, "name another file"),
+                e);
+    }
+
+    /** The client says what it still has, and ends the answer. */
+    private void end(
+            ControlClient client, JsonNode id, ControlClient.Answered packets, CompletableFuture<Void> copied) {
         try (packets) {
-            JsonNode counts = client.ask("captured", Map.of("capture", id.asInt(0)));
+            JsonNode counts = client.ask("capture-end", Map.of("capture", id.asInt(0)));
+            boolean all = isDoneSoon(copied);
             long dropped = counts.path("dropped").asLong(0);
             say((counts.path("taken").asLong(0) - dropped) + " packets"
-                    + (dropped == 0 ? "" : ", and " + dropped + " more that were not taken as fast as they came"));
+                    + (dropped == 0 ? "" : ", and " + dropped + " more that were not taken as fast as they came")
+                    + (all ? "" : "; not all of them could be written in " + LAST_PACKETS.toSeconds() + " s"));
         } catch (IOException e) {
             say(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static boolean isDoneSoon(CompletableFuture<Void> copied) {
+        try {
+            copied.get(LAST_PACKETS.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (ExecutionException | TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
         }
     }
 

@@ -8,11 +8,16 @@ import dev.culvert.tun.capture.PacketFilter;
 import dev.culvert.tun.capture.Pcap;
 import io.netty.channel.Channel;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -21,6 +26,9 @@ import tools.jackson.databind.JsonNode;
 final class Captures {
     /** At once; each costs the event loop a look at every packet. */
     static final int MOST = 4;
+
+    /** A loop's turn is some milliseconds; this is one that does not come. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     /** Of a question. */
     private static final int MOST_FILTERS = 64;
@@ -62,18 +70,26 @@ final class Captures {
         });
     }
 
-    /** No more of them; harmless when it has ended. */
-    void end(int id) {
+    /**
+     * No more of them; harmless when it has ended.
+     *
+     * @return it, which {@link PacketCapture#ended ends} soon; null when it had ended
+     */
+    @Nullable
+    PacketCapture end(int id) {
         PacketCapture capture = running.remove(id);
         if (capture != null && tun.pipeline().context(capture) != null) {
             tun.pipeline().remove(capture);
         }
+        return capture;
     }
 
     void addTo(Questions questions) {
         questions.add("capture", "packets of the interface, as pcap behind the answer", this::capture);
         questions.add(
-                "captured", "how many packets a capture has taken, and how many of them were dropped", this::counts);
+                "capture-end",
+                "ends a capture, which then says what it still has: how many packets it has taken, and how many of them were dropped",
+                this::endAsked);
     }
 
     private Object capture(JsonNode with) throws IOException {
@@ -99,10 +115,18 @@ final class Captures {
     /** @param taken by the capture, those that were dropped among them */
     record Counts(long taken, long dropped) {}
 
-    private Object counts(JsonNode with) throws IOException {
-        PacketCapture capture = running.get(with.path("capture").asInt(0));
+    private Object endAsked(JsonNode with) throws IOException {
+        PacketCapture capture = end(with.path("capture").asInt(0));
         if (capture == null) {
             throw new IOException("there is no such capture, or none any more");
+        }
+        try {
+            capture.ended().get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException("the capture has not ended within " + PATIENCE.toSeconds() + " s", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("the client is going down");
         }
         return new Counts(capture.packets(), capture.dropped());
     }
@@ -143,6 +167,11 @@ final class Captures {
                 return capture.header();
             }
             return capture.poll();
+        }
+
+        @Override
+        public boolean isLast() {
+            return capture.ended().isDone();
         }
 
         @Override

@@ -301,6 +301,10 @@ public final class UpCommand implements Callable<Integer> {
             }
             way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
             tunChannel = device.newChannel();
+            Captures captures = new Captures(tunChannel, Clock.systemUTC());
+            if (packets != null) {
+                captures.begin(packets, status::say); // before the session reads the first
+            }
             NameService service = new NameService(
                     nameService(), domains, way.uplink(), new MappedAnswers(way.uplink()::routes), status::say);
             session = new TunSession(
@@ -317,11 +321,7 @@ public final class UpCommand implements Callable<Integer> {
                             () -> loops.submit(session::report),
                             tunChannel::stats)
                     .questions();
-            Captures captures = new Captures(tunChannel, Clock.systemUTC());
             captures.addTo(questions);
-            if (packets != null) {
-                captures.begin(packets, status::say);
-            }
             answering = control.open(ClientJournal.socket(options.directory(token.kind())), questions, status::say);
             if (host != null) {
                 host.watch();

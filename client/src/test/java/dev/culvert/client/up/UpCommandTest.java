@@ -31,6 +31,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -204,6 +205,22 @@ final class UpCommandTest {
         try (UndoJournal journal = system.openJournal(ClientJournal.path(state()))) {
             assertThat(journal.pending()).isEmpty();
         }
+    }
+
+    /** What the system sends as soon as the interface is up is there before the session has begun to read. */
+    @Test
+    void aCaptureHasTheFirstPacket() throws Exception {
+        byte[] first = Packet.udp(false, 50_000, 7, 9_000, 64, "first");
+        assertThat(device.send(first)).isTrue();
+        Path file = directory.resolve("all.pcap");
+        CompletableFuture<Integer> exit = start("--capture", file.toString());
+        awaitLine(exit, "routes: ");
+        signal();
+        assertThat(exit.get(1, TimeUnit.MINUTES)).isZero();
+        byte[] written = Files.readAllBytes(file);
+        int record = 24 + 16;
+        assertThat(written).hasSizeGreaterThanOrEqualTo(record + first.length);
+        assertThat(Arrays.copyOfRange(written, record, record + first.length)).isEqualTo(first);
     }
 
     @Test

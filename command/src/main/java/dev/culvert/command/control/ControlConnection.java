@@ -7,6 +7,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -158,8 +159,14 @@ final class ControlConnection {
             return;
         }
         for (int i = 0; i < CHUNKS; i++) {
+            boolean last = false;
             if (out == null || !out.hasRemaining()) {
+                last = stream.isLast(); // before it is polled: what comes between the two is polled
                 out = next(stream);
+            }
+            if (out == null && last) {
+                close();
+                return;
             }
             if (out == null) {
                 key.interestOps(SelectionKey.OP_READ);
@@ -183,6 +190,29 @@ final class ControlConnection {
             chunk.writeBytes(piece);
         }
         return ByteBuffer.wrap(chunk.toByteArray());
+    }
+
+    /**
+     * Writes the rest of what it has begun to write, so that a stream ends with a whole piece. When the socket's thread has ended.
+     *
+     * @param until when the asker must have taken it, by the clock of the socket
+     */
+    void finish(long until) {
+        ByteBuffer rest = out;
+        if (gone || !streaming || rest == null) {
+            return;
+        }
+        try {
+            while (rest.hasRemaining() && socket.now() - until < 0) {
+                if (channel.write(rest) == 0) {
+                    TimeUnit.MILLISECONDS.sleep(1);
+                }
+            }
+        } catch (IOException e) {
+            // The asker has gone.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Whoever takes it takes no more. */

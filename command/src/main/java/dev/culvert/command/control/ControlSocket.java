@@ -49,6 +49,9 @@ public final class ControlSocket implements Closeable {
     /** Until connections are taken again when the system had no room for one more. */
     private static final Duration PAUSE = Duration.ofSeconds(1);
 
+    /** For all streams together to take the rest of what has been written to them in part, at the end. */
+    private static final Duration FINISH = Duration.ofSeconds(1);
+
     /** Idle threads end. */
     private static final Duration IDLE = Duration.ofSeconds(10);
 
@@ -261,8 +264,12 @@ public final class ControlSocket implements Closeable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        long until = nanoTime.getAsLong() + FINISH.toNanos();
         try (selector) {
             for (SelectionKey key : selector.keys()) {
+                if (key.attachment() instanceof ControlConnection connection) {
+                    connection.finish(until);
+                }
                 if (key != accepting) {
                     key.channel().close();
                 }

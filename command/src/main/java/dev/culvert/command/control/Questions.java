@@ -55,14 +55,20 @@ public final class Questions {
         /**
          * Begins. On the socket's thread, once.
          *
-         * @param readable to be told when {@link #poll} has something after it had nothing; from any thread
+         * @param readable to be told when {@link #poll} has something after it had nothing, and of the {@link #isLast end}; from any
+         *     thread
          */
         void start(Runnable readable);
 
-        /** The bytes that come next; null if there are none now. On the socket's thread; must not block. */
+        /** The bytes that come next, whole when the program ends meanwhile; null if there are none now. On the socket's thread; must not block. */
         byte @Nullable [] poll();
 
-        /** The asker has gone, or never took the answer. Once, from any thread; must not block. */
+        /**
+         * Whether nothing follows that cannot be polled now: with what there is the answer ends. On the socket's thread.
+         */
+        boolean isLast();
+
+        /** The asker has gone or has been given all, or never took the answer. Once, from any thread; must not block. */
         @Override
         void close();
     }

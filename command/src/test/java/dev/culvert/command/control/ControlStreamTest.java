@@ -41,6 +41,7 @@ final class ControlStreamTest {
         final CompletableFuture<Runnable> readable = new CompletableFuture<>();
         final CountDownLatch closed = new CountDownLatch(1);
         final AtomicInteger closes = new AtomicInteger();
+        volatile boolean last;
 
         void say(byte... bytes) {
             said.add(bytes);
@@ -60,6 +61,11 @@ final class ControlStreamTest {
         @Override
         public byte[] poll() {
             return said.poll();
+        }
+
+        @Override
+        public boolean isLast() {
+            return last;
         }
 
         @Override
@@ -150,6 +156,51 @@ final class ControlStreamTest {
     @Test
     void anAskerThatGoesIsNoticed() throws Exception {
         client().open("listen", Map.of()).close();
+        awaitClosed();
+    }
+
+    /** What waits when it ends is written all the same. */
+    @Test
+    void oneThatEndsHasSaidAllBefore() throws Exception {
+        byte[] sent = new byte[3 << 20];
+        new Random(5).nextBytes(sent);
+        ByteArrayOutputStream heard = new ByteArrayOutputStream();
+        try (ControlClient.Answered answered = client().open("listen", Map.of())) {
+            for (int at = 0; at < sent.length; at += 64 << 10) {
+                source.said.add(Arrays.copyOfRange(sent, at, at + (64 << 10)));
+            }
+            Runnable readable = source.readable.get(60, TimeUnit.SECONDS);
+            source.last = true;
+            readable.run();
+            answered.copyTo(heard);
+        }
+        assertThat(heard.toByteArray()).isEqualTo(sent);
+        awaitClosed();
+    }
+
+    /** A program that ends meanwhile has said nothing by half. */
+    @Test
+    void aPieceIsWhole() throws Exception {
+        ByteArrayOutputStream heard = new ByteArrayOutputStream();
+        try (ControlClient.Answered answered = client().open("listen", Map.of())) {
+            byte[] piece = new byte[4 << 20]; // more than a socket holds
+            piece[piece.length - 1] = 7;
+            source.say(piece);
+            while (!source.said.isEmpty()) {
+                TimeUnit.MILLISECONDS.sleep(1);
+            }
+            CompletableFuture<Void> closing = CompletableFuture.runAsync(() -> {
+                try {
+                    socket.close();
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            });
+            answered.copyTo(heard);
+            closing.get(60, TimeUnit.SECONDS);
+            socket = null;
+            assertThat(heard.toByteArray()).isEqualTo(piece);
+        }
         awaitClosed();
     }
 

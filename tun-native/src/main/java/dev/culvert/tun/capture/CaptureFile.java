@@ -6,9 +6,11 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -16,6 +18,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 
@@ -33,6 +36,11 @@ public final class CaptureFile implements Closeable {
     private static final int BUFFER = 64 << 10;
 
     private static final Set<PosixFilePermission> OWN = PosixFilePermissions.fromString("rw-------");
+
+    private static final int ROOT = 0;
+
+    /** Its owner is the effective user of this process. */
+    private static final Path SELF = Path.of("/proc/self");
 
     private final Path path;
     private final OutputStream out;
@@ -52,34 +60,45 @@ public final class CaptureFile implements Closeable {
     }
 
     /**
-     * Makes a file that its owner alone may read, or empties one that is there and makes it so. A symbolic link is not followed: what
-     * it leads to may be another's.
+     * Makes a file that its owner alone may read, in the place of one that is there: who has that open, or made it, sees nothing. A
+     * symbolic link is not followed: what it leads to may be another's. A pipe or device is written to if it is of this user or root.
      *
      * @throws IOException with one line for people
      */
     public static OutputStream create(Path path) throws IOException {
         try {
-            OutputStream out = Channels.newOutputStream(Files.newByteChannel(
-                    path,
-                    Set.of(
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.TRUNCATE_EXISTING,
-                            StandardOpenOption.WRITE,
-                            LinkOption.NOFOLLOW_LINKS),
-                    PosixFilePermissions.asFileAttribute(OWN)));
-            try {
-                if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-                    Files.setPosixFilePermissions(path, OWN); // one that was there may have had others
-                }
-            } catch (IOException | RuntimeException e) {
-                out.close();
-                throw e;
-            }
-            return new BufferedOutputStream(out, BUFFER);
+            boolean isFile = !Files.exists(path, LinkOption.NOFOLLOW_LINKS)
+                    || Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS);
+            return new BufferedOutputStream(Channels.newOutputStream(isFile ? replace(path) : special(path)), BUFFER);
         } catch (IOException e) {
             throw new IOException(
                     "capture file " + path + " cannot be made: " + FileError.reason(e) + "; name another", e);
         }
+    }
+
+    private static WritableByteChannel replace(Path path) throws IOException {
+        Path fresh = path.resolveSibling(".culvert-" + UUID.randomUUID() + ".pcap");
+        WritableByteChannel channel = Files.newByteChannel(
+                fresh,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                PosixFilePermissions.asFileAttribute(OWN));
+        try {
+            Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE); // over what is there
+            return channel;
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            Files.deleteIfExists(fresh);
+            throw e;
+        }
+    }
+
+    /** A pipe or device, or a link, at which it fails. */
+    private static WritableByteChannel special(Path path) throws IOException {
+        Object owner = Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+        if (!owner.equals(ROOT) && !owner.equals(Files.getAttribute(SELF, "unix:uid"))) {
+            throw new IOException("it belongs to user " + owner);
+        }
+        return Files.newByteChannel(path, Set.of(StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS));
     }
 
     /**

@@ -8,6 +8,7 @@ import io.netty.channel.ChannelPromise;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -32,8 +33,8 @@ public final class PacketCapture extends ChannelDuplexHandler {
     private final List<PacketFilter> filters;
     private final int snapLength;
     private final Runnable readable;
-    private final long startMicros;
-    private final long startNanos;
+    private final Clock clock;
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final ConcurrentLinkedQueue<byte[]> queue = new ConcurrentLinkedQueue<>();
     private final AtomicLong queued = new AtomicLong();
     private final AtomicBoolean awaited = new AtomicBoolean(true);
@@ -43,15 +44,15 @@ public final class PacketCapture extends ChannelDuplexHandler {
     /**
      * @param filters packets that one of these lets through are taken; all if there is none
      * @param snapLength bytes of a packet that are kept
-     * @param readable told, by the event loop, when there is something to {@link #poll} after there was nothing; must not block
+     * @param clock asked for each packet: a machine sleeps, and its clock is set, while a capture runs
+     * @param readable told, by the event loop, when there is something to {@link #poll} after there was nothing, and when it has
+     *     {@link #ended}; must not block
      */
     public PacketCapture(List<PacketFilter> filters, int snapLength, Clock clock, Runnable readable) {
         this.filters = filters.isEmpty() ? List.of(PacketFilter.ALL) : List.copyOf(filters);
         this.snapLength = snapLength;
         this.readable = readable;
-        Instant now = clock.instant();
-        this.startMicros = TimeUnit.SECONDS.toMicros(now.getEpochSecond()) + now.getNano() / 1_000;
-        this.startNanos = System.nanoTime();
+        this.clock = clock;
     }
 
     /** How a file of these packets begins. */
@@ -84,6 +85,17 @@ public final class PacketCapture extends ChannelDuplexHandler {
         return dropped;
     }
 
+    /** Done when it has been taken out of its pipeline, from when on nothing is added to what can be polled. Any thread. */
+    public CompletableFuture<Void> ended() {
+        return ended;
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        ended.complete(null);
+        readable.run();
+    }
+
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
         if (msg instanceof ByteBuf packet) {
@@ -113,7 +125,8 @@ public final class PacketCapture extends ChannelDuplexHandler {
             return;
         }
         queued.addAndGet(bytes);
-        long micros = startMicros + TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - startNanos);
+        Instant now = clock.instant();
+        long micros = TimeUnit.SECONDS.toMicros(now.getEpochSecond()) + now.getNano() / 1_000;
         queue.add(Pcap.record(micros, message, index, length, snapLength));
         if (awaited.get() && awaited.compareAndSet(true, false)) {
             readable.run();

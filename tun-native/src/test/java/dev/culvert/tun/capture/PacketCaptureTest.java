@@ -2,6 +2,7 @@ package dev.culvert.tun.capture;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.culvert.tun.device.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
@@ -9,13 +10,16 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +27,8 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -119,7 +125,7 @@ final class PacketCaptureTest {
         assertThat(records).hasSize(2);
         assertThat(records).allSatisfy(r -> {
             assertThat(r.length()).isEqualTo(r.bytes().length);
-            assertThat(Instant.ofEpochSecond(r.seconds(), 1_000L * r.micros())).isAfterOrEqualTo(NOW);
+            assertThat(Instant.ofEpochSecond(r.seconds(), 1_000L * r.micros())).isEqualTo(NOW);
             assertThat(r.micros()).isBetween(0, 999_999);
         });
         IpV4Packet first =
@@ -140,6 +146,41 @@ final class PacketCaptureTest {
         assertThat(out.refCnt()).isEqualTo(1);
         in.release();
         out.release();
+    }
+
+    /** Which no clock that stands still with it tells, as that of System.nanoTime does. */
+    @Test
+    void timesAreThoseOfTheDayAlsoWhenTheMachineHasSlept() {
+        AtomicReference<Instant> now = new AtomicReference<>(NOW);
+        InstantSource clock = now::get;
+        PacketCapture capture =
+                new PacketCapture(List.of(), Pcap.MAX_SNAP_LENGTH, clock.withZone(ZoneOffset.UTC), () -> {});
+        EmbeddedChannel tun = new EmbeddedChannel(capture);
+        tun.writeInbound(message(syn()));
+        Instant morning = NOW.plus(Duration.ofHours(9));
+        now.set(morning);
+        tun.writeInbound(message(syn()));
+        now.set(morning.minusSeconds(1)); // it is set
+        tun.writeInbound(message(syn()));
+        assertThat(records(drain(capture)))
+                .extracting(r -> Instant.ofEpochSecond(r.seconds(), 1_000L * r.micros()))
+                .containsExactly(NOW, morning, morning.minusSeconds(1));
+        tun.releaseInbound();
+    }
+
+    @Test
+    void oneThatIsTakenOutSaysSoAndGivesWhatItHas() {
+        AtomicInteger told = new AtomicInteger();
+        PacketCapture capture = new PacketCapture(List.of(), Pcap.MAX_SNAP_LENGTH, CLOCK, told::incrementAndGet);
+        EmbeddedChannel tun = new EmbeddedChannel(capture);
+        tun.writeInbound(message(syn()));
+        assertThat(capture.ended()).isNotDone();
+        assertThat(told).hasValue(1);
+        tun.pipeline().remove(capture);
+        assertThat(capture.ended()).isDone();
+        assertThat(told).hasValue(2);
+        assertThat(records(drain(capture))).hasSize(1);
+        tun.releaseInbound();
     }
 
     @Test
@@ -213,6 +254,34 @@ final class PacketCaptureTest {
             tun.releaseInbound();
         }
         assertThat(records(Files.readAllBytes(path))).hasSize(2);
+    }
+
+    /** Whoever has it open, or another name for it, has prepared for nothing. */
+    @Test
+    void theFileThatWasThereIsNotWrittenTo() throws Exception {
+        Path path = Files.writeString(dir.resolve("a.pcap"), "theirs");
+        Path other = Files.createLink(dir.resolve("other"), path);
+        try (OutputStream out = CaptureFile.create(path)) {
+            out.write(new byte[100_000]);
+            assertThat(Files.readString(other)).isEqualTo("theirs");
+        }
+        assertThat(Files.size(path)).isEqualTo(100_000);
+        assertThat(Files.readString(other)).isEqualTo("theirs");
+        try (Stream<Path> all = Files.list(dir)) {
+            assertThat(all).as("nothing else is left").containsExactlyInAnyOrder(path, other);
+        }
+    }
+
+    @Test
+    void aPipeOfAnothersIsNotWrittenTo() throws Exception {
+        Path pipe = dir.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor())
+                .isZero();
+        assumeTrue(Files.getAttribute(pipe, "unix:uid").equals(0), "root can make one for another");
+        Files.setAttribute(pipe, "unix:uid", 65_534);
+        assertThatThrownBy(() -> CaptureFile.create(pipe))
+                .isInstanceOf(IOException.class)
+                .hasMessage("capture file " + pipe + " cannot be made: it belongs to user 65534; name another");
     }
 
     @Test
