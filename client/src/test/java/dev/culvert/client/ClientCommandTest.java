@@ -45,7 +45,7 @@ final class ClientCommandTest {
     @Test
     void withoutACommandItSaysWhichThereAre() {
         assertThat(run()).isEqualTo(2);
-        assertThat(err.toString()).startsWith("client: say what to do: login, up, status, list, down");
+        assertThat(err.toString()).startsWith("client: say what to do: login, up, status, list, ping, doctor");
     }
 
     @Test
