@@ -161,8 +161,7 @@ public final class Agent implements AutoCloseable {
 
     private List<String> domains() {
         return Stream.concat(
-                        namedDomains.stream(),
-                        searchDomains ? nameServers.search().stream() : Stream.<String>empty())
+                        namedDomains.stream(), searchDomains ? nameServers.search().stream() : Stream.<String>empty())
                 .distinct()
                 .limit(Announcement.Agent.MAX_DOMAINS)
                 .toList();

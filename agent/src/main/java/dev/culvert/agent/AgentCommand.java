@@ -104,7 +104,8 @@ public final class AgentCommand implements Callable<Integer>, Completing {
 
     @Option(
             names = "--search-domains",
-            description = "The same for the domains that /etc/resolv.conf has programs here search, as they are when a link comes up.")
+            description =
+                    "The same for the domains that /etc/resolv.conf has programs here search, as they are when a link comes up.")
     boolean searchDomains;
 
     @Mixin

@@ -39,8 +39,7 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
      * @param maps of them; of no two the networks overlap
      * @param domains that it has; in their compared form, of two labels or more
      */
-    record Agent(
-            String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps, List<String> domains) {
+    record Agent(String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps, List<String> domains) {
         /** One without domains. */
         Agent(String name, int instances, List<IpPrefix> networks, List<PrefixMap> maps) {
             this(name, instances, networks, maps, List.of());
@@ -91,12 +90,7 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
                     .toList();
             agents.put(
                     agent.name(),
-                    new Agent(
-                            agent.name(),
-                            agent.instances(),
-                            List.copyOf(networks),
-                            List.copyOf(maps),
-                            domains));
+                    new Agent(agent.name(), agent.instances(), List.copyOf(networks), List.copyOf(maps), domains));
         }
         List<String> problems = new ArrayList<>();
         if (first != null) {

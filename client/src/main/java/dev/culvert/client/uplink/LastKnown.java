@@ -25,8 +25,7 @@ final class LastKnown {
                 Announced.Agent its = all.get(name);
                 if ((its == null || its.instances() == 0 && its.networks().isEmpty())
                         && all.size() < Announced.MAX_AGENTS) {
-                    all.put(name, new Announced.Agent(
-                                    name, 0, before.networks(), before.maps(), before.domains()));
+                    all.put(name, new Announced.Agent(name, 0, before.networks(), before.maps(), before.domains()));
                 }
             });
         }

@@ -374,9 +374,12 @@ public final class Uplink {
         news.problems(table.problems()).forEach(this::tell);
         routes = table;
         Map<String, String> domains = new TreeMap<>();
-        announced.agents().values().forEach(agent -> agent.domains().stream()
-                .filter(domain -> grants.permitsAsking(agent.name(), domain))
-                .forEach(domain -> domains.putIfAbsent(domain, agent.name())));
+        announced
+                .agents()
+                .values()
+                .forEach(agent -> agent.domains().stream()
+                        .filter(domain -> grants.permitsAsking(agent.name(), domain))
+                        .forEach(domain -> domains.putIfAbsent(domain, agent.name())));
         announcedDomains = domains;
         told = true;
         listener.announced(table);

@@ -140,7 +140,8 @@ final class CaptureCommandTest {
         packets(1);
         assertThat(exit.get(60, TimeUnit.SECONDS)).isOne();
         assertThat(err.toString())
-                .isEqualTo("client: -w -: the capture has ended early: No space left on device; make room on its disk\n");
+                .isEqualTo(
+                        "client: -w -: the capture has ended early: No space left on device; make room on its disk\n");
     }
 
     /** A PrintStream would say nothing of either. */

@@ -22,9 +22,7 @@ final class OwnAddressesTest {
         InetAddress own6 = IpLiteral.parse(String.format(Locale.ROOT, "fd63:756c:7665:7274::%x", number));
         RouterAddresses router = RouterAddresses.of(own4, own6);
         NameService.ServiceAddresses names = NameService.ServiceAddresses.beside(own4, own6);
-        assertThat(Set.copyOf(List.of(own4, router.ipv4(), names.ipv4())))
-                .hasSize(3);
-        assertThat(Set.copyOf(List.of(own6, router.ipv6(), names.ipv6())))
-                .hasSize(3);
+        assertThat(Set.copyOf(List.of(own4, router.ipv4(), names.ipv4()))).hasSize(3);
+        assertThat(Set.copyOf(List.of(own6, router.ipv6(), names.ipv6()))).hasSize(3);
     }
 }

@@ -357,8 +357,8 @@ final class AgentRole implements Role, PresentAgent {
                     "ANNOUNCE with " + said.publish().size() + " publications, most is " + Publication.MAX_OF_AGENT);
         }
         if (said.domains().size() > Announcement.Agent.MAX_DOMAINS) {
-            throw new ProtocolException("ANNOUNCE with " + said.domains().size() + " domains, most is "
-                    + Announcement.Agent.MAX_DOMAINS);
+            throw new ProtocolException(
+                    "ANNOUNCE with " + said.domains().size() + " domains, most is " + Announcement.Agent.MAX_DOMAINS);
         }
         domains = said.domains().stream()
                 .filter(domain -> domain.equals(HostPattern.normalize(domain)) && domain.indexOf('.') > 0)
