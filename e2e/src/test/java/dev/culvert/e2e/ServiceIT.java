@@ -22,7 +22,8 @@ final class ServiceIT {
             Path socket = lab.directory().resolve(name + ".notify");
             Program ear = lab.startPython(host, name + "-ear", "notify.py", socket.toString());
             ear.awaitOutput("listening", Lab.START);
-            List<String> line = new ArrayList<>(List.of(lab.script(name)));
+            // Whoever runs the tests by nohup has them, and so this, ignore SIGHUP.
+            List<String> line = new ArrayList<>(List.of("env", "--default-signal=HUP", lab.script(name)));
             line.addAll(List.of(command));
             return new Service(
                     lab.start(host, name, Map.of("NOTIFY_SOCKET", socket.toString()), line.toArray(String[]::new)),
