@@ -1,5 +1,6 @@
 package dev.culvert.tunnel.look;
 
+import dev.culvert.address.IpLiteral;
 import dev.culvert.tunnel.link.GatewayTrust;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -7,6 +8,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,8 +48,8 @@ public record Seen(
     }
 
     /**
-     * Whether a network answered in its place that wants a log-in first: by the status for that, or by leading to another host, which a
-     * gateway's port 80, or that of a web server before it, does not.
+     * Whether a network answered in its place that wants a log-in first: by the status for that, or by leading to a host of others, which a
+     * gateway's port 80, or that of a web server before it, does not. Asked by its address a web server leads to a name of its own.
      *
      * @param host that was asked
      */
@@ -56,7 +58,14 @@ public record Seen(
             return true;
         }
         String to = status >= 300 && status < 400 && location != null ? hostOf(location) : null;
-        return to != null && !to.equalsIgnoreCase(host) && !to.equalsIgnoreCase("www." + host);
+        return to != null && IpLiteral.parse(host) == null && !family(to).equals(family(host));
+    }
+
+    /** The last two labels of a name: whoever has one host there may well have the other. */
+    private static String family(String host) {
+        String name = host.toLowerCase(Locale.ROOT);
+        int last = name.lastIndexOf('.');
+        return name.substring(last < 0 ? 0 : name.lastIndexOf('.', last - 1) + 1);
     }
 
     private static @Nullable String hostOf(String location) {

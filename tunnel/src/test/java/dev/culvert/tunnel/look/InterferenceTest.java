@@ -138,6 +138,7 @@ final class InterferenceTest {
         "301, https://vpn.example/, false",
         "301, https://VPN.example:8443/, false",
         "301, https://www.vpn.example/, false",
+        "301, https://wiki.vpn.example/start, false",
         "302, /login, false",
         "302, , false",
         "302, ':::', false",
@@ -150,5 +151,15 @@ final class InterferenceTest {
         assertThat(seen.isPortal(HOST)).isEqualTo(portal);
         assertThat(new Interference(HOST, null).words(Seen.NOTHING, seen, NOW) != null)
                 .isEqualTo(portal);
+    }
+
+    /** A web server that was asked by its address, or under one name of several, leads to its name. */
+    @Test
+    void aWebServerMayLeadToItsOwnName() {
+        Seen seen = new Seen(List.of(), 301, null, "https://shop.example/");
+        assertThat(seen.isPortal("203.0.113.5")).isFalse();
+        assertThat(seen.isPortal("2001:db8::5")).isFalse();
+        assertThat(seen.isPortal("vpn.shop.example")).isFalse();
+        assertThat(seen.isPortal("vpn.other.example")).isTrue();
     }
 }
