@@ -2,10 +2,11 @@ package dev.culvert.client.names;
 
 import dev.culvert.tunnel.names.DnsMessage;
 import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
 
-/** What an agent's resolver has answered goes through this before the asker gets it: here addresses can be made others. Event loop. */
+/** Between who asks here and an agent's resolver: addresses, and names of addresses, can be others there. Event loop. */
 public interface AnswerFilter {
-    /** Leaves every answer as it is. */
+    /** Leaves every question and answer as it is. */
     AnswerFilter NONE = (agent, question, answer) -> answer;
 
     /**
@@ -14,4 +15,12 @@ public interface AnswerFilter {
      * @return what the asker gets
      */
     ByteBuf answered(String agent, DnsMessage question, ByteBuf answer);
+
+    /**
+     * @param domain in which a question is
+     * @return the domain that stands for it at the agent; null when that is the same
+     */
+    default @Nullable String domainThere(String agent, String domain) {
+        return null;
+    }
 }

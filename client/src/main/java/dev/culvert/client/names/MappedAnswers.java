@@ -1,17 +1,20 @@
 package dev.culvert.client.names;
 
 import dev.culvert.address.IpLiteral;
+import dev.culvert.address.IpPrefix;
 import dev.culvert.address.PrefixMap;
+import dev.culvert.address.ReverseZone;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.tunnel.names.DnsMessage;
 import io.netty.buffer.ByteBuf;
 import java.net.InetAddress;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Addresses of networks that are shown under others become those that are seen here, in what the agents' resolvers answer: A and AAAA
  * records, and the hints of SVCB and HTTPS records (RFC 9460). They are changed where they stand, so no pointer moves and times to live
- * stay.
+ * stay. Names of addresses are asked for, and answered, as {@link Renaming} has them.
  *
  * <p>What was changed is not what the zone's owner has signed. The AD bit (RFC 4035 section 3.2.3) is cleared; signatures are left, for
  * who checks them himself shall see that they do not fit, and who does not has no use for them. An answer that cannot be read is given
@@ -49,6 +52,17 @@ public final class MappedAnswers implements AnswerFilter {
     /** @param routes as they are now */
     public MappedAnswers(Supplier<RouteTable> routes) {
         this.routes = routes;
+    }
+
+    /** Names of shown addresses are those of the network's own. */
+    @Override
+    public @Nullable String domainThere(String agent, String domain) {
+        IpPrefix prefix = routes.get().hasMaps(agent) ? ReverseZone.prefix(domain) : null;
+        RouteTable.Way way = prefix == null ? null : routes.get().wayTo(prefix.network());
+        PrefixMap map = way == null || !way.agent().equals(agent) ? null : way.map();
+        return map == null || !map.shown().covers(prefix)
+                ? null
+                : ReverseZone.of(map.toReal(prefix)).get(0);
     }
 
     @Override

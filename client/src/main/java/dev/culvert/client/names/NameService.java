@@ -7,6 +7,7 @@ import dev.culvert.client.uplink.Voice;
 import dev.culvert.stack.UdpFlow;
 import dev.culvert.stack.ip.Refusal;
 import dev.culvert.stack.tcp.TcpRequest;
+import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.names.DnsMessage;
 import dev.culvert.tunnel.names.ResolverName;
 import dev.culvert.tunnel.names.ServerQuestion;
@@ -16,6 +17,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -25,8 +27,11 @@ import org.jspecify.annotations.Nullable;
  * programs ask nobody else now, or they are refused. Event loop only.
  */
 public final class NameService {
-    /** Questions that wait for an answer, of all programs of this machine. */
+    /** Questions that wait for an answer, of all programs of this machine; on each way no more than are then left for the others. */
     static final int MAX_ASKED = 256;
+
+    /** To the name servers that this machine had before. */
+    private static final Domains.Way PAST = new Domains.Way("", ResolverName.ROOT);
 
     /** Connections to it. */
     static final int MAX_STREAMS = 128;
@@ -47,7 +52,8 @@ public final class NameService {
     private Domains domains = Domains.NONE;
     private List<InetSocketAddress> others = List.of();
     private @Nullable Listener listener;
-    private int asked;
+    private final Quota<Domains.Way> asked = new Quota<>(MAX_ASKED, MAX_ASKED);
+    private Set<String> unasked = Set.of();
     private int streams;
 
     /**
@@ -141,6 +147,16 @@ public final class NameService {
             }
             voice.say("names: " + (lines.isEmpty() ? "none" : Lines.some(lines, DOMAINS_SHOWN)));
         }
+        Set<String> nobodys = wanted.nobodys(now, uplink);
+        List<String> fresh =
+                nobodys.stream().filter(domain -> !unasked.contains(domain)).toList();
+        unasked = nobodys;
+        if (!fresh.isEmpty()) {
+            voice.say("names in " + Lines.some(fresh, DOMAINS_SHOWN) + " are asked of no agent: of those that are there"
+                    + " none may be asked about them, by the token's"
+                    + " --domains and grants ('token show') and the"
+                    + " policy");
+        }
     }
 
     /**
@@ -191,7 +207,7 @@ public final class NameService {
         Domains.Way way = fault == DnsMessage.NO_ERROR ? domains.wayFor(question) : null;
         if (fault == DnsMessage.NO_ERROR && way == null && others.isEmpty()) {
             fault = DnsMessage.REFUSED;
-        } else if (fault == DnsMessage.NO_ERROR && asked >= MAX_ASKED) {
+        } else if (fault == DnsMessage.NO_ERROR && !asked.takeShare(way == null ? PAST : way, 1)) {
             fault = DnsMessage.SERVER_FAILURE;
         }
         if (fault != DnsMessage.NO_ERROR) {
@@ -200,10 +216,9 @@ public final class NameService {
             reply.accept(answer);
             return;
         }
-        asked++;
         Answering answering = new Answering(way, question, message, stream, reply);
         if (way != null) {
-            agents.ask(way, question, message.retainedSlice(), stream, answering);
+            ask(way, question, message, stream, answering);
         } else {
             new ServerQuestion(
                             uplink.eventLoop(),
@@ -215,6 +230,23 @@ public final class NameService {
                             answering::answered)
                     .start();
         }
+    }
+
+    /** Asks an agent, in the words of its network. */
+    private void ask(Domains.Way way, DnsMessage question, ByteBuf message, boolean stream, Answering answering) {
+        String there = filter.domainThere(way.agent(), way.domain());
+        if (there == null) {
+            agents.ask(way, question, message.retainedSlice(), stream, answering);
+            return;
+        }
+        ByteBuf renamed = new Renaming(way.domain(), there).question(message, question);
+        DnsMessage asked = renamed == null ? null : DnsMessage.read(renamed);
+        if (renamed == null || asked == null) {
+            answering.failed(false); // a name as long as names can be
+            return;
+        }
+        answering.renamed(new Renaming(there, way.domain()), asked.questionEnd());
+        agents.ask(new Domains.Way(way.agent(), there), asked, renamed, stream, answering);
     }
 
     /** Each question has a socket, and there are {@link #MAX_ASKED} of those. */
@@ -244,6 +276,8 @@ public final class NameService {
         private final ByteBuf message;
         private final boolean stream;
         private final Consumer<@Nullable ByteBuf> reply;
+        private @Nullable Renaming back;
+        private int renamedEnd;
 
         /**
          * @param way null when this machine's own name servers are asked
@@ -262,9 +296,29 @@ public final class NameService {
             this.reply = reply;
         }
 
+        /**
+         * Something else is asked in its place.
+         *
+         * @param how its names become those of this question
+         * @param end where that question ends, in bytes from its message's beginning
+         */
+        void renamed(Renaming how, int end) {
+            back = how;
+            renamedEnd = end;
+        }
+
         @Override
         public void answered(ByteBuf answer) {
-            ByteBuf shown = way == null ? answer : filter.answered(way.agent(), question, answer);
+            ByteBuf own = answer;
+            if (back != null) {
+                own = back.answer(answer, renamedEnd, message, question);
+                answer.release();
+                if (own == null) {
+                    failed(false);
+                    return;
+                }
+            }
+            ByteBuf shown = way == null ? own : filter.answered(way.agent(), question, own);
             if (!stream && shown.readableBytes() > question.answerSize()) {
                 // RFC 2181 section 9: whoever gets this asks again over TCP.
                 shown.release();
@@ -279,7 +333,7 @@ public final class NameService {
         }
 
         private void end(@Nullable ByteBuf answer) {
-            asked--;
+            asked.give(way == null ? PAST : way, 1);
             message.release();
             reply.accept(answer);
         }

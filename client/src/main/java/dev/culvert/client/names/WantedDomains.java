@@ -5,8 +5,11 @@ import dev.culvert.address.ReverseZone;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.tunnel.names.ResolverName;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +58,16 @@ public record WantedDomains(List<Domain> typed, List<String> token, boolean full
                             .forEach(zone -> put(agents, zone, agents.getOrDefault(zone, route.getValue()))));
         }
         return new Domains(agents);
+    }
+
+    /** The domains that were named, and that no agent is asked about although some are there. */
+    Set<String> nobodys(Domains chosen, Uplink uplink) {
+        if (!uplink.knowsAgents()) {
+            return Set.of();
+        }
+        return Stream.concat(typed.stream().map(Domain::name), token.stream())
+                .filter(domain -> !chosen.agents().containsKey(domain))
+                .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     /** Of these domains those that may be left out of a name: what the user named, what the token names, what agents announce. */

@@ -269,6 +269,11 @@ public final class Uplink {
         return destination.address() == null ? agentForName(destination) : routes.agentFor(destination.address());
     }
 
+    /** Whether there are agents that this client has been told of. */
+    public boolean knowsAgents() {
+        return !news.agents().isEmpty();
+    }
+
     /** Whether a gateway has ever said what there is. */
     public boolean isTold() {
         return told;

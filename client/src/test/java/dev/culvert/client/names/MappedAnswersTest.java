@@ -120,6 +120,20 @@ final class MappedAnswersTest {
         assertThat(out[3]).isEqualTo((byte) 0x80);
     }
 
+    @Test
+    void namesOfShownAddressesAreThoseOfTheNetworksOwn() {
+        assertThat(filter.domainThere("office", "0.77.10.in-addr.arpa")).isEqualTo("1.168.192.in-addr.arpa");
+        assertThat(filter.domainThere("office", "5.0.77.10.in-addr.arpa")).isEqualTo("5.1.168.192.in-addr.arpa");
+        assertThat(filter.domainThere("office", "0.0.0.0.0.0.0.0.7.7.d.f.ip6.arpa"))
+                .as("wider than the map")
+                .isNull();
+        assertThat(filter.domainThere("office", "0.0.0.0.0.0.0.0.0.0.0.0.7.7.d.f.ip6.arpa"))
+                .isEqualTo("0.0.0.0.0.0.0.0.1.0.0.0.0.0.d.f.ip6.arpa");
+        assertThat(filter.domainThere("plant", "0.77.10.in-addr.arpa")).isNull();
+        assertThat(filter.domainThere("office", "1.77.10.in-addr.arpa")).isNull();
+        assertThat(filter.domainThere("office", "corp.example")).isNull();
+    }
+
     /** Cut anywhere: no exception, and nothing outside of the message is touched. */
     @Test
     void anAnswerThatIsCutShortHarmsNothing() throws Exception {

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 class NameServiceTest {
     private static final byte[] NONE = {};
 
-    private final LinkedUplink net = new LinkedUplink().up("10.99.0.0/16");
+    private LinkedUplink net = new LinkedUplink().up("10.99.0.0/16");
     private final List<byte[]> replies = new ArrayList<>();
     private AnswerFilter filter = AnswerFilter.NONE;
     private NameService service;
@@ -47,7 +47,17 @@ class NameServiceTest {
                         InetAddress.getByName("100.127.255.53"), InetAddress.getByName("fd63:756c:7665:7274::53")),
                 new WantedDomains(Arrays.stream(domains).map(Domain::parse).toList(), List.of(), false),
                 net.uplink,
-                (agent, question, answer) -> filter.answered(agent, question, answer),
+                new AnswerFilter() {
+                    @Override
+                    public ByteBuf answered(String agent, DnsMessage question, ByteBuf answer) {
+                        return filter.answered(agent, question, answer);
+                    }
+
+                    @Override
+                    public String domainThere(String agent, String domain) {
+                        return filter.domainThere(agent, domain);
+                    }
+                },
                 net.said::add);
         service.announced();
     }
@@ -169,6 +179,43 @@ class NameServiceTest {
         assertThat(replies.get(0)).endsWith(77);
     }
 
+    @Test
+    void whereADomainHasAnotherNameAtTheAgentThatIsAskedAbout() throws Exception {
+        serve("corp.example=office");
+        filter = new AnswerFilter() {
+            @Override
+            public ByteBuf answered(String agent, DnsMessage question, ByteBuf answer) {
+                assertThat(question.name()).isEqualTo("7.0.99.10.in-addr.arpa");
+                return answer;
+            }
+
+            @Override
+            public String domainThere(String agent, String domain) {
+                return domain.equals("99.10.in-addr.arpa") ? "168.192.in-addr.arpa" : null;
+            }
+        };
+        byte[] question = DnsBytes.question(5, "7.0.99.10.in-addr.arpa", 12, 1_232);
+        ask(question, false);
+        List<WebSocketMessage> frames = net.takeFrames();
+        assertThat(LinkedUplink.request(frames.get(0)).destination())
+                .isEqualTo(ResolverName.of(Destination.UDP, "168.192.in-addr.arpa"));
+        byte[] asked = bytes(frames.get(1));
+        assertThat(withId(asked, question)).isEqualTo(DnsBytes.question(5, "7.0.168.192.in-addr.arpa", 12, 1_232));
+        net.opened(frames.get(0).flowId());
+        net.frame(Frame.DATAGRAM, 0, frames.get(0).flowId(), DnsBytes.answer(asked, 0, 9));
+        assertThat(replies).containsExactly(withId(DnsBytes.answer(question, 0, 9), question));
+        replies.clear();
+
+        ask(question, true);
+        WebSocketMessage open = net.oneFrame(Frame.OPEN);
+        net.opened(open.flowId());
+        net.takeFrames();
+        byte[] cut = DnsBytes.answer(DnsBytes.question(5, "7.0.168.192.in-addr.arpa", 12), 0, 9);
+        ByteBuf framed = Unpooled.buffer().writeShort(cut.length - 1).writeBytes(cut, 0, cut.length - 1);
+        net.frame(Frame.DATA, 0, open.flowId(), ByteBufUtil.getBytes(framed));
+        assertThat(replyCode()).as("what cannot be read").isEqualTo(DnsMessage.SERVER_FAILURE);
+    }
+
     /** A network on which something is lost is asked again; one that says no is believed. */
     @Test
     void whyThereIsNoAnswerDecidesWhetherThereIsSilence() throws Exception {
@@ -203,22 +250,51 @@ class NameServiceTest {
 
     @Test
     void questionsThatWaitAreBoundedAndEnd() throws Exception {
-        serve("corp.example=office");
-        for (int i = 0; i < NameService.MAX_ASKED; i++) {
+        serve("corp.example=office", "lab.example=plant");
+        int most = NameService.MAX_ASKED / 2;
+        for (int i = 0; i < most; i++) {
             ask(DnsBytes.question(i, "corp.example", 1), false);
         }
         net.takeFrames();
         assertThat(replies).isEmpty();
         ask(DnsBytes.question(1, "corp.example", 1), false);
-        assertThat(replyCode()).isEqualTo(DnsMessage.SERVER_FAILURE);
+        assertThat(replyCode()).as("what is left is others'").isEqualTo(DnsMessage.SERVER_FAILURE);
+        ask(DnsBytes.question(1, "lab.example", 1), false);
+        assertThat(replies).isEmpty();
+        List<WebSocketMessage> others = net.takeFrames();
+        assertThat(LinkedUplink.request(others.get(0)).agent()).isEqualTo("plant");
+        net.opened(others.get(0).flowId());
+        net.frame(Frame.DATAGRAM, 0, others.get(0).flowId(), DnsBytes.answer(bytes(others.get(1)), 0, 4));
+        assertThat(replyCode()).isZero();
         net.advanceLinked(AgentQuestions.DEADLINE.toMillis());
-        assertThat(replies).hasSize(NameService.MAX_ASKED).containsOnly(NONE);
+        assertThat(replies).hasSize(most).containsOnly(NONE);
         replies.clear();
         ask(DnsBytes.question(1, "corp.example", 1), false);
         assertThat(net.takeFrames()).hasSize(1);
         net.advanceLinked(AgentQuestions.IDLE.toMillis());
         assertThat(net.takeFrames()).extracting(WebSocketMessage::type).contains(Frame.RESET);
         assertThat(net.uplink.flowCount()).as("flows that nobody needs").isZero();
+    }
+
+    /** It is not asked anywhere then, and looks as if it did not exist. */
+    @Test
+    void aDomainThatNobodyMayBeAskedAboutIsSaidToBeOnce() throws Exception {
+        net.close();
+        net = new LinkedUplink("office:10.99.0.0/16:443/tcp", "office:*.lab.example:443/tcp");
+        serve("corp.example", "lab.example");
+        assertThat(net.said).as("no agent is there yet").noneMatch(line -> line.contains("asked of no agent"));
+        net.up("10.99.0.0/16");
+        service.announced();
+        assertThat(net.said).contains("names: lab.example by office");
+        service.announced();
+        assertThat(net.said)
+                .filteredOn(line -> line.contains("asked of no agent"))
+                .hasSize(1)
+                .first()
+                .asString()
+                .startsWith("names in corp.example are");
+        ask(DnsBytes.question(1, "corp.example", 1), false);
+        assertThat(replyCode()).isEqualTo(DnsMessage.REFUSED);
     }
 
     /** The agent proposes, the token decides; and a whole top-level domain is nobody's to propose. */

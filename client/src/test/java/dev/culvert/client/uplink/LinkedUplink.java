@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullUnmarked;
 
 /** An uplink whose gateway is the test, and what is joined to its flows, in frozen time. Whatever is left of memory in the end is a leak. */
@@ -41,12 +42,16 @@ public final class LinkedUplink implements AutoCloseable {
 
     /** Started; there is no link yet. */
     public LinkedUplink() {
+        this("*:0.0.0.0/0", "*:[::/0]");
+    }
+
+    /** The same, where no more is granted than this. */
+    public LinkedUplink(String... grants) {
         uplink = new Uplink(
                 clock.eventLoop(),
                 List.of(gateway),
                 LinkSettings.DEFAULT,
-                TokenGrants.of(
-                        List.of(Grant.parse("*:0.0.0.0/0"), Grant.parse("*:[::/0]")), SensitiveAddresses.standard()),
+                TokenGrants.of(Stream.of(grants).map(Grant::parse).toList(), SensitiveAddresses.standard()),
                 RouteTable.Wanted.ALL,
                 ClientSession.first(),
                 said::add);
