@@ -57,7 +57,7 @@ public record Interference(String host, byte @Nullable [] pin) {
     private @Nullable String words(List<X509Certificate> chain, @Nullable Instant theirs, Instant now) {
         boolean valid = isValid(chain, now);
         if (theirs != null && differ(theirs, now) && !valid && isValid(chain, theirs)) {
-            return clocks(theirs, now) + ": set it (timedatectl set-ntp true, or date)";
+            return clocks(theirs, now) + ": set that which is wrong (timedatectl set-ntp true, or date)";
         }
         if (pin == null ? !valid : GatewayTrust.isPinned(pin, chain.get(chain.size() - 1))) {
             return null; // it is the gateway's, or says so, and something else is wrong with it
@@ -72,6 +72,10 @@ public record Interference(String host, byte @Nullable [] pin) {
                         + " that is shown here was issued by " + issuer + ", not by "
                         + (pin == null ? "anybody whom this machine trusts" : "the gateway's own authority")
                         + "; have " + host + " excepted from inspection"
+                        + (pin == null && chain.size() == 1 && !isSelfIssued(leaf)
+                                ? ", or, if that is who issues the gateway's certificates, have the gateway send the"
+                                        + " intermediate ones too"
+                                : "")
                 : (pin == null ? "another server answers there" : "this is not the gateway of the token")
                         + ": its certificate is of '"
                         + Printable.shorten(leaf.getSubjectX500Principal().getName(), MAX_NAME) + "' by " + issuer
@@ -84,8 +88,8 @@ public record Interference(String host, byte @Nullable [] pin) {
     }
 
     private static String clocks(Instant theirs, Instant now) {
-        return "this machine's clock is wrong: it says " + now.truncatedTo(ChronoUnit.SECONDS) + ", the gateway's "
-                + theirs.truncatedTo(ChronoUnit.SECONDS);
+        return "this machine's clock or the gateway's is wrong: this one says " + now.truncatedTo(ChronoUnit.SECONDS)
+                + ", the gateway's " + theirs.truncatedTo(ChronoUnit.SECONDS);
     }
 
     /** Whether it is what the pin wants, at that time; without one whether it is good at that time, whoever issued it. */
@@ -101,6 +105,10 @@ public record Interference(String host, byte @Nullable [] pin) {
         } catch (CertificateException e) {
             return false;
         }
+    }
+
+    private static boolean isSelfIssued(X509Certificate certificate) {
+        return certificate.getIssuerX500Principal().equals(certificate.getSubjectX500Principal());
     }
 
     private boolean isFor(X509Certificate leaf) {

@@ -126,10 +126,10 @@ final class SecondLookTest {
                             UNTRUSTED,
                             gateway.uri().getPort(),
                             true))
-                    .startsWith("this machine's clock is wrong: it says "
+                    .startsWith("this machine's clock or the gateway's is wrong: this one says "
                             + now.toString().substring(0, 16))
                     .contains(", the gateway's " + theirs.toString().substring(0, 13))
-                    .endsWith("set it (timedatectl set-ntp true, or date)");
+                    .endsWith("set that which is wrong (timedatectl set-ntp true, or date)");
         }
     }
 
