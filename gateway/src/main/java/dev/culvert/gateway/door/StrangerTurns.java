@@ -8,19 +8,24 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.EventLoop;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Who of the strangers on one event loop is served next. What is read of one waits for a turn, and turns go round the
  * networks that wait, one connection of each: thousands of handshakes that come from one network, or from some, hold up
- * somebody from another by one of each. Of a network those go first that have begun: when more come than can be served in the
- * time that they wait, as after a gateway's restart, some are done and the others come again, instead of all being half done.
- * On that loop.
+ * somebody from another by some of each.
+ *
+ * <p>When more come than can be served in the time that they wait, as after a gateway's restart, some shall be done and the
+ * others come again, instead of all being half done. So those that have begun have most of the turns, and no more are begun
+ * than are likely to end: while many have been served whose answers are on their way, the others wait. On that loop.
  */
 final class StrangerTurns {
     /** The turns of every event loop that strangers are on, to whatever port they came. From any thread. */
@@ -54,74 +59,158 @@ final class StrangerTurns {
     /** A handshake, a request and a proof are four turns, more where packets are lost; who needs more than this is no longer favoured. */
     static final int FAVOURED = 8;
 
-    /** Connections of one network that wait. */
-    private static final class Waiting {
-        private final ArrayDeque<Turn> begun = new ArrayDeque<>(1);
-        private final ArrayDeque<Turn> others = new ArrayDeque<>(1);
+    /** To each newcomer as many turns of those that have begun: what it will then need itself. */
+    static final int BEGUN_TO_ONE = 3;
 
-        private ArrayDeque<Turn> queue(Turn turn) {
-            return turn.served > 0 && turn.served < FAVOURED ? begun : others;
+    /** So long an answer is thought to be on its way: a round trip to most places. */
+    static final Duration ANSWERS = Duration.ofMillis(250);
+
+    /** Answers on their way while nobody is begun: in {@link #ANSWERS} a loop serves no more, so that who never answers holds nobody up. */
+    static final int MOST_ANSWERS = 256;
+
+    /** Connections that wait, by network. */
+    private static final class Queue {
+        private final Map<Network, ArrayDeque<Turn>> networks = new LinkedHashMap<>();
+
+        void add(Turn turn) {
+            networks.computeIfAbsent(turn.network, n -> new ArrayDeque<>(1)).add(turn);
         }
 
-        private Turn next() {
-            return begun.isEmpty() ? others.remove() : begun.remove();
+        void remove(Turn turn) {
+            ArrayDeque<Turn> of = networks.get(turn.network);
+            if (of != null && of.remove(turn) && of.isEmpty()) {
+                networks.remove(turn.network);
+            }
         }
 
-        private boolean isEmpty() {
-            return begun.isEmpty() && others.isEmpty();
+        Turn next() {
+            Iterator<Map.Entry<Network, ArrayDeque<Turn>>> i =
+                    networks.entrySet().iterator();
+            Map.Entry<Network, ArrayDeque<Turn>> first = i.next();
+            i.remove();
+            Turn turn = first.getValue().remove();
+            if (!first.getValue().isEmpty()) {
+                networks.put(first.getKey(), first.getValue()); // behind the others
+            }
+            return turn;
+        }
+
+        boolean isEmpty() {
+            return networks.isEmpty();
         }
     }
 
-    private final Map<Network, Waiting> waiting = new LinkedHashMap<>();
+    /** Somebody was served, and has not answered yet. */
+    private record Answer(Turn turn, long servedNanos) {
+        boolean isExpected() {
+            return turn.answer == this;
+        }
+    }
+
+    private final Queue begun = new Queue();
+    private final Queue others = new Queue();
+    private int begunInTurn;
+
+    /** In the order in which they were served; some have come since. */
+    private final ArrayDeque<Answer> answers = new ArrayDeque<>();
+
+    private int expected;
 
     private final EventLoop loop;
     private final LongSupplier nanoTime;
     private boolean scheduled;
+    private boolean watching;
 
     StrangerTurns(EventLoop loop, LongSupplier nanoTime) {
         this.loop = loop;
         this.nanoTime = nanoTime;
     }
 
-    private void add(Turn turn) {
-        waiting.computeIfAbsent(turn.network, n -> new Waiting()).queue(turn).add(turn);
-        if (!scheduled) {
-            scheduled = true;
-            schedule();
-        }
+    private Queue queue(Turn turn) {
+        return turn.served > 0 && turn.served < FAVOURED ? begun : others;
     }
 
-    private void remove(Turn turn) {
-        Waiting of = waiting.get(turn.network);
-        if (of != null && of.queue(turn).remove(turn) && of.isEmpty()) {
-            waiting.remove(turn.network);
-        }
+    private void add(Turn turn) {
+        queue(turn).add(turn);
+        schedule();
     }
 
     private void schedule() {
-        EventLoops.nextTurn(loop, this::run);
+        if (!scheduled) {
+            scheduled = true;
+            EventLoops.nextTurn(loop, this::run);
+        }
     }
 
     private void run() {
+        scheduled = false;
         long start = nanoTime.getAsLong();
-        while (!waiting.isEmpty()) {
-            Map.Entry<Network, Waiting> first = waiting.entrySet().iterator().next();
-            Network network = first.getKey();
-            Waiting of = first.getValue();
-            waiting.remove(network);
-            Turn turn = of.next();
-            if (!of.isEmpty()) {
-                waiting.put(network, of); // behind the others
-            }
+        long now = start;
+        for (Turn turn = next(now); turn != null; turn = next(now)) {
             turn.serve();
+            now = nanoTime.getAsLong();
+            if (!turn.ended && turn.served < FAVOURED) {
+                turn.answer = new Answer(turn, now);
+                answers.add(turn.answer);
+                expected++;
+            }
             turn.readOn();
-            if (nanoTime.getAsLong() - start > SLICE_NANOS) {
-                break;
+            if (now - start > SLICE_NANOS) {
+                schedule();
+                return;
             }
         }
-        scheduled = !waiting.isEmpty();
-        if (scheduled) {
-            schedule();
+        if (!others.isEmpty() && !watching) {
+            watching = true;
+            long passed = now - answers.element().servedNanos();
+            loop.schedule(this::watched, ANSWERS.toNanos() - passed, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private void watched() {
+        watching = false;
+        schedule();
+    }
+
+    private @Nullable Turn next(long now) {
+        boolean mayBegin = mayBegin(now) && !others.isEmpty();
+        if (!begun.isEmpty() && !(mayBegin && begunInTurn >= BEGUN_TO_ONE)) {
+            begunInTurn++;
+            return begun.next();
+        }
+        begunInTurn = 0;
+        return mayBegin ? others.next() : null;
+    }
+
+    private boolean mayBegin(long now) {
+        for (Answer first = answers.peek(); first != null; first = answers.peek()) {
+            if (first.isExpected()) {
+                if (now - first.servedNanos() < ANSWERS.toNanos()) {
+                    break;
+                }
+                answered(first.turn());
+            }
+            answers.remove();
+        }
+        return expected < MOST_ANSWERS;
+    }
+
+    /** It has, or will not. */
+    private void answered(Turn turn) {
+        if (turn.answer != null) {
+            turn.answer = null;
+            expected--;
+        }
+    }
+
+    /** It is no stranger any more. */
+    private void ended(Turn turn) {
+        turn.ended = true;
+        if (turn.answer != null) {
+            answered(turn);
+            if (!others.isEmpty()) {
+                schedule();
+            }
         }
     }
 
@@ -135,7 +224,9 @@ final class StrangerTurns {
         private final Strangers.Stranger stranger;
         private @Nullable ChannelHandlerContext ctx;
         private @Nullable ByteBuf held;
+        private @Nullable Answer answer; // until it has come
         private boolean asked;
+        private boolean ended;
         private int served;
 
         Turn(StrangerTurns turns, InetSocketAddress from, Strangers.Stranger stranger) {
@@ -159,6 +250,7 @@ final class StrangerTurns {
         public void channelRead(ChannelHandlerContext ctx, Object msg) {
             if (held == null && msg instanceof ByteBuf b) {
                 held = b;
+                turns.answered(this);
                 if (served < FAVOURED) {
                     stranger.waits();
                 }
@@ -208,8 +300,9 @@ final class StrangerTurns {
 
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
+            turns.ended(this);
             if (held != null) {
-                turns.remove(this);
+                turns.queue(this).remove(this);
                 held.release();
                 held = null;
             }
@@ -218,8 +311,9 @@ final class StrangerTurns {
 
         @Override
         public void handlerRemoved(ChannelHandlerContext ctx) {
+            turns.ended(this);
             if (held != null) {
-                turns.remove(this);
+                turns.queue(this).remove(this);
                 serve();
             }
         }

@@ -24,6 +24,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -112,6 +113,67 @@ final class StrangerTurnsTest {
         assertThat(served).containsExactly("10.1.1.2", "10.1.1.1");
         begun.finishAndReleaseAll();
         other.finishAndReleaseAll();
+    }
+
+    /** Whoever comes from a network of his own is not kept waiting by others who have not begun. */
+    @Test
+    void whoHasBegunHasMostTurnsWhereverHeIsFrom() {
+        EmbeddedChannel begun = stranger("10.1.1.1");
+        begun.writeInbound(bytes());
+        run(1);
+        served.clear();
+        List<EmbeddedChannel> newcomers = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            newcomers.add(stranger("10.2." + i + ".1"));
+            newcomers.get(i).writeInbound(bytes());
+        }
+        begun.writeInbound(bytes());
+        run(1);
+        assertThat(served).startsWith("10.1.1.1");
+        newcomers.forEach(EmbeddedChannel::finishAndReleaseAll);
+        begun.finishAndReleaseAll();
+    }
+
+    /** Nor do those that have begun keep the others out. */
+    @Test
+    void newcomersHaveOneTurnOfSome() {
+        List<EmbeddedChannel> begun = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            begun.add(stranger("10.1." + i + ".1"));
+            begun.get(i).writeInbound(bytes());
+        }
+        run(100);
+        served.clear();
+        EmbeddedChannel newcomer = stranger("10.2.2.2");
+        newcomer.writeInbound(bytes());
+        begun.forEach(c -> c.writeInbound(bytes()));
+        run(StrangerTurns.BEGUN_TO_ONE + 1);
+        assertThat(served.indexOf("10.2.2.2")).isBetween(0, StrangerTurns.BEGUN_TO_ONE);
+        begun.forEach(EmbeddedChannel::finishAndReleaseAll);
+        newcomer.finishAndReleaseAll();
+    }
+
+    /** Clients that cannot answer soon, whose own processors are busy or whose lines are long, get in some after others. */
+    @Test
+    void noMoreAreBegunThanAnswer() {
+        List<EmbeddedChannel> all = new ArrayList<>();
+        for (int i = 0; i < StrangerTurns.MOST_ANSWERS + 3; i++) {
+            all.add(stranger("10." + i % 16 + "." + i / 16 + ".1"));
+            all.get(i).writeInbound(bytes());
+        }
+        run(StrangerTurns.MOST_ANSWERS + 1);
+        assertThat(served).hasSize(StrangerTurns.MOST_ANSWERS);
+        all.get(0).writeInbound(bytes()); // an answer
+        run(StrangerTurns.MOST_ANSWERS + 2);
+        assertThat(served).as("its own, whose next answer is on its way").hasSize(StrangerTurns.MOST_ANSWERS + 1);
+        all.get(1).close(); // it will never answer
+        run(StrangerTurns.MOST_ANSWERS + 3);
+        assertThat(served).hasSize(StrangerTurns.MOST_ANSWERS + 2);
+        now += StrangerTurns.ANSWERS.toNanos(); // nor will the others
+        loop.advanceTimeBy(StrangerTurns.ANSWERS.toNanos(), TimeUnit.NANOSECONDS);
+        run(StrangerTurns.MOST_ANSWERS + 4);
+        assertThat(served).hasSize(StrangerTurns.MOST_ANSWERS + 4);
+        all.forEach(EmbeddedChannel::finishAndReleaseAll);
     }
 
     /** What a turn costs is told by the clock alone: after two milliseconds the loop looks at its sockets again. */
