@@ -11,10 +11,12 @@ import dev.culvert.client.up.ClientStatusCommand;
 import dev.culvert.client.up.DownCommand;
 import dev.culvert.client.up.UpCommand;
 import dev.culvert.client.uplink.ClientCandidates;
+import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.Completing;
 import dev.culvert.command.Program;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderServiceCommand;
+import dev.culvert.token.holder.HolderStateOption;
 import dev.culvert.token.holder.LoginCommand;
 import dev.culvert.token.holder.LogoutCommand;
 import dev.culvert.token.holder.ProfileCandidates;
@@ -72,7 +74,7 @@ public final class ClientCommand implements Runnable, Completing {
     public List<String> candidates(String kind) throws IOException {
         return kind.equals(ProfileCandidates.KIND)
                 ? ProfileCandidates.of("client")
-                : ClientCandidates.of(kind, ClientStatusCommand.usualPlaces());
+                : ClientCandidates.of(kind, ClientPlaces.controls(new HolderStateOption().path("client")));
     }
 
     @Override

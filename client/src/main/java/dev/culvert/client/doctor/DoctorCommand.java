@@ -1,7 +1,7 @@
 package dev.culvert.client.doctor;
 
 import dev.culvert.client.up.ClientJournal;
-import dev.culvert.client.up.ClientStatusCommand;
+import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.Program;
 import dev.culvert.command.doctor.Check;
 import dev.culvert.command.doctor.DescriptorsCheck;
@@ -77,7 +77,7 @@ public final class DoctorCommand implements Callable<Integer> {
     static List<Check> checks(HolderOptions options, @Nullable String profile) {
         Path directory = options.directory(Token.Kind.CLIENT);
         Callable<HolderOptions.Holder> source = new HolderSource(() -> options.read(Token.Kind.CLIENT, profile));
-        RunningClient client = new RunningClient(ClientStatusCommand.places(directory));
+        RunningClient client = new RunningClient(ClientPlaces.controls(directory));
         RoutesCheck.StateReader host = () -> {
             try (Host here = Platform.openHost()) {
                 return here.read();

@@ -1,7 +1,9 @@
 package dev.culvert.client.forward;
 
+import dev.culvert.client.uplink.ClientCandidates;
 import dev.culvert.client.uplink.FlowAttempt;
 import dev.culvert.client.uplink.FlowTarget;
+import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Uplink;
@@ -67,6 +69,7 @@ public final class ConnectCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "[AGENT:]HOST:PORT",
+            completionCandidates = ClientCandidates.Targets.class,
             description =
                     "Where to. HOST is an address, or a name that the agent resolves. Without AGENT through the one that serves it; with it an address is the one that it has there.")
     String target = "";
@@ -76,6 +79,9 @@ public final class ConnectCommand implements Callable<Integer> {
 
     @Mixin
     ProfileOption profile = new ProfileOption();
+
+    @Mixin
+    JoinOptions join = new JoinOptions();
 
     @Option(
             names = {"-v", "--verbose"},
@@ -107,7 +113,7 @@ public final class ConnectCommand implements Callable<Integer> {
         }
         Voice voice = verbose ? this::say : line -> {};
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, profile.name(), RouteTable.Wanted::by, voice)) {
+        try (RunningUplink running = RunningUplink.open(options, profile.name(), RouteTable.Wanted::by, join, voice)) {
             requireAgent(running, to);
             return run(running, to, stop);
         } finally {

@@ -1,5 +1,7 @@
 package dev.culvert.client.forward;
 
+import dev.culvert.client.uplink.ClientCandidates;
+import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.LimitedVoice;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
@@ -39,6 +41,7 @@ public final class ForwardCommand implements Callable<Integer> {
     @Parameters(
             arity = "1..*",
             paramLabel = "LOCAL=[AGENT:]HOST:PORT",
+            completionCandidates = ClientCandidates.Targets.class,
             description =
                     "LOCAL is [BIND:]PORT or udp:[BIND:]PORT, where BIND is an address of this machine, 127.0.0.1 by default; or unix:PATH,"
                             + " a socket that is made for you alone. HOST is an address, or a name that the agent resolves. Without AGENT"
@@ -50,6 +53,9 @@ public final class ForwardCommand implements Callable<Integer> {
 
     @Mixin
     ProfileOption profile = new ProfileOption();
+
+    @Mixin
+    JoinOptions join = new JoinOptions();
 
     /** Used by picocli. */
     public ForwardCommand() {}
@@ -64,7 +70,7 @@ public final class ForwardCommand implements Callable<Integer> {
                 throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
             }
         }
-        return Service.run(options, profile.name(), RouteTable.Wanted::by, (running, voice) -> {
+        return Service.run(options, profile.name(), RouteTable.Wanted::by, join, (running, voice) -> {
             for (Forward forward : all) {
                 requireAgent(running, forward);
             }

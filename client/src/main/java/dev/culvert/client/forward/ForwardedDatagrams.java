@@ -156,11 +156,6 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
                 try {
                     LinkFlow opened = opener.open(address, new Answers(this));
                     flow = opened.isOpen() ? opened : null;
-                    opened.opened().addListener(o -> {
-                        if (o.isSuccess()) {
-                            silenceNanos = 0;
-                        }
-                    });
                 } catch (FlowException e) {
                     refused(e);
                 }
@@ -184,6 +179,7 @@ final class ForwardedDatagrams extends SimpleChannelInboundHandler<DatagramPacke
         private void answered(ByteBuf answer) {
             senders.get(key); // it was heard of last now
             heardNanos = now();
+            silenceNanos = 0;
             unanswered = Math.max(0, unanswered - 1);
             if (socket.isWritable()) {
                 socket.write(new DatagramPacket(answer, address), socket.voidPromise());

@@ -1,5 +1,6 @@
 package dev.culvert.client.forward;
 
+import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
@@ -43,16 +44,18 @@ public final class Service {
      *
      * @param profile under which the token is kept; null for the last that was logged in with
      * @param wanted what the holder of a token wants to have routed
+     * @param join whether it goes through a client that is up
      * @return the exit code
      */
     public static int run(
             HolderOptions options,
             @Nullable String profile,
             Function<ClientToken, RouteTable.Wanted> wanted,
+            JoinOptions join,
             Opening opening)
             throws Exception {
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, profile, wanted, Service::say)) {
+        try (RunningUplink running = RunningUplink.open(options, profile, wanted, join, Service::say)) {
             Closeable doors = opening.open(running, Service::say);
             try {
                 CompletableFuture<Throwable> failed = running.uplink().failed();

@@ -1,7 +1,9 @@
 package dev.culvert.client.ping;
 
 import dev.culvert.address.IpLiteral;
+import dev.culvert.client.uplink.ClientCandidates;
 import dev.culvert.client.uplink.FlowTarget;
+import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.command.Shutdown;
@@ -49,7 +51,10 @@ public final class PingCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
-    @Parameters(paramLabel = "[AGENT:]HOST", description = "An address, or a name that the token grants.")
+    @Parameters(
+            paramLabel = "[AGENT:]HOST",
+            completionCandidates = ClientCandidates.Targets.class,
+            description = "An address, or a name that the token grants.")
     String target = "";
 
     @Option(
@@ -65,6 +70,9 @@ public final class PingCommand implements Callable<Integer> {
     @Mixin
     ProfileOption profile = new ProfileOption();
 
+    @Mixin
+    JoinOptions join = new JoinOptions();
+
     /** Used by picocli. */
     public PingCommand() {}
 
@@ -75,7 +83,8 @@ public final class PingCommand implements Callable<Integer> {
         }
         FlowTarget to = parse(target);
         Shutdown stop = new Shutdown(SHUTDOWN);
-        try (RunningUplink running = RunningUplink.open(options, profile.name(), RouteTable.Wanted::by, line -> {})) {
+        try (RunningUplink running =
+                RunningUplink.open(options, profile.name(), RouteTable.Wanted::by, join, line -> {})) {
             if (to.agent() != null) {
                 try {
                     running.requireAgent(to.agent());
@@ -103,7 +112,7 @@ public final class PingCommand implements Callable<Integer> {
     }
 
     private int run(RunningUplink running, FlowTarget to, Shutdown stop) throws Exception {
-        Pings pings = new Pings(running.uplink(), to, count, round -> say(round.text()));
+        Pings pings = new Pings(running.uplink(), to, running::roundTripMicros, count, round -> say(round.text()));
         CompletableFuture<Throwable> failed = running.uplink().failed();
         failed.thenAccept(why -> running.loop().execute(pings::end));
         stop.asked().thenRun(() -> running.loop().execute(pings::end));

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +38,7 @@ final class Pings implements Uplink.Listener {
     private final EventLoop loop;
     private final Uplink uplink;
     private final FlowTarget target;
+    private final LongSupplier gatewayMicros;
     private final int count;
     private final Consumer<Round> told;
     private final CompletableFuture<List<Round>> all = new CompletableFuture<>();
@@ -45,12 +47,14 @@ final class Pings implements Uplink.Listener {
 
     /**
      * @param target of protocol ICMP
+     * @param gatewayMicros the round trip to the gateway; 0 when it is not known
      * @param told of each round when it is over
      */
-    Pings(Uplink uplink, FlowTarget target, int count, Consumer<Round> told) {
+    Pings(Uplink uplink, FlowTarget target, LongSupplier gatewayMicros, int count, Consumer<Round> told) {
         this.loop = uplink.eventLoop();
         this.uplink = uplink;
         this.target = target;
+        this.gatewayMicros = gatewayMicros;
         this.count = count;
         this.told = told;
     }
@@ -176,11 +180,7 @@ final class Pings implements Uplink.Listener {
             long replied = host == 0 ? 0 : Math.max(1, host - opened);
             over(
                     new Round(
-                            number,
-                            TimeUnit.MICROSECONDS.toNanos(uplink.status().rttMicros()),
-                            opened,
-                            replied,
-                            trouble),
+                            number, TimeUnit.MICROSECONDS.toNanos(gatewayMicros.getAsLong()), opened, replied, trouble),
                     begunNanos);
         }
     }

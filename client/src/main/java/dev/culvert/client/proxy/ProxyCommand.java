@@ -6,6 +6,8 @@ import dev.culvert.client.forward.Connections;
 import dev.culvert.client.forward.Forward;
 import dev.culvert.client.forward.ForwardPorts;
 import dev.culvert.client.forward.Service;
+import dev.culvert.client.uplink.ClientCandidates;
+import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.LimitedVoice;
 import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RunningUplink;
@@ -55,6 +57,7 @@ public final class ProxyCommand implements Callable<Integer> {
     @Option(
             names = "--agent",
             paramLabel = "NAME",
+            completionCandidates = ClientCandidates.Agents.class,
             description =
                     "What no route and no granted name leads to another agent goes through this one, which may refuse it. Default: it is"
                             + " refused.")
@@ -77,6 +80,9 @@ public final class ProxyCommand implements Callable<Integer> {
     @Mixin
     ProfileOption profile = new ProfileOption();
 
+    @Mixin
+    JoinOptions join = new JoinOptions();
+
     /** Used by picocli. */
     public ProxyCommand() {}
 
@@ -94,6 +100,7 @@ public final class ProxyCommand implements Callable<Integer> {
                 options,
                 profile.name(),
                 token -> routes.wanted(token, false),
+                join,
                 (running, voice) -> open(running, voice, where, credentials));
     }
 

@@ -59,8 +59,9 @@ record ClientStatus(
      *
      * @param held of these, what waits for a link or for its agent
      * @param refused since the start
+     * @param programs that have joined this client, whose flows are among these
      */
-    record Flows(int tcp, int udp, int ping, int held, long refused) {}
+    record Flows(int tcp, int udp, int ping, int held, long refused, int programs) {}
 
     /** @param sent by applications of this machine */
     record Carried(long sent, long received) {}

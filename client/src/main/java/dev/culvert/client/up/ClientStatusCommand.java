@@ -1,5 +1,6 @@
 package dev.culvert.client.up;
 
+import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.control.AskOptions;
 import dev.culvert.token.holder.HolderStateOption;
 import java.io.IOException;
@@ -21,9 +22,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         footer = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 3 no client is up.")
 public final class ClientStatusCommand implements Callable<Integer> {
-    /** Where the socket of the systemd service is, whose state directory is closed to all but root. */
-    private static final Path SERVICE = Path.of("/run/culvert-client/client.sock");
-
     private final Path proc;
 
     @Spec
@@ -60,7 +58,7 @@ public final class ClientStatusCommand implements Callable<Integer> {
         if (!others.isEmpty()) {
             throw new IOException(
                     RunningClients.named(others) + " is a client that is up here, but does not answer at "
-                            + ClientJournal.socket(state.path("client"))
+                            + ClientPlaces.control(state.path("client"))
                             + "; run this as its user (with sudo, if that was with sudo) and with its --state or --control-socket");
         }
     }
@@ -68,20 +66,6 @@ public final class ClientStatusCommand implements Callable<Integer> {
     /** Where the socket of a client that is up may be. */
     static List<Path> places(HolderStateOption state) {
         Path directory = state.path("client");
-        return state.isNamed() ? List.of(ClientJournal.socket(directory)) : places(directory);
-    }
-
-    /**
-     * Where the client may answer that is up.
-     *
-     * @param directory its state directory, if it is not the service
-     */
-    public static List<Path> places(Path directory) {
-        return List.of(ClientJournal.socket(directory), SERVICE);
-    }
-
-    /** Where a client's socket is usually. */
-    public static List<Path> usualPlaces() {
-        return List.of(ClientJournal.socket(new HolderStateOption().path("client")), SERVICE);
+        return state.isNamed() ? List.of(ClientPlaces.control(directory)) : ClientPlaces.controls(directory);
     }
 }

@@ -88,7 +88,12 @@ record ClientStatusQuestion(
                         .map(r -> routed(r.getKey(), r.getValue()))
                         .toList(),
                 new ClientStatus.Flows(
-                        status.tcp(), status.udp(), status.echo(), report.link().held(), status.refused()),
+                        status.tcp(),
+                        status.udp(),
+                        status.echo(),
+                        report.link().held(),
+                        status.refused(),
+                        report.joined()),
                 new ClientStatus.Carried(carried.bytesIn(), carried.bytesOut()));
     }
 

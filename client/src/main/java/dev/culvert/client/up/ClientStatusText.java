@@ -37,7 +37,8 @@ final class ClientStatusText {
         lines.add("routes     " + (routes.isEmpty() ? "none" : some(routes)));
         JsonNode flows = status.path("flows");
         lines.add("flows      " + text(flows, "tcp") + " TCP, " + text(flows, "udp") + " UDP, " + text(flows, "ping")
-                + " ping; " + text(flows, "held") + " held; " + text(flows, "refused") + " refused since the start");
+                + " ping; " + text(flows, "held") + " held; " + text(flows, "refused") + " refused since the start"
+                + joined(flows.path("programs").asInt(0)));
         JsonNode carried = status.path("carried");
         lines.add("carried    " + Words.bytes(carried.path("sent").asLong(0)) + " sent, "
                 + Words.bytes(carried.path("received").asLong(0)) + " received");
@@ -50,6 +51,13 @@ final class ClientStatusText {
             lines.addAll(Words.table(List.of("AGENT", "STATE", "NETWORKS"), agents));
         }
         return lines;
+    }
+
+    private static String joined(int programs) {
+        return programs == 0
+                ? ""
+                : "; " + programs + (programs == 1 ? " other program goes" : " other programs go")
+                        + " through this client";
     }
 
     private static String state(JsonNode agent) {

@@ -1,9 +1,32 @@
 package dev.culvert.client.up;
 
-/** Flows of this client, for the status line. Event loop only. */
-final class FlowCounts {
+import dev.culvert.client.join.Tally;
+import dev.culvert.tunnel.frame.Destination;
+
+/** Flows of this client, and of the programs that have joined it, for the status. Event loop only. */
+final class FlowCounts implements Tally {
     int tcp;
     int udp;
     int echo;
     long refused;
+    int programs;
+
+    @Override
+    public void programs(int change) {
+        programs += change;
+    }
+
+    @Override
+    public void flows(int protocol, int change) {
+        switch (protocol) {
+            case Destination.TCP -> tcp += change;
+            case Destination.UDP -> udp += change;
+            default -> echo += change;
+        }
+    }
+
+    @Override
+    public void refused() {
+        refused++;
+    }
 }

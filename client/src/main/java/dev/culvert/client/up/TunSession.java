@@ -1,6 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.join.Tally;
 import dev.culvert.client.names.NameService;
 import dev.culvert.client.uplink.Lines;
 import dev.culvert.client.uplink.RouteTable;
@@ -39,9 +40,10 @@ final class TunSession {
     /**
      * All of a moment that can be asked for.
      *
+     * @param joined programs that have joined this client
      * @param routes that lead into the tunnel, and how each is reached
      */
-    record Report(Status status, Uplink.Details link, Map<IpPrefix, RouteTable.Way> routes) {}
+    record Report(Status status, Uplink.Details link, int joined, Map<IpPrefix, RouteTable.Way> routes) {}
 
     /**
      * What the stack keeps of connections, in each direction: an eighth of the memory for buffers. A quarter is for the growth of
@@ -141,6 +143,11 @@ final class TunSession {
         return ready;
     }
 
+    /** For flows that are opened beside the interface. */
+    Tally tally() {
+        return counts;
+    }
+
     /** How it is. Event loop. */
     Status status() {
         return new Status(uplink.status(), counts.tcp, counts.udp, counts.echo, counts.refused);
@@ -157,7 +164,7 @@ final class TunSession {
                 routes.put(prefix, way);
             }
         }
-        return new Report(status(), uplink.details(), routes);
+        return new Report(status(), uplink.details(), counts.programs, routes);
     }
 
     /**

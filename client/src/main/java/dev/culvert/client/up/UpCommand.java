@@ -2,14 +2,19 @@ package dev.culvert.client.up;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.join.JoinSocket;
+import dev.culvert.client.join.JoinedPrograms;
+import dev.culvert.client.join.Tally;
 import dev.culvert.client.names.MappedAnswers;
 import dev.culvert.client.names.NameOptions;
 import dev.culvert.client.names.NameService;
 import dev.culvert.client.names.WantedDomains;
+import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.client.uplink.NotedSession;
 import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.TokenUplink;
+import dev.culvert.client.uplink.Uplink;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlOptions;
@@ -35,6 +40,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -294,12 +300,13 @@ public final class UpCommand implements Callable<Integer> {
         TunSession session;
         TokenUplink way = null;
         Closeable answering = null;
+        Closeable joinable = null;
         try {
             if (!noHostChanges) {
                 host = hostRoutes(device.name(), config, router, journal, status);
                 host.configure();
             }
-            way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, status::say);
+            way = TokenUplink.of(options, holder, wanted, loops.next(), clientSession, List.of(), status::say);
             tunChannel = device.newChannel();
             Captures captures = new Captures(tunChannel, Clock.systemUTC());
             if (packets != null) {
@@ -322,7 +329,8 @@ public final class UpCommand implements Callable<Integer> {
                             tunChannel::stats)
                     .questions();
             captures.addTo(questions);
-            answering = control.open(ClientJournal.socket(options.directory(token.kind())), questions, status::say);
+            answering = control.open(ClientPlaces.control(options.directory(token.kind())), questions, status::say);
+            joinable = joinable(holder, way.uplink(), session.tally(), status);
             if (host != null) {
                 host.watch();
             }
@@ -338,6 +346,7 @@ public final class UpCommand implements Callable<Integer> {
             }
         } catch (Exception e) {
             close(answering, status);
+            close(joinable, status);
             close(way);
             close(hostNames);
             device.close();
@@ -371,6 +380,7 @@ public final class UpCommand implements Callable<Integer> {
         } finally {
             supervisor.stopping();
             close(answering, status);
+            close(joinable, status);
             close(way);
             close(hostNames);
             status.end();
@@ -391,6 +401,22 @@ public final class UpCommand implements Callable<Integer> {
         }
         status.say(restored ? "down; this machine's network is as it was" : "down; 'client down' tries the rest again");
         return CommandLine.ExitCode.OK;
+    }
+
+    /** Where other programs join this client: nothing that it would not be up without. */
+    private Closeable joinable(HolderOptions.Holder holder, Uplink uplink, Tally tally, StatusLine status)
+            throws IOException {
+        Path directory = options.directory(Token.Kind.CLIENT);
+        return control.open(ClientPlaces.control(directory), status::say, (socket, group) -> {
+            JoinedPrograms programs = new JoinedPrograms(
+                    uplink, holder.token().id(), holder.token().name(), Program.version(spec), tally);
+            try {
+                return JoinSocket.open(ClientPlaces.flows(socket), group, uplink.eventLoop(), programs);
+            } catch (IOException e) {
+                status.say(e.getMessage() + "; other programs make links of their own");
+                return () -> {};
+            }
+        });
     }
 
     private static void close(@Nullable HostNames one) {

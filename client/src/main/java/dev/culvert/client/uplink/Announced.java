@@ -106,6 +106,25 @@ record Announced(Map<String, Agent> agents, boolean barred, List<String> elsewhe
                 List.copyOf(problems));
     }
 
+    /** The same as a gateway would say it to one who has nothing to look for elsewhere. */
+    Announcement.Reachable asSaid(String client) {
+        return new Announcement.Reachable(
+                client, agents.values().stream().map(Announced::asSaid).toList(), barred);
+    }
+
+    private static Announcement.ReachableAgent asSaid(Agent agent) {
+        return new Announcement.ReachableAgent(
+                agent.name(),
+                agent.instances(),
+                agent.networks().stream().map(IpPrefix::toString).toList(),
+                List.of(),
+                agent.maps().stream()
+                        .map(map -> new Announcement.ReachableMap(
+                                map.real().toString(), map.shown().toString()))
+                        .toList(),
+                agent.domains());
+    }
+
     /**
      * A gateway's word is enough for a private network only: grants speak of a network's own addresses, and not of what is to stand for
      * them.

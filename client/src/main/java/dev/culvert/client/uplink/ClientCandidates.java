@@ -17,6 +17,7 @@ public final class ClientCandidates {
 
     private static final String AGENTS = "agents";
     private static final String NETWORKS = "networks";
+    private static final String TARGETS = "targets";
 
     private ClientCandidates() {}
 
@@ -25,6 +26,14 @@ public final class ClientCandidates {
         /** Used by picocli. */
         public Agents() {
             super(AGENTS);
+        }
+    }
+
+    /** Beginnings of what is reached through an agent: {@code office:}. */
+    public static final class Targets extends Candidates {
+        /** Used by picocli. */
+        public Targets() {
+            super(TARGETS);
         }
     }
 
@@ -51,6 +60,8 @@ public final class ClientCandidates {
         for (JsonNode agent : status.path("agents")) {
             if (kind.equals(AGENTS)) {
                 all.add(agent.path("name").asString(""));
+            } else if (kind.equals(TARGETS)) {
+                all.add(agent.path("name").asString("") + ":");
             } else if (kind.equals(NETWORKS)) {
                 agent.path("networks").forEach(network -> all.add(network.asString("")));
             }

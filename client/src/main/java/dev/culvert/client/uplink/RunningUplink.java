@@ -9,6 +9,7 @@ import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.tunnel.loop.EventLoops;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -42,20 +43,23 @@ public final class RunningUplink implements AutoCloseable {
      *
      * @param profile under which the token is kept; null for the last that was logged in with
      * @param wanted what the holder of a token wants to have routed
+     * @param join whether it goes through a client that is up
      */
     public static RunningUplink open(
             HolderOptions options,
             @Nullable String profile,
             Function<ClientToken, RouteTable.Wanted> wanted,
+            JoinOptions join,
             Voice voice)
             throws Exception {
         HolderOptions.Holder holder = options.read(Token.Kind.CLIENT, profile);
         ClientToken token = (ClientToken) holder.token();
         RouteTable.Wanted routes = wanted.apply(token);
+        List<Path> joined = join.places(options.directory(Token.Kind.CLIENT));
         NotedSession session = NotedSession.begin(() -> options.directory(Token.Kind.CLIENT), token.name(), voice);
         EventLoopGroup loops = EventLoops.create(1, "client");
         try {
-            TokenUplink way = TokenUplink.of(options, holder, routes, loops.next(), session.session(), voice);
+            TokenUplink way = TokenUplink.of(options, holder, routes, loops.next(), session.session(), joined, voice);
             return new RunningUplink(session, loops, way, token);
         } catch (Exception e) {
             end(loops);
@@ -66,6 +70,11 @@ public final class RunningUplink implements AutoCloseable {
 
     public Uplink uplink() {
         return way.uplink();
+    }
+
+    /** As {@link TokenUplink#roundTripMicros}. Event loop. */
+    public long roundTripMicros() {
+        return way.roundTripMicros();
     }
 
     /** On which the uplink and its flows live, and what is joined to them. */

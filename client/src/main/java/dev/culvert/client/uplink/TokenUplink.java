@@ -11,6 +11,7 @@ import dev.culvert.tunnel.flow.ClientSession;
 import dev.culvert.tunnel.link.LinkSettings;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.security.KeyPair;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -21,10 +22,12 @@ import java.util.List;
 public final class TokenUplink implements AutoCloseable {
     private final Uplink uplink;
     private final RenewedToken renewed;
+    private final Joining joining;
 
-    private TokenUplink(Uplink uplink, RenewedToken renewed) {
+    private TokenUplink(Uplink uplink, RenewedToken renewed, Joining joining) {
         this.uplink = uplink;
         this.renewed = renewed;
+        this.joining = joining;
     }
 
     /**
@@ -34,6 +37,7 @@ public final class TokenUplink implements AutoCloseable {
      * @param options by which {@code holder} was read
      * @param loop on which all of it lives
      * @param session this process's own
+     * @param joined where the socket for flows may be of a client that is up, through which it goes then; none for an own link
      */
     public static TokenUplink of(
             HolderOptions options,
@@ -41,6 +45,7 @@ public final class TokenUplink implements AutoCloseable {
             RouteTable.Wanted wanted,
             EventLoop loop,
             ClientSession session,
+            List<Path> joined,
             Voice voice)
             throws IOException {
         ClientToken token = (ClientToken) holder.token();
@@ -52,13 +57,27 @@ public final class TokenUplink implements AutoCloseable {
         LinkConnector.renewing(connectors, renewed.jwt(), renewed::offer);
         renewed.start(jwt -> connectors.forEach(one -> one.show(jwt)));
         Collections.shuffle(connectors); // so that clients spread over their gateways, also when one has gone
-        Uplink uplink =
-                new Uplink(loop, connectors, LinkSettings.DEFAULT, TokenGrants.of(token), wanted, session, voice);
-        return new TokenUplink(uplink, renewed);
+        Joining joining = new Joining(joined, token.id(), voice);
+        Uplink uplink = new Uplink(
+                loop,
+                connectors.stream().map(joining::before).toList(),
+                LinkSettings.DEFAULT,
+                TokenGrants.of(token),
+                wanted,
+                session,
+                voice);
+        joining.onlyWhile(uplink::isFree);
+        return new TokenUplink(uplink, renewed, joining);
     }
 
     public Uplink uplink() {
         return uplink;
+    }
+
+    /** The last round trip to the gateway in µs, whoever has the link to it; 0 when it is not known. Event loop. */
+    public long roundTripMicros() {
+        long here = uplink.status().rttMicros();
+        return here == 0 ? 0 : here + joining.beyondMicros();
     }
 
     /** The token as it is now; not verified. Any thread. */

@@ -30,6 +30,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -78,7 +79,7 @@ public final class Uplink {
     static final int FLOW_BYTES = 4 << 10;
 
     /** Flows that fit half of the heap: 32,768 in the 256 MiB of the launcher. Beyond that new ones meet silence. */
-    static final int MAX_FLOWS =
+    public static final int MAX_FLOWS =
             (int) Math.min(FlowMultiplexer.MAX_FLOWS, Runtime.getRuntime().maxMemory() / 2 / FLOW_BYTES);
 
     /** Announcements count so often at most, the newest: a table of a thousand routes takes a while to make. */
@@ -108,7 +109,9 @@ public final class Uplink {
     private final Voice newsLines;
     private final Newest<Announced> announcements;
     private Listener listener = routes -> {};
+    private final List<Runnable> watchers = new ArrayList<>();
     private RouteTable routes = RouteTable.EMPTY;
+    private @Nullable Announced known;
     private Map<String, String> announcedDomains = Map.of();
     private String trouble = "connecting";
     private boolean everUp;
@@ -173,6 +176,11 @@ public final class Uplink {
         keeper.start();
     }
 
+    /** {@code announced} runs after each announcement, from now on. Event loop. */
+    public void watch(Runnable announced) {
+        watchers.add(announced);
+    }
+
     /**
      * Closes the link, which ends its flows, and stays down. Any thread.
      *
@@ -212,6 +220,20 @@ public final class Uplink {
     public Details details() {
         long since = loop.ticker().nanoTime() - (link == null ? downSinceNanos : upSinceNanos);
         return new Details(keeper.gateway(), Duration.ofNanos(since), flows.heldCount(), lastKnown.networks());
+    }
+
+    /**
+     * What there is, as it can be announced to others who open flows by this; null before it was announced here. Event loop.
+     *
+     * @param client whose token it is
+     */
+    public Announcement.@Nullable Reachable known(String client) {
+        return known == null ? null : known.asSaid(client);
+    }
+
+    /** Whether it has no link and no flow waits for one: nothing is lost when the next is of another kind. Event loop. */
+    boolean isFree() {
+        return link == null && flows.heldCount() == 0;
     }
 
     /** Flows that have not ended, those of a link that has gone among them. */
@@ -386,8 +408,10 @@ public final class Uplink {
                         .filter(domain -> grants.permitsAsking(agent.name(), domain))
                         .forEach(domain -> domains.putIfAbsent(domain, agent.name())));
         announcedDomains = domains;
+        known = announced;
         told = true;
         listener.announced(table);
+        watchers.forEach(Runnable::run);
         flows.tryAgain();
         elsewhere.said(said.elsewhere());
     }
@@ -448,7 +472,7 @@ public final class Uplink {
             trouble = why;
             troubles.isNews(why, loop.ticker().nanoTime()); // said here
             if (!stopped) {
-                int held = down.link().endsFlows() ? 0 : flowCount();
+                int held = down.link().endsFlows() || !down.isOutlived() ? 0 : flowCount();
                 voice.say("link lost: " + why
                         + (held == 0 ? "" : held == 1 ? "; 1 flow is held" : "; " + held + " flows are held"));
             }

@@ -20,8 +20,12 @@ import org.junit.jupiter.api.Test;
 final class PingsTest {
     private final LinkedUplink linked = new LinkedUplink().up("192.168.77.0/24");
     private final List<Round> told = new ArrayList<>();
-    private final Pings pings =
-            new Pings(linked.uplink, FlowTarget.parse(Destination.ICMP, "office:192.168.77.10:7"), 2, told::add);
+    private final Pings pings = new Pings(
+            linked.uplink,
+            FlowTarget.parse(Destination.ICMP, "office:192.168.77.10:7"),
+            () -> linked.uplink.status().rttMicros(),
+            2,
+            told::add);
 
     @AfterEach
     void end() {

@@ -35,6 +35,18 @@ public final class ControlOptions {
     @Spec(Spec.Target.MIXEE)
     CommandSpec spec = CommandSpec.create();
 
+    /** Listens at a place. */
+    @FunctionalInterface
+    public interface Opening {
+        /**
+         * Blocks.
+         *
+         * @param group whose members may come beside root and whom this runs as; null for none
+         * @throws IOException with one line for people
+         */
+        Closeable open(Path path, @Nullable String group) throws IOException;
+    }
+
     /**
      * Answers from now on, until it is closed.
      *
@@ -43,6 +55,11 @@ public final class ControlOptions {
      * @throws IOException when the place that was asked for cannot be, with one line for people
      */
     public Closeable open(Path place, Questions questions, Consumer<String> log) throws IOException {
+        return open(place, log, (path, members) -> ControlSocket.open(path, members, questions, log));
+    }
+
+    /** As {@link #open(Path, Questions, Consumer)}, for whatever else is there, or beside it. */
+    public Closeable open(Path place, Consumer<String> log, Opening opening) throws IOException {
         if (NONE.equals(socket)) {
             if (group != null) {
                 throw new ParameterException(
@@ -51,7 +68,7 @@ public final class ControlOptions {
             return () -> {};
         }
         try {
-            return ControlSocket.open(socket == null ? place : Path.of(socket), group, questions, log);
+            return opening.open(socket == null ? place : Path.of(socket), group);
         } catch (IOException e) {
             if (socket != null || group != null) {
                 throw e;

@@ -10,6 +10,7 @@ import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollDatagramChannel;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
@@ -18,12 +19,14 @@ import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.socket.nio.NioDatagramChannel;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.SocketAddress;
@@ -38,6 +41,9 @@ public final class EventLoops {
 
     /** A segment of Ethernet: to read less costs more than it keeps. */
     private static final int LEAST_READ = 2_048;
+
+    /** Nobody's number: those of Linux are 32 bits. */
+    public static final long UNKNOWN_USER = -1;
 
     private static final boolean EPOLL = Epoll.isAvailable();
 
@@ -63,6 +69,22 @@ public final class EventLoops {
     /** Of Unix sockets, to be bound to a {@link #domainAddress}. */
     public static Class<? extends ServerChannel> serverDomainSocketChannel() {
         return EPOLL ? EpollServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
+    }
+
+    /** Of one Unix socket, to be connected to a {@link #domainAddress}. */
+    public static Class<? extends Channel> domainSocketChannel() {
+        return EPOLL ? EpollDomainSocketChannel.class : NioDomainSocketChannel.class;
+    }
+
+    /** The number of the user at the other end of a Unix socket; {@link #UNKNOWN_USER} where the system does not say. */
+    public static long peerUser(Channel channel) {
+        try {
+            return channel instanceof EpollDomainSocketChannel epoll
+                    ? epoll.peerCredentials().uid()
+                    : UNKNOWN_USER;
+        } catch (IOException e) { // it has gone
+            return UNKNOWN_USER;
+        }
     }
 
     public static SocketAddress domainAddress(Path path) {
