@@ -26,7 +26,8 @@ import picocli.CommandLine.Model.PositionalParamSpec;
  *
  * <p>A place is the names of a command and of the subcommands that were typed, apart by blanks. What may stand there is words, or
  * {@code :file}, {@code :none} (something that cannot be guessed), or {@code :ask KIND}, which the program itself is asked for
- * when it comes to that ({@link Candidates}).
+ * when it comes to that ({@link Candidates}). Of the kind {@code targets} are beginnings, that end with a colon, of what may stand behind
+ * {@code LOCAL=}, too.
  */
 final class Completion {
     /** The shells. */
@@ -166,6 +167,9 @@ final class Completion {
         }
         if (kind.equals(":file")) {
             return " -r -F";
+        }
+        if (kind.equals(":ask targets")) {
+            return " -x -a " + quoted("(__culvert_" + program + "_targets)");
         }
         return kind.startsWith(":ask ")
                 ? " -x -a " + quoted("(__culvert_" + program + "_ask " + kind.substring(":ask ".length()) + ")")

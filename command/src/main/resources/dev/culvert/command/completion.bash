@@ -24,6 +24,11 @@ _culvert_reply() {
       :*) ;;
       # Options are many; they are shown to who has begun one.
       -*) [[ $cur != -* || $word != "$cur"* ]] || COMPREPLY+=("$word") ;;
+      *:)
+        [[ $word == "$cur"* ]] || continue
+        compopt -o nospace 2>/dev/null # a host follows
+        COMPREPLY+=("$word")
+        ;;
       "$cur"*) COMPREPLY+=("$word") ;;
     esac
   done

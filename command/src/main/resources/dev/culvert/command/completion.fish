@@ -34,6 +34,12 @@ function __culvert_@PROGRAM@_place --description 'Which command of @PROGRAM@ it 
     end
     echo $place
 end
+function __culvert_@PROGRAM@_targets --description 'What the program itself says of targets, behind LOCAL= where that was typed'
+    set -l before (string match -r '^[^-].*=' -- (commandline -ct))
+    for target in (__culvert_@PROGRAM@_ask targets)
+        echo "$before$target"
+    end
+end
 function __culvert_@PROGRAM@_ask --description 'What the program itself says'
     set -l first (commandline -opc)[1]
     if test (string replace -r '.*/' '' -- $first) = culvert

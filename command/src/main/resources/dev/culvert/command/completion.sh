@@ -31,4 +31,6 @@ _culvert_place() {
     -*) kind=$("_culvert_${program}_words" "$place") ;;
     *) kind="$("_culvert_${program}_value" "$place" '') $("_culvert_${program}_words" "$place")" ;;
   esac
+  # Of LOCAL=TARGET it is the latter that can be said.
+  case $kind in *':ask targets'*) cur=${cur##*=} ;; esac
 }

@@ -30,6 +30,25 @@ class CompletionTest {
         }
     }
 
+    /** The same, as the beginning of something. */
+    static final class Targets extends Candidates {
+        Targets() {
+            super("targets");
+        }
+    }
+
+    @CommandLine.Command(name = "forward", description = "Leads there.")
+    static final class Forward implements Runnable {
+        @CommandLine.Option(names = "--own", description = "No value.")
+        boolean own;
+
+        @CommandLine.Parameters(arity = "1..*", completionCandidates = Targets.class, description = "Where to.")
+        List<String> targets;
+
+        @Override
+        public void run() {}
+    }
+
     enum Colour {
         RED,
         GREEN
@@ -65,7 +84,7 @@ class CompletionTest {
     @CommandLine.Command(
             name = "tool",
             description = "A program.",
-            subcommands = {Up.class},
+            subcommands = {Up.class, Forward.class},
             mixinStandardHelpOptions = true)
     static final class Tool implements Runnable, Completing {
         @Override
@@ -75,6 +94,7 @@ class CompletionTest {
         public List<String> candidates(String kind) throws IOException {
             return switch (kind) {
                 case "agents" -> List.of("plant", "office", "$(touch /tmp/x)", "fd77::/64", "fd78::/64", "two words");
+                case "targets" -> List.of("plant:", "office:");
                 default -> throw new IOException("unknown");
             };
         }
@@ -89,7 +109,8 @@ class CompletionTest {
         Path launcher = dir.resolve("tool");
         Files.writeString(
                 launcher,
-                "#!/bin/sh\n[ \"$1 $2\" = '__complete agents' ] && cat <<'END'\n" + asked("agents") + "END\n");
+                "#!/bin/sh\n[ \"$1 $2\" = '__complete agents' ] && cat <<'END'\n" + asked("agents")
+                        + "END\n[ \"$1 $2\" = '__complete targets' ] && cat <<'END'\n" + asked("targets") + "END\n");
         assertThat(launcher.toFile().setExecutable(true)).isTrue();
         Files.writeString(dir.resolve("a file"), "");
         for (Completion.Shell shell : Completion.Shell.values()) {
@@ -148,6 +169,11 @@ class CompletionTest {
                 "tool up fd77: | fd77::/64",
                 "tool up --file a | a file",
                 "tool --colour G |",
+                "tool forward of | office:",
+                "tool forward --own p | plant:",
+                "tool forward 5432=of | office:",
+                "tool forward 5432=office:db:5432 udp:53=p | plant:",
+                "tool forward office:d |",
             })
     void bash(String line, String expected) throws Exception {
         String typed = line.replace("''", "");
@@ -178,6 +204,8 @@ class CompletionTest {
                 "tool up --number 3 o | office",
                 "tool up fd77: | fd77::/64",
                 "tool up --s |",
+                "tool forward of | office:",
+                "tool forward 5432=of | 5432=office:",
             })
     void fish(String line, String expected) throws Exception {
         String typed = line.endsWith("colour") && expected.startsWith("GREEN") ? line + " " : line;
@@ -193,7 +221,8 @@ class CompletionTest {
                 "-f",
                 "-c",
                 "autoload -U compinit; compinit -u -D; source ./ZSH; echo ${_comps[tool]}; "
-                        + "_culvert_place tool up --colour=G; echo \"$place|$kind|$cur\"");
-        assertThat(said).isEqualTo("_culvert_tool\ntool up|RED GREEN|G\n");
+                        + "_culvert_place tool up --colour=G; echo \"$place|$kind|$cur\"; "
+                        + "_culvert_place tool forward 53=of; echo \"$place|${kind%% -*}|$cur\"");
+        assertThat(said).isEqualTo("_culvert_tool\ntool up|RED GREEN|G\ntool forward|:ask targets|of\n");
     }
 }
