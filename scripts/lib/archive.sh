@@ -13,7 +13,8 @@ make_archive() {
   archive=$CULVERT_LIB/../cds-$version.jsa
   rm -f "$archive"
   # Under another name first: a program that starts meanwhile must not map half of it.
-  "$java" -Xshare:dump -XX:SharedClassListFile="$list" -XX:SharedArchiveFile="$archive.new" -cp "$(class_path agent)" \
+  class_path agent
+  "$java" -Xshare:dump -XX:SharedClassListFile="$list" -XX:SharedArchiveFile="$archive.new" -cp "$REPLY" \
     >"$log" 2>&1 && mv "$archive.new" "$archive" && return
   rm -f "$archive.new"
   return 1

@@ -2,85 +2,110 @@
 # shellcheck shell=bash
 set -euo pipefail
 
+# Programs are started often, and each process that this script starts costs as much as reading a hundred classes. So functions
+# that are used at each start leave what they found in REPLY and print nothing.
+
 # In an installation this is lib/launch.sh: the jars are beside it and the programs in bin/. In the sources it is
 # scripts/lib/launch.sh, the programs are in scripts/, and what was built is in target/culvert.
-CULVERT_SHARE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
-if [ -d "$CULVERT_SHARE/../bin" ]; then
-  CULVERT_BIN=$(dirname "$CULVERT_SHARE")/bin
+CULVERT_SHARE=$(readlink -f "${BASH_SOURCE[0]}")
+CULVERT_SHARE=${CULVERT_SHARE%/*}
+CULVERT_BIN=${CULVERT_SHARE%/*}
+if [ -d "$CULVERT_BIN/bin" ]; then
+  CULVERT_BIN=$CULVERT_BIN/bin
   CULVERT_LIB=${CULVERT_LIB:-$CULVERT_SHARE}
 else
-  CULVERT_BIN=$(dirname "$CULVERT_SHARE")
-  CULVERT_LIB=${CULVERT_LIB:-$(dirname "$CULVERT_BIN")/target/culvert/lib}
+  CULVERT_LIB=${CULVERT_LIB:-${CULVERT_BIN%/*}/target/culvert/lib}
 fi
 OLDEST_JAVA=17
 
 # newest_java: prints "VERSION PATH" of the newest java, 17 or later; else says on standard error what is wrong. Reads each JDK's
 # release file: starting them costs.
 newest_java() {
-  local home version best=0 path='' passed=''
+  local home passed='' homes=() versions=() best i
   if [ -n "${CULVERT_JAVA_HOME:-}" ]; then
     # Somebody who names one means it.
-    version=$(java_version "$CULVERT_JAVA_HOME")
-    if [ "$version" -lt "$OLDEST_JAVA" ]; then
+    java_version "$CULVERT_JAVA_HOME"
+    if [ "$REPLY" -lt "$OLDEST_JAVA" ]; then
       echo "CULVERT_JAVA_HOME is $CULVERT_JAVA_HOME, where there is no Java $OLDEST_JAVA or later; correct it (it holds bin/java and release) or unset it" >&2
       return 1
     fi
-    echo "$version $CULVERT_JAVA_HOME/bin/java"
+    echo "$REPLY $CULVERT_JAVA_HOME/bin/java"
     return
   fi
   # An installation that brings its own was tried with that.
   home=$CULVERT_LIB/../runtime
-  version=$(java_version "$home")
-  if [ "$version" != 0 ]; then
-    echo "$version $home/bin/java"
+  java_version "$home"
+  if [ "$REPLY" != 0 ]; then
+    echo "$REPLY $home/bin/java"
     return
   fi
   for home in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/* /opt/jdk* \
-      "${HOME:-/nonexistent}"/.sdkman/candidates/java/* "${HOME:-/nonexistent}"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home \
-      "$(dirname "$(dirname "$(readlink -f "$(command -v java || echo /nonexistent/bin/java)")")")"; do
-    version=$(java_version "$home")
-    [ "$version" -gt "$best" ] && [ "$version" -ge "$OLDEST_JAVA" ] || continue
-    if [ "$EUID" = 0 ] && ! only_root_writes "$home"; then passed=$home; continue; fi
-    best=$version path=$home/bin/java
+      "${HOME:-/nonexistent}"/.sdkman/candidates/java/* "${HOME:-/nonexistent}"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+    java_version "$home"
+    [ "$REPLY" -ge "$OLDEST_JAVA" ] || continue
+    homes+=("$home") versions+=("$REPLY")
   done
-  [ "$best" = 0 ] || { echo "$best $path"; return; }
+  # The one in the path is most often one of these.
+  home=$(command -v java || true)
+  if [ -n "$home" ]; then
+    home=$(readlink -f "$home")
+    home=${home%/*/*}
+    java_version "$home"
+    [ "$REPLY" -lt "$OLDEST_JAVA" ] || { homes+=("$home"); versions+=("$REPLY"); }
+  fi
+  # From the newest down: whether others can change one takes longest to find out.
+  while :; do
+    best=
+    for i in ${homes[@]+"${!homes[@]}"}; do
+      [ -n "$best" ] && [ "${versions[i]}" -le "${versions[best]}" ] || best=$i
+    done
+    [ -n "$best" ] || break
+    home=${homes[best]}
+    if [ "$EUID" != 0 ] || only_root_writes "$home"; then
+      echo "${versions[best]} $home/bin/java"
+      return
+    fi
+    passed=$home
+    unset "homes[best]"
+  done
   echo "no Java $OLDEST_JAVA or later found${passed:+ (but $passed, which others than root can change)}; install one (Debian: apt-get install openjdk-17-jre-headless) or set CULVERT_JAVA_HOME" >&2
   return 1
 }
 
-# java_version HOME: prints its version; 0 when there is none.
+# java_version HOME: its version; 0 when there is none.
 java_version() {
   local key value
-  if [ -f "$1/bin/java" ] && [ -x "$1/bin/java" ] && [ -r "$1/release" ]; then
-    while IFS='=' read -r key value || [ -n "$key" ]; do
-      if [ "$key" = JAVA_VERSION ]; then
-        value=${value//\"/} value=${value#1.} value=${value%%[!0-9]*}
-        # More digits than a version has are none, and no number to bash.
-        if [ -n "$value" ] && [ "${#value}" -le 4 ]; then echo "$value"; else echo 0; fi
-        return
-      fi
-    done <"$1/release"
-  fi
-  echo 0
+  REPLY=0
+  [ -f "$1/bin/java" ] && [ -x "$1/bin/java" ] && [ -r "$1/release" ] || return 0
+  while IFS='=' read -r key value || [ -n "$key" ]; do
+    if [ "$key" = JAVA_VERSION ]; then
+      value=${value//\"/} value=${value#1.} value=${value%%[!0-9]*}
+      # More digits than a version has are none, and no number to bash.
+      [ -z "$value" ] || [ "${#value}" -gt 4 ] || REPLY=$value
+      return
+    fi
+  done <"$1/release"
 }
 
 # only_root_writes HOME: whether nobody but root could have put something else into that JDK, its libraries as well as bin/java:
 # root runs no program of another's.
 only_root_writes() {
-  local path owner mode parts=()
-  for path in "$1" "$1/bin/java"; do
-    path=$(readlink -f "$path") || return 1
+  local home java path owner mode parts=()
+  home=$(readlink -f "$1") || return 1
+  java=$home/bin/java
+  if [ -L "$java" ] || [ -L "$home/bin" ]; then java=$(readlink -f "$java") || return 1; fi
+  for path in "$home" "$java"; do
     parts+=("$path")
-    while [ "$path" != / ]; do path=$(dirname "$path"); parts+=("$path"); done
+    while [ -n "$path" ]; do path=${path%/*}; parts+=("${path:-/}"); done
   done
   while read -r owner mode; do
     [ "$owner" = 0 ] && (((8#$mode & 8#022) == 0)) || return 1
-  done < <(stat -c '%u %a' "${parts[@]}")
+  done < <(stat -c '%u %a' "${parts[@]}" || echo nobody)
   # Links are followed; what lies behind a dead one is nobody's.
-  [ -z "$(find -L "${parts[0]}" ! -type l \( ! -uid 0 -o -perm /022 \) -print -quit 2>&1)" ]
+  [ -z "$(find -L "$home" ! -type l \( ! -uid 0 -o -perm /022 \) -print -quit 2>&1)" ]
 }
 
-# class_path PROGRAM: prints what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
+# class_path PROGRAM: what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
 # agent uses them, and a class path is searched jar by jar; they come last, for the others' path to begin with the same. So does
 # what speaks to a store on Redis.
 class_path() {
@@ -90,7 +115,7 @@ class_path() {
   done
   case $1 in gateway | token) path+=(${last[@]+"${last[@]}"}) ;; esac
   local IFS=:
-  echo "${path[*]}"
+  REPLY="${path[*]}"
 }
 
 # jar_times: name, size and time of each jar, which is what the JVM compares with those that an archive was made of; not so an
@@ -152,7 +177,11 @@ launch() {
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || [ "${TERM:-dumb}" = dumb ] || options+=(-Dculvert.terminal=true)
   # A JVM knows no letters beyond ASCII, in paths and arguments, where the locale has none.
-  case $(locale charmap 2>/dev/null) in '' | ANSI* | US-ASCII) export LC_ALL=C.UTF-8 ;; esac
+  case ${LC_ALL:-${LC_CTYPE:-${LANG:-C}}} in
+    C.UTF-8 | C.utf8) ;;
+    C | POSIX) export LC_ALL=C.UTF-8 ;;
+    *) case $(locale charmap 2>/dev/null) in '' | ANSI* | US-ASCII) export LC_ALL=C.UTF-8 ;; esac ;;
+  esac
   # Native libraries lie unpacked here; without, JNA and Netty unpack them into the temporary directory, which may be full, or
   # mounted noexec.
   local native="$CULVERT_LIB/../native"
@@ -171,8 +200,9 @@ launch() {
   [ -e /dev/fd/2 ] || exec 2>/dev/null
   # Without this bash ends in words of its own where java cannot be run: one for another kind of machine, or half of one.
   shopt -s execfail
+  class_path "$program"
   # shellcheck disable=SC2086
-  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "$(class_path "$program")" "$main" "$@" || true
+  exec "$java" "${options[@]}" ${CULVERT_JAVA_OPTS:-} -cp "$REPLY" "$main" "$@" || true
   echo "$program: $java cannot be run on this machine: install Java $OLDEST_JAVA or later anew, or name another with CULVERT_JAVA_HOME" >&2
   exit 1
 }
