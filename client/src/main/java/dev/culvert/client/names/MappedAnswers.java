@@ -58,7 +58,10 @@ public final class MappedAnswers implements AnswerFilter {
     @Override
     public @Nullable String domainThere(String agent, String domain) {
         IpPrefix prefix = routes.get().hasMaps(agent) ? ReverseZone.prefix(domain) : null;
-        RouteTable.Way way = prefix == null ? null : routes.get().wayTo(prefix.network());
+        if (prefix == null) {
+            return null;
+        }
+        RouteTable.Way way = routes.get().wayTo(prefix.network());
         PrefixMap map = way == null || !way.agent().equals(agent) ? null : way.map();
         return map == null || !map.shown().covers(prefix)
                 ? null
