@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class DirectResolver implements HostResolver {
     /** What programs take of the list, see resolv.conf(5). */
-    private static final int MAX_SEARCH = 32;
+    static final int MAX_SEARCH = 32;
 
     private final ResolvConfFile file;
     private final UndoJournal journal;

@@ -30,12 +30,12 @@ public final class LinuxResolvers {
         ResolvConfFile file = new ResolvConfFile(RESOLV_CONF);
         String text = file.effective();
         if ((asksResolved(text) || asksResolvedFirst(NSSWITCH))
-                && ResolvedResolver.isThere(ResolvedResolver.RESOLVECTL)) {
-            return new ResolvedResolver(journal, ResolvedResolver.RESOLVECTL);
+                && ResolvedResolver.isThere(SystemProgram::run, ResolvedResolver.RESOLVECTL)) {
+            return new ResolvedResolver(journal, SystemProgram::run, ResolvedResolver.RESOLVECTL);
         }
         if (isOfResolvconf(text)) {
             try {
-                return new ResolvconfResolver(journal, ResolvconfResolver.RESOLVCONF, RESOLV_CONF);
+                return new ResolvconfResolver(journal, SystemProgram::run, ResolvconfResolver.RESOLVCONF, RESOLV_CONF);
             } catch (IOException e) {
                 // it was here once, and the file has stayed
             }
@@ -108,9 +108,9 @@ public final class LinuxResolvers {
         if (step instanceof UndoStep.RestoreResolvConf restore) {
             new ResolvConfFile(Path.of(restore.path())).restore(restore);
         } else if (step instanceof UndoStep.RevertResolved revert) {
-            ResolvedResolver.undo(revert, ResolvedResolver.RESOLVECTL);
+            ResolvedResolver.undo(revert, SystemProgram::run, ResolvedResolver.RESOLVECTL);
         } else if (step instanceof UndoStep.DeleteResolvconf delete) {
-            ResolvconfResolver.undo(delete, ResolvconfResolver.RESOLVCONF);
+            ResolvconfResolver.undo(delete, SystemProgram::run, ResolvconfResolver.RESOLVCONF);
         } else {
             throw new IllegalArgumentException("undo step " + step + " has no form");
         }

@@ -28,18 +28,20 @@ final class ResolvedResolver implements HostResolver {
     static final int MAX_DOMAINS = 128;
 
     private final UndoJournal journal;
+    private final SystemProgram.Runner system;
     private final String program;
 
     /** @param program that tells resolved: {@link #RESOLVECTL} */
-    ResolvedResolver(UndoJournal journal, String program) {
+    ResolvedResolver(UndoJournal journal, SystemProgram.Runner system, String program) {
         this.journal = journal;
+        this.system = system;
         this.program = program;
     }
 
     /** Whether it runs and answers. */
-    static boolean isThere(String program) {
+    static boolean isThere(SystemProgram.Runner system, String program) {
         try {
-            return SystemProgram.run("", List.of(program, "dns")).succeeded();
+            return system.run("", List.of(program, "dns")).succeeded();
         } catch (IOException e) {
             return false;
         }
@@ -68,9 +70,9 @@ final class ResolvedResolver implements HostResolver {
             must("default-route", ifName, List.of(config.everything() ? "yes" : "no"));
             // Not every version knows all of these, and none of them is needed.
             for (String off : List.of("llmnr", "mdns", "dnsovertls", "dnssec")) {
-                SystemProgram.run("", List.of(program, off, ifName, "no"));
+                system.run("", List.of(program, off, ifName, "no"));
             }
-            SystemProgram.run("", List.of(program, "flush-caches"));
+            system.run("", List.of(program, "flush-caches"));
         }
         return new Outcome(changed, false, "");
     }
@@ -89,7 +91,7 @@ final class ResolvedResolver implements HostResolver {
 
     /** What it says of a link: {@code Link 7 (culvert0): corp.example ~.}. */
     private Set<String> said(String what, String ifName) throws IOException {
-        String line = SystemProgram.must("", List.of(program, what, ifName)).strip();
+        String line = system.must("", List.of(program, what, ifName)).strip();
         int colon = line.indexOf("):");
         return colon < 0 ? Set.of() : words(line.substring(colon + 2));
     }
@@ -103,7 +105,7 @@ final class ResolvedResolver implements HostResolver {
     private void must(String what, String ifName, Iterable<String> values) throws IOException {
         List<String> line = new ArrayList<>(List.of(program, what, ifName));
         values.forEach(line::add);
-        SystemProgram.must("", line);
+        system.must("", line);
     }
 
     /** Two programs each time. */
@@ -116,18 +118,18 @@ final class ResolvedResolver implements HostResolver {
     public void release() throws IOException {
         for (UndoStep step : journal.pending()) {
             if (step instanceof UndoStep.RevertResolved revert) {
-                undo(revert, program);
+                undo(revert, system, program);
                 journal.forget(List.of(step));
             }
         }
     }
 
     /** What is gone with its interface, or with resolved, needs no undoing. */
-    static void undo(UndoStep.RevertResolved step, String program) throws IOException {
-        SystemProgram.Result result = SystemProgram.run("", List.of(program, "revert", step.ifName()));
+    static void undo(UndoStep.RevertResolved step, SystemProgram.Runner system, String program) throws IOException {
+        SystemProgram.Result result = system.run("", List.of(program, "revert", step.ifName()));
         if (!result.succeeded()
-                && isThere(program)
-                && SystemProgram.run("", List.of(program, "dns", step.ifName())).succeeded()) {
+                && isThere(system, program)
+                && system.run("", List.of(program, "dns", step.ifName())).succeeded()) {
             throw new IOException("resolvectl revert " + step.ifName() + ": "
                     + result.output().strip());
         }

@@ -20,6 +20,22 @@ final class SystemProgram {
     /** Of what it says. */
     private static final int MAX_OUTPUT = 64 << 10;
 
+    /** By whom programs are run. */
+    interface Runner {
+        /** As {@link SystemProgram#run}. */
+        Result run(String input, List<String> line) throws IOException;
+
+        /** As {@link #run}; it must succeed. */
+        default String must(String input, List<String> line) throws IOException {
+            Result result = run(input, line);
+            if (!result.succeeded()) {
+                throw new IOException(String.join(" ", line) + " ended with " + result.exit() + ": "
+                        + Printable.line(result.output().strip()));
+            }
+            return result.output();
+        }
+    }
+
     private SystemProgram() {}
 
     /** How it ended, and what it said, both streams. */
@@ -74,15 +90,5 @@ final class SystemProgram {
         } finally {
             process.destroyForcibly();
         }
-    }
-
-    /** As {@link #run}; it must succeed. */
-    static String must(String input, List<String> line) throws IOException {
-        Result result = run(input, line);
-        if (!result.succeeded()) {
-            throw new IOException(String.join(" ", line) + " ended with " + result.exit() + ": "
-                    + Printable.line(result.output().strip()));
-        }
-        return result.output();
     }
 }
