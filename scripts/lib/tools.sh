@@ -9,13 +9,13 @@ DEMO_TOOLS="openssl:openssl ip:iproute2 ping:iputils-ping curl:curl python3:pyth
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat traceroute:traceroute mtr:mtr-tiny tc:iproute2 nft:nftables ss:iproute2 pebble:pebble named:bind9
   chromium:chromium node:nodejs redis-server:redis-server wrk:wrk tshark:tshark
-  squid:squid tinyproxy:tinyproxy microsocks:microsocks zsh:zsh fish:fish
+  promtool:prometheus squid:squid tinyproxy:tinyproxy microsocks:microsocks zsh:zsh fish:fish
   systemd-analyze:systemd man:man-db dpkg-deb:dpkg /usr/lib/python3/dist-packages/grpc:python3-grpcio"
 BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps setpriv:util-linux python3:python3
   iperf3:iperf3 nginx:nginx-light wrk:wrk h2load:nghttp2-client openssl:openssl git:git tar:tar"
 
 # The services that these packages install; none of them runs by our doing.
-DAEMONS="nginx.service ssh.service named.service redis-server.service squid.service tinyproxy.service microsocks.service"
+DAEMONS="prometheus.service nginx.service ssh.service named.service redis-server.service squid.service tinyproxy.service microsocks.service"
 
 # sbin is not in every user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

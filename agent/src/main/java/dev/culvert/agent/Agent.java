@@ -218,7 +218,14 @@ public final class Agent implements AutoCloseable {
                             budget.count(SocketBudget.Kind.PING),
                             Descriptors.forFlows()),
                     tcp.dialCount(),
-                    new AgentStatus.Counters(opens, denied, tcp.failedCount()));
+                    flows.heldBytes(),
+                    flows.keptBytes(),
+                    flows.wentOnCount(),
+                    tcp.failedCounts(),
+                    tcp.times(),
+                    udp.dropped(),
+                    opens,
+                    denied);
         }
 
         /** Equal restrictions of flows that wait are one object; a policy makes few that differ. */

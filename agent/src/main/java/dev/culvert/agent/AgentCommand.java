@@ -6,6 +6,7 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
+import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
 import dev.culvert.policy.publication.Publication;
 import dev.culvert.text.Printable;
@@ -111,6 +112,9 @@ public final class AgentCommand implements Callable<Integer>, Completing {
     @Mixin
     ControlOptions control = new ControlOptions();
 
+    @Mixin
+    MetricsOptions metrics = new MetricsOptions();
+
     @Spec
     CommandSpec spec = CommandSpec.create();
 
@@ -169,20 +173,17 @@ public final class AgentCommand implements Callable<Integer>, Completing {
         return PublicationsFile.joined(said, List.of());
     }
 
+    /** Tells whoever asks how it is, until that is closed. */
     private Closeable answer(HolderOptions.Holder holder, RenewedToken renewed, Agent agent) throws IOException {
         Path state = options.directory(Token.Kind.AGENT);
-        return control.open(
-                state.resolve(AgentStatusCommand.SOCKET),
-                new AgentStatusQuestion(
-                                Program.version(spec),
-                                Clock.systemUTC(),
-                                Instant.now(),
-                                state,
-                                holder,
-                                renewed::token,
-                                agent)
-                        .questions(),
-                log::info);
+        AgentStatusQuestion status = new AgentStatusQuestion(
+                Program.version(spec), Clock.systemUTC(), Instant.now(), state, holder, renewed::token, agent);
+        Closeable measured = metrics.open(new AgentMetrics(status), log::info, log::warn);
+        Closeable answering = control.open(state.resolve(AgentStatusCommand.SOCKET), status.questions(), log::info);
+        return () -> {
+            measured.close();
+            answering.close();
+        };
     }
 
     @Override

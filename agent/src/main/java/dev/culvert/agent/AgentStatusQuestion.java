@@ -61,7 +61,10 @@ record AgentStatusQuestion(
                 moment.held(),
                 moment.dialling(),
                 moment.sockets(),
-                moment.counters());
+                new AgentStatus.Counters(
+                        moment.opens(),
+                        moment.denied(),
+                        moment.failed().values().stream().mapToLong(n -> n).sum()));
     }
 
     private static AgentStatus.Gateway gateway(Attachment.Moment one, Instant now) {
@@ -74,7 +77,8 @@ record AgentStatusQuestion(
                 one.linked() ? null : one.trouble());
     }
 
-    private AgentMoment moment() throws IOException {
+    /** As the event loop knows it. Blocks. */
+    AgentMoment moment() throws IOException {
         try {
             return agent.moment().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException e) {

@@ -2,6 +2,7 @@ package dev.culvert.agent;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.IpLiteral;
+import dev.culvert.command.metrics.Histogram;
 import dev.culvert.tunnel.connect.LinkConnector;
 import dev.culvert.tunnel.connect.LinkKeeper;
 import dev.culvert.tunnel.connect.Repetition;
@@ -60,6 +61,8 @@ final class Attachment implements LinkKeeper.Listener {
     private @Nullable FlowMultiplexer current;
     private List<InetAddress> addresses;
     private final boolean direct;
+    private final Histogram roundTrips = new Histogram();
+    private long linksUp;
     private String trouble = "connecting";
     private long sinceNanos;
 
@@ -68,8 +71,18 @@ final class Attachment implements LinkKeeper.Listener {
      *
      * @param trouble why there is no link; empty while there is one
      * @param since how long there has been a link, or none
+     * @param linksUp how many there have been
+     * @param roundTrips what PINGs to the gateway took to be answered, on all of them; goes on counting
      */
-    record Moment(URI gateway, boolean linked, String trouble, Duration since, long rttMicros, int flows) {}
+    record Moment(
+            URI gateway,
+            boolean linked,
+            String trouble,
+            Duration since,
+            long rttMicros,
+            int flows,
+            long linksUp,
+            Histogram roundTrips) {}
 
     Attachment(EventLoop loop, LinkConnector connector, LinkSettings settings, AnsweredFlows flows, Owner owner) {
         this.loop = loop;
@@ -107,7 +120,9 @@ final class Attachment implements LinkKeeper.Listener {
                 link == null ? trouble : "",
                 Duration.ofNanos(loop.ticker().nanoTime() - sinceNanos),
                 link == null ? 0 : link.link().rttMicros(),
-                link == null ? 0 : link.flowCount());
+                link == null ? 0 : link.flowCount(),
+                linksUp,
+                roundTrips);
     }
 
     /** Where the gateway is, as far as is known: what its URL says, or its name was last resolved to. */
@@ -127,10 +142,16 @@ final class Attachment implements LinkKeeper.Listener {
     @Override
     public void linkUp(FlowMultiplexer link) {
         troubles.clear();
+        linksUp++;
         current = link;
         sinceNanos = loop.ticker().nanoTime();
         publishing.linkUp();
         owner.linkUp(this, link);
+    }
+
+    @Override
+    public void roundTrip(FlowMultiplexer link, long nanos) {
+        roundTrips.add(nanos);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.culvert.agent;
 
+import dev.culvert.command.metrics.Histogram;
 import dev.culvert.tunnel.dial.AddressRace;
 import dev.culvert.tunnel.flow.IncomingFlow;
 import dev.culvert.tunnel.flow.LinkFlow;
@@ -24,7 +25,10 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,7 +71,8 @@ final class TcpDialer {
     private final SocketBudget budget;
     private final Dials dials = new Dials();
     private int open;
-    private long failed;
+    private final Histogram times = new Histogram();
+    private final long[] failed = new long[Reason.values().length];
 
     TcpDialer(EventLoop loop, SocketBudget budget) {
         this.loop = loop;
@@ -83,9 +88,16 @@ final class TcpDialer {
         return dials.total();
     }
 
-    /** Dials that came to nothing, since the start. */
-    long failedCount() {
-        return failed;
+    /** Dials that came to nothing since the start, by why. */
+    Map<Reason, Long> failedCounts() {
+        Map<Reason, Long> counts = new EnumMap<>(Reason.class);
+        Arrays.stream(Reason.values()).forEach(reason -> counts.put(reason, failed[reason.ordinal()]));
+        return counts;
+    }
+
+    /** How long those took that reached the destination; goes on counting. */
+    Histogram times() {
+        return times;
     }
 
     /** @param permitted addresses that may be dialled, in the order of preference; at least one */
@@ -100,11 +112,13 @@ final class TcpDialer {
         List<InetSocketAddress> addresses = AddressRace.interleave(permitted).stream()
                 .map(a -> new InetSocketAddress(a, port))
                 .toList();
+        long startNanos = loop.ticker().nanoTime();
         Future<Channel> race = AddressRace.run(loop, addresses, DEADLINE, new Dial(flow, taker));
         flow.onAbandoned(() -> race.cancel(false));
         race.addListener(f -> {
             dials.give(taker);
             if (race.isSuccess()) {
+                times.add(loop.ticker().nanoTime() - startNanos);
                 join(flow, race.getNow());
             } else if (!race.isCancelled()) {
                 refuse(flow, race.cause(), permitted.get(0));
@@ -113,13 +127,13 @@ final class TcpDialer {
     }
 
     private void refuse(IncomingFlow flow, Throwable cause, InetAddress address) {
-        failed++;
         Reason reason = cause instanceof NoSocketException ? Reason.OVERLOADED : DialErrors.reason(cause, address);
         if (reason == Reason.UNSPECIFIED) {
             reason = Reason.HOST_UNREACHABLE;
         } else if (reason == Reason.OVERLOADED && !(cause instanceof NoSocketException)) {
             budget.failed(cause);
         }
+        failed[reason.ordinal()]++;
         log.debug("{}: {}", flow.request().destination(), cause.toString());
         flow.refuse(reason, flow.request().destination() + ": " + reason.words());
     }

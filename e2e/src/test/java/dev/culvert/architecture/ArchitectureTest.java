@@ -84,6 +84,18 @@ final class ArchitectureTest {
                 .dependOnClassesThat(resideInAnyPackage("dev.culvert..").and(resideOutsideOfPackages(rooms)));
     }
 
+    /** What it is written down by is nobody else's to know; and none of it is loaded unless metrics are asked for. */
+    @Test
+    void onePackageKnowsTheLibraryOfMetrics() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.culvert.command.metrics..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.prometheus..")
+                .check(house);
+    }
+
     /** What differs by system is asked for in one place, and has the system in its package's name. */
     @Test
     void onePlaceKnowsTheOperatingSystem() {

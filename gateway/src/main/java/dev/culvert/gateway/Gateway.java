@@ -4,6 +4,7 @@ import dev.culvert.address.AddressText;
 import dev.culvert.address.SensitiveAddresses;
 import dev.culvert.address.Transport;
 import dev.culvert.command.control.Questions;
+import dev.culvert.command.metrics.MetricsSource;
 import dev.culvert.gateway.access.FileWatch;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.access.PolicyInForce;
@@ -33,6 +34,7 @@ import dev.culvert.gateway.publish.PublicPort;
 import dev.culvert.gateway.publish.PublicationAnswers;
 import dev.culvert.gateway.publish.Publications;
 import dev.culvert.gateway.publish.PublishedFlows;
+import dev.culvert.gateway.status.GatewayMetrics;
 import dev.culvert.gateway.status.StatusQuestion;
 import dev.culvert.store.StateException;
 import dev.culvert.store.Watch;
@@ -120,6 +122,7 @@ public final class Gateway implements AutoCloseable {
     private final FileWatch files = new FileWatch();
     private volatile boolean hurried;
     private final Questions questions = new Questions("gateway", version());
+    private final StatusQuestion status;
 
     /**
      * Starts listening.
@@ -244,23 +247,21 @@ public final class Gateway implements AutoCloseable {
         }
         PublicationAnswers published =
                 new PublicationAnswers(publications, publishing::certificate, publishing.instances()::shown);
-        questions.add(
-                "status",
-                "who is connected, what is in force, what was counted",
-                new StatusQuestion(
-                        version(),
-                        services.clock().instant(),
-                        door.address(),
-                        state,
-                        services,
-                        links,
-                        fabric.presence(),
-                        policy,
-                        certificate,
-                        publishing::certificates,
-                        published::list,
-                        cluster,
-                        door.strangers()::count));
+        status = new StatusQuestion(
+                version(),
+                services.clock().instant(),
+                door.address(),
+                state,
+                services,
+                links,
+                fabric.presence(),
+                policy,
+                certificate,
+                publishing::certificates,
+                published::list,
+                cluster,
+                door.strangers()::count);
+        questions.add("status", "who is connected, what is in force, what was counted", status);
         published.in(questions);
         tell(true);
     }
@@ -322,6 +323,15 @@ public final class Gateway implements AutoCloseable {
     /** What it answers on a control socket, while it runs. */
     public Questions questions() {
         return questions;
+    }
+
+    /**
+     * What it measures, while it runs.
+     *
+     * @param clients whether of each client, too, by name
+     */
+    public MetricsSource metrics(boolean clients) {
+        return new GatewayMetrics(status, clients);
     }
 
     /**

@@ -1,11 +1,10 @@
 package dev.culvert.client.forward;
 
 import dev.culvert.address.AddressText;
-import dev.culvert.address.IpLiteral;
+import dev.culvert.address.ListenAddress;
 import dev.culvert.client.uplink.FlowTarget;
 import dev.culvert.text.Printable;
 import dev.culvert.tunnel.frame.Destination;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
@@ -25,9 +24,6 @@ public record Forward(SocketAddress local, FlowTarget target) {
     private static final String UDP = "udp:";
     private static final String TCP = "tcp:";
 
-    /** Whose applications alone are to come in unless somebody says otherwise. */
-    private static final String LOOPBACK = "127.0.0.1";
-
     /**
      * Reads one.
      *
@@ -45,7 +41,7 @@ public record Forward(SocketAddress local, FlowTarget target) {
         }
         boolean udp = local.startsWith(UDP);
         String at = udp || local.startsWith(TCP) ? local.substring(UDP.length()) : local;
-        return new Forward(listen(at), FlowTarget.parse(udp ? Destination.UDP : Destination.TCP, target));
+        return new Forward(ListenAddress.parse(at), FlowTarget.parse(udp ? Destination.UDP : Destination.TCP, target));
     }
 
     private static UnixDomainSocketAddress path(String text) {
@@ -57,26 +53,6 @@ public record Forward(SocketAddress local, FlowTarget target) {
             // None, either.
         }
         throw new IllegalArgumentException("'" + Printable.shorten(text) + "' is no path of a socket: " + FORM);
-    }
-
-    /**
-     * Reads {@code [BIND:]PORT}; without BIND it is loopback's.
-     *
-     * @throws IllegalArgumentException saying in one line what is wrong
-     */
-    public static InetSocketAddress listen(String text) {
-        int colon = text.lastIndexOf(':');
-        String host = colon < 0 ? LOOPBACK : text.substring(0, colon);
-        if (host.startsWith("[") && host.endsWith("]")) {
-            host = host.substring(1, host.length() - 1);
-        }
-        InetAddress address = IpLiteral.parse(host.equals("localhost") ? LOOPBACK : host);
-        if (address == null) {
-            throw new IllegalArgumentException("'" + Printable.shorten(host)
-                    + "' is no IP address to listen at: write 127.0.0.1, [::1], or 0.0.0.0 for all of this machine");
-        }
-        String port = text.substring(colon + 1);
-        return new InetSocketAddress(address, port.equals("0") ? 0 : FlowTarget.port(port));
     }
 
     boolean isUdp() {

@@ -2,8 +2,8 @@ package dev.culvert.client.proxy;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.address.HostPattern;
+import dev.culvert.address.ListenAddress;
 import dev.culvert.client.forward.Connections;
-import dev.culvert.client.forward.Forward;
 import dev.culvert.client.forward.ForwardPorts;
 import dev.culvert.client.forward.Service;
 import dev.culvert.client.uplink.ClientCandidates;
@@ -90,7 +90,7 @@ public final class ProxyCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         InetSocketAddress where;
         try {
-            where = Forward.listen(at);
+            where = ListenAddress.parse(at);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
         }

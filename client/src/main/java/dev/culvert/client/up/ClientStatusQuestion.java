@@ -104,7 +104,8 @@ record ClientStatusQuestion(
                 way.map() == null ? null : way.map().toReal(network).toString());
     }
 
-    private TunSession.Report report() throws IOException {
+    /** As the event loop knows it. Blocks. */
+    TunSession.Report report() throws IOException {
         try {
             return session.get().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         } catch (ExecutionException e) {

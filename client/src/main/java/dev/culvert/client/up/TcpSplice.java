@@ -38,13 +38,17 @@ final class TcpSplice {
             request.refuse(Refusals.of(e));
             return;
         }
+        long askedNanos = uplink.eventLoop().ticker().nanoTime();
         flow.config().setAutoRead(false);
         request.onAbandoned(flow::close);
         flow.opened().addListener(f -> {
             if (!f.isSuccess()) {
                 counts.refused++;
                 request.refuse(Refusals.of(f.cause()));
-            } else if (request.isPending()) {
+                return;
+            }
+            counts.openings.add(uplink.eventLoop().ticker().nanoTime() - askedNanos);
+            if (request.isPending()) {
                 TcpFlow tcp = request.accept(new Opening(flow));
                 tcp.config().setAutoRead(false);
                 // The host answers the application's keep-alive, or nobody does.

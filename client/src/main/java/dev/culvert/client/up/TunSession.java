@@ -7,8 +7,10 @@ import dev.culvert.client.uplink.Lines;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.client.uplink.Voice;
+import dev.culvert.command.metrics.Histogram;
 import dev.culvert.stack.IpStack;
 import dev.culvert.stack.StackConfig;
+import dev.culvert.stack.StackStats;
 import dev.culvert.stack.tcp.TcpConfig;
 import dev.culvert.tun.device.TunDevice;
 import dev.culvert.tun.device.TunException;
@@ -42,8 +44,16 @@ final class TunSession {
      *
      * @param joined programs that have joined this client
      * @param routes that lead into the tunnel, and how each is reached
+     * @param openings what TCP connections took to be opened; goes on counting
+     * @param stack what the stack has done; goes on counting
      */
-    record Report(Status status, Uplink.Details link, int joined, Map<IpPrefix, RouteTable.Way> routes) {}
+    record Report(
+            Status status,
+            Uplink.Details link,
+            int joined,
+            Map<IpPrefix, RouteTable.Way> routes,
+            Histogram openings,
+            StackStats stack) {}
 
     /**
      * What the stack keeps of connections, in each direction: an eighth of the memory for buffers. A quarter is for the growth of
@@ -69,6 +79,7 @@ final class TunSession {
     private final boolean allowLeak;
     private final FlowCounts counts = new FlowCounts();
     private final NameService names;
+    private final IpStack stack;
     private final CompletableFuture<Throwable> failed = new CompletableFuture<>();
     private final CompletableFuture<Void> ready = new CompletableFuture<>();
     private @Nullable String leak; // event loop only
@@ -106,16 +117,14 @@ final class TunSession {
         // Packets are flushed once a turn; until then they wait here, and what finds it full must wait for another
         // turn.
         tun.config().setWriteBufferWaterMark(new WriteBufferWaterMark(MAX_UNSENT / 2, MAX_UNSENT));
-        tun.pipeline()
-                .addLast(new IpStack(
-                        StackConfig.builder()
-                                .mtu(device.mtu())
-                                .router(router.ipv4(), router.ipv6())
-                                .tcp(TcpConfig.builder()
-                                        .receiveBudget(STACK_BYTES)
-                                        .sendBudget(STACK_BYTES))
-                                .build(),
-                        new Splices(uplink, counts, names)));
+        stack = new IpStack(
+                StackConfig.builder()
+                        .mtu(device.mtu())
+                        .router(router.ipv4(), router.ipv6())
+                        .tcp(TcpConfig.builder().receiveBudget(STACK_BYTES).sendBudget(STACK_BYTES))
+                        .build(),
+                new Splices(uplink, counts, names));
+        tun.pipeline().addLast(stack);
         tun.pipeline().addLast(new Gone());
         if (!tun.isRegistered() && !loop.register(tun).awaitUninterruptibly().isSuccess()) {
             throw new IOException("cannot read packets from " + device.name()
@@ -164,7 +173,7 @@ final class TunSession {
                 routes.put(prefix, way);
             }
         }
-        return new Report(status(), uplink.details(), counts.programs, routes);
+        return new Report(status(), uplink.details(), counts.programs, routes, counts.openings, stack.stats());
     }
 
     /**

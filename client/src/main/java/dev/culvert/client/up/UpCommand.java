@@ -19,6 +19,7 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.control.Questions;
+import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
@@ -175,6 +176,9 @@ public final class UpCommand implements Callable<Integer> {
     @Mixin
     ControlOptions control = new ControlOptions();
 
+    @Mixin
+    MetricsOptions metrics = new MetricsOptions();
+
     /** Used by picocli. */
     public UpCommand() {
         this(HostSystem.own(), System.out);
@@ -316,20 +320,20 @@ public final class UpCommand implements Callable<Integer> {
                     nameService(), domains, way.uplink(), new MappedAnswers(way.uplink()::routes), status::say);
             session = new TunSession(
                     device, tunChannel, way.uplink(), host, router, service, full, allowLeak, status::say);
-            Questions questions = new ClientStatusQuestion(
-                            Program.version(spec),
-                            Clock.systemUTC(),
-                            Instant.now(),
-                            options.directory(token.kind()),
-                            device.name(),
-                            List.of(address4, address6),
-                            holder,
-                            way::token,
-                            () -> loops.submit(session::report),
-                            tunChannel::stats)
-                    .questions();
+            ClientStatusQuestion question = new ClientStatusQuestion(
+                    Program.version(spec),
+                    Clock.systemUTC(),
+                    Instant.now(),
+                    options.directory(token.kind()),
+                    device.name(),
+                    List.of(address4, address6),
+                    holder,
+                    way::token,
+                    () -> loops.submit(session::report),
+                    tunChannel::stats);
+            Questions questions = question.questions();
             captures.addTo(questions);
-            answering = control.open(ClientPlaces.control(options.directory(token.kind())), questions, status::say);
+            answering = answer(question, questions, status);
             joinable = joinable(holder, way.uplink(), session.tally(), status);
             if (host != null) {
                 host.watch();
@@ -417,6 +421,22 @@ public final class UpCommand implements Callable<Integer> {
                 return () -> {};
             }
         });
+    }
+
+    /** Tells whoever asks how it is, until that is closed. */
+    private Closeable answer(ClientStatusQuestion question, Questions questions, StatusLine status) throws IOException {
+        Closeable measured = metrics.open(new ClientMetrics(question), status::say, status::say);
+        try {
+            Closeable answering =
+                    control.open(ClientPlaces.control(options.directory(Token.Kind.CLIENT)), questions, status::say);
+            return () -> {
+                measured.close();
+                answering.close();
+            };
+        } catch (IOException e) {
+            measured.close();
+            throw e;
+        }
     }
 
     private static void close(@Nullable HostNames one) {

@@ -2,6 +2,7 @@ package dev.culvert.client.uplink;
 
 import dev.culvert.address.IpPrefix;
 import dev.culvert.address.Transport;
+import dev.culvert.command.metrics.Histogram;
 import dev.culvert.token.TokenGrants;
 import dev.culvert.tunnel.connect.Connector;
 import dev.culvert.tunnel.connect.Dialling;
@@ -66,8 +67,21 @@ public final class Uplink {
      * @param since how long there has been a link, or none
      * @param held flows that wait for a link, or for their agent
      * @param networks that each agent has announced, as they are now
+     * @param figures what was counted
      */
-    public record Details(URI gateway, Duration since, int held, Map<String, List<IpPrefix>> networks) {}
+    public record Details(
+            URI gateway, Duration since, int held, Map<String, List<IpPrefix>> networks, Figures figures) {}
+
+    /**
+     * What was counted since the start.
+     *
+     * @param linksUp links that came up
+     * @param roundTrips what PINGs to gateways took to be answered; goes on counting
+     * @param wentOn how often a flow has gone on over another link, or to another process of its agent
+     * @param heldBytes what flows without a link keep now
+     * @param keptBytes what all flows have sent and keep now until it has been received
+     */
+    public record Figures(long linksUp, Histogram roundTrips, long wentOn, long heldBytes, long keptBytes) {}
 
     /**
      * While the link has been gone for less than this, new flows meet silence, and the application's kernel asks again;
@@ -126,6 +140,8 @@ public final class Uplink {
     private final Elsewhere elsewhere;
     private final LastKnown lastKnown = new LastKnown();
     private @Nullable Future<?> review;
+    private final Histogram roundTrips = new Histogram();
+    private long linksUp;
     private long upSinceNanos;
     private boolean returned; // the link is not the first
     private long downSinceNanos;
@@ -219,7 +235,12 @@ public final class Uplink {
     /** Event loop. */
     public Details details() {
         long since = loop.ticker().nanoTime() - (link == null ? downSinceNanos : upSinceNanos);
-        return new Details(keeper.gateway(), Duration.ofNanos(since), flows.heldCount(), lastKnown.networks());
+        return new Details(
+                keeper.gateway(),
+                Duration.ofNanos(since),
+                flows.heldCount(),
+                lastKnown.networks(),
+                new Figures(linksUp, roundTrips, flows.wentOnCount(), flows.heldBytes(), flows.keptBytes()));
     }
 
     /**
@@ -431,6 +452,7 @@ public final class Uplink {
         public void linkUp(FlowMultiplexer up) {
             link = up;
             last = up;
+            linksUp++;
             returned = everUp;
             everUp = true;
             upSinceNanos = loop.ticker().nanoTime();
@@ -442,6 +464,11 @@ public final class Uplink {
             String group = up.link().keyExchange();
             voice.say("connected to the gateway" + (keeper.moves() ? " " + keeper.gateway() : "")
                     + (group.isEmpty() ? "" : ", keys by " + group));
+        }
+
+        @Override
+        public void roundTrip(FlowMultiplexer of, long nanos) {
+            roundTrips.add(nanos);
         }
 
         @Override

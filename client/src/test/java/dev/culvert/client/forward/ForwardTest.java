@@ -3,7 +3,6 @@ package dev.culvert.client.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.net.InetSocketAddress;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -54,11 +53,5 @@ final class ForwardTest {
                 .message()
                 .isNotBlank()
                 .doesNotContain("\n");
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"1080", "127.0.0.1:1080", "localhost:1080"})
-    void withoutAnAddressOnlyThisMachineComesIn(String text) {
-        assertThat(Forward.listen(text)).isEqualTo(new InetSocketAddress("127.0.0.1", 1080));
     }
 }

@@ -6,6 +6,7 @@ import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
 import dev.culvert.command.control.ControlOptions;
+import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
 import dev.culvert.gateway.Gateway;
 import dev.culvert.gateway.GatewaySettings;
@@ -124,6 +125,14 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
     @Mixin
     ControlOptions control = new ControlOptions();
 
+    @Mixin
+    MetricsOptions metrics = new MetricsOptions();
+
+    @Option(
+            names = "--metrics-clients",
+            description = "With --metrics: also figures of each client, by its name; for whoever may read them.")
+    boolean metricsClients;
+
     /** Used by picocli. */
     public GatewayCommand() {}
 
@@ -187,6 +196,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                 .policy(policy)
                 .publishing(names);
         try (Gateway gateway = new Gateway(settings)) {
+            Closeable measured = metrics.open(gateway.metrics(metricsClients), log::info, log::warn);
             Closeable answering =
                     control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);
             Supervisor supervisor = Supervisor.of(System.getenv(), log::warn);
@@ -209,6 +219,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                 supervisor.stopping();
                 stop.askedAgain().thenRun(gateway::hurry);
             } finally {
+                measured.close();
                 answering.close();
             }
         } finally {

@@ -2,6 +2,7 @@ package dev.culvert.gateway.fabric;
 
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.gateway.audit.AuditRecord;
+import dev.culvert.gateway.limit.FlowCounts;
 import dev.culvert.gateway.limit.Services;
 import dev.culvert.tunnel.frame.Destination;
 import dev.culvert.tunnel.frame.Reason;
@@ -9,22 +10,20 @@ import io.netty.util.NetUtil;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the audit log will say of one flow: collected from its OPEN on, said when it has ended on both of its sides. From
- * the event loops of both.
+ * What the audit log will say of one flow: collected from its OPEN on, said when it has ended on both of its sides, and counted then.
+ * From the event loops of both.
  */
 final class FlowRecord {
     /** Who ended a flow, when neither of its sides did. */
     static final String GATEWAY = "gateway";
 
-    private static final String FINISHED = "finished";
-
     private final AuditLog audit;
+    private final FlowCounts counts;
     private final LongSupplier nanoTime;
     private final long startNanos;
     private final AuditRecord.Holder client;
@@ -53,6 +52,7 @@ final class FlowRecord {
             @Nullable InetSocketAddress source,
             @Nullable Long number) {
         this.audit = services.audit();
+        this.counts = services.counters().flows;
         this.nanoTime = services.nanoTime();
         this.startNanos = services.nanos();
         this.client = client;
@@ -65,6 +65,7 @@ final class FlowRecord {
     /** Policy allows it; {@code rule} says what decided. */
     synchronized void allowed(String rule) {
         this.rule = rule;
+        counts.allowed.increment();
     }
 
     /** An instance takes it. */
@@ -73,9 +74,23 @@ final class FlowRecord {
         this.instance = instance;
     }
 
+    /**
+     * It is open.
+     *
+     * @param first whether it was not before, over another path
+     */
+    void opened(boolean first) {
+        if (first) {
+            counts.opened(destination, nanoTime.getAsLong() - startNanos);
+        } else {
+            counts.resumed.increment();
+        }
+    }
+
     /** Policy denies it; {@code rule} says what decided, null when nothing allows it. */
     synchronized void denied(@Nullable String rule) {
         this.rule = rule;
+        counts.denied.increment();
         endedBy(GATEWAY, Reason.PROHIBITED);
         write(false);
     }
@@ -107,6 +122,7 @@ final class FlowRecord {
     }
 
     private void write(boolean allowed) {
+        counts.ended(destination, end);
         if (!audit.isOn()) {
             return;
         }
@@ -117,11 +133,7 @@ final class FlowRecord {
                 client.link(),
                 number,
                 source == null ? null : NetUtil.toSocketAddressString(source),
-                switch (destination.protocol()) {
-                    case Destination.TCP -> "tcp";
-                    case Destination.UDP -> "udp";
-                    default -> "icmp";
-                },
+                FlowCounts.protocol(destination),
                 address != null ? NetUtil.toAddressString(address) : Objects.requireNonNullElse(destination.name(), ""),
                 destination.port(),
                 agent,
@@ -129,7 +141,7 @@ final class FlowRecord {
                 instance,
                 allowed,
                 rule,
-                end == null ? FINISHED : end.name().toLowerCase(Locale.ROOT),
+                FlowCounts.end(end),
                 endedBy,
                 bytesUp,
                 bytesDown,

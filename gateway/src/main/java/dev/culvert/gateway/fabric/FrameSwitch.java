@@ -74,9 +74,17 @@ final class FrameSwitch implements FrameReceiver {
         side = up;
         role = its;
         links.up(up);
+        if (up.token() != null) { // else it is the gateway's own
+            (up.accepts() ? counters.agentLinks : counters.clientLinks).increment();
+        }
         life.begins(up);
         its.up();
         life.endIfRevoked(up);
+    }
+
+    @Override
+    public void roundTrip(Link link, long nanos) {
+        (side().accepts() ? counters.agentRoundTrips : counters.clientRoundTrips).add(nanos);
     }
 
     @Override
@@ -234,6 +242,7 @@ final class FrameSwitch implements FrameReceiver {
             received = FrameRules.offset(payload, "OPENED");
         }
         half.answered();
+        half.record.opened(half.dials);
         if (half.dials) {
             role().dialled(half.destination, null);
         }

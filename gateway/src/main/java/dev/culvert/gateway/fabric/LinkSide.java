@@ -21,6 +21,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +57,9 @@ final class LinkSide implements Side, PresentLink {
     private final LastWords lastWords;
     private @Nullable HeldUploads heldUploads;
     private final LinkMeter meter;
+    /** Of all links, in the direction of this one's peer. */
+    private final LongAdder carried;
+
     private long flowsEver;
     private volatile int flowCount;
     private volatile boolean moves;
@@ -81,6 +85,7 @@ final class LinkSide implements Side, PresentLink {
         this.crossings = new Crossings(carrier);
         this.lastWords = new LastWords(carrier, crossings, inbox);
         this.meter = new LinkMeter(services.clock().instant());
+        this.carried = accepts ? services.counters().bytesUp : services.counters().bytesDown;
     }
 
     // ---- who it is; from any thread ----
@@ -427,7 +432,7 @@ final class LinkSide implements Side, PresentLink {
             payload.release();
             return;
         }
-        services.counters().bytes.add(payload.readableBytes());
+        carried.add(payload.readableBytes());
         meter.sent(payload.readableBytes());
         queue(half, half.outlet(), type, flags, payload);
         if (type == Frame.FIN && !half.closed) {

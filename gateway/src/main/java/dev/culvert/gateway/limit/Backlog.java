@@ -36,4 +36,9 @@ public final class Backlog {
     public long total() {
         return held.total();
     }
+
+    /** How much more may wait. */
+    public long left() {
+        return held.left();
+    }
 }

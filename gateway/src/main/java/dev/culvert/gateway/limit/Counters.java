@@ -1,13 +1,16 @@
 package dev.culvert.gateway.limit;
 
+import dev.culvert.command.metrics.Histogram;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What the gateway counts, over all links. From any thread. */
 public final class Counters {
-    /** Payload bytes switched. */
-    public final LongAdder bytes = new LongAdder();
+    /** Payload bytes switched, from clients to agents. */
+    public final LongAdder bytesUp = new LongAdder();
+    /** From agents to clients. */
+    public final LongAdder bytesDown = new LongAdder();
     /** OPEN frames of clients. */
     public final LongAdder opens = new LongAdder();
     /** Of these, those that no grant allows, and flows that were open when the policy forbade them. */
@@ -35,10 +38,26 @@ public final class Counters {
     /** Links cut because memory was short and their holder had the most. */
     public final LongAdder shedLinks = new LongAdder();
 
-    /** All of them, by name, as they are now. */
+    /** Links of agents that came up. */
+    public final LongAdder agentLinks = new LongAdder();
+    /** Of clients. */
+    public final LongAdder clientLinks = new LongAdder();
+    /** What each PING to an agent took to be answered. */
+    public final Histogram agentRoundTrips = new Histogram();
+    /** To a client. */
+    public final Histogram clientRoundTrips = new Histogram();
+    /** What became of flows. */
+    public final FlowCounts flows = new FlowCounts();
+
+    /** Payload bytes switched, either way. */
+    public long bytes() {
+        return bytesUp.sum() + bytesDown.sum();
+    }
+
+    /** Those that people are told of, by name, as they are now. */
     public Map<String, Long> values() {
         Map<String, Long> values = new LinkedHashMap<>();
-        values.put("bytes", bytes.sum());
+        values.put("bytes", bytes());
         values.put("opens", opens.sum());
         values.put("denied", denied.sum());
         values.put("limited", limited.sum());
@@ -57,7 +76,7 @@ public final class Counters {
 
     @Override
     public String toString() {
-        return "switched " + bytes + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
+        return "switched " + bytes() + " bytes; opens " + opens + ", denied " + denied + ", limited " + limited
                 + ", waits for bandwidth " + bandwidthWaits + ", overloaded " + overloaded
                 + "; dropped datagrams " + droppedDatagrams + "; frames for no flow " + unknownFlow + ", of no type "
                 + unknownFrame + "; refused tokens " + refusedTokens + ", connections " + refusedConnections

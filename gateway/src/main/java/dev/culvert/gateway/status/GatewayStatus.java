@@ -46,6 +46,9 @@ record GatewayStatus(
         int strangers,
         Memory memory,
         Map<String, Long> counters) {
+    /** The state of an instance that takes new flows. */
+    static final String UP = "up";
+
     /**
      * What is shown to whom connects.
      *

@@ -76,6 +76,10 @@ public record StatusQuestion(
 
     @Override
     public Object answer(JsonNode with) throws IOException {
+        return now();
+    }
+
+    GatewayStatus now() throws IOException {
         Map<Long, PresentAgent> announced = new HashMap<>();
         presence.forEachAgent(agent -> announced.put(agent.number(), agent));
         Map<String, List<GatewayStatus.Instance>> agents = new TreeMap<>();
@@ -155,7 +159,7 @@ public record StatusQuestion(
         }
         String state = agent.isSuperseded()
                 ? "superseded"
-                : agent.takesFlows() ? "up" : agent.isDrained() ? "drained" : "draining";
+                : agent.takesFlows() ? GatewayStatus.UP : agent.isDrained() ? "drained" : "draining";
         return new GatewayStatus.Instance(
                 agent.instance(), state, agent.routes().size(), link);
     }

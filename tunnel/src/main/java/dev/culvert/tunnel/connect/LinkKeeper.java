@@ -503,6 +503,11 @@ public final class LinkKeeper {
         }
 
         @Override
+        public void roundTrip(FlowMultiplexer mux, long nanos) {
+            listener.roundTrip(mux, nanos);
+        }
+
+        @Override
         public void onRenewed(FlowMultiplexer mux, ByteBuf payload) {
             if (up != this || !mux.isOutlived() || payload.readableBytes() > MAX_TOKEN) {
                 return;

@@ -68,6 +68,7 @@ public final class AnsweredFlows extends FlowSession {
     private final Judge judge;
     private final RateLimit endings;
     private int asked;
+    private long wentOn;
 
     /** Those that are up, to all gateways, and whose peers know how flows go on over them. */
     private final List<FlowMultiplexer> links = new ArrayList<>();
@@ -110,6 +111,11 @@ public final class AnsweredFlows extends FlowSession {
     /** Flows that could be resumed, pending ones among them. */
     public int count() {
         return sessions.values().stream().mapToInt(s -> s.flows.size()).sum();
+    }
+
+    /** How often one has gone on over another path, since the start. */
+    public long wentOnCount() {
+        return wentOn;
     }
 
     /** Links that are up, over which flows may go on. */
@@ -265,6 +271,7 @@ public final class AnsweredFlows extends FlowSession {
             asked.refuse(Reason.PROTOCOL_ERROR, "");
             flow.giveUp(Reason.PROTOCOL_ERROR, "its opener goes on from where it cannot");
         } else {
+            wentOn++;
             asked.link().wentOn(flow);
         }
     }

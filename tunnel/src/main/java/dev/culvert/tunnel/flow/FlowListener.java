@@ -30,6 +30,9 @@ public interface FlowListener {
     /** The gateway hands over a token in the place of the link's own. {@code payload} is borrowed. */
     default void onRenewed(FlowMultiplexer link, ByteBuf payload) {}
 
+    /** A PING was answered after so long. */
+    default void roundTrip(FlowMultiplexer link, long nanos) {}
+
     /** Nothing has come over the link for a while, and a PING was not answered. It may be said again. */
     default void linkSilent(FlowMultiplexer link) {}
 

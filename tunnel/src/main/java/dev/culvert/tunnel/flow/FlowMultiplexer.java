@@ -366,6 +366,11 @@ public final class FlowMultiplexer implements FrameReceiver {
         }
     }
 
+    @Override
+    public void roundTrip(Link link, long nanos) {
+        listener.roundTrip(this, nanos);
+    }
+
     private static void over(AnsweredFlows own, ByteBuf payload) throws ProtocolException {
         if (payload.readableBytes() < HeldFlow.NAME_LENGTH) {
             throw new ProtocolException("OVER whose payload is shorter than " + HeldFlow.NAME_LENGTH + " bytes");

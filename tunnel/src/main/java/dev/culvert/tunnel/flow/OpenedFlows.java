@@ -54,7 +54,8 @@ public final class OpenedFlows extends FlowSession {
     private @Nullable Future<?> retry;
     private long retryMillis = RETRY.toMillis();
     private long lastNumber;
-    private int wentOn;
+    private int wentOn; // and has not been told yet
+    private long wentOnEver;
     private boolean scheduled;
 
     /** Of a client that nothing is known of before. */
@@ -82,6 +83,11 @@ public final class OpenedFlows extends FlowSession {
     /** Flows that have no path, and have not asked for one. */
     public int waitingCount() {
         return due.size() + later.size();
+    }
+
+    /** How often one has gone on over another path, since the start. */
+    public long wentOnCount() {
+        return wentOnEver;
     }
 
     /** The lowest number of a flow that there still is. */
@@ -189,6 +195,7 @@ public final class OpenedFlows extends FlowSession {
         super.attached(flow);
         if (asked.remove(flow)) {
             wentOn++;
+            wentOnEver++;
             retryMillis = RETRY.toMillis();
             schedule();
             tellIfAll();

@@ -25,6 +25,9 @@ public interface FrameReceiver {
         return true;
     }
 
+    /** A PING was answered after so long. */
+    default void roundTrip(Link link, long nanos) {}
+
     /** A link that this end has made is silent: a PING was not answered. It may be said again, until the deadline ends the link. */
     default void linkSilent(Link link) {}
 

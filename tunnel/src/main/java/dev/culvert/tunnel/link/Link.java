@@ -572,6 +572,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
             if (min == 0 || rtt < min) {
                 minRttNanos = rtt;
             }
+            receiver.roundTrip(this, rtt);
         }
     }
 }
