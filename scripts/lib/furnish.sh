@@ -41,6 +41,7 @@ rm -f /etc/resolv.conf
 for package in "${packages[@]}"; do
   case $package in
     resolvconf)
+      find /etc/resolvconf/update.d -type f ! -name libc -delete # those of programs that are here and do not run there
       mkdir -p /run/resolvconf/interface
       : >/run/resolvconf/enable-updates
       : >/run/resolvconf/postponed-update

@@ -85,15 +85,18 @@ final class ResolvconfResolver implements HostResolver {
             if (!journal.pending().contains(step)) {
                 journal.record(step);
             }
-            system.must(
+            SystemProgram.Result result = system.run(
                     text,
                     openresolv ? List.of(program, "-m", "0", "-x", "-a", RECORD) : List.of(program, "-a", RECORD));
             given = text;
             String made = file.effective();
             if (!isFirst(config, made)) {
-                inVain = made;
+                inVain = result.succeeded() ? made : "";
+                result.must(program); // or it is not to be had so
                 throw notFirst();
             }
+            // Where some program that it tells of it (unbound, named) could not take it in, its exit code says so; the
+            // file is made.
         }
         return new Outcome(changed, true, before);
     }
@@ -169,10 +172,13 @@ final class ResolvconfResolver implements HostResolver {
     }
 
     static void undo(UndoStep.DeleteResolvconf step, SystemProgram.Runner system, String program) throws IOException {
-        system.must(
-                "",
-                isOpenresolv(system, program)
-                        ? List.of(program, "-f", "-d", step.record())
-                        : List.of(program, "-d", step.record()));
+        List<String> line = isOpenresolv(system, program)
+                ? List.of(program, "-f", "-d", step.record())
+                : List.of(program, "-d", step.record());
+        // A program that it tells of it may have failed. Then the record is gone all the same, and nobody is told the
+        // second time.
+        if (!system.run("", line).succeeded()) {
+            system.must("", line);
+        }
     }
 }

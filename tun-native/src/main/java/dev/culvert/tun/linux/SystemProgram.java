@@ -22,17 +22,12 @@ final class SystemProgram {
 
     /** By whom programs are run. */
     interface Runner {
-        /** As {@link SystemProgram#run}. */
+        /** As {@link SystemProgram#run(String, List)}. */
         Result run(String input, List<String> line) throws IOException;
 
         /** As {@link #run}; it must succeed. */
         default String must(String input, List<String> line) throws IOException {
-            Result result = run(input, line);
-            if (!result.succeeded()) {
-                throw new IOException(String.join(" ", line) + " ended with " + result.exit() + ": "
-                        + Printable.line(result.output().strip()));
-            }
-            return result.output();
+            return run(input, line).must(String.join(" ", line));
         }
     }
 
@@ -43,6 +38,19 @@ final class SystemProgram {
         boolean succeeded() {
             return exit == 0;
         }
+
+        /**
+         * What it said.
+         *
+         * @param line that was run, for people
+         * @throws IOException if it has not succeeded
+         */
+        String must(String line) throws IOException {
+            if (!succeeded()) {
+                throw new IOException(line + " ended with " + exit + ": " + Printable.line(output.strip()));
+            }
+            return output;
+        }
     }
 
     /**
@@ -52,6 +60,11 @@ final class SystemProgram {
      * @throws IOException in one line, if there is no such program, or it takes too long
      */
     static Result run(String input, List<String> line) throws IOException {
+        return run(input, line, DEADLINE);
+    }
+
+    /** As {@link #run(String, List)}, with another deadline. */
+    static Result run(String input, List<String> line, Duration deadline) throws IOException {
         Process process;
         try {
             process = new ProcessBuilder(line).redirectErrorStream(true).start();
@@ -78,10 +91,10 @@ final class SystemProgram {
             } catch (IOException e) {
                 // it has ended without reading, and its exit code says why
             }
-            if (!process.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)) {
-                throw new IOException(String.join(" ", line) + ": no answer within " + DEADLINE.toSeconds() + " s");
+            if (!process.waitFor(deadline.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new IOException(String.join(" ", line) + ": no answer within " + deadline.toSeconds() + " s");
             }
-            return new Result(process.exitValue(), output.get(DEADLINE.toMillis(), TimeUnit.MILLISECONDS));
+            return new Result(process.exitValue(), output.get(deadline.toMillis(), TimeUnit.MILLISECONDS));
         } catch (ExecutionException | TimeoutException e) {
             throw new IOException(String.join(" ", line) + ": what it says cannot be read", e);
         } catch (InterruptedException e) {

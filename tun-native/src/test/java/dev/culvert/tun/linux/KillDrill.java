@@ -9,6 +9,7 @@ import dev.culvert.tun.undo.UndoStep;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -77,6 +78,11 @@ final class KillDrill {
         }
     }
 
+    /** On a machine that stands still for seconds, too. */
+    static SystemProgram.Result patiently(String input, List<String> line) throws IOException {
+        return SystemProgram.run(input, line, Duration.ofMinutes(1));
+    }
+
     private void make(UndoJournal journal, SystemProgram.Runner system) throws IOException {
         HostResolver resolver = resolved
                 ? new ResolvedResolver(journal, system, ResolvedResolver.RESOLVECTL)
@@ -103,7 +109,7 @@ final class KillDrill {
             if (++point[0] == killAt) {
                 throw new Killed();
             }
-            SystemProgram.Result result = SystemProgram.run(input, line);
+            SystemProgram.Result result = patiently(input, line);
             boolean takesBack =
                     line.contains("-d") || line.contains("revert"); // and nobody has written down that it has
             if (takesBack && ++point[0] == killAt) {
@@ -144,7 +150,7 @@ final class KillDrill {
     /** All that there is to see. */
     private String look() throws Exception {
         if (resolved) {
-            return SystemProgram.run("", List.of("resolvectl", "status")).output();
+            return patiently("", List.of("resolvectl", "status")).output();
         }
         StringBuilder all = new StringBuilder(Files.readString(Path.of("/etc/resolv.conf")));
         try (Stream<Path> files = Files.walk(Path.of("/run/resolvconf"))) {
