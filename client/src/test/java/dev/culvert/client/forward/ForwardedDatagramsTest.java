@@ -20,6 +20,8 @@ import java.util.Set;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A UDP port, and who sends to it. */
 @NullUnmarked
@@ -117,8 +119,10 @@ final class ForwardedDatagramsTest {
         assertThat(forwarded.senderCount()).isZero();
     }
 
-    @Test
-    void whoIsRefusedIsNotAskedForAgainAtOnce() {
+    /** A client that is up answers for programs that have joined it before the agent has: their refusal is a reset. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void whoIsRefusedIsNotAskedForAgainAtOnce(boolean answeredFirst) {
         to("10.1.0.7:5000");
         int asked = 0;
         for (int i = 0; i < 100; i++) {
@@ -126,7 +130,12 @@ final class ForwardedDatagramsTest {
             for (WebSocketMessage frame : bench.takeFrames()) {
                 if (frame.type() == Frame.OPEN) {
                     asked++;
-                    bench.refused(frame.flowId(), Reason.PROHIBITED);
+                    if (answeredFirst) {
+                        bench.opened(frame.flowId());
+                        bench.frame(Frame.RESET, 0, frame.flowId(), (byte) Reason.PROHIBITED.code());
+                    } else {
+                        bench.refused(frame.flowId(), Reason.PROHIBITED);
+                    }
                 }
             }
             bench.advanceLinked(100);
