@@ -7,6 +7,7 @@ module dev.culvert.tun {
     requires io.netty.common;
     requires transitive io.netty.transport;
     requires transitive io.netty.transport.classes.epoll;
+    requires io.netty.transport.classes.kqueue;
     requires transitive io.netty.transport.unix.common;
     requires static transitive org.jspecify;
     requires org.slf4j;

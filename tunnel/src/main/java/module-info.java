@@ -13,6 +13,7 @@ module dev.culvert.tunnel {
     requires io.netty.resolver;
     requires transitive io.netty.transport;
     requires io.netty.transport.classes.epoll;
+    requires io.netty.transport.classes.kqueue;
     requires io.netty.transport.unix.common;
     requires static transitive org.jspecify;
     requires org.slf4j;

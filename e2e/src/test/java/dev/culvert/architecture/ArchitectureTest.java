@@ -108,6 +108,37 @@ final class ArchitectureTest {
                 .dependOnClassesThat()
                 .resideInAPackage("dev.culvert.tun.linux..")
                 .check(house);
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.culvert.tun.macos..")
+                .and()
+                .doNotHaveFullyQualifiedName("dev.culvert.tun.Platform")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.culvert.tun.macos..")
+                .check(house);
+    }
+
+    /** Event loops are for all; what else is native of a Mac is in one package, and that uses nothing of Linux. */
+    @Test
+    void onlyThePackageOfMacosUsesWhatIsNativeThere() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.culvert.tun.macos..", "dev.culvert.tunnel.loop..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.netty.channel.kqueue..")
+                .check(house);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.culvert.tun.macos..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.netty.channel.epoll..", "dev.culvert.tun.linux..")
+                .orShould()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("dev.culvert.tun.libc.LibC")
+                .check(house);
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.culvert.tun.linux.LinuxHost;
 import dev.culvert.tun.linux.LinuxResolvers;
 import dev.culvert.tun.linux.LinuxTun;
 import dev.culvert.tun.linux.Terminal;
+import dev.culvert.tun.macos.Utun;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
@@ -24,6 +25,7 @@ import java.util.Locale;
 public final class Platform {
     private static final String OS = System.getProperty("os.name", "unknown");
     private static final boolean LINUX = OS.toLowerCase(Locale.ROOT).startsWith("linux");
+    private static final boolean MACOS = OS.toLowerCase(Locale.ROOT).startsWith("mac");
 
     private Platform() {}
 
@@ -35,6 +37,9 @@ public final class Platform {
     public static TunDevice openTun(TunConfig config) throws TunException {
         if (LINUX) {
             return LinuxTun.open(config);
+        }
+        if (MACOS) {
+            return Utun.open(config);
         }
         throw new TunException("open tun " + config.name() + ": operating system " + OS
                 + " has no TUN support here yet; run on Linux, or use a port forward or SOCKS instead");

@@ -4,6 +4,7 @@ import com.sun.jna.Native;
 import io.netty.channel.epoll.Epoll;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,7 +13,10 @@ import org.jspecify.annotations.Nullable;
  * load stays so for the life of the process.
  */
 public final class NativeLibraries {
-    private static final @Nullable String PROBLEM = problem(Path.of(System.getProperty("java.io.tmpdir", "/tmp")));
+    private static final @Nullable String PROBLEM = problem(
+            "Netty's epoll library",
+            Epoll.isAvailable() ? null : Epoll.unavailabilityCause(),
+            () -> LibC.get() != null);
 
     private NativeLibraries() {}
 
@@ -25,17 +29,21 @@ public final class NativeLibraries {
         return PROBLEM;
     }
 
-    private static @Nullable String problem(Path temporary) {
-        if (!Epoll.isAvailable()) {
-            Throwable cause = Epoll.unavailabilityCause();
-            return words(
-                    "Netty's epoll library",
-                    cause == null ? new UnsatisfiedLinkError("no reason given") : cause,
-                    temporary);
+    /**
+     * As {@link #problem()}, of the libraries of another system.
+     *
+     * @param netty Netty's, in words
+     * @param cause why that is not there, null when it is
+     * @param calls loads the C library through JNA
+     */
+    public static @Nullable String problem(String netty, @Nullable Throwable cause, BooleanSupplier calls) {
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
+        if (cause != null) {
+            return words(netty, cause, temporary);
         }
         try {
-            // Native before LibC: its failure says why, a class that depends on it only that it failed.
-            return Native.POINTER_SIZE > 0 && LibC.get() != null ? null : "the C library is not there";
+            // Native before the calls: its failure says why, a class that depends on it only that it failed.
+            return Native.POINTER_SIZE > 0 && calls.getAsBoolean() ? null : "the C library is not there";
         } catch (LinkageError | RuntimeException e) {
             return words("JNA's library", e, temporary);
         }

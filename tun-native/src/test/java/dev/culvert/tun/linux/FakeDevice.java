@@ -50,13 +50,13 @@ final class FakeDevice implements UnixTunDevice, FarEnd {
     public TunChannel newChannel() {
         return new EpollTunChannel(this) {
             @Override
-            int sendAddress(long address, int length) throws IOException {
+            protected long sendAddress(long address, int length) throws IOException {
                 answer(PlatformDependent.getByte(address + 1) != 0);
                 return super.sendAddress(address, length);
             }
 
             @Override
-            long sendVector(long address, int count) throws IOException {
+            protected long sendVector(long address, int count) throws IOException {
                 answer(false);
                 return super.sendVector(address, count);
             }

@@ -14,6 +14,12 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.kqueue.KQueue;
+import io.netty.channel.kqueue.KQueueDatagramChannel;
+import io.netty.channel.kqueue.KQueueIoHandler;
+import io.netty.channel.kqueue.KQueueServerDomainSocketChannel;
+import io.netty.channel.kqueue.KQueueServerSocketChannel;
+import io.netty.channel.kqueue.KQueueSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.DatagramChannel;
 import io.netty.channel.socket.SocketChannel;
@@ -35,7 +41,7 @@ import java.nio.channels.spi.SelectorProvider;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
-/** The platform's best event loops and socket channels: epoll on Linux, else the JDK's selector. */
+/** The platform's best event loops and socket channels: epoll on Linux, kqueue on macOS, else the JDK's selector. */
 public final class EventLoops {
     private static final int READS_PER_TURN = 4;
 
@@ -47,6 +53,9 @@ public final class EventLoops {
 
     private static final boolean EPOLL = Epoll.isAvailable();
 
+    /** Asked only where it may be: what it is asked for on Linux is half a start's class loading. */
+    private static final boolean KQUEUE = !EPOLL && KQueue.isAvailable();
+
     private EventLoops() {}
 
     public static boolean isEpoll() {
@@ -54,21 +63,23 @@ public final class EventLoops {
     }
 
     public static MultiThreadIoEventLoopGroup create(int threads, String name) {
-        IoHandlerFactory factory = EPOLL ? SteadyEpollHandler.newFactory() : NioIoHandler.newFactory();
+        IoHandlerFactory factory = EPOLL
+                ? SteadyEpollHandler.newFactory()
+                : KQUEUE ? KQueueIoHandler.newFactory() : NioIoHandler.newFactory();
         return new MultiThreadIoEventLoopGroup(threads, new DefaultThreadFactory(name, true), factory);
     }
 
     public static Class<? extends SocketChannel> socketChannel() {
-        return EPOLL ? EpollSocketChannel.class : NioSocketChannel.class;
+        return EPOLL ? EpollSocketChannel.class : KQUEUE ? KQueueSocketChannel.class : NioSocketChannel.class;
     }
 
     public static Class<? extends ServerChannel> serverSocketChannel() {
-        return EPOLL ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
+        return EPOLL ? EpollServerSocketChannel.class : KQUEUE ? KQueueServerSocketChannel.class : NioServerSocketChannel.class;
     }
 
     /** Of Unix sockets, to be bound to a {@link #domainAddress}. */
     public static Class<? extends ServerChannel> serverDomainSocketChannel() {
-        return EPOLL ? EpollServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
+        return EPOLL ? EpollServerDomainSocketChannel.class : KQUEUE ? KQueueServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
     }
 
     /** Of one Unix socket, to be connected to a {@link #domainAddress}. */
@@ -88,7 +99,7 @@ public final class EventLoops {
     }
 
     public static SocketAddress domainAddress(Path path) {
-        return EPOLL ? new DomainSocketAddress(path.toString()) : UnixDomainSocketAddress.of(path);
+        return EPOLL || KQUEUE ? new DomainSocketAddress(path.toString()) : UnixDomainSocketAddress.of(path);
     }
 
     /**
@@ -101,17 +112,22 @@ public final class EventLoops {
 
     /**
      * A socket to listen with at an address of either family: for 0.0.0.0 one that takes nothing of IPv6, which a channel of {@link
-     * #serverSocketChannel} does.
+     * #serverSocketChannel} does; but for kqueue's, of which there is only the one kind.
      */
     public static ServerChannel newServerSocketChannel(InetAddress at) {
-        return EPOLL
-                ? new EpollServerSocketChannel(family(at))
+        if (EPOLL) {
+            return new EpollServerSocketChannel(family(at));
+        }
+        return KQUEUE
+                ? new KQueueServerSocketChannel()
                 : new NioServerSocketChannel(SelectorProvider.provider(), family(at));
     }
 
     /** As {@link #newServerSocketChannel}, of datagrams. */
     public static DatagramChannel newDatagramChannel(InetAddress at) {
-        return EPOLL ? new EpollDatagramChannel(family(at)) : new NioDatagramChannel(family(at));
+        return EPOLL
+                ? new EpollDatagramChannel(family(at))
+                : KQUEUE ? new KQueueDatagramChannel(family(at)) : new NioDatagramChannel(family(at));
     }
 
     private static SocketProtocolFamily family(InetAddress at) {
@@ -120,7 +136,7 @@ public final class EventLoops {
 
     /** A UDP socket, not registered yet. */
     public static DatagramChannel newDatagramChannel() {
-        return EPOLL ? new EpollDatagramChannel() : new NioDatagramChannel();
+        return EPOLL ? new EpollDatagramChannel() : KQUEUE ? new KQueueDatagramChannel() : new NioDatagramChannel();
     }
 
     /**
