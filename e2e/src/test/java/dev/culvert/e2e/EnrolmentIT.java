@@ -6,7 +6,6 @@ import dev.culvert.token.Token;
 import dev.culvert.token.state.StateDirectory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -22,7 +21,7 @@ final class EnrolmentIT {
     private static String fetch() throws Exception {
         return lab.shell(
                 lab.client,
-                Duration.ofSeconds(30),
+                Lab.COMMAND,
                 "curl -s -m 20 -o /dev/null -w '%{http_code}' http://" + Lab.OFFICE_HOST + ":" + LanServices.HTTP
                         + "/small || true");
     }

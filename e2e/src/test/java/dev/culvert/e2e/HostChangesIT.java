@@ -22,8 +22,6 @@ final class HostChangesIT {
     @RegisterExtension
     static final Lab lab = new Lab();
 
-    private static final Duration HALF_A_MINUTE = Duration.ofSeconds(30);
-
     /** Of the gateway's and the client's clocks; that of the token module. */
     private static final Duration CLOCK_SKEW = Duration.ofSeconds(60);
 
@@ -45,7 +43,7 @@ final class HostChangesIT {
 
     @AfterEach
     void theMachineIsAsItWas() throws Exception {
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(lab.network(lab.client)).as(down.output()).isEqualTo(before);
     }
 
@@ -69,20 +67,20 @@ final class HostChangesIT {
     void sigtermTakesEverythingBackAlsoWithFlowsOpen() throws Exception {
         Program client = lab.startClient(token);
         Program held = lab.startProbe(lab.client, "hold", Lab.OFFICE_HOST, "7003");
-        held.awaitOutput("CONNECTED", HALF_A_MINUTE);
+        held.awaitOutput("CONNECTED", Lab.COMMAND);
         assertThat(client.terminate()).isEqualTo(143);
         assertThat(lab.network(lab.client)).isEqualTo(before);
         held.awaitOutput(
-                "ECONNRESET", HALF_A_MINUTE); // not left to find out by itself, which takes a kernel 15 minutes
+                "ECONNRESET", Lab.COMMAND); // not left to find out by itself, which takes a kernel 15 minutes
         held.close();
     }
 
     @Test
     void downEndsARunningClient() throws Exception {
         Program client = lab.startClient(token);
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(down.exit()).as(down.output()).isZero();
-        assertThat(client.exitWithin(HALF_A_MINUTE)).isEqualTo(143);
+        assertThat(client.exitWithin(Lab.COMMAND)).isEqualTo(143);
         assertThat(lab.network(lab.client)).isEqualTo(before);
     }
 
@@ -90,9 +88,9 @@ final class HostChangesIT {
     void downEndsAClientThatWasStopped() throws Exception {
         Program client = lab.startClient(token);
         Lab.must("kill", "-STOP", Long.toString(client.pid()));
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(down.exit()).as(down.output()).isZero();
-        assertThat(client.exitWithin(HALF_A_MINUTE)).isEqualTo(143);
+        assertThat(client.exitWithin(Lab.COMMAND)).isEqualTo(143);
         assertThat(client.output()).doesNotContain("InterruptedException");
         assertThat(lab.network(lab.client)).isEqualTo(before);
     }
@@ -101,7 +99,7 @@ final class HostChangesIT {
     void downOfAnotherUserSaysThatTheClientIsNotHis() throws Exception {
         readableByNobody();
         Program client = lab.startClient(token);
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, downAsNobody());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, downAsNobody());
         assertThat(down.exit()).as(down.output()).isEqualTo(1);
         // Clients of other tests may be named beside it: what he cannot see into may be here.
         assertThat(down.output())
@@ -109,7 +107,7 @@ final class HostChangesIT {
                 .contains("sudo");
         assertThat(client.isAlive()).isTrue();
         assertThat(client.terminate()).isEqualTo(143);
-        assertThat(lab.run(lab.client, HALF_A_MINUTE, downAsNobody()).exit()).isZero();
+        assertThat(lab.run(lab.client, Lab.COMMAND, downAsNobody()).exit()).isZero();
     }
 
     private static String[] downAsNobody() {
@@ -122,7 +120,7 @@ final class HostChangesIT {
 
     @Test
     void downWithoutAnythingUpSaysSo() throws Exception {
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(down.exit()).as(down.output()).isZero();
         assertThat(down.lines()).isEqualTo(1);
     }
@@ -131,7 +129,7 @@ final class HostChangesIT {
     void downRepairsWhatAKilledClientLeft() throws Exception {
         Program client = lab.startClient(token, "--full", "--route", "192.168.77.0/24");
         client.kill();
-        Outcome down = lab.run(lab.client, HALF_A_MINUTE, lab.down());
+        Outcome down = lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(down.exit()).as(down.output()).isZero();
         assertThat(down.output()).contains("took back");
         assertThat(lab.network(lab.client)).isEqualTo(before);
@@ -150,7 +148,7 @@ final class HostChangesIT {
     @Test
     void aSecondUpIsRefusedAndTheFirstGoesOn() throws Exception {
         Program first = lab.startClient(token);
-        assertRefused(lab.run(lab.client, HALF_A_MINUTE, lab.up(token)), 1, "already");
+        assertRefused(lab.run(lab.client, Lab.COMMAND, lab.up(token)), 1, "already");
         assertWorks();
         assertThat(first.isAlive()).isTrue();
     }
@@ -160,7 +158,7 @@ final class HostChangesIT {
         Path readable = readableByNobody();
         Outcome o = lab.run(
                 lab.client,
-                HALF_A_MINUTE,
+                Lab.COMMAND,
                 asNobody(
                         lab.script("client"),
                         "up",
@@ -202,9 +200,9 @@ final class HostChangesIT {
                     "mount --bind " + node + " /dev/net/tun && exec " + String.join(" ", unprivileged));
             client.awaitOutput("agent 'office' is connected", Lab.START);
             assertWorks();
-            Outcome down = lab.run(lab.client, HALF_A_MINUTE, downAsNobody());
+            Outcome down = lab.run(lab.client, Lab.COMMAND, downAsNobody());
             assertThat(down.exit()).as(down.output()).isZero();
-            assertThat(client.exitWithin(HALF_A_MINUTE)).isEqualTo(143);
+            assertThat(client.exitWithin(Lab.COMMAND)).isEqualTo(143);
         } finally {
             lab.must(lab.client, "ip", "tuntap", "del", "dev", "cvu0", "mode", "tun");
         }
@@ -241,7 +239,7 @@ final class HostChangesIT {
         lab.token(
                 other, "client", "--name", "laptop", "--allow", "office:192.168.77.0/24", "--out", stranger.toString());
         Program client = lab.start(lab.client, "client-stranger", lab.up(stranger));
-        client.awaitOutput("this is not the gateway of the token", HALF_A_MINUTE);
+        client.awaitOutput("this is not the gateway of the token", Lab.COMMAND);
         assertThat(client.output().lines().filter(l -> l.contains("gateway of the token")))
                 .hasSize(1);
         assertThat(client.terminate()).isEqualTo(143);
@@ -272,7 +270,7 @@ final class HostChangesIT {
                 .atMost(CLOCK_SKEW.plusSeconds(5))
                 .until(() ->
                         System.nanoTime() - mintedAt > CLOCK_SKEW.plusSeconds(2).toNanos());
-        Outcome o = lab.run(lab.client, HALF_A_MINUTE, lab.up(expired));
+        Outcome o = lab.run(lab.client, Lab.COMMAND, lab.up(expired));
         assertThat(o.exit()).as(o.output()).isEqualTo(1);
         assertThat(o.output().lines().filter(l -> l.contains("expired"))).hasSize(1);
         assertThat(o.output().strip().lines().reduce((first, last) -> last).orElse(""))
@@ -283,28 +281,28 @@ final class HostChangesIT {
     @Test
     void anAgentsTokenIsRefused() throws Exception {
         Path agents = lab.agentToken("other", "wss://10.71.1.1:8443", "192.168.77.0/24");
-        assertRefused(lab.run(lab.client, HALF_A_MINUTE, lab.up(agents)), 1, "agent");
+        assertRefused(lab.run(lab.client, Lab.COMMAND, lab.up(agents)), 1, "agent");
     }
 
     @Test
     void aClientsTokenIsRefusedByTheAgent() throws Exception {
         assertRefused(
-                lab.run(lab.office, HALF_A_MINUTE, lab.script("agent"), "--token-file", token.toString()), 1, "client");
+                lab.run(lab.office, Lab.COMMAND, lab.script("agent"), "--token-file", token.toString()), 1, "client");
     }
 
     @Test
     void aFileThatIsNoTokenIsRefused() throws Exception {
         assertRefused(
-                lab.run(lab.client, HALF_A_MINUTE, lab.up(privateFile("garbage.token", "\0\1\2 not a token\n\n"))),
+                lab.run(lab.client, Lab.COMMAND, lab.up(privateFile("garbage.token", "\0\1\2 not a token\n\n"))),
                 1,
                 "token");
-        assertRefused(lab.run(lab.client, HALF_A_MINUTE, lab.up(privateFile("empty.token", ""))), 1, "empty");
+        assertRefused(lab.run(lab.client, Lab.COMMAND, lab.up(privateFile("empty.token", ""))), 1, "empty");
     }
 
     @Test
     void aMissingTokenFileIsNamed() throws Exception {
         assertRefused(
-                lab.run(lab.client, HALF_A_MINUTE, lab.up(Path.of("/nonexistent/token"))), 1, "/nonexistent/token");
+                lab.run(lab.client, Lab.COMMAND, lab.up(Path.of("/nonexistent/token"))), 1, "/nonexistent/token");
     }
 
     private static Path privateFile(String name, String text) throws Exception {

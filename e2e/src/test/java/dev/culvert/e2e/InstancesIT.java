@@ -163,7 +163,8 @@ final class InstancesIT {
                 "slow",
                 "bash",
                 "-c",
-                "for i in $(seq 6); do (" + curl + url("/slow") + " || echo FAILED $?) & done; wait");
+                // Each says what it has at once: six write to one pipe.
+                "for i in $(seq 6); do (a=$(" + curl + url("/slow") + ") || a=\"FAILED $?\"; echo \"$a\") & done; wait");
         Program slowWithJar = lab.start(lab.client, "slow", "bash", "-c", curl + jar() + " " + url("/slow"));
         await().atMost(PATIENCE)
                 .until(() -> lab.shell(lab.officeHost, Lab.COMMAND, "ss -Htn state established sport = :8082 | wc -l")

@@ -36,13 +36,13 @@ final class IsolationIT {
 
     private static Program talk() throws Exception {
         Program talk = lab.startProbe(lab.client, "talk", Lab.OFFICE_HOST, Integer.toString(LanServices.ECHO));
-        talk.awaitOutput("CONNECTED", Duration.ofSeconds(20));
+        talk.awaitOutput("CONNECTED", Lab.COMMAND);
         return talk;
     }
 
     private static void assertUndisturbed(Program talk) throws Exception {
         talk.input("\n");
-        assertThat(talk.exitWithin(Duration.ofSeconds(20))).as(talk.output()).isZero();
+        assertThat(talk.exitWithin(Lab.COMMAND)).as(talk.output()).isZero();
         String last = talk.output().strip().lines().reduce((a, b) -> b).orElse("");
         assertThat(last).startsWith("LONGEST ");
         assertThat(Integer.parseInt(last.split(" ")[1])).as(talk.output()).isLessThan(DISTURBED_MILLIS);
@@ -54,7 +54,7 @@ final class IsolationIT {
         Program talk = talk();
         Program stall =
                 lab.startProbe(lab.client, "stall", Lab.OFFICE_HOST, Integer.toString(LanServices.STALLED), "60000000");
-        stall.awaitOutput("CONNECTED", Duration.ofSeconds(20));
+        stall.awaitOutput("CONNECTED", Lab.COMMAND);
         for (int i = 0; i < 3; i++) {
             assertThat(lab.must(lab.client, "curl", "-sS", "-m", "20", "http://" + Lab.OFFICE_HOST + ":8080/small"))
                     .isEqualTo("a short answer\n");

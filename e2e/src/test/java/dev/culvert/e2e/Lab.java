@@ -48,10 +48,10 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     static final String BEYOND = "203.0.113.1";
 
     /** Three JVMs start at once on a machine that others use too. */
-    static final Duration START = Duration.ofSeconds(60);
+    static final Duration START = Duration.ofMinutes(2);
 
     /** Commands that take no time, on a machine whose processes are frozen for seconds. */
-    static final Duration COMMAND = Duration.ofSeconds(60);
+    static final Duration COMMAND = Duration.ofMinutes(2);
 
     private static final AtomicInteger NEXT = new AtomicInteger();
     private static final Pattern OURS = Pattern.compile("cv-e2e-(\\d+)-\\d+-[a-z]+");

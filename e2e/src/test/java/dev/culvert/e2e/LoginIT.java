@@ -6,7 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -51,7 +50,7 @@ final class LoginIT {
     private static String fetch() throws Exception {
         return lab.shell(
                 lab.client,
-                Duration.ofSeconds(30),
+                Lab.COMMAND,
                 "curl -s -m 20 -o /dev/null -w '%{http_code}' http://" + Lab.OFFICE_HOST + ":" + LanServices.HTTP
                         + "/small || true");
     }

@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -25,7 +24,7 @@ final class PolicyIT {
     }
 
     private static Outcome curl() throws Exception {
-        return lab.run(lab.client, Duration.ofSeconds(30), "curl", "-s", "-o", "/dev/null", "-m", "20", URL);
+        return lab.run(lab.client, Lab.COMMAND, "curl", "-s", "-o", "/dev/null", "-m", "20", URL);
     }
 
     private static String list(Path token) throws Exception {
@@ -55,12 +54,12 @@ final class PolicyIT {
         assertThat(list(stranger)).contains("nothing").doesNotContain("office");
 
         policy("grants: [{who: laptop, agents: offce-typo, to: 192.168.77.0/33}]");
-        gateway.awaitOutput("policy.yaml:1:", Duration.ofSeconds(20));
+        gateway.awaitOutput("policy.yaml:1:", Lab.COMMAND);
         assertThat(gateway.output()).contains("the old one stays");
         assertThat(curl().exit()).isZero();
 
         policy("grants: [{who: laptop, agents: office, to: 192.168.77.2, ports: 22}]");
-        await().atMost(Duration.ofSeconds(20)).until(() -> curl().exit() == 7); // could not connect, at once
+        await().atMost(Lab.COMMAND).until(() -> curl().exit() == 7); // could not connect, at once
         assertThat(gateway.isAlive()).isTrue();
     }
 }

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 /** A process of the lab's, whose output goes to a file. */
 final class Program implements AutoCloseable {
     /** Going down in order takes the client at most 15 s. */
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final String name;
     private final Process process;

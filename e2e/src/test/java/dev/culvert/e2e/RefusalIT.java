@@ -3,7 +3,6 @@ package dev.culvert.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
-import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -82,7 +81,7 @@ final class RefusalIT {
         assertAtOnce("EHOSTUNREACH", "connect", "192.168.77.1", LanServices.HTTP);
         assertAtOnce("EACCES", "connect", "fd77::1", LanServices.HTTP);
         assertAtOnce("EHOSTUNREACH", "udp", "192.168.77.1", LanServices.UDP_ECHO);
-        Outcome ping = lab.run(lab.client, Duration.ofSeconds(20), "ping", "-c", "1", "-W", "5", "192.168.77.1");
+        Outcome ping = lab.run(lab.client, Lab.COMMAND, "ping", "-c", "1", "-W", "5", "192.168.77.1");
         assertThat(ping.output()).contains("Packet filtered");
     }
 
@@ -126,7 +125,7 @@ final class RefusalIT {
                 "client-at-gateway",
                 lab.up(lab.clientToken("second", "plant:192.168.88.0/24"), "--tun", "cv1"));
         second.awaitOutput("routes: ", Lab.START);
-        Outcome ping = lab.run(lab.gateway, Duration.ofSeconds(20), "ping", "-c", "1", "-W", "5", Lab.PLANT_HOST);
+        Outcome ping = lab.run(lab.gateway, Lab.COMMAND, "ping", "-c", "1", "-W", "5", Lab.PLANT_HOST);
         assertThat(ping.exit()).isNotZero();
         assertThat(ping.output()).contains("Packet filtered");
         assertThat(second.terminate()).isEqualTo(143);

@@ -3,7 +3,6 @@ package dev.culvert.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
-import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -37,7 +36,7 @@ final class RoutingIT {
 
     @AfterEach
     void theMachineIsAsItWas() throws Exception {
-        lab.run(lab.client, Duration.ofSeconds(30), lab.down());
+        lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(lab.network(lab.client)).isEqualTo(before);
     }
 
@@ -90,7 +89,7 @@ final class RoutingIT {
 
     @Test
     void aRouteThatIsNoneIsWrongUsage() throws Exception {
-        Outcome o = lab.run(lab.client, Duration.ofSeconds(30), lab.up(token, "--route", "192.168.77.0/33"));
+        Outcome o = lab.run(lab.client, Lab.COMMAND, lab.up(token, "--route", "192.168.77.0/33"));
         assertThat(o.exit()).as(o.output()).isEqualTo(2);
         assertThat(o.output()).startsWith("client: --route 192.168.77.0/33");
     }

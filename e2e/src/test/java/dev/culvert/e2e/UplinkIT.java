@@ -18,7 +18,7 @@ final class UplinkIT {
     static final Lab lab = new Lab();
 
     /** Generous; it is a second on an idle machine. */
-    private static final Duration SOON = Duration.ofSeconds(30);
+    private static final Duration SOON = Lab.COMMAND;
 
     private static final Duration TRANSFER = Duration.ofSeconds(120);
 
