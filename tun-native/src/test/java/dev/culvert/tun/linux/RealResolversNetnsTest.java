@@ -9,12 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** systemd-resolved, openresolv and Debian's resolvconf as they are, on machines that have them: {@link KillDrill} there. */
+@NullUnmarked
 @Tag("netns")
 class RealResolversNetnsTest {
     private static final String BUS =
