@@ -7,14 +7,18 @@
 # ignores one of another version or of other jars; launch.sh (are_fresh) leaves it aside when a jar is not the one that it was made
 # of.
 make_archive() {
-  local list=$1 log=$2 found java version archive
+  local list=$1 log=$2 found java version archive options
   found=$(newest_java) || return 1
   java=${found#* } version=${found%% *}
   archive=$CULVERT_LIB/../cds-$version.jsa
   rm -f "$archive"
   # Under another name first: a program that starts meanwhile must not map half of it.
   class_path agent
-  "$java" -Xshare:dump -XX:SharedClassListFile="$list" -XX:SharedArchiveFile="$archive.new" -cp "$REPLY" \
+  open_modules "$version"
+  options=("${OPENED[@]}")
+  # With their classes linked to each other (JEP 483).
+  [ "$version" -lt 24 ] || options+=(-XX:+AOTClassLinking)
+  "$java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$list" -XX:SharedArchiveFile="$archive.new" -cp "$REPLY" \
     >"$log" 2>&1 && mv "$archive.new" "$archive" && return
   rm -f "$archive.new"
   return 1

@@ -151,6 +151,13 @@ are_fresh() {
   while read -r name size time; do touch -d "@$time" "$CULVERT_LIB/$name" 2>/dev/null || return 1; done <<<"$made"
 }
 
+# open_modules VERSION: OPENED becomes the JVM's options for what of its insides the programs use. An archive is made with the same.
+open_modules() {
+  # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
+  OPENED=(--add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED)
+  [ "$1" -lt 22 ] || OPENED+=(--enable-native-access=ALL-UNNAMED)
+}
+
 # launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
 launch() {
   local program=$1 main=$2 options=() found java jars
@@ -166,8 +173,6 @@ launch() {
     -XX:+PerfDisableSharedMem
     -Dculvert.bin="$CULVERT_BIN"
     -Dlogback.configurationFile="$CULVERT_SHARE/logback.xml" -Dfile.encoding=UTF-8
-    # Netty gets direct memory that is not zeroed first, from pools: a fifth of the packet path's time otherwise.
-    --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
     -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled
     # Nobody records flights here; the events' classes cost a tenth of the start.
     -Dio.netty.jfr.enabled=false
@@ -176,9 +181,10 @@ launch() {
     # Archives are mapped where they were made for. Elsewhere each start writes to half of their pages: time, and memory that
     # processes could share.
     -XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0)
+  open_modules "$found"
+  options+=("${OPENED[@]}")
   # What the compilers took goes back to the system (milliseconds between two looks; they themselves keep it for 5 s).
   [ "$found" -lt 22 ] || options+=(-XX:TrimNativeHeapInterval=5000)
-  [ "$found" -lt 22 ] || options+=(--enable-native-access=ALL-UNNAMED)
   [ "$found" -lt 24 ] || options+=(--sun-misc-unsafe-memory-access=allow)
   [ ! -t 1 ] || [ "${TERM:-dumb}" = dumb ] || options+=(-Dculvert.terminal=true)
   # A JVM knows no letters beyond ASCII, in paths and arguments, where the locale has none.

@@ -14,12 +14,19 @@ can_warm() {
   command -v ip >/dev/null && command -v python3 >/dev/null
 }
 
-# modernise: gives picocli, compiled for Java 5, the form that AOT caches take. Before anything looks at the jars.
+# modernise: gives picocli, compiled for Java 5, the form that AOT caches take, and that any JVM verifies sooner. Before anything looks
+# at the jars. Needs JDK 24 or later; nothing is done without.
 modernise() {
-  local found jar
+  local found jar plain
   found=$(newest_java) || return 1
-  mkdir -p "$CULVERT_LIB/../plain" && cp -p "$CULVERT_LIB"/picocli-*.jar "$CULVERT_LIB/../plain" || return 1 # for packages
-  for jar in "$CULVERT_LIB"/picocli-*.jar; do "${found#* }" "$CULVERT_SHARE/StackMaps.java" "$jar" || return 1; done
+  [ "${found%% *}" -ge 24 ] && [ -x "$(dirname "${found#* }")/javac" ] || return 0
+  mkdir -p "$CULVERT_LIB/../plain" || return 1
+  for jar in "$CULVERT_LIB"/picocli-*.jar; do
+    plain=$CULVERT_LIB/../plain/${jar##*/} # for packages
+    # Another than the plain one has it already.
+    if [ -e "$plain" ] && ! cmp -s "$jar" "$plain"; then continue; fi
+    cp -p "$jar" "$plain" && "${found#* }" "$CULVERT_SHARE/StackMaps.java" "$jar" || return 1
+  done
 }
 
 # make_warm LOG: aot-VERSION-PROGRAM.aot beside lib/. Fails without harm: the class-data archive is used instead.

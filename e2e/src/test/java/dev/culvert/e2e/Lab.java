@@ -14,6 +14,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -53,7 +54,16 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     /** Commands that take no time, on a machine whose processes are frozen for seconds. */
     static final Duration COMMAND = Duration.ofMinutes(2);
 
+    /** What the programs start faster with is made once, by the first of several JVMs; the others wait. */
+    private static final Duration ARCHIVES = Duration.ofMinutes(10);
+
+    /** Few programs here live long enough to get back what the second compiler takes for them. What comes later counts. */
+    private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1 ";
+
+    private static final String JAVA_OPTIONS = "CULVERT_JAVA_OPTS";
+
     private static final AtomicInteger NEXT = new AtomicInteger();
+    private static final AtomicBoolean PREPARED = new AtomicBoolean();
     private static final Pattern OURS = Pattern.compile("cv-e2e-(\\d+)-\\d+-[a-z]+");
 
     /** Of a program's output, when a test fails. */
@@ -76,6 +86,9 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     @Override
     public void beforeAll(ExtensionContext context) throws Exception {
+        if (!PREPARED.getAndSet(true)) {
+            run(ARCHIVES, script("lib/archives"));
+        }
         removeLeftovers();
         directory = Files.createTempDirectory("cv-e2e-");
         // What runs as nobody must get at its token.
@@ -232,8 +245,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         Path out = Files.createTempFile("cv-e2e-", ".out");
         try {
             long start = System.nanoTime();
-            Process p = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
+            Process p = builder(List.of(command), Map.of())
                     .redirectInput(Path.of("/dev/null").toFile())
                     .redirectOutput(out.toFile())
                     .start();
@@ -252,6 +264,13 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         }
     }
 
+    private static ProcessBuilder builder(List<String> command, Map<String, String> environment) {
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().putAll(environment);
+        builder.environment().merge(JAVA_OPTIONS, SHORT_LIVED, (given, ours) -> ours + given);
+        return builder;
+    }
+
     /** Starts a process on a machine of the lab. It is ended with the lab at the latest. */
     Program start(Host host, String name, String... command) throws IOException {
         return start(host, name, Map.of(), command);
@@ -259,9 +278,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     Program start(Host host, String name, Map<String, String> environment, String... command) throws IOException {
         Path log = Files.createTempFile(directory, name + "-", ".log");
-        ProcessBuilder builder =
-                new ProcessBuilder(host.line(command)).redirectErrorStream(true).redirectOutput(log.toFile());
-        builder.environment().putAll(environment);
+        ProcessBuilder builder = builder(host.line(command), environment).redirectOutput(log.toFile());
         Program program = new Program(name, builder.start(), log);
         programs.addLast(program);
         return program;
@@ -454,7 +471,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     /** Starts a client and waits until its routes are laid. */
     Program startClient(Path token, String... more) throws IOException {
-        Program p = start(client, "client", Map.of("CULVERT_JAVA_OPTS", "-Dculvert.terminal=true"), up(token, more));
+        Program p = start(client, "client", Map.of(JAVA_OPTIONS, "-Dculvert.terminal=true"), up(token, more));
         p.awaitOutput("routes: ", START);
         return p;
     }

@@ -36,8 +36,8 @@ final class UpgradeIT {
         lab.shell(
                 lab.gateway,
                 PATIENCE,
-                "mkdir -p '" + fresh + "/target/culvert' && cp -a '" + repository + "/scripts' '" + fresh
-                        + "' && cp -a '" + repository + "/target/culvert/lib' '" + fresh + "/target/culvert'");
+                "mkdir -p '" + fresh + "/target' && cp -a '" + repository + "/scripts' '" + fresh + "' && cp -a '"
+                        + repository + "/target/culvert' '" + fresh + "/target'");
         lab.shell(
                 lab.gateway,
                 PATIENCE,
