@@ -261,6 +261,11 @@ public final class Agent implements AutoCloseable {
         public void onOpen(IncomingFlow flow) {
             opens++;
             Destination d = flow.request().destination();
+            if (log.isDebugEnabled()) {
+                log.atDebug()
+                        .addKeyValue("flow", flow.id())
+                        .log("flow {} of '{}' to {}", flow.id(), flow.request().client(), d);
+            }
             InetAddress address = d.address();
             String domain = ResolverName.domain(d);
             if (domain != null) {

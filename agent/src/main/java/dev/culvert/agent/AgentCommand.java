@@ -2,6 +2,7 @@ package dev.culvert.agent;
 
 import dev.culvert.address.HostPattern;
 import dev.culvert.command.Completing;
+import dev.culvert.command.LogOptions;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
@@ -111,6 +112,9 @@ public final class AgentCommand implements Callable<Integer>, Completing {
 
     @Mixin
     ControlOptions control = new ControlOptions();
+
+    @Mixin
+    LogOptions logs = new LogOptions();
 
     @Mixin
     MetricsOptions metrics = new MetricsOptions();

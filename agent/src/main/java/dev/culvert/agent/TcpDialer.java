@@ -134,7 +134,11 @@ final class TcpDialer {
             budget.failed(cause);
         }
         failed[reason.ordinal()]++;
-        log.debug("{}: {}", flow.request().destination(), cause.toString());
+        if (log.isDebugEnabled()) {
+            log.atDebug()
+                    .addKeyValue("flow", flow.id())
+                    .log("flow {} to {}: {}", flow.id(), flow.request().destination(), cause.toString());
+        }
         flow.refuse(reason, flow.request().destination() + ": " + reason.words());
     }
 
@@ -161,12 +165,15 @@ final class TcpDialer {
         Relay.join(linkFlow, socket, (up, down, cause) -> {
             open--;
             if (log.isDebugEnabled()) {
-                log.debug(
-                        "{}: {} bytes up, {} down{}",
-                        flow.request().destination(),
-                        up,
-                        down,
-                        cause == null ? "" : ", " + cause.getMessage());
+                log.atDebug()
+                        .addKeyValue("flow", flow.id())
+                        .log(
+                                "flow {} to {}: {} bytes up, {} down{}",
+                                flow.id(),
+                                flow.request().destination(),
+                                up,
+                                down,
+                                cause == null ? "" : ", " + cause.getMessage());
             }
         });
     }

@@ -1,6 +1,8 @@
 package dev.culvert.command;
 
 import dev.culvert.text.FileError;
+import dev.culvert.text.LogFormat;
+import dev.culvert.text.LogLine;
 import dev.culvert.text.Printable;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -8,6 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -113,9 +116,20 @@ public final class Program {
 
     private static void complain(CommandLine where, String message) {
         PrintWriter err = where.getErr();
-        err.println(where.getCommandSpec().root().name() + ": "
-                + Printable.line(message.replace('\n', ' ').replace('\r', ' ')));
+        err.println(line(
+                where.getCommandSpec().root().name(), "ERROR", message.replace('\n', ' ').replace('\r', ' ')));
         err.flush();
+    }
+
+    /**
+     * What a program says of itself, beside its log, as one line in the format that was chosen: behind its name, or as JSON.
+     *
+     * @param level INFO, WARN, ERROR; of JSON alone
+     */
+    public static String line(String program, String level, String message) {
+        return LogFormat.current() == LogFormat.JSON
+                ? new LogLine(Instant.now(), level, program, message).toString()
+                : program + ": " + Printable.line(message);
     }
 
     /** The version in the manifest of the jar that the command is in. */

@@ -6,6 +6,7 @@ import dev.culvert.client.uplink.LimitedVoice;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
+import dev.culvert.command.LogOptions;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.ProfileOption;
 import java.util.ArrayList;
@@ -47,6 +48,9 @@ public final class ForwardCommand implements Callable<Integer> {
                             + " a socket that is made for you alone. HOST is an address, or a name that the agent resolves. Without AGENT"
                             + " through the one that serves it; with it an address is the one that it has there.")
     List<String> forwards = new ArrayList<>();
+
+    @Mixin
+    LogOptions logs = new LogOptions();
 
     @Mixin
     HolderOptions options = new HolderOptions();

@@ -4,8 +4,8 @@ import dev.culvert.client.uplink.JoinOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Voice;
+import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
-import dev.culvert.text.Printable;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.holder.HolderOptions;
 import java.io.Closeable;
@@ -75,7 +75,7 @@ public final class Service {
     }
 
     private static synchronized void say(String line) {
-        System.out.println("client: " + Printable.line(line));
+        System.out.println(Program.line("client", "INFO", line));
         System.out.flush();
     }
 }

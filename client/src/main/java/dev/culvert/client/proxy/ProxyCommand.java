@@ -13,6 +13,7 @@ import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RunningUplink;
 import dev.culvert.client.uplink.Uplink;
 import dev.culvert.client.uplink.Voice;
+import dev.culvert.command.LogOptions;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.ProfileOption;
 import dev.culvert.token.holder.SecretException;
@@ -73,6 +74,9 @@ public final class ProxyCommand implements Callable<Integer> {
 
     @Mixin
     RouteOptions routes = new RouteOptions();
+
+    @Mixin
+    LogOptions logs = new LogOptions();
 
     @Mixin
     HolderOptions options = new HolderOptions();

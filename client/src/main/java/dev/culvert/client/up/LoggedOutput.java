@@ -1,6 +1,8 @@
 package dev.culvert.client.up;
 
 import dev.culvert.command.LineFile;
+import dev.culvert.text.LogFormat;
+import dev.culvert.text.LogLine;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -55,8 +57,11 @@ final class LoggedOutput extends OutputStream {
 
     private void log() {
         String more = lost == 0 ? "" : "(" + lost + " lines before this could not be written) ";
-        byte[] time =
-                (clock.instant().truncatedTo(ChronoUnit.SECONDS) + " " + more).getBytes(StandardCharsets.US_ASCII);
+        // Lines of JSON have their time; how many were lost is a line of its own then.
+        String before = LogFormat.current() == LogFormat.TEXT
+                ? clock.instant().truncatedTo(ChronoUnit.SECONDS) + " " + more
+                : more.isEmpty() ? "" : new LogLine(clock.instant(), "WARN", "client", more.strip()) + "\n";
+        byte[] time = before.getBytes(StandardCharsets.US_ASCII);
         ByteBuffer whole = ByteBuffer.allocate(time.length + line.size() + 1);
         whole.put(time).put(line.toByteArray()).put((byte) '\n').flip();
         line.reset();

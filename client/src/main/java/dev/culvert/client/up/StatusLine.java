@@ -1,6 +1,7 @@
 package dev.culvert.client.up;
 
 import dev.culvert.client.uplink.Uplink;
+import dev.culvert.command.Program;
 import dev.culvert.text.Printable;
 import dev.culvert.tun.device.TunStats;
 import java.io.PrintStream;
@@ -49,7 +50,7 @@ final class StatusLine {
 
     synchronized void say(String event) {
         erase();
-        out.println("client: " + Printable.line(event));
+        out.println(Program.line("client", "INFO", event));
         redraw();
     }
 

@@ -15,12 +15,14 @@ import dev.culvert.client.uplink.RouteOptions;
 import dev.culvert.client.uplink.RouteTable;
 import dev.culvert.client.uplink.TokenUplink;
 import dev.culvert.client.uplink.Uplink;
+import dev.culvert.command.LogOptions;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.control.Questions;
 import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
+import dev.culvert.text.LogFormat;
 import dev.culvert.token.ClientToken;
 import dev.culvert.token.Token;
 import dev.culvert.token.TokenGrants;
@@ -177,6 +179,9 @@ public final class UpCommand implements Callable<Integer> {
     ControlOptions control = new ControlOptions();
 
     @Mixin
+    LogOptions logs = new LogOptions();
+
+    @Mixin
     MetricsOptions metrics = new MetricsOptions();
 
     /** Used by picocli. */
@@ -234,7 +239,7 @@ public final class UpCommand implements Callable<Integer> {
                     : null;
             StatusLine status = new StatusLine(
                     background == null ? out : background.out(),
-                    Boolean.getBoolean("culvert.terminal"),
+                    Boolean.getBoolean("culvert.terminal") && LogFormat.current() == LogFormat.TEXT,
                     Platform::terminalColumns,
                     System::nanoTime);
             repair(journal, status);

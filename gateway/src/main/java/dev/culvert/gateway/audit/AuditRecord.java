@@ -103,7 +103,8 @@ public sealed interface AuditRecord {
      *
      * @param time when it ended
      * @param client the client's name, {@code clientLink} the number of its link
-     * @param flow its number in the client's session; null for what has none: datagrams, and flows of older clients
+     * @param flow its number in the client's session; null for what has none: flows of older clients
+     * @param id by which the logs of gateway and agent know it; null when it has reached no agent, or has no number
      * @param agent the name that the client asked for; {@code agentLink} and {@code instance} who took it, if any did
      * @param source the application's endpoint, as the client says
      * @param allowed whether policy allowed it
@@ -117,6 +118,7 @@ public sealed interface AuditRecord {
             String client,
             long clientLink,
             @Nullable Long flow,
+            @Nullable String id,
             @Nullable String source,
             String protocol,
             String host,
@@ -143,6 +145,7 @@ public sealed interface AuditRecord {
             out.put("client", client);
             out.put("clientLink", clientLink);
             out.put("flow", flow);
+            out.put("id", id);
             out.put("source", source);
             out.put("protocol", protocol);
             out.put("host", host);

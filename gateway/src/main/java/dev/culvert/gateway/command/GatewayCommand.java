@@ -2,6 +2,7 @@ package dev.culvert.gateway.command;
 
 import dev.culvert.address.AddressText;
 import dev.culvert.command.GatewayUrl;
+import dev.culvert.command.LogOptions;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
@@ -14,7 +15,7 @@ import dev.culvert.gateway.PublishingSettings;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.audit.AuditLog;
 import dev.culvert.store.StateException;
-import dev.culvert.text.Printable;
+import dev.culvert.text.LogFormat;
 import dev.culvert.token.GatewayUrls;
 import dev.culvert.token.state.StateDirectory;
 import dev.culvert.token.store.StoreOptions;
@@ -126,6 +127,9 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
     ControlOptions control = new ControlOptions();
 
     @Mixin
+    LogOptions logs = new LogOptions();
+
+    @Mixin
     MetricsOptions metrics = new MetricsOptions();
 
     @Option(
@@ -159,7 +163,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
         Path path = state != null ? state : StateDirectory.defaultPath();
         StateDirectory directory =
                 StateDirectory.openToServe(path, Clock.systemUTC(), store.served(path, System.getenv()));
-        directory.warnings().forEach(w -> System.err.println("gateway: warning: " + Printable.line(w)));
+        directory.warnings().forEach(w -> System.err.println(Program.line("gateway", "WARN", "warning: " + w)));
         Closeable claim = directory.claim();
         try {
             return serve(address, directory);
@@ -263,21 +267,28 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
     private void sayWhatNext(Gateway gateway, StateDirectory directory, URI gatewayUrl, boolean guessed)
             throws IOException {
         InetSocketAddress at = gateway.address();
-        System.out.println("gateway: listening on " + AddressText.of(at.getAddress()) + " port " + at.getPort()
+        say("listening on " + AddressText.of(at.getAddress()) + " port " + at.getPort()
                 + (plain ? " (plain ws)" : " (TLS by " + GatewayTrust.providerName() + ")") + ", state in "
                 + directory.path());
-        System.out.println("gateway: tokens say "
+        say("tokens say "
                 + directory.gatewayUrls().stream().map(URI::toString).collect(Collectors.joining(", "))
                 + (guessed ? " (a guess: set the right one with --url wss://NAME:" + at.getPort() + ")" : ""));
         if (!plain) {
-            System.out.println("gateway: CA pin " + directory.caPin());
+            say("CA pin " + directory.caPin());
         }
         if (!hasMadeTokens(directory)) {
             String options =
                     directory.path().equals(StateDirectory.defaultPath()) ? "" : " --state " + directory.path();
-            firstTokens(options + store.repeated(System.getenv())).forEach(System.out::println);
+            List<String> next = firstTokens(options + store.repeated(System.getenv()));
+            if (LogFormat.current() == LogFormat.TEXT) { // for who sits before it
+                next.forEach(System.out::println);
+            }
         }
         System.out.flush();
+    }
+
+    private static void say(String line) {
+        System.out.println(Program.line("gateway", "INFO", line));
     }
 
     /** @param options where this gateway's keys are */

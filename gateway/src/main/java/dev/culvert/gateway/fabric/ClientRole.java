@@ -442,11 +442,18 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
             side.refuse(flowId, Reason.UNKNOWN, "agent '" + agentName + "' is of an older version now");
             return;
         }
-        record.takenBy(agent.side().holder(), agent.instance());
+        boolean resumable = path != null && agent.side().carrier().version() >= 2;
+        FlowPath forwardedPath = resumable ? session.forwarded(path, agentName) : null;
+        String id = forwardedPath == null ? null : forwardedPath.id();
+        record.takenBy(agent.side().holder(), agent.instance(), id);
+        log.atDebug()
+                .addKeyValue("flow", id)
+                .addKeyValue("link", side.holder().link())
+                .log("{} flow {} to {} through {}, by {}", side, id, d, agent, judgement.rule());
         FlowHalf half = new FlowHalf(side, d, record);
         half.judgement = judgement;
         half.countsFor = countsFor;
-        half.resumable = path != null && agent.side().carrier().version() >= 2;
+        half.resumable = resumable;
         if (resume != null) {
             resuming.flows++;
             half.resuming = resuming;
@@ -460,8 +467,8 @@ final class ClientRole implements Role, PresentClient, PolicyInForce.Listener {
                 name() + '#' + side.holder().link(),
                 side.carrier().minRttMicros(),
                 judgement.restriction(),
-                half.resumable ? session.forwarded(path, agentName) : null,
-                half.resumable ? mark : null);
+                forwardedPath,
+                resumable ? mark : null);
         AgentRole to = agent;
         if (!side.tell(to.side(), () -> to.open(agentHalf, half, forwarded))) {
             agentHalf.close(); // its loop has ended

@@ -33,6 +33,7 @@ final class FlowRecord {
     private final String agent;
     private AuditRecord.@Nullable Holder agentLink;
     private @Nullable String instance;
+    private @Nullable String id;
     private @Nullable String rule;
     private @Nullable Reason end;
     private @Nullable String endedBy;
@@ -68,9 +69,14 @@ final class FlowRecord {
         counts.allowed.increment();
     }
 
-    /** An instance takes it. */
-    synchronized void takenBy(AuditRecord.Holder link, @Nullable String instance) {
+    /**
+     * An instance takes it.
+     *
+     * @param id by which that knows it, too; null when it has none
+     */
+    synchronized void takenBy(AuditRecord.Holder link, @Nullable String instance, @Nullable String id) {
         this.agentLink = link;
+        this.id = id;
         this.instance = instance;
     }
 
@@ -132,6 +138,7 @@ final class FlowRecord {
                 client.name(),
                 client.link(),
                 number,
+                id,
                 source == null ? null : NetUtil.toSocketAddressString(source),
                 FlowCounts.protocol(destination),
                 address != null ? NetUtil.toAddressString(address) : Objects.requireNonNullElse(destination.name(), ""),

@@ -267,7 +267,7 @@ public final class AnsweredFlows extends FlowSession {
         } else if (!judge.mayGoOn(flow, request)) {
             asked.refuse(Reason.PROHIBITED, "");
             flow.giveUp(Reason.PROHIBITED, Reason.PROHIBITED.words());
-        } else if (!flow.goOn(asked.link(), asked.id(), request, path)) {
+        } else if (!flow.goOn(asked.link(), asked.linkId(), request, path)) {
             asked.refuse(Reason.PROTOCOL_ERROR, "");
             flow.giveUp(Reason.PROTOCOL_ERROR, "its opener goes on from where it cannot");
         } else {

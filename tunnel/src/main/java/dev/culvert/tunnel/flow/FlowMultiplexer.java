@@ -252,11 +252,11 @@ public final class FlowMultiplexer implements FrameReceiver {
     LinkFlow accepted(IncomingFlow asked, ChannelHandler handler, boolean probes) {
         LinkFlow flow = new LinkFlow(
                 this,
-                asked.id(),
+                asked.linkId(),
                 asked.request().unrestricted(),
                 asked.request().clientName(),
                 true);
-        flows.put(asked.id(), flow);
+        flows.put(asked.linkId(), flow);
         flow.pipeline().addLast(handler);
         if (session instanceof AnsweredFlows own) {
             own.accepted(asked, flow);
@@ -284,7 +284,7 @@ public final class FlowMultiplexer implements FrameReceiver {
     }
 
     void refused(IncomingFlow asked, ByteBuf payload) {
-        int id = asked.id();
+        int id = asked.linkId();
         if (flows.get(id) == asked) {
             flows.remove(id);
         }

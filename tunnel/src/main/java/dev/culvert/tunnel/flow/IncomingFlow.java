@@ -33,8 +33,14 @@ public final class IncomingFlow {
         this.request = request;
     }
 
-    int id() {
+    int linkId() {
         return id;
+    }
+
+    /** What it is called in logs, the gateway's as well; null for one of a client or gateway of an earlier version. */
+    public @Nullable String id() {
+        FlowPath path = request.path();
+        return path == null ? null : path.id();
     }
 
     public OpenRequest request() {

@@ -36,6 +36,16 @@ public record FlowPath(
         }
     }
 
+    /**
+     * What gateway and agent call the flow in their logs, on whatever path it is: the first 40 bits of the session as this agent knows it, and
+     * the number. Nothing can be done with it.
+     *
+     * @return null where the session is not known
+     */
+    public @Nullable String id() {
+        return session == null ? null : session.shown() + '-' + number;
+    }
+
     /** The same as an agent gets it. */
     public FlowPath forwarded(SessionId of) {
         return new FlowPath(number, oldest, epoch, of, resume == null ? null : new Resume(resume.received(), ""));

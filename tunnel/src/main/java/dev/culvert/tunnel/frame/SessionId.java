@@ -7,6 +7,7 @@ import java.security.InvalidKeyException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
+import java.util.HexFormat;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -17,6 +18,8 @@ import javax.crypto.spec.SecretKeySpec;
 public record SessionId(long high, long low) implements Comparable<SessionId> {
     /** In bytes. */
     public static final int LENGTH = 16;
+
+    private static final int SHOWN_BITS = 40;
 
     private static final String HMAC = "HmacSHA256";
 
@@ -41,6 +44,11 @@ public record SessionId(long high, long low) implements Comparable<SessionId> {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
+    }
+
+    /** Of what an agent is told: enough of it to be told from others in a log, and too little to be used. */
+    String shown() {
+        return HexFormat.of().toHexDigits(high >>> Long.SIZE - SHOWN_BITS, SHOWN_BITS / 4);
     }
 
     private static SessionId of(byte[] bytes) {
