@@ -17,7 +17,8 @@ public final class LogOptions {
             paramLabel = "FORMAT",
             converter = Format.class,
             defaultValue = "${env:CULVERT_LOG_FORMAT:-text}",
-            description = "text, or json: all that is said is a JSON object a line. Default: $$CULVERT_LOG_FORMAT, else text.")
+            description =
+                    "text, or json: all that is said is a JSON object a line. Default: $$CULVERT_LOG_FORMAT, else text.")
     void format(LogFormat format) {
         LogFormat.use(format);
     }

@@ -117,7 +117,9 @@ public final class Program {
     private static void complain(CommandLine where, String message) {
         PrintWriter err = where.getErr();
         err.println(line(
-                where.getCommandSpec().root().name(), "ERROR", message.replace('\n', ' ').replace('\r', ' ')));
+                where.getCommandSpec().root().name(),
+                "ERROR",
+                message.replace('\n', ' ').replace('\r', ' ')));
         err.flush();
     }
 

@@ -75,17 +75,15 @@ final class JsonLogsIT {
             program.exitWithin(PATIENCE);
         }
         for (Program program : List.of(client, agent, gateway)) {
-            assertThat(lines(program.output()))
-                    .as(program.name())
-                    .isNotEmpty()
-                    .allSatisfy(one -> {
-                        assertThat(Instant.parse(one.path("time").stringValue())).isNotNull();
-                        assertThat(one.path("level").stringValue()).isIn("DEBUG", "INFO", "WARN", "ERROR");
-                        assertThat(one.path("name").stringValue()).isNotBlank();
-                        assertThat(one.path("message").isString()).isTrue();
-                    });
+            assertThat(lines(program.output())).as(program.name()).isNotEmpty().allSatisfy(one -> {
+                assertThat(Instant.parse(one.path("time").stringValue())).isNotNull();
+                assertThat(one.path("level").stringValue()).isIn("DEBUG", "INFO", "WARN", "ERROR");
+                assertThat(one.path("name").stringValue()).isNotBlank();
+                assertThat(one.path("message").isString()).isTrue();
+            });
             for (Path token : List.of(agentToken, clientToken)) {
-                assertThat(program.output()).doesNotContain(Files.readString(token).strip().substring(0, 60));
+                assertThat(program.output())
+                        .doesNotContain(Files.readString(token).strip().substring(0, 60));
             }
         }
         List<JsonNode> audited = lines(audit("audit-flows.jsonl"));

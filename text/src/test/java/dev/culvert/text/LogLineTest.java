@@ -18,8 +18,9 @@ final class LogLineTest {
                         .withLines("error", "a: b\n\tat c\n")
                         .withLines("none", "")
                         .toString())
-                .isEqualTo("{\"time\":\"2026-11-30T01:02:03.000Z\",\"level\":\"INFO\",\"name\":\"Agent\",\"message\":\"connected\","
-                        + "\"link\":3,\"flow\":\"3fa9c1d2e0-17\",\"up\":true,\"error\":\"a: b\\n\\tat c\"}");
+                .isEqualTo(
+                        "{\"time\":\"2026-11-30T01:02:03.000Z\",\"level\":\"INFO\",\"name\":\"Agent\",\"message\":\"connected\","
+                                + "\"link\":3,\"flow\":\"3fa9c1d2e0-17\",\"up\":true,\"error\":\"a: b\\n\\tat c\"}");
     }
 
     /** Whoever chose it: it ends neither the text nor the line, and shows as what it is when it is read again. */
