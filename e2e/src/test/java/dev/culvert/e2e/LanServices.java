@@ -87,6 +87,7 @@ final class LanServices {
                 user root; worker_processes 1; daemon off; pid nginx.pid; error_log nginx.err;
                 events { worker_connections 4096; }
                 http {
+                  types { text/html html; text/css css; text/javascript js; image/svg+xml svg; }
                   access_log off; client_max_body_size 0; sendfile on; tcp_nodelay on;
                   client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5;
                   server { listen 8080 backlog=4096; listen [::]:8080 ipv6only=on; root www;

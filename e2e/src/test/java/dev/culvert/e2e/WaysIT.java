@@ -2,6 +2,7 @@ package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -9,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -21,7 +23,11 @@ final class WaysIT {
     static final Lab lab = new Lab();
 
     private static final Duration MINUTE = Duration.ofSeconds(60);
+    /** It starts slowly on a machine that others use too. */
+    private static final Duration BROWSER = Duration.ofSeconds(240);
+
     private static final String WEB = "http://" + Lab.OFFICE_HOST + ":" + LanServices.HTTP;
+    private static final String WIKI = "wiki.office.example";
     private static final int FORWARDED = 18_080;
     private static final int FORWARDED_UDP = 15_005;
     private static final int FORWARDED_CLOSED = 18_098;
@@ -39,10 +45,14 @@ final class WaysIT {
     static void start() throws Exception {
         services = LanServices.start(lab);
         lab.startGateway();
+        Files.createDirectories(names().getParent());
+        Files.writeString(names(), "127.0.0.1 localhost\n" + Lab.OFFICE_HOST + " " + WIKI + "\n");
         lab.startOffice();
         token = lab.directory().resolve("nobody.token");
         Files.writeString(
-                token, Files.readString(lab.clientToken("laptop", "office:192.168.77.0/24,office:[fd77::/64]")));
+                token,
+                Files.readString(
+                        lab.clientToken("laptop", "office:192.168.77.0/24,office:[fd77::/64],office:" + WIKI)));
         Lab.must("chown", "nobody", token.toString());
         Lab.must("chmod", "600", token.toString());
         Path home = lab.directory().resolve("nobody");
@@ -63,6 +73,17 @@ final class WaysIT {
         proxy = lab.start(lab.client, "proxy", client("proxy", Integer.toString(PROXY)));
         forward.awaitOutput("agent 'office' is connected", Lab.START);
         proxy.awaitOutput("agent 'office' is connected", Lab.START);
+    }
+
+    /** What the office knows by name, and nobody else. */
+    private static Path names() {
+        return Path.of("/etc/netns", lab.office.namespace(), "hosts");
+    }
+
+    @AfterAll
+    static void forgetNames() throws IOException {
+        Files.deleteIfExists(names());
+        Files.deleteIfExists(names().getParent());
     }
 
     /** A command of the client's as nobody. */
@@ -267,6 +288,44 @@ final class WaysIT {
         assertThat(curl("-p", "-x", at, closed).output()).contains("502");
         assertThat(curl("--socks5", at, closed).output()).contains("(5)");
         assertThat(curl("--socks5", at, elsewhere).output()).contains("(3)");
+    }
+
+    /** Scripts, a style and a picture of the LAN's, by a name that only the agent can resolve. */
+    @Test
+    void aBrowserLoadsAPageOfManyPartsByTheProxyAndByItsConfiguration() throws Exception {
+        Path www = Files.createDirectories(services.bigFile().resolveSibling("page"));
+        StringBuilder page =
+                new StringBuilder("<!doctype html><title>wiki</title><link rel=stylesheet href=style.css><body>"
+                        + "<script>let parts = 0; function seen() { document.body.setAttribute('parts', ++parts); }</script>"
+                        + "<img src=dot.svg onload=seen()>");
+        for (int i = 0; i < 10; i++) {
+            Files.writeString(www.resolve(i + ".js"), "seen();\n");
+            page.append("<script src=").append(i).append(".js></script>");
+        }
+        page.append("<script>if (getComputedStyle(document.body).color === 'rgb(1, 2, 3)') seen();</script>");
+        Files.writeString(www.resolve("index.html"), page);
+        Files.writeString(www.resolve("style.css"), "body { color: rgb(1, 2, 3) }\n");
+        Files.writeString(
+                www.resolve("dot.svg"), "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'></svg>\n");
+        String at = "127.0.0.1:" + PROXY;
+        for (String way :
+                new String[] {"--proxy-server=socks5://" + at, "--proxy-pac-url=http://" + at + "/proxy.pac"}) {
+            String seen = lab.must(
+                    lab.client,
+                    BROWSER,
+                    "chromium",
+                    "--headless",
+                    "--no-sandbox", // it is run by root
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--user-data-dir=" + lab.directory().resolve("browser"),
+                    "--timeout=" + BROWSER.toMillis() / 2,
+                    way,
+                    "--dump-dom",
+                    "http://" + WIKI + ":" + LanServices.HTTP + "/page/index.html");
+            assertThat(seen).as(way).contains("<title>wiki</title>", "parts=\"12\"");
+        }
     }
 
     /** ASSOCIATE by hand: no tool of every system speaks it. */
