@@ -9,6 +9,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -49,6 +51,14 @@ final class MapsIT {
         lab.must(deep, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0");
         lab.must(deep, "ip", "route", "add", "default", "via", "192.168.2.1");
         lab.must(lab.office, "ip", "route", "add", "192.168.2.0/24", "via", "192.168.1.2");
+        NamesIT.dnsmasq(
+                lab,
+                lab.officeHost,
+                "192.168.1.2",
+                "--local=/corp.example/",
+                "--local=/1.168.192.in-addr.arpa/",
+                "--host-record=db.corp.example,192.168.1.5");
+        NamesIT.resolvConf(lab.office, "nameserver 192.168.1.2\n");
         web(home, "home");
         web(lab.officeHost, "office");
         web(lab.plantHost, "plant");
@@ -56,17 +66,22 @@ final class MapsIT {
 
         // The plant's is the policy's word, the office's are the user's.
         Path policy = Files.writeString(lab.directory().resolve("policy.yaml"), """
-                grants:
-                  - {who: "*", agents: "*", to: 0.0.0.0/0}
-                maps:
-                  - {agent: plant, network: 192.168.1.0/24, as: 10.78.0.0/24}
-                """);
+            grants:
+              - {who: "*", agents: "*", to: 0.0.0.0/0}
+            maps:
+              - {agent: plant, network: 192.168.1.0/24, as: 10.78.0.0/24}
+            """);
         lab.startGateway("--policy", policy.toString());
         lab.startAgent(lab.office, lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.1.0/24,192.168.2.0/24"));
         lab.startAgent(lab.plant, lab.agentToken("plant", "wss://10.71.3.1:" + Lab.PORT, "192.168.1.0/24"));
-        Path token = lab.clientToken("laptop", "office:192.168.1.0/24,office:192.168.2.0/24,plant:192.168.1.0/24");
+        Path token = lab.clientToken(
+                "laptop",
+                "office:192.168.1.0/24,office:192.168.2.0/24,plant:192.168.1.0/24",
+                "--domains",
+                "corp.example");
         Program client = lab.startClient(
                 token,
+                "--keep-resolver",
                 "--capture",
                 all().toString(),
                 "--route",
@@ -76,6 +91,11 @@ final class MapsIT {
                 "--route",
                 "10.78.0.0/24");
         client.awaitOutput("10.78.0.0/24 via plant (there 192.168.1.0/24)", PATIENCE);
+    }
+
+    @AfterAll
+    static void forget() throws Exception {
+        NamesIT.forgetResolvConf(lab.office);
     }
 
     private static void web(Host host, String name) throws Exception {
@@ -90,6 +110,25 @@ final class MapsIT {
         String url = "http://" + host + ":8000/name";
         assertThat(lab.must(lab.client, "curl", "-sS", "--retry", "20", "--retry-connrefused", "--fail", url))
                 .isEqualTo(name);
+    }
+
+    /** A name has the address that is seen here, and that address the name. */
+    @Test
+    void namesGoBothWays() throws Exception {
+        String[] dig = {"dig", "@100.127.255.53", "+tries=1", "+time=20"};
+        assertThat(lab.must(lab.client, line(dig, "+short", "db.corp.example"))).isEqualTo("10.77.0.5\n");
+        assertThat(lab.must(lab.client, line(dig, "+short", "-x", "10.77.0.5"))).isEqualTo("db.corp.example.\n");
+        assertThat(lab.must(lab.client, line(dig, "+noall", "+answer", "+tcp", "-x", "10.77.0.5")))
+                .startsWith("5.0.77.10.in-addr.arpa.")
+                .doesNotContain("192");
+        assertThat(lab.must(lab.client, line(dig, "-x", "10.77.0.6"))).contains("status: NXDOMAIN");
+        assertThat(lab.must(lab.client, line(dig, "-x", "192.168.1.5")))
+                .as("the one at home, which nobody knows here")
+                .contains("status: REFUSED");
+    }
+
+    private static String[] line(String[] head, String... more) {
+        return Stream.concat(Stream.of(head), Stream.of(more)).toArray(String[]::new);
     }
 
     @ParameterizedTest

@@ -65,13 +65,18 @@ final class NamesIT {
     }
 
     /** ip-netns(8) mounts it over /etc/resolv.conf for each program that it starts there. */
-    private static Path resolvConf(Host host, String text) throws Exception {
+    static Path resolvConf(Host host, String text) throws Exception {
         Path file = Path.of("/etc/netns", host.namespace(), "resolv.conf");
         Files.createDirectories(file.getParent());
         return Files.writeString(file, text);
     }
 
     private static void dnsmasq(Host host, String address, String... records) throws Exception {
+        dnsmasq(lab, host, address, records);
+    }
+
+    /** A name server, of these records alone. */
+    static void dnsmasq(Lab lab, Host host, String address, String... records) throws Exception {
         List<String> line = new ArrayList<>(List.of(
                 "dnsmasq",
                 "--no-daemon",
@@ -94,8 +99,12 @@ final class NamesIT {
 
     @AfterAll
     static void forget() throws Exception {
-        Path plants = Path.of("/etc/netns", lab.plant.namespace(), "resolv.conf");
-        for (Path file : List.of(resolvConf, clientsConf, plants)) {
+        forgetResolvConf(lab.office, lab.client, lab.plant);
+    }
+
+    static void forgetResolvConf(Host... hosts) throws Exception {
+        for (Host host : hosts) {
+            Path file = Path.of("/etc/netns", host.namespace(), "resolv.conf");
             Files.deleteIfExists(file);
             Files.deleteIfExists(file.getParent());
         }
