@@ -2,7 +2,7 @@
 module dev.culvert.text {
     requires static ch.qos.logback.classic;
     requires static ch.qos.logback.core;
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
     requires static org.slf4j;
 
     exports dev.culvert.text;
