@@ -108,10 +108,12 @@ only_root_writes() {
 # class_path PROGRAM: what it needs of lib/. Makers of certificates (BouncyCastle) are large, nothing in a client or an
 # agent uses them, and a class path is searched jar by jar; they come last, for the others' path to begin with the same. So does
 # what speaks to a store on Redis. Before them is what writes metrics, of which mostly nothing is used.
+# netty-tun is the driver for Windows, and left out.
 class_path() {
   local jar path=() rare=() last=()
   for jar in "$CULVERT_LIB"/*.jar; do
     case ${jar##*/} in
+      netty-tun-*) ;;
       bc* | store-redis-* | lettuce-* | redis-* | reacti* | reactor-* | netty-*-dns-*) last+=("$jar") ;;
       prometheus-*) rare+=("$jar") ;;
       *) path+=("$jar") ;;

@@ -21,7 +21,7 @@ stage() {
   for name in $PACKAGE_NAMES; do sed 's:/lib/launch.sh:/../lib/launch.sh:' "scripts/$name" >"$to/bin/$name"; done
   chmod 755 "$to"/bin/*
   for name in scripts/systemd/*; do sed 's:/opt/culvert/scripts:/usr/lib/culvert/bin:' "$name" >"$to/share/systemd/${name##*/}"; done
-  cp LICENSE README.md docs/*.md "$to/share/doc/"
+  cp LICENSE NOTICE README.md docs/*.md "$to/share/doc/"
   # Pages and completions are the programs' own.
   papers=$(mktemp -d)
   for name in $PACKAGE_NAMES; do "scripts/$name" man --into "$papers" & done

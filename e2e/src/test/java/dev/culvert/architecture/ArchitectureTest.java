@@ -99,24 +99,18 @@ final class ArchitectureTest {
     /** What differs by system is asked for in one place, and has the system in its package's name. */
     @Test
     void onePlaceKnowsTheOperatingSystem() {
-        noClasses()
-                .that()
-                .resideOutsideOfPackages("dev.culvert.tun.linux..")
-                .and()
-                .doNotHaveFullyQualifiedName("dev.culvert.tun.Platform")
-                .should()
-                .dependOnClassesThat()
-                .resideInAPackage("dev.culvert.tun.linux..")
-                .check(house);
-        noClasses()
-                .that()
-                .resideOutsideOfPackages("dev.culvert.tun.macos..")
-                .and()
-                .doNotHaveFullyQualifiedName("dev.culvert.tun.Platform")
-                .should()
-                .dependOnClassesThat()
-                .resideInAPackage("dev.culvert.tun.macos..")
-                .check(house);
+        for (String system :
+                List.of("dev.culvert.tun.linux..", "dev.culvert.tun.macos..", "dev.culvert.tun.windows..")) {
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages(system)
+                    .and()
+                    .doNotHaveFullyQualifiedName("dev.culvert.tun.Platform")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage(system)
+                    .check(house);
+        }
     }
 
     /** Event loops are for all; what else is native of a Mac is in one package, and that uses nothing of Linux. */

@@ -14,6 +14,7 @@ import dev.culvert.tun.macos.Utun;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.windows.WindowsTun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -26,6 +27,7 @@ public final class Platform {
     private static final String OS = System.getProperty("os.name", "unknown");
     private static final boolean LINUX = OS.toLowerCase(Locale.ROOT).startsWith("linux");
     private static final boolean MACOS = OS.toLowerCase(Locale.ROOT).startsWith("mac");
+    private static final boolean WINDOWS = OS.toLowerCase(Locale.ROOT).startsWith("windows");
 
     private Platform() {}
 
@@ -40,6 +42,9 @@ public final class Platform {
         }
         if (MACOS) {
             return Utun.open(config);
+        }
+        if (WINDOWS) {
+            return WindowsTun.open(config);
         }
         throw new TunException("open tun " + config.name() + ": operating system " + OS
                 + " has no TUN support here yet; run on Linux, or use a port forward or SOCKS instead");

@@ -80,7 +80,7 @@ public abstract class TunChannel extends AbstractChannel {
     private boolean flushScheduled;
 
     /** What became of a packet that was offered to the device. */
-    protected enum Written {
+    public enum Written {
         TAKEN,
         /** There is no room: offer it again after {@link #roomAgain}. */
         NO_ROOM,
