@@ -70,8 +70,7 @@ final class HostChangesIT {
         held.awaitOutput("CONNECTED", Lab.COMMAND);
         assertThat(client.terminate()).isEqualTo(143);
         assertThat(lab.network(lab.client)).isEqualTo(before);
-        held.awaitOutput(
-                "ECONNRESET", Lab.COMMAND); // not left to find out by itself, which takes a kernel 15 minutes
+        held.awaitOutput("ECONNRESET", Lab.COMMAND); // not left to find out by itself, which takes a kernel 15 minutes
         held.close();
     }
 
@@ -301,8 +300,7 @@ final class HostChangesIT {
 
     @Test
     void aMissingTokenFileIsNamed() throws Exception {
-        assertRefused(
-                lab.run(lab.client, Lab.COMMAND, lab.up(Path.of("/nonexistent/token"))), 1, "/nonexistent/token");
+        assertRefused(lab.run(lab.client, Lab.COMMAND, lab.up(Path.of("/nonexistent/token"))), 1, "/nonexistent/token");
     }
 
     private static Path privateFile(String name, String text) throws Exception {

@@ -164,7 +164,8 @@ final class InstancesIT {
                 "bash",
                 "-c",
                 // Each says what it has at once: six write to one pipe.
-                "for i in $(seq 6); do (a=$(" + curl + url("/slow") + ") || a=\"FAILED $?\"; echo \"$a\") & done; wait");
+                "for i in $(seq 6); do (a=$(" + curl + url("/slow")
+                        + ") || a=\"FAILED $?\"; echo \"$a\") & done; wait");
         Program slowWithJar = lab.start(lab.client, "slow", "bash", "-c", curl + jar() + " " + url("/slow"));
         await().atMost(PATIENCE)
                 .until(() -> lab.shell(lab.officeHost, Lab.COMMAND, "ss -Htn state established sport = :8082 | wc -l")

@@ -21,8 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RealResolversNetnsTest {
     private static final String BUS =
             "dbus-daemon --config-file=/run/dbus/system.conf --nofork --nopidfile >/dev/null 2>&1 & until [ -S"
-                + " /run/dbus/system_bus_socket ]; do sleep 0.05; done; /usr/lib/systemd/systemd-resolved >/dev/null"
-                + " 2>&1 & until resolvectl dns >/dev/null 2>&1; do sleep 0.1; done; ";
+                    + " /run/dbus/system_bus_socket ]; do sleep 0.05; done; /usr/lib/systemd/systemd-resolved >/dev/null"
+                    + " 2>&1 & until resolvectl dns >/dev/null 2>&1; do sleep 0.1; done; ";
 
     private static Path root() {
         Path at = Path.of("").toAbsolutePath();

@@ -74,12 +74,16 @@ public final class EventLoops {
     }
 
     public static Class<? extends ServerChannel> serverSocketChannel() {
-        return EPOLL ? EpollServerSocketChannel.class : KQUEUE ? KQueueServerSocketChannel.class : NioServerSocketChannel.class;
+        return EPOLL
+                ? EpollServerSocketChannel.class
+                : KQUEUE ? KQueueServerSocketChannel.class : NioServerSocketChannel.class;
     }
 
     /** Of Unix sockets, to be bound to a {@link #domainAddress}. */
     public static Class<? extends ServerChannel> serverDomainSocketChannel() {
-        return EPOLL ? EpollServerDomainSocketChannel.class : KQUEUE ? KQueueServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
+        return EPOLL
+                ? EpollServerDomainSocketChannel.class
+                : KQUEUE ? KQueueServerDomainSocketChannel.class : NioServerDomainSocketChannel.class;
     }
 
     /** Of one Unix socket, to be connected to a {@link #domainAddress}. */
