@@ -10,6 +10,8 @@ import dev.culvert.tun.linux.LinuxHost;
 import dev.culvert.tun.linux.LinuxResolvers;
 import dev.culvert.tun.linux.LinuxTun;
 import dev.culvert.tun.linux.Terminal;
+import dev.culvert.tun.macos.MacosHost;
+import dev.culvert.tun.macos.MacosResolver;
 import dev.culvert.tun.macos.Utun;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
@@ -59,6 +61,9 @@ public final class Platform {
         if (LINUX) {
             return LinuxHost.open();
         }
+        if (MACOS) {
+            return MacosHost.open();
+        }
         throw unsupported();
     }
 
@@ -70,9 +75,11 @@ public final class Platform {
     public static HostWatch watchHost(Runnable changed) {
         HostWatch.Source source = LINUX
                 ? LinuxHost.events()
-                : () -> {
-                    throw unsupported();
-                };
+                : MACOS
+                        ? MacosHost.events()
+                        : () -> {
+                            throw unsupported();
+                        };
         return HostWatch.start(source, changed);
     }
 
@@ -102,6 +109,9 @@ public final class Platform {
     public static HostResolver openResolver(UndoJournal journal) throws IOException {
         if (LINUX) {
             return LinuxResolvers.choose(journal);
+        }
+        if (MACOS) {
+            return MacosResolver.open(journal);
         }
         throw new HostNetworkException("set up names on " + OS + ": not supported yet; run on Linux");
     }

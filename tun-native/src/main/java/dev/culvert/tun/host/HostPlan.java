@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A host to be kept out gets, where a route of ours covers it, one of its own that is a copy of that which it would have
  * without us; and beneath that, with a {@linkplain #UNDERNEATH worse metric}, one that rejects. So when the copy goes (its
- * interface went down, another program deleted it) packets to the gateway are not led into the tunnel that they carry.
+ * interface went down, another program deleted it) packets to the gateway are not led into the tunnel that they carry. Where routes
+ * are not {@linkplain HostState#layered layered} the one that rejects takes the place of the copy while there is none.
  *
  * @param removals steps of ours that nobody wants any more, in order
  * @param additions what is missing, in order
@@ -115,7 +116,9 @@ public record HostPlan(
                     wanted.add(step);
                 }
             }
-            if (!link.up() || link.mtu() != config.mtu() || link.txQueueLength() != config.txQueueLength()) {
+            boolean queue = link.txQueueLength() == HostState.Interface.NO_QUEUE
+                    || link.txQueueLength() == config.txQueueLength();
+            if (!link.up() || link.mtu() != config.mtu() || !queue) {
                 additions.add(new HostChange.SetLink(link, config.mtu(), config.txQueueLength()));
             }
             for (InetAddress address : config.addresses()) {
@@ -188,7 +191,10 @@ public record HostPlan(
         }
 
         /** What shows the routes to a network; without the family it shows IPv4's only. */
-        private static String shown(IpPrefix prefix) {
+        private String shown(IpPrefix prefix) {
+            if (!state.layered()) {
+                return "route -n get " + (prefix.isIpv6() ? "-inet6 " : "") + prefix;
+            }
             return "ip" + (prefix.isIpv6() ? " -6" : "") + " route show " + prefix;
         }
 
@@ -250,12 +256,12 @@ public record HostPlan(
             if (way != null && way.kind() == HostState.Kind.LOCAL) {
                 return;
             }
-            unreachable(host, additions);
             HostState.Interface through = way == null ? null : state.link(way.link());
-            if (way == null
-                    || through == null
-                    || way.kind() != HostState.Kind.UNICAST
-                    || way.network().equals(host)) {
+            boolean out = way != null && through != null && way.kind() == HostState.Kind.UNICAST;
+            if (state.layered() || !out) {
+                unreachable(host, additions);
+            }
+            if (way == null || through == null || !out || way.network().equals(host)) {
                 return;
             }
             nextHop(way, through);

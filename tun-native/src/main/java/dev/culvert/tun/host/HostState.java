@@ -18,8 +18,11 @@ import org.jspecify.annotations.Nullable;
  * @param addresses all
  * @param routes of all tables
  * @param rules which table is asked for what, in the order of their priority
+ * @param layered whether there may be several routes to one network, of which the lowest metric counts, as on Linux; elsewhere one
+ *     keeps out any other
  */
-public record HostState(List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
+public record HostState(
+        List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules, boolean layered) {
     /** The table that {@code ip route} shows, and where our routes go. */
     public static final int MAIN_TABLE = 254;
 
@@ -30,10 +33,15 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
     public static final int LOCAL_TABLE = 255;
 
     /** Routes that the kernel makes for an address have this protocol (RTPROT_KERNEL). */
-    static final int KERNEL_PROTOCOL = 2;
+    public static final int KERNEL_PROTOCOL = 2;
 
     /** Those it makes of what routers advertise, this (RTPROT_RA). */
     static final int ADVERTISED_PROTOCOL = 9;
+
+    /** Of a system whose routes are layered. */
+    public HostState(List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
+        this(links, addresses, routes, rules, true);
+    }
 
     /** Copies. */
     public HostState {
@@ -53,7 +61,7 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
      * @param loopback whether it is {@code lo}
      * @param ipv6 whether IPv6 is on for it
      * @param mtu bytes
-     * @param txQueueLength packets
+     * @param txQueueLength packets, or {@link #NO_QUEUE}
      */
     public record Interface(
             int index,
@@ -63,7 +71,10 @@ public record HostState(List<Interface> links, List<Address> addresses, List<Rou
             boolean loopback,
             boolean ipv6,
             int mtu,
-            int txQueueLength) {}
+            int txQueueLength) {
+        /** What is said of a queue whose length is none of the interface's settings. */
+        public static final int NO_QUEUE = 0;
+    }
 
     /**
      * An address of an interface.

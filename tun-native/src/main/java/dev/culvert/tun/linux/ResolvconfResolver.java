@@ -3,6 +3,7 @@ package dev.culvert.tun.linux;
 import dev.culvert.address.AddressText;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.resolver.ResolverConfig;
+import dev.culvert.tun.system.SystemProgram;
 import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tun.undo.UndoStep;
 import java.io.IOException;

@@ -5,6 +5,8 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.NativeLongByReference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The calls of libSystem that Netty has no binding for; set-up only, never per packet. Interface mapping, not direct mapping: {@code
@@ -32,6 +34,18 @@ interface DarwinC extends Library {
     int getsockopt(int fd, int level, int name, Pointer value, IntByReference length);
 
     int setsockopt(int fd, int level, int name, Pointer value, int length);
+
+    NativeLong read(int fd, Pointer buffer, NativeLong size);
+
+    int poll(Pointer descriptors, int count, int millis);
+
+    int sysctl(
+            int[] name,
+            int count,
+            @Nullable Pointer old,
+            NativeLongByReference oldSize,
+            @Nullable Pointer fresh,
+            NativeLong freshSize);
 
     String strerror(int errno);
 

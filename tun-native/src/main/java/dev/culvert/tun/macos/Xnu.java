@@ -20,6 +20,22 @@ final class Xnu {
     /** bsd/sys/socket.h, SOCK_DGRAM. */
     static final int SOCK_DGRAM = 2;
 
+    /** bsd/sys/socket.h, PF_ROUTE, SOCK_RAW. */
+    static final int PF_ROUTE = 17;
+
+    static final int SOCK_RAW = 3;
+
+    /** bsd/sys/sysctl.h, CTL_NET. */
+    static final int CTL_NET = 4;
+
+    /** bsd/sys/socket.h, NET_RT_DUMP, NET_RT_IFLIST2. */
+    static final int NET_RT_DUMP = 1;
+
+    static final int NET_RT_IFLIST2 = 6;
+
+    /** bsd/sys/poll.h, POLLIN; struct pollfd is int fd, short events, short revents. */
+    static final int POLLIN = 1;
+
     /** bsd/sys/sys_domain.h, SYSPROTO_CONTROL; a protocol, and the level of its options. */
     static final int SYSPROTO_CONTROL = 2;
 
@@ -76,6 +92,7 @@ final class Xnu {
     static final int EPERM = 1;
 
     static final int ENOENT = 2;
+    static final int EINTR = 4;
     static final int ENXIO = 6;
     static final int ENOMEM = 12;
     static final int EBUSY = 16;

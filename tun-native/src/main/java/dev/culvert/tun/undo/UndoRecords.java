@@ -20,6 +20,9 @@ final class UndoRecords {
     private static final String REVERT_RESOLVED = "revert-resolved";
     private static final String DELETE_RESOLVCONF = "delete-resolvconf";
 
+    private static final String DELETE_RESOLVER_FILE = "delete-resolver-file";
+    private static final String REMOVE_RESOLVER_KEY = "remove-resolver-key";
+
     /** Steps are counted from 1; what is far beyond was not counted by us. */
     private static final long MAX_ID = 1L << 53;
 
@@ -62,6 +65,10 @@ final class UndoRecords {
             node = record(REVERT_RESOLVED).put("if", resolved.ifName());
         } else if (step instanceof UndoStep.DeleteResolvconf resolvconf) {
             node = record(DELETE_RESOLVCONF).put("name", resolvconf.record());
+        } else if (step instanceof UndoStep.DeleteResolverFile file) {
+            node = record(DELETE_RESOLVER_FILE).put("name", file.name());
+        } else if (step instanceof UndoStep.RemoveResolverKey) {
+            node = record(REMOVE_RESOLVER_KEY);
         } else {
             throw new IllegalArgumentException("undo step " + step + " has no record form");
         }
@@ -137,6 +144,14 @@ final class UndoRecords {
                             node,
                             new UndoStep.DeleteResolvconf(node.required("name").stringValue()),
                             journal);
+                case DELETE_RESOLVER_FILE:
+                    return step(
+                            node,
+                            new UndoStep.DeleteResolverFile(
+                                    node.required("name").stringValue()),
+                            journal);
+                case REMOVE_RESOLVER_KEY:
+                    return step(node, new UndoStep.RemoveResolverKey(), journal);
                 default:
                     return false;
             }

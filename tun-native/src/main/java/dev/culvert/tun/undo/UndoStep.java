@@ -188,6 +188,43 @@ public sealed interface UndoStep {
         }
     }
 
+    /**
+     * Delete a file of ours from macOS's /etc/resolver; one that is another's by now is left alone.
+     *
+     * @param name of the file: a domain, or what begins with {@code search.}
+     */
+    record DeleteResolverFile(String name) implements OfResolver {
+        /** Checks. */
+        public DeleteResolverFile {
+            if (!isName(name)) {
+                throw new IllegalArgumentException("a name that we give to no file of /etc/resolver");
+            }
+        }
+
+        /** Whether it can be one: labels of letters, digits, hyphens and underscores, in lower case. */
+        public static boolean isName(String name) {
+            return name.length() <= 253 && name.matches("[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
+        }
+
+        @Override
+        public boolean outlivesBoot() {
+            return true;
+        }
+
+        @Override
+        public String toString() {
+            return "/etc/resolver/" + name;
+        }
+    }
+
+    /** Have macOS's configd forget the name servers for all names that we have set. */
+    record RemoveResolverKey() implements OfResolver {
+        @Override
+        public String toString() {
+            return "the name servers that configd knows of us";
+        }
+    }
+
     private static void requireName(String ifName) {
         if (!TunConfig.isInterfaceName(ifName)) {
             throw new IllegalArgumentException("a name that no interface can have");

@@ -7,13 +7,16 @@ import com.sun.jna.Native;
 import com.sun.jna.NativeLong;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.NativeLongByReference;
 import dev.culvert.tun.device.TunConfig;
 import dev.culvert.tun.device.TunException;
 import dev.culvert.tun.libc.LibC;
+import io.netty.channel.epoll.Epoll;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -103,9 +106,36 @@ final class UtunTest {
         }
 
         @Override
+        public NativeLong read(int fd, Pointer buffer, NativeLong size) {
+            throw new AssertionError();
+        }
+
+        @Override
+        public int poll(Pointer descriptors, int count, int millis) {
+            throw new AssertionError();
+        }
+
+        @Override
+        public int sysctl(
+                int[] name,
+                int count,
+                Pointer old,
+                NativeLongByReference oldSize,
+                Pointer fresh,
+                NativeLong freshSize) {
+            throw new AssertionError();
+        }
+
+        @Override
         public String strerror(int errno) {
             return "error " + errno;
         }
+    }
+
+    /** A descriptor is closed by Netty's natives: here Linux's. */
+    @BeforeAll
+    static void load() {
+        Epoll.ensureAvailability();
     }
 
     @Test

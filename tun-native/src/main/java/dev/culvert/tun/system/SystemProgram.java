@@ -1,4 +1,4 @@
-package dev.culvert.tun.linux;
+package dev.culvert.tun.system;
 
 import dev.culvert.text.Printable;
 import java.io.IOException;
@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /** A program of the system that is run for a moment. Blocks. */
-final class SystemProgram {
+public final class SystemProgram {
     /** A D-Bus service may have to be started first; one that hangs must not hold up the client's end. */
     static final Duration DEADLINE = Duration.ofSeconds(5);
 
@@ -21,7 +21,7 @@ final class SystemProgram {
     private static final int MAX_OUTPUT = 64 << 10;
 
     /** By whom programs are run. */
-    interface Runner {
+    public interface Runner {
         /** As {@link SystemProgram#run(String, List)}. */
         Result run(String input, List<String> line) throws IOException;
 
@@ -34,8 +34,8 @@ final class SystemProgram {
     private SystemProgram() {}
 
     /** How it ended, and what it said, both streams. */
-    record Result(int exit, String output) {
-        boolean succeeded() {
+    public record Result(int exit, String output) {
+        public boolean succeeded() {
             return exit == 0;
         }
 
@@ -45,7 +45,7 @@ final class SystemProgram {
          * @param line that was run, for people
          * @throws IOException if it has not succeeded
          */
-        String must(String line) throws IOException {
+        public String must(String line) throws IOException {
             if (!succeeded()) {
                 throw new IOException(line + " ended with " + exit + ": " + Printable.line(output.strip()));
             }
@@ -59,12 +59,12 @@ final class SystemProgram {
      * @param input what it reads
      * @throws IOException in one line, if there is no such program, or it takes too long
      */
-    static Result run(String input, List<String> line) throws IOException {
+    public static Result run(String input, List<String> line) throws IOException {
         return run(input, line, DEADLINE);
     }
 
     /** As {@link #run(String, List)}, with another deadline. */
-    static Result run(String input, List<String> line, Duration deadline) throws IOException {
+    public static Result run(String input, List<String> line, Duration deadline) throws IOException {
         Process process;
         try {
             process = new ProcessBuilder(line).redirectErrorStream(true).start();
