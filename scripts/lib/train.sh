@@ -1,8 +1,8 @@
 # Finds out which classes the programs use, for a class-data archive (archive.sh). Sourced by scripts/build, never run.
 # shellcheck shell=bash
 
-# How long each of the programs may take to start here; they need one to three seconds.
-TRAIN_PATIENCE_SECONDS=30
+# How long each of the programs may take to start here; they need one to three seconds, and many times that where much else runs.
+TRAIN_PATIENCE_SECONDS=120
 
 # list_classes LOG: writes classes.list beside lib/, what the programs load, a class a line. Fails without harm.
 list_classes() {

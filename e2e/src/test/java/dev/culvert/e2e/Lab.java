@@ -87,7 +87,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
     @Override
     public void beforeAll(ExtensionContext context) throws Exception {
         if (!PREPARED.getAndSet(true)) {
-            run(ARCHIVES, script("lib/archives"));
+            System.err.print(run(ARCHIVES, script("lib/archives")).output());
         }
         removeLeftovers();
         directory = Files.createTempDirectory("cv-e2e-");
