@@ -8,6 +8,7 @@ DEMO_TOOLS="openssl:openssl ip:iproute2 ping:iputils-ping curl:curl python3:pyth
   setpriv:util-linux sysctl:procps flock:util-linux"
 TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client
   nmap:nmap socat:socat traceroute:traceroute mtr:mtr-tiny tc:iproute2 nft:nftables ss:iproute2 pebble:pebble named:bind9
+  unbound:unbound apt-get:apt
   chromium:chromium node:nodejs redis-server:redis-server wrk:wrk tshark:tshark
   promtool:prometheus squid:squid tinyproxy:tinyproxy microsocks:microsocks zsh:zsh fish:fish
   gcc:gcc /usr/include/stdio.h:libc6-dev systemd-analyze:systemd man:man-db dpkg-deb:dpkg /usr/lib/python3/dist-packages/grpc:python3-grpcio"
@@ -15,7 +16,7 @@ BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps
   iperf3:iperf3 nginx:nginx-light wrk:wrk h2load:nghttp2-client openssl:openssl git:git tar:tar"
 
 # The services that these packages install; none of them runs by our doing.
-DAEMONS="prometheus.service nginx.service ssh.service named.service redis-server.service squid.service tinyproxy.service microsocks.service"
+DAEMONS="prometheus.service nginx.service ssh.service named.service unbound.service redis-server.service squid.service tinyproxy.service microsocks.service"
 
 # sbin is not in every user's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

@@ -212,7 +212,11 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     /** Runs a command of this machine; it must succeed. */
     static String must(String... command) throws Exception {
-        return checked(run(COMMAND, command), command);
+        return must(COMMAND, command);
+    }
+
+    static String must(Duration deadline, String... command) throws Exception {
+        return checked(run(deadline, command), command);
     }
 
     /** Runs a command on a machine of the lab; it must succeed within a minute. */
