@@ -1,6 +1,8 @@
 package dev.culvert.tun.windows;
 
+import com.sun.jna.Memory;
 import com.sun.jna.Native;
+import com.sun.jna.Pointer;
 import dev.culvert.tun.device.RingTunChannel;
 import dev.culvert.tun.device.TunChannel;
 import dev.culvert.tun.device.TunConfig;
@@ -56,23 +58,25 @@ public final class WindowsTun implements TunDevice {
 
     /** Makes the adapter, or attaches to one that is there; needs an administrator. */
     public static WindowsTun open(TunConfig config) throws TunException {
-        return open(config, () -> WintunDll.unpack(WintunDll.folder()), "kernel32", RING_CAPACITY);
+        return open(config, () -> WintunDll.unpack(WintunDll.folder()), "kernel32", "iphlpapi", RING_CAPACITY);
     }
 
     /**
-     * As {@link #open(TunConfig)}, with another library: of Wintun's functions, and of those of kernel32.dll that are used with them.
+     * As {@link #open(TunConfig)}, with another library: of Wintun's functions, and of those of kernel32.dll and iphlpapi.dll that are
+     * used with them.
      *
      * @param library absolute path
      */
     static WindowsTun open(TunConfig config, Path library, int ringCapacity) throws TunException {
-        return open(config, () -> library, library.toString(), ringCapacity);
+        return open(config, () -> library, library.toString(), library.toString(), ringCapacity);
     }
 
     private interface Dll {
         Path path() throws IOException;
     }
 
-    private static WindowsTun open(TunConfig config, Dll dll, String kernel32, int ringCapacity) throws TunException {
+    private static WindowsTun open(TunConfig config, Dll dll, String kernel32, String iphlpapi, int ringCapacity)
+            throws TunException {
         if (config.existingFd().isPresent()) {
             throw new TunException("use a descriptor as a tun: Windows has none; leave it out");
         }
@@ -90,15 +94,23 @@ public final class WindowsTun implements TunDevice {
         long adapter = attach(name);
         boolean done = false;
         try {
+            int mtu = IpInterface.set(iphlpapi, name, luid(adapter), config.mtu());
             WintunRing ring = WintunRing.start(name, adapter, ringCapacity);
             done = true;
             int version = Wintun.WintunGetRunningDriverVersion();
-            log.info("tun {} is open: Wintun {}.{}", name, version >>> 16, version & 0xffff);
-            return new WindowsTun(name, config.mtu(), adapter, ring);
+            log.info("tun {} is open: mtu {}, Wintun {}.{}", name, mtu, version >>> 16, version & 0xffff);
+            return new WindowsTun(name, mtu, adapter, ring);
         } finally {
             if (!done) {
                 Wintun.WintunCloseAdapter(adapter);
             }
+        }
+    }
+
+    private static long luid(long adapter) {
+        try (Memory luid = new Memory(Long.BYTES)) {
+            Wintun.WintunGetAdapterLUID(adapter, Pointer.nativeValue(luid));
+            return luid.getLong(0);
         }
     }
 

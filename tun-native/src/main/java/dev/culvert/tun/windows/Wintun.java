@@ -73,6 +73,9 @@ final class Wintun {
 
     static native void WintunCloseAdapter(long adapter);
 
+    /** @param luid address of a NET_LUID */
+    static native void WintunGetAdapterLUID(long adapter, long luid);
+
     static native int WintunGetRunningDriverVersion();
 
     static native void WintunSetLogger(@Nullable Logger logger);

@@ -126,4 +126,33 @@ final class WindowsTunTest {
         assertThat(FakeWintun.receive(device.name())).isNull();
         channel.close().sync();
     }
+
+    @Test
+    void bothFamiliesGetTheMtuAndNeighboursAreNotLookedFor() throws Exception {
+        try (TunDevice device = FakeWintun.open(TunConfig.named("memory-mtu").withMtu(1380), RING)) {
+            assertThat(device.mtu()).isEqualTo(1380);
+            assertThat(FakeWintun.ipInterface(device.name(), IpInterface.AF_INET))
+                    .containsExactly(1380, 0, 0);
+            assertThat(FakeWintun.ipInterface(device.name(), IpInterface.AF_INET6))
+                    .containsExactly(1380, 0, 0);
+        }
+    }
+
+    @Test
+    void aFamilyThatIsOffIsPassedOver() throws Exception {
+        try (TunDevice device = FakeWintun.open(TunConfig.named("memory-no6").withMtu(1380), RING)) {
+            assertThat(device.mtu()).isEqualTo(1380);
+            assertThat(FakeWintun.ipInterface(device.name(), IpInterface.AF_INET))
+                    .containsExactly(1380, 0, 0);
+            assertThat(FakeWintun.ipInterface(device.name(), IpInterface.AF_INET6))
+                    .isNull();
+        }
+    }
+
+    @Test
+    void anMtuThatCannotBeSetIsWhatItIs() throws Exception {
+        try (TunDevice device = FakeWintun.open(TunConfig.named("memory-fixed").withMtu(1380), RING)) {
+            assertThat(device.mtu()).isEqualTo(65_535);
+        }
+    }
 }

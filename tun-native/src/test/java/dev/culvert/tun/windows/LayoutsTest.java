@@ -1,0 +1,130 @@
+package dev.culvert.tun.windows;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Structures and constants that are handed to Windows' functions, against its headers as mingw-w64 has them: a C compiler judges. That
+ * of this machine does, told what is different there: LLP64, and characters of two bytes.
+ */
+@NullUnmarked
+final class LayoutsTest {
+    private static final Path HEADERS = Path.of("/usr/share/mingw-w64/include");
+
+    private static final List<String> AS_FOR_WINDOWS = List.of(
+            "-fsyntax-only",
+            "-w",
+            "-nostdinc",
+            "-fshort-wchar",
+            "-D_WIN32",
+            "-D_WIN64",
+            "-D__MINGW32__",
+            "-D__MINGW64__",
+            "-D__MSVCRT__",
+            "-D_WIN32_WINNT=0x0A00",
+            "-D__LONG32=int",
+            "-D__int64=long long",
+            "-D__stdcall=",
+            "-D__cdecl=",
+            "-D__declspec(x)=");
+
+    private static final Map<String, Integer> WHERE = Map.of(
+            "Family", IpInterface.FAMILY,
+            "InterfaceLuid", IpInterface.INTERFACE_LUID,
+            "RouterDiscoveryBehavior", IpInterface.ROUTER_DISCOVERY_BEHAVIOR,
+            "DadTransmits", IpInterface.DAD_TRANSMITS,
+            "SitePrefixLength", IpInterface.SITE_PREFIX_LENGTH,
+            "NlMtu", IpInterface.NL_MTU);
+
+    /** All but ERROR_INVALID_IMAGE_HASH, which these headers do not have. */
+    private static final Map<String, Integer> WHAT = Map.ofEntries(
+            Map.entry("sizeof(void *)", Long.BYTES),
+            Map.entry("sizeof(ULONG)", Integer.BYTES),
+            Map.entry("sizeof(WCHAR)", Character.BYTES),
+            Map.entry("sizeof(GUID)", AdapterGuid.BYTES),
+            Map.entry("sizeof(NET_LUID)", Long.BYTES),
+            Map.entry("sizeof(MIB_IPINTERFACE_ROW)", IpInterface.BYTES),
+            Map.entry("sizeof(((MIB_IPINTERFACE_ROW *) 0)->Family)", Short.BYTES),
+            Map.entry("sizeof(((MIB_IPINTERFACE_ROW *) 0)->NlMtu)", Integer.BYTES),
+            Map.entry("RouterDiscoveryDisabled", IpInterface.ROUTER_DISCOVERY_DISABLED),
+            Map.entry("AF_INET", IpInterface.AF_INET),
+            Map.entry("AF_INET6", IpInterface.AF_INET6),
+            Map.entry("(int) INFINITE", Kernel32.INFINITE),
+            Map.entry("(int) WAIT_FAILED", Kernel32.WAIT_FAILED),
+            Map.entry("ERROR_FILE_NOT_FOUND", WindowsError.ERROR_FILE_NOT_FOUND),
+            Map.entry("ERROR_ACCESS_DENIED", WindowsError.ERROR_ACCESS_DENIED),
+            Map.entry("ERROR_INVALID_HANDLE", WindowsError.ERROR_INVALID_HANDLE),
+            Map.entry("ERROR_NOT_ENOUGH_MEMORY", WindowsError.ERROR_NOT_ENOUGH_MEMORY),
+            Map.entry("ERROR_INVALID_DATA", WindowsError.ERROR_INVALID_DATA),
+            Map.entry("ERROR_HANDLE_EOF", WindowsError.ERROR_HANDLE_EOF),
+            Map.entry("ERROR_INVALID_PARAMETER", WindowsError.ERROR_INVALID_PARAMETER),
+            Map.entry("ERROR_BUFFER_OVERFLOW", WindowsError.ERROR_BUFFER_OVERFLOW),
+            Map.entry("ERROR_ALREADY_EXISTS", WindowsError.ERROR_ALREADY_EXISTS),
+            Map.entry("ERROR_NO_MORE_ITEMS", WindowsError.ERROR_NO_MORE_ITEMS),
+            Map.entry("ERROR_NOT_FOUND", WindowsError.ERROR_NOT_FOUND),
+            Map.entry("ERROR_ALREADY_INITIALIZED", WindowsError.ERROR_ALREADY_INITIALIZED));
+
+    private static final String ASSERT = "_Static_assert((%s) == %d, \"%1$s\");%n";
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void areThoseOfTheHeaders() throws Exception {
+        StringBuilder asserts = new StringBuilder();
+        WHERE.forEach((member, offset) ->
+                asserts.append(ASSERT.formatted("offsetof(MIB_IPINTERFACE_ROW, " + member + ")", offset)));
+        WHAT.forEach((expression, value) -> asserts.append(ASSERT.formatted(expression, value)));
+        assertThat(compiled(asserts.toString())).isEmpty();
+    }
+
+    /** That the compiler judges at all, and by these headers. */
+    @Test
+    void oneThatIsWrongIsFound() throws Exception {
+        assertThat(compiled(ASSERT.formatted("offsetof(MIB_IPINTERFACE_ROW, NlMtu)", IpInterface.NL_MTU + 4)))
+                .contains("static assertion failed: \"offsetof(MIB_IPINTERFACE_ROW, NlMtu)\"");
+    }
+
+    private String compiled(String asserts) throws Exception {
+        assertThat(HEADERS.resolve("netioapi.h"))
+                .as("Windows' headers are needed for this test (apt-get install mingw-w64-common)")
+                .exists();
+        Path source = directory.resolve("layouts.c");
+        Files.writeString(
+                source,
+                """
+                #include <stddef.h>
+                #include <winsock2.h>
+                #include <ws2ipdef.h>
+                #include <iphlpapi.h>
+                #include <netioapi.h>
+                """
+                        + asserts);
+        List<String> command = new ArrayList<>(List.of("gcc"));
+        command.addAll(AS_FOR_WINDOWS);
+        command.addAll(List.of(
+                "-isystem",
+                HEADERS.toString(),
+                "-isystem",
+                run(List.of("gcc", "-print-file-name=include")),
+                "" + source));
+        return run(command);
+    }
+
+    private static String run(List<String> command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        process.waitFor();
+        return said;
+    }
+}
