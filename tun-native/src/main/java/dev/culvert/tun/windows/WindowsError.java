@@ -20,23 +20,22 @@ final class WindowsError {
 
     /** In words; a code that is not known here as its number alone, which {@code net helpmsg} explains. */
     static String text(int code) {
-        String words =
-                switch (code) {
-                    case ERROR_FILE_NOT_FOUND -> "not found";
-                    case ERROR_ACCESS_DENIED -> "access is denied";
-                    case ERROR_INVALID_HANDLE -> "the handle is invalid";
-                    case ERROR_NOT_ENOUGH_MEMORY -> "not enough memory";
-                    case ERROR_INVALID_DATA -> "the data is invalid";
-                    case ERROR_HANDLE_EOF -> "the end of the file is reached";
-                    case ERROR_INVALID_PARAMETER -> "a parameter is incorrect";
-                    case ERROR_BUFFER_OVERFLOW -> "there is no room";
-                    case ERROR_ALREADY_EXISTS -> "it exists already";
-                    case ERROR_NO_MORE_ITEMS -> "there are no more";
-                    case ERROR_INVALID_IMAGE_HASH -> "the signature of a driver is not accepted";
-                    case ERROR_NOT_FOUND -> "it does not exist";
-                    case ERROR_ALREADY_INITIALIZED -> "it is in use already";
-                    default -> "see: net helpmsg " + code;
-                };
+        String words = switch (code) {
+            case ERROR_FILE_NOT_FOUND -> "not found";
+            case ERROR_ACCESS_DENIED -> "access is denied";
+            case ERROR_INVALID_HANDLE -> "the handle is invalid";
+            case ERROR_NOT_ENOUGH_MEMORY -> "not enough memory";
+            case ERROR_INVALID_DATA -> "the data is invalid";
+            case ERROR_HANDLE_EOF -> "the end of the file is reached";
+            case ERROR_INVALID_PARAMETER -> "a parameter is incorrect";
+            case ERROR_BUFFER_OVERFLOW -> "there is no room";
+            case ERROR_ALREADY_EXISTS -> "it exists already";
+            case ERROR_NO_MORE_ITEMS -> "there are no more";
+            case ERROR_INVALID_IMAGE_HASH -> "the signature of a driver is not accepted";
+            case ERROR_NOT_FOUND -> "it does not exist";
+            case ERROR_ALREADY_INITIALIZED -> "it is in use already";
+            default -> "see: net helpmsg " + code;
+        };
         return words + " (Windows error " + code + ")";
     }
 }

@@ -100,16 +100,13 @@ final class LayoutsTest {
                 .as("Windows' headers are needed for this test (apt-get install mingw-w64-common)")
                 .exists();
         Path source = directory.resolve("layouts.c");
-        Files.writeString(
-                source,
-                """
+        Files.writeString(source, """
                 #include <stddef.h>
                 #include <winsock2.h>
                 #include <ws2ipdef.h>
                 #include <iphlpapi.h>
                 #include <netioapi.h>
-                """
-                        + asserts);
+                """ + asserts);
         List<String> command = new ArrayList<>(List.of("gcc"));
         command.addAll(AS_FOR_WINDOWS);
         command.addAll(List.of(
