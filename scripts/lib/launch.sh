@@ -61,6 +61,8 @@ newest_java() {
     done
     [ -n "$best" ] || break
     home=${homes[best]}
+    # What is looked at is what is run: a link may lead elsewhere a moment later.
+    [ "$EUID" != 0 ] || home=$(readlink -f "$home") || home=/nonexistent
     if [ "$EUID" != 0 ] || only_root_writes "$home"; then
       echo "${versions[best]} $home/bin/java"
       return

@@ -66,10 +66,10 @@ final class LaunchersIT {
     void rootRunsNoJdkOfWhichAnotherUserCanChangeAnything() throws Exception {
         String script = """
                 mount -t tmpfs -o mode=755 none /mnt && mkdir -p /mnt/jdk/bin /mnt/jdk/lib/server
-                printf '#!/bin/sh\\necho the newest\\n' >/mnt/jdk/bin/java && chmod 755 /mnt/jdk/bin/java
+                printf '#!/bin/sh\\necho the newest, $0\\n' >/mnt/jdk/bin/java && chmod 755 /mnt/jdk/bin/java
                 echo 'JAVA_VERSION="99.0.1"' >/mnt/jdk/release && : >/mnt/jdk/lib/server/libjvm.so
                 ln -s /nonexistent /mnt/jdk/lib/dead
-                JAVA_HOME=/mnt/jdk "$0" --version
+                ln -s /mnt/jdk /mnt/link && JAVA_HOME=/mnt/link "$0" --version
                 chown nobody /mnt/jdk/lib/server/libjvm.so && JAVA_HOME=/mnt/jdk "$0" --version
                 chown root /mnt/jdk/lib/server/libjvm.so && chmod o+w /mnt/jdk/lib && JAVA_HOME=/mnt/jdk "$0" --version
                 """;
@@ -79,7 +79,9 @@ final class LaunchersIT {
                 .as(o.output())
                 .hasSize(3)
                 .satisfiesExactly(
-                        line -> assertThat(line).isEqualTo("the newest"),
+                        line -> assertThat(line)
+                                .as("what was looked at, not a link that may lead elsewhere by now")
+                                .isEqualTo("the newest, /mnt/jdk/bin/java"),
                         line -> assertThat(line).startsWith("culvert client"),
                         line -> assertThat(line).startsWith("culvert client"));
     }

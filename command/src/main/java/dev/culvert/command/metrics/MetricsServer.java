@@ -22,6 +22,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.channels.spi.SelectorProvider;
 import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -31,7 +33,10 @@ import java.util.function.LongSupplier;
  * nothing else.
  */
 final class MetricsServer implements Closeable {
-    /** Who asks at once: two Prometheus servers, somebody with a browser. One more is closed at once. */
+    /**
+     * Who asks at once: two Prometheus servers, somebody with a browser. One more, and the oldest is closed: who holds connections and
+     * asks nothing keeps nobody out.
+     */
     static final int MAX_CONNECTIONS = 16;
 
     /** For a connection, from its beginning to its end; it is of one request. Prometheus itself waits for 10 s. */
@@ -55,7 +60,7 @@ final class MetricsServer implements Closeable {
     private byte[] text = {};
     private long madeNanos;
     private boolean made;
-    private int connections;
+    private final Set<Channel> connections = new LinkedHashSet<>(); // in the order in which they came
 
     /**
      * Listens, and answers from now on.
@@ -78,16 +83,15 @@ final class MetricsServer implements Closeable {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel connection) {
-                        if (connections >= MAX_CONNECTIONS) {
-                            connection.close();
-                            return;
+                        if (connections.size() >= MAX_CONNECTIONS) {
+                            connections.iterator().next().close(); // which takes it out
                         }
-                        connections++;
+                        connections.add(connection);
                         Future<?> end = connection
                                 .eventLoop()
                                 .schedule(() -> connection.close(), life.toMillis(), TimeUnit.MILLISECONDS);
                         connection.closeFuture().addListener(f -> {
-                            connections--;
+                            connections.remove(connection);
                             end.cancel(false);
                         });
                         connection
