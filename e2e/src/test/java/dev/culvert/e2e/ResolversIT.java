@@ -9,12 +9,14 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The resolvers that machines have, the real ones: openresolv and Debian's resolvconf at the client's, unbound and dnsmasq at the agents'.
+ * The resolvers that machines have, the real ones: systemd-resolved, openresolv and Debian's resolvconf at the client's, unbound and dnsmasq
+ * at the agents'.
  */
 @Tag("netns")
 final class ResolversIT {
@@ -123,6 +125,61 @@ final class ResolversIT {
         assertThat(laptop.must("getent", "hosts", "192.168.77.2")).contains("db.corp.example");
         assertThat(lookUp(laptop, "none.corp.example")).isEmpty();
         assertThat(lookUp(laptop, "none.home.example")).isEmpty();
+    }
+
+    @Test
+    void resolvedChoosesByDomainAndIsToldAgainWhenItHasForgotten() throws Exception {
+        Furnished laptop = new Furnished(
+                lab,
+                lab.client,
+                "systemd-resolved",
+                "libnss-resolve",
+                "libsystemd-shared",
+                "dbus-daemon",
+                "libdbus-1-3",
+                "libapparmor1",
+                "libcap-ng0",
+                "libexpat1");
+        laptop.start("bus", Map.of(), "dbus-daemon", "--config-file=/run/dbus/system.conf", "--nofork", "--nopidfile");
+        Program resolved = resolved(laptop);
+        String before = resolvedSays(laptop);
+        assertThat(lookUp(laptop, "www.home.example")).isEqualTo(HOME);
+        assertThat(lookUp(laptop, "db.corp.example")).isEmpty();
+        Program client = up(laptop, "systemd-resolved");
+        assertFindsBoth(laptop);
+        assertThat(laptop.must("resolvectl", "query", "db.corp.example"))
+                .contains("192.168.77.2", "fd77::2", "link: culvert0");
+        assertThat(laptop.must("resolvectl", "query", "--type=MX", "corp.example"))
+                .contains("corp.example IN MX 10 db.corp.example", "link: culvert0");
+        assertThat(laptop.must("resolvectl", "query", "www.home.example")).contains("link: gw");
+
+        client.signal("STOP"); // or it might be told again before anybody has seen that it had forgotten
+        resolved.kill();
+        laptop.shell("rm -rf /run/systemd/resolve/*"); // in which it would find what it was told
+        resolved(laptop);
+        assertThat(laptop.must("resolvectl", "dns")).contains(HOME).doesNotContain("100.127.255.53");
+        client.signal("CONT");
+        await().atMost(Lab.START).untilAsserted(() -> assertFindsBoth(laptop)); // it is told in several steps
+
+        client.kill();
+        await().atMost(Lab.START).until(() -> resolvedSays(laptop).equals(before));
+        laptop.must(lab.down());
+        assertThat(resolvedSays(laptop)).isEqualTo(before);
+        assertThat(lookUp(laptop, "www.home.example")).isEqualTo(HOME);
+    }
+
+    /** A new one, and whom to ask, as a DHCP client tells it. */
+    private static Program resolved(Furnished laptop) throws Exception {
+        Program resolved =
+                laptop.start("resolved", Map.of("SYSTEMD_LOG_TARGET", "console"), "/usr/lib/systemd/systemd-resolved");
+        await().atMost(Lab.START).until(() -> laptop.run("resolvectl", "dns").exit() == 0);
+        laptop.shell("resolvectl dns gw " + HOME + " && resolvectl domain gw home.example");
+        return resolved;
+    }
+
+    private static String resolvedSays(Furnished laptop) throws Exception {
+        return laptop.shell("resolvectl dns; resolvectl domain; resolvectl default-route")
+                .replaceAll("(?m)^Link \\d+ \\(", "Link (");
     }
 
     @ParameterizedTest
