@@ -32,11 +32,17 @@ public final class JoinedPrograms {
     /** A build that opens an ssh connection to each of many hosts has room; another user's beside it, too. */
     static final int MAX_OF_USER = 64;
 
+    /** Of all programs: what applications on the interface and questions of names open has room beside them. */
+    static final int MAX_FLOWS = Uplink.MAX_FLOWS / 4 * 3;
+
     /** A quarter of those that there may be. */
     static final int MAX_FLOWS_OF_USER = Uplink.MAX_FLOWS / 4;
 
-    /** Connections that have not said yet that they join; one more is closed. */
-    static final int MAX_GREETING = 64;
+    /** Connections that have not said yet that they join. */
+    static final int MAX_GREETING = 256;
+
+    /** One more is closed: who says nothing keeps other users out with none. */
+    static final int MAX_GREETING_OF_USER = MAX_GREETING / 4;
 
     /** To say so. */
     static final Duration GREETING = Duration.ofSeconds(5);
@@ -47,9 +53,9 @@ public final class JoinedPrograms {
     private final String version;
     private final Tally tally;
     private final Quota<Long> programs = new Quota<>(MAX_PROGRAMS, MAX_OF_USER);
-    private final Quota<Long> flows = new Quota<>(Uplink.MAX_FLOWS, MAX_FLOWS_OF_USER);
+    private final Quota<Long> flows = new Quota<>(MAX_FLOWS, MAX_FLOWS_OF_USER);
     private final Set<Program> joined = new LinkedHashSet<>();
-    private int greeting;
+    private final Quota<Long> greetings = new Quota<>(MAX_GREETING, MAX_GREETING_OF_USER);
     private boolean ended;
 
     /**
@@ -77,11 +83,10 @@ public final class JoinedPrograms {
      * @param user whose program it is, by number
      */
     void arrived(Channel connection, long user) {
-        if (ended || greeting >= MAX_GREETING) {
+        if (ended || !greetings.take(user, 1)) {
             connection.close();
             return;
         }
-        greeting++;
         Greeting its = new Greeting(user);
         connection.pipeline().addLast(its.lines, its);
     }
@@ -124,7 +129,7 @@ public final class JoinedPrograms {
 
         @Override
         public void handlerRemoved(ChannelHandlerContext ctx) {
-            greeting--;
+            greetings.give(user, 1);
             if (late != null) {
                 late.cancel(false);
             }
@@ -219,7 +224,9 @@ public final class JoinedPrograms {
             if (flows.take(user, 1)) {
                 new JoinedFlow(flow, uplink, tally, () -> flows.give(user, 1)).open();
             } else {
-                flow.refuse(Reason.OVERLOADED, "the programs of this user have " + MAX_FLOWS_OF_USER + " flows");
+                flow.refuse(
+                        Reason.OVERLOADED,
+                        "the programs of this user have " + MAX_FLOWS_OF_USER + " flows, or those of all " + MAX_FLOWS);
             }
         }
     }

@@ -19,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +53,16 @@ final class AgentQuestions {
     private final Voice voice;
     private final SecureRandom random = new SecureRandom();
     private final Map<Domains.Way, DatagramWay> ways = new HashMap<>();
-    private final Map<Domains.Way, Reason> troubles = new HashMap<>();
+
+    /** What was said last of those that could not be asked; the eldest of too many is forgotten, and may be said again. */
+    private final Map<Domains.Way, Reason> troubles = new LinkedHashMap<>() {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Domains.Way, Reason> eldest) {
+            return size() > MAX_TROUBLES;
+        }
+    };
 
     /** @param source what agents are told of who asks */
     AgentQuestions(Uplink uplink, InetSocketAddress source, Voice voice) {
@@ -100,7 +110,7 @@ final class AgentQuestions {
                 || reason == Reason.IDLE
                 || reason == Reason.UNKNOWN
                 || reason == Reason.MOVED;
-        if (!passes && troubles.size() < MAX_TROUBLES && troubles.put(way, reason) != reason) {
+        if (!passes && troubles.put(way, reason) != reason) {
             voice.say("agent '" + way.agent() + "' cannot be asked about " + about(way.domain()) + ": "
                     + switch (reason) {
                         case NAME_NOT_FOUND -> "it is of an older version, which answers no such questions";

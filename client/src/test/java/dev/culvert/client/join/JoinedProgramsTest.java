@@ -155,6 +155,17 @@ final class JoinedProgramsTest {
         assertThat(new JoiningProgram(bench, programs, 7).channel.isOpen()).isTrue();
     }
 
+    /** Who holds connections and says nothing keeps no other user out. */
+    @Test
+    void connectionsOfAUserThatSayNothingAreBounded() {
+        for (int i = 0; i < JoinedPrograms.MAX_GREETING_OF_USER; i++) {
+            assertThat(new JoiningProgram(bench, programs, USER).channel.isOpen())
+                    .isTrue();
+        }
+        assertThat(new JoiningProgram(bench, programs, USER).channel.isOpen()).isFalse();
+        JoiningProgram.joined(bench, programs, USER + 1);
+    }
+
     // ---- streams ----
 
     private int openedThere() {

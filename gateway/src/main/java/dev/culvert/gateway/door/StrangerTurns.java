@@ -65,7 +65,10 @@ final class StrangerTurns {
     /** So long an answer is thought to be on its way: a round trip to most places. */
     static final Duration ANSWERS = Duration.ofMillis(250);
 
-    /** Answers on their way while nobody is begun: in {@link #ANSWERS} a loop serves no more, so that who never answers holds nobody up. */
+    /** A turn that took less was no handshake: the first byte of one, or a request. Of such there may be as many as come. */
+    static final long COSTLY_NANOS = 100_000;
+
+    /** Answers to costly turns on their way while nobody is begun: in {@link #ANSWERS} a loop serves no more, so that who never answers holds nobody up. */
     static final int MOST_ANSWERS = 256;
 
     /** Connections that wait, by network. */
@@ -147,9 +150,10 @@ final class StrangerTurns {
         long start = nanoTime.getAsLong();
         long now = start;
         for (Turn turn = next(now); turn != null; turn = next(now)) {
+            long before = now;
             turn.serve();
             now = nanoTime.getAsLong();
-            if (!turn.ended && turn.served < FAVOURED) {
+            if (now - before >= COSTLY_NANOS && !turn.ended && turn.served < FAVOURED) {
                 turn.answer = new Answer(turn, now);
                 answers.add(turn.answer);
                 expected++;

@@ -156,6 +156,7 @@ final class StrangerTurnsTest {
     /** Clients that cannot answer soon, whose own processors are busy or whose lines are long, get in some after others. */
     @Test
     void noMoreAreBegunThanAnswer() {
+        each = StrangerTurns.COSTLY_NANOS;
         List<EmbeddedChannel> all = new ArrayList<>();
         for (int i = 0; i < StrangerTurns.MOST_ANSWERS + 3; i++) {
             all.add(stranger("10." + i % 16 + "." + i / 16 + ".1"));
@@ -173,6 +174,20 @@ final class StrangerTurnsTest {
         loop.advanceTimeBy(StrangerTurns.ANSWERS.toNanos(), TimeUnit.NANOSECONDS);
         run(StrangerTurns.MOST_ANSWERS + 4);
         assertThat(served).hasSize(StrangerTurns.MOST_ANSWERS + 4);
+        all.forEach(EmbeddedChannel::finishAndReleaseAll);
+    }
+
+    /** Who costs nothing is no reason to keep others waiting, however many he is. */
+    @Test
+    void cheapTurnsAreAsManyAsCome() {
+        each = StrangerTurns.COSTLY_NANOS - 1;
+        List<EmbeddedChannel> all = new ArrayList<>();
+        for (int i = 0; i < 2 * StrangerTurns.MOST_ANSWERS; i++) {
+            all.add(stranger("10." + i % 16 + "." + i / 16 + ".1"));
+            all.get(i).writeInbound(bytes());
+        }
+        run(all.size());
+        assertThat(served).hasSize(all.size());
         all.forEach(EmbeddedChannel::finishAndReleaseAll);
     }
 

@@ -32,6 +32,9 @@ final class ResolvedResolver implements HostResolver {
     private final SystemProgram.Runner system;
     private final String program;
 
+    /** A call has failed, and those behind it were not made: what resolved says of domains does not show that. */
+    private boolean unfinished;
+
     /** @param program that tells resolved: {@link #RESOLVECTL} */
     ResolvedResolver(UndoJournal journal, SystemProgram.Runner system, String program) {
         this.journal = journal;
@@ -59,9 +62,11 @@ final class ResolvedResolver implements HostResolver {
         Set<String> servers = new LinkedHashSet<>();
         config.servers().forEach(server -> servers.add(AddressText.of(server)));
         Set<String> domains = domains(config);
-        boolean changed =
-                !said("dns", ifName).equals(servers) || !said("domain", ifName).equals(domains);
+        boolean changed = unfinished
+                || !said("dns", ifName).equals(servers)
+                || !said("domain", ifName).equals(domains);
         if (changed) {
+            unfinished = true;
             UndoStep step = new UndoStep.RevertResolved(ifName);
             if (!journal.pending().contains(step)) {
                 journal.record(step);
@@ -74,6 +79,7 @@ final class ResolvedResolver implements HostResolver {
                 system.run("", List.of(program, off, ifName, "no"));
             }
             system.run("", List.of(program, "flush-caches"));
+            unfinished = false;
         }
         return new Outcome(changed, false, "");
     }

@@ -37,6 +37,7 @@ class ProgramResolversTest {
             [ "$1" = gone ] && { echo "Failed to resolve interface \\"gone\\": No such device" >&2; exit 1; }
             if [ $# = 1 ]; then echo "Link 7 ($1): $(cat "$what.$1" 2>/dev/null)"; else link=$1; shift; echo "$*" > "$what.$link"; fi ;;
           revert) rm -f "dns.$2" "domain.$2" ;;
+          default-route) [ ! -e busy ] || { echo "Connection timed out" >&2; exit 1; } ;;
           mdns) echo "Unknown command verb mdns." >&2; exit 1 ;;
         esac
         """;
@@ -114,6 +115,22 @@ class ProgramResolversTest {
 
     private String content(String file) throws Exception {
         return Files.exists(dir.resolve(file)) ? Files.readString(dir.resolve(file)) : "";
+    }
+
+    /** What resolved says of domains does not show that it was not told the rest. */
+    @Test
+    void whatFailedInTheMiddleIsDoneAgain() throws Exception {
+        script("resolvectl", RESOLVECTL);
+        Files.createFile(dir.resolve("busy"));
+        ResolvedResolver resolver = new ResolvedResolver(journal, KillDrill::patiently, program("resolvectl"));
+        assertThatThrownBy(() -> resolver.keep(config("culvert0", false))).hasMessageContaining("timed out");
+        Files.delete(dir.resolve("busy"));
+        Files.delete(dir.resolve("calls"));
+        assertThat(resolver.keep(config("culvert0", false)).changed()).isTrue();
+        assertThat(Files.readString(dir.resolve("calls")))
+                .contains("default-route culvert0 no", "dnssec culvert0 no", "flush-caches");
+        assertThat(resolver.keep(config("culvert0", false)).changed()).isFalse();
+        resolver.release();
     }
 
     @Test
