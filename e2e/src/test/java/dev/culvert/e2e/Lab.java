@@ -116,6 +116,10 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
 
     private void boot(Host host) throws Exception {
         must("ip", "netns", "add", host.namespace());
+        // A client that is given all names writes the file. A machine's own must not be everybody's: what replaces that
+        // ends what
+        // ip-netns(8) has mounted over it for other tests.
+        resolvConf(host, "nameserver 127.0.0.1\n");
         must(host, "ip", "link", "set", "lo", "up");
         must(
                 host,
@@ -126,6 +130,20 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
                 "net.ipv4.conf.all.rp_filter=0",
                 "net.ipv4.conf.default.rp_filter=0",
                 "net.ipv4.ip_forward=0");
+    }
+
+    /** Writes the host's resolv.conf and returns it: ip-netns(8) mounts it over /etc/resolv.conf for each program that it starts there. */
+    static Path resolvConf(Host host, String text) throws IOException {
+        return Files.writeString(etc(host).resolve("resolv.conf"), text);
+    }
+
+    /** Files that programs there have in the place of this machine's. */
+    static Path etc(Host host) throws IOException {
+        return Files.createDirectories(etc(host.namespace()));
+    }
+
+    private static Path etc(String namespace) {
+        return Path.of("/etc/netns", namespace);
     }
 
     /** One machine more, for a test's own use; it goes with the lab. */
@@ -157,6 +175,10 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
         for (Host host : hosts()) {
             remove(host.namespace());
         }
+        delete(directory);
+    }
+
+    private static void delete(Path directory) throws IOException {
         try (Stream<Path> tree = Files.walk(directory)) {
             tree.sorted(Comparator.reverseOrder()).forEach(p -> p.toFile().delete());
         }
@@ -205,6 +227,9 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
             if (removed.exit() != 0 && Files.exists(Path.of("/run/netns", namespace))) {
                 checked(removed, "ip", "netns", "del", namespace);
             }
+        }
+        if (Files.exists(etc(namespace))) {
+            delete(etc(namespace));
         }
     }
 

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -58,7 +57,7 @@ final class MapsIT {
                 "--local=/corp.example/",
                 "--local=/1.168.192.in-addr.arpa/",
                 "--host-record=db.corp.example,192.168.1.5");
-        NamesIT.resolvConf(lab.office, "nameserver 192.168.1.2\n");
+        Lab.resolvConf(lab.office, "nameserver 192.168.1.2\n");
         web(home, "home");
         web(lab.officeHost, "office");
         web(lab.plantHost, "plant");
@@ -91,11 +90,6 @@ final class MapsIT {
                 "--route",
                 "10.78.0.0/24");
         client.awaitOutput("10.78.0.0/24 via plant (there 192.168.1.0/24)", PATIENCE);
-    }
-
-    @AfterAll
-    static void forget() throws Exception {
-        NamesIT.forgetResolvConf(lab.office);
     }
 
     private static void web(Host host, String name) throws Exception {

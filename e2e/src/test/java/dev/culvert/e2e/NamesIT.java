@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -40,8 +39,8 @@ final class NamesIT {
 
     @BeforeAll
     static void start() throws Exception {
-        resolvConf = resolvConf(lab.office, "search inner.example\nnameserver 192.168.77.9\n");
-        clientsConf = resolvConf(lab.client, HOME);
+        resolvConf = Lab.resolvConf(lab.office, "search inner.example\nnameserver 192.168.77.9\n");
+        clientsConf = Lab.resolvConf(lab.client, HOME);
         dnsmasq(lab.gateway, "10.71.1.1", "--local=/home.example/", "--host-record=www.home.example,10.71.1.1");
         dnsmasq(
                 lab.officeHost,
@@ -62,13 +61,6 @@ final class NamesIT {
                 "lab.example",
                 "--search-domains");
         token = lab.clientToken("laptop", "office:192.168.77.0/24:7001/tcp", "--domains", "corp.example");
-    }
-
-    /** ip-netns(8) mounts it over /etc/resolv.conf for each program that it starts there. */
-    static Path resolvConf(Host host, String text) throws Exception {
-        Path file = Path.of("/etc/netns", host.namespace(), "resolv.conf");
-        Files.createDirectories(file.getParent());
-        return Files.writeString(file, text);
     }
 
     private static void dnsmasq(Host host, String address, String... records) throws Exception {
@@ -95,19 +87,6 @@ final class NamesIT {
         client.close();
         lab.run(lab.client, Lab.COMMAND, lab.down());
         assertThat(clientsConf).as("resolv.conf in the end").hasContent(HOME);
-    }
-
-    @AfterAll
-    static void forget() throws Exception {
-        forgetResolvConf(lab.office, lab.client, lab.plant);
-    }
-
-    static void forgetResolvConf(Host... hosts) throws Exception {
-        for (Host host : hosts) {
-            Path file = Path.of("/etc/netns", host.namespace(), "resolv.conf");
-            Files.deleteIfExists(file);
-            Files.deleteIfExists(file.getParent());
-        }
     }
 
     private void up(Path with, String domains, String... more) throws Exception {
@@ -259,7 +238,7 @@ final class NamesIT {
     @Test
     @Order(5)
     void withFullAllNamesGoThroughTheTunnelAndNoneBesideIt() throws Exception {
-        resolvConf(lab.plant, "nameserver 192.168.88.2\n");
+        Lab.resolvConf(lab.plant, "nameserver 192.168.88.2\n");
         dnsmasq(lab.plantHost, "192.168.88.2", "--local=/home.example/", "--host-record=www.home.example,203.0.113.1");
         lab.startAgent(lab.plant, lab.agentToken("plant", "wss://10.71.3.1:8443", "0.0.0.0/0"));
         Path earlier = lab.directory().resolve("earlier.pcap");

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -70,21 +69,8 @@ final class ReadmeIT {
     private final List<String> last = new ArrayList<>();
     private Path home;
 
-    @AfterAll
-    static void forgetNames() throws IOException {
-        for (Host host : List.of(lab.client, lab.office)) {
-            Files.deleteIfExists(names(host));
-            Files.deleteIfExists(names(host).getParent());
-        }
-    }
-
-    private static Path names(Host host) {
-        return Path.of("/etc/netns", host.namespace(), "hosts");
-    }
-
     private static void knows(Host host, String address) throws IOException {
-        Files.createDirectories(names(host).getParent());
-        Files.writeString(names(host), "127.0.0.1 localhost\n" + address + " vpn.example\n");
+        Files.writeString(Lab.etc(host).resolve("hosts"), "127.0.0.1 localhost\n" + address + " vpn.example\n");
     }
 
     // ---- the machines ----

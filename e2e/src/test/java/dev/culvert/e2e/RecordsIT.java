@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -111,16 +110,11 @@ final class RecordsIT {
             zone "77.168.192.in-addr.arpa" { type primary; file "reverse.zone"; };
             """.formatted(directory, THERE));
         lab.start(lab.officeHost, "named", "named", "-g", "-c", conf.toString()).awaitOutput("running", Lab.START);
-        NamesIT.resolvConf(lab.office, "nameserver " + THERE + "\n");
+        Lab.resolvConf(lab.office, "nameserver " + THERE + "\n");
         lab.startGateway();
         lab.startOffice();
         Path token = lab.clientToken("laptop", "office:192.168.77.0/24", "--domains", "corp.example");
         lab.startClient(token, "--keep-resolver").awaitOutput("names: corp.example by office", Lab.START);
-    }
-
-    @AfterAll
-    static void forget() throws Exception {
-        NamesIT.forgetResolvConf(lab.office);
     }
 
     /** All that dig says of the answers, data in hexadecimal, without what is new each time. */

@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -67,8 +66,8 @@ final class ResolversIT {
             """);
         lab.start(lab.office, "unbound", "unbound", "-d", "-p", "-c", unbound.toString())
                 .awaitOutput("start of service", Lab.START);
-        resolvConf(lab.office, "nameserver 127.0.0.1\n");
-        resolvConf(lab.plant, "nameserver 192.168.88.2\n");
+        Lab.resolvConf(lab.office, "nameserver 127.0.0.1\n");
+        Lab.resolvConf(lab.plant, "nameserver 192.168.88.2\n");
         lab.startGateway();
         lab.startAgent(lab.office, lab.agentToken("office", Lab.OFFICE_GATEWAY, "192.168.77.0/24,fd77::/64"));
         lab.startAgent(
@@ -87,15 +86,6 @@ final class ResolversIT {
 
     private static void dnsmasq(Host host, String address, String... records) throws Exception {
         NamesIT.dnsmasq(lab, host, address, records);
-    }
-
-    private static void resolvConf(Host host, String text) throws Exception {
-        NamesIT.resolvConf(host, text);
-    }
-
-    @AfterAll
-    static void forget() throws Exception {
-        NamesIT.forgetResolvConf(lab.office, lab.plant);
     }
 
     private static Program up(Furnished laptop, String by) throws Exception {

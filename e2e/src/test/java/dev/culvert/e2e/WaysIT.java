@@ -2,7 +2,6 @@ package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -10,7 +9,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -45,8 +43,9 @@ final class WaysIT {
     static void start() throws Exception {
         services = LanServices.start(lab);
         lab.startGateway();
-        Files.createDirectories(names().getParent());
-        Files.writeString(names(), "127.0.0.1 localhost\n" + Lab.OFFICE_HOST + " " + WIKI + "\n");
+        // What the office knows by name, and nobody else.
+        Files.writeString(
+                Lab.etc(lab.office).resolve("hosts"), "127.0.0.1 localhost\n" + Lab.OFFICE_HOST + " " + WIKI + "\n");
         lab.startOffice();
         token = lab.directory().resolve("nobody.token");
         Files.writeString(
@@ -73,17 +72,6 @@ final class WaysIT {
         proxy = lab.start(lab.client, "proxy", client("proxy", Integer.toString(PROXY)));
         forward.awaitOutput("agent 'office' is connected", Lab.START);
         proxy.awaitOutput("agent 'office' is connected", Lab.START);
-    }
-
-    /** What the office knows by name, and nobody else. */
-    private static Path names() {
-        return Path.of("/etc/netns", lab.office.namespace(), "hosts");
-    }
-
-    @AfterAll
-    static void forgetNames() throws IOException {
-        Files.deleteIfExists(names());
-        Files.deleteIfExists(names().getParent());
     }
 
     /** A command of the client's as nobody. */
