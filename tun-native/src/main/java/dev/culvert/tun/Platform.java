@@ -16,6 +16,7 @@ import dev.culvert.tun.macos.Utun;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.windows.WindowsHost;
 import dev.culvert.tun.windows.WindowsTun;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -64,6 +65,9 @@ public final class Platform {
         if (MACOS) {
             return MacosHost.open();
         }
+        if (WINDOWS) {
+            return WindowsHost.open();
+        }
         throw unsupported();
     }
 
@@ -73,14 +77,22 @@ public final class Platform {
      * @param changed called on the watch's thread; must be quick, and may be called for nothing
      */
     public static HostWatch watchHost(Runnable changed) {
-        HostWatch.Source source = LINUX
-                ? LinuxHost.events()
-                : MACOS
-                        ? MacosHost.events()
-                        : () -> {
-                            throw unsupported();
-                        };
-        return HostWatch.start(source, changed);
+        return HostWatch.start(hostEvents(), changed);
+    }
+
+    private static HostWatch.Source hostEvents() {
+        if (LINUX) {
+            return LinuxHost.events();
+        }
+        if (MACOS) {
+            return MacosHost.events();
+        }
+        if (WINDOWS) {
+            return WindowsHost.events();
+        }
+        return () -> {
+            throw unsupported();
+        };
     }
 
     /**

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A host to be kept out gets, where a route of ours covers it, one of its own that is a copy of that which it would have
  * without us; and beneath that, with a {@linkplain #UNDERNEATH worse metric}, one that rejects. So when the copy goes (its
  * interface went down, another program deleted it) packets to the gateway are not led into the tunnel that they carry. Where routes
- * are not {@linkplain HostState#layered layered} the one that rejects takes the place of the copy while there is none.
+ * are not {@linkplain HostSystem#isLayered layered} the one that rejects takes the place of the copy while there is none.
  *
  * @param removals steps of ours that nobody wants any more, in order
  * @param additions what is missing, in order
@@ -135,8 +135,8 @@ public record HostPlan(
         private void ipv6IsOff(HostState.Interface link) {
             problems.put(
                     IPV6,
-                    "IPv6 is off on this machine (net.ipv6.conf." + link.name()
-                            + ".disable_ipv6 is 1): IPv6 networks are not routed into the tunnel");
+                    "IPv6 is off on this machine (" + state.system().ipv6IsOff(link.name())
+                            + "): IPv6 networks are not routed into the tunnel");
         }
 
         private void route(IpPrefix prefix, HostState.Interface link, List<HostChange> routes) {
@@ -168,7 +168,7 @@ public record HostPlan(
                             part,
                             "not routed: " + part + " is routed on this machine already"
                                     + (through == null ? "" : ", through " + through.name()) + " ("
-                                    + shown(part) + "); it will be when that route has gone");
+                                    + state.system().showsRoute(part) + "); it will be when that route has gone");
                     whole = false;
                     continue;
                 }
@@ -188,14 +188,6 @@ public record HostPlan(
             if (whole) {
                 routed.add(prefix);
             }
-        }
-
-        /** What shows the routes to a network; without the family it shows IPv4's only. */
-        private String shown(IpPrefix prefix) {
-            if (!state.layered()) {
-                return "route -n get " + (prefix.isIpv6() ? "-inet6 " : "") + prefix;
-            }
-            return "ip" + (prefix.isIpv6() ? " -6" : "") + " route show " + prefix;
         }
 
         /** Another's route in the place of ours, or the machine's own address. */
@@ -230,7 +222,7 @@ public record HostPlan(
                     problems.put(
                             part,
                             "not kept from leaving past the tunnel: " + part + " is routed on this machine already ("
-                                    + shown(part) + ")");
+                                    + state.system().showsRoute(part) + ")");
                 } else {
                     covering.add(part);
                     unreachable(part, routes);
@@ -258,7 +250,7 @@ public record HostPlan(
             }
             HostState.Interface through = way == null ? null : state.link(way.link());
             boolean out = way != null && through != null && way.kind() == HostState.Kind.UNICAST;
-            if (state.layered() || !out) {
+            if (state.system().isLayered() || !out) {
                 unreachable(host, additions);
             }
             if (way == null || through == null || !out || way.network().equals(host)) {

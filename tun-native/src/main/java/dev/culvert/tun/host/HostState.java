@@ -18,11 +18,10 @@ import org.jspecify.annotations.Nullable;
  * @param addresses all
  * @param routes of all tables
  * @param rules which table is asked for what, in the order of their priority
- * @param layered whether there may be several routes to one network, of which the lowest metric counts, as on Linux; elsewhere one
- *     keeps out any other
+ * @param system whose network it is
  */
 public record HostState(
-        List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules, boolean layered) {
+        List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules, HostSystem system) {
     /** The table that {@code ip route} shows, and where our routes go. */
     public static final int MAIN_TABLE = 254;
 
@@ -38,9 +37,9 @@ public record HostState(
     /** Those it makes of what routers advertise, this (RTPROT_RA). */
     static final int ADVERTISED_PROTOCOL = 9;
 
-    /** Of a system whose routes are layered. */
+    /** Of a Linux. */
     public HostState(List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
-        this(links, addresses, routes, rules, true);
+        this(links, addresses, routes, rules, HostSystem.LINUX);
     }
 
     /** Copies. */

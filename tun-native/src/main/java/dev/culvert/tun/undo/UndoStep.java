@@ -67,13 +67,33 @@ public sealed interface UndoStep {
      * Delete a route that we added; it carries our protocol number, so another's is never meant.
      *
      * @param network textual CIDR prefix
-     * @param ifName interface name
+     * @param ifName interface name; Windows' may be long, and have blanks: {@code Local Area Connection 2}
      */
     record DeleteRoute(String network, String ifName) implements UndoStep {
+        /** IF_MAX_STRING_SIZE of Windows' ifdef.h. */
+        private static final int MAX_NAME = 256;
+
         /** Checks. */
         public DeleteRoute {
-            requireName(ifName);
+            if (!isLinkName(ifName)) {
+                throw new IllegalArgumentException("a name that no interface can have");
+            }
             IpPrefix.parse(network);
+        }
+
+        /** Whether any system may call an interface so: one line, without what people do not see. */
+        public static boolean isLinkName(String name) {
+            return !name.isBlank()
+                    && name.length() <= MAX_NAME
+                    && name.codePoints()
+                            .noneMatch(c -> Character.isISOControl(c)
+                                    || switch (Character.getType(c)) {
+                                        case Character.FORMAT,
+                                                Character.SURROGATE,
+                                                Character.LINE_SEPARATOR,
+                                                Character.PARAGRAPH_SEPARATOR -> true;
+                                        default -> false;
+                                    });
         }
 
         @Override

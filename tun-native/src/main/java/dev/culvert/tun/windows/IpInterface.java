@@ -2,6 +2,8 @@ package dev.culvert.tun.windows;
 
 import com.sun.jna.Memory;
 import com.sun.jna.NativeLibrary;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -21,10 +23,13 @@ final class IpInterface {
 
     static final int FAMILY = 0;
     static final int INTERFACE_LUID = 8;
+    static final int INTERFACE_INDEX = 16;
     static final int ROUTER_DISCOVERY_BEHAVIOR = 52;
     static final int DAD_TRANSMITS = 56;
     static final int SITE_PREFIX_LENGTH = 144;
+    static final int METRIC = 148;
     static final int NL_MTU = 152;
+    static final int CONNECTED = 156;
 
     static final int AF_INET = 2;
     static final int AF_INET6 = 23;
@@ -62,6 +67,16 @@ final class IpInterface {
         }
     }
 
+    /** Makes a row that was read one to be set. */
+    static void prepare(ByteBuffer row, int mtu) {
+        if (row.getShort(FAMILY) == AF_INET) {
+            row.putInt(SITE_PREFIX_LENGTH, 0); // Windows refuses what it has just said otherwise
+        }
+        row.putInt(ROUTER_DISCOVERY_BEHAVIOR, ROUTER_DISCOVERY_DISABLED)
+                .putInt(DAD_TRANSMITS, 0)
+                .putInt(NL_MTU, mtu);
+    }
+
     private static boolean read(NativeLibrary iphlpapi, Memory row, long luid, int family) {
         row.clear();
         row.setShort(FAMILY, (short) family);
@@ -75,12 +90,7 @@ final class IpInterface {
             return 0;
         }
         int before = row.getInt(NL_MTU);
-        if (family == AF_INET) {
-            row.setInt(SITE_PREFIX_LENGTH, 0); // Windows refuses what it has just said otherwise
-        }
-        row.setInt(ROUTER_DISCOVERY_BEHAVIOR, ROUTER_DISCOVERY_DISABLED);
-        row.setInt(DAD_TRANSMITS, 0);
-        row.setInt(NL_MTU, mtu);
+        prepare(row.getByteBuffer(0, BYTES).order(ByteOrder.nativeOrder()), mtu);
         int error = iphlpapi.getFunction("SetIpInterfaceEntry").invokeInt(new Object[] {row});
         if (error == 0) {
             return mtu;

@@ -15,6 +15,7 @@ final class WindowsError {
     static final int ERROR_INVALID_IMAGE_HASH = 577;
     static final int ERROR_NOT_FOUND = 1168;
     static final int ERROR_ALREADY_INITIALIZED = 1247;
+    static final int ERROR_OBJECT_ALREADY_EXISTS = 5010;
 
     private WindowsError() {}
 
@@ -29,7 +30,7 @@ final class WindowsError {
             case ERROR_HANDLE_EOF -> "the end of the file is reached";
             case ERROR_INVALID_PARAMETER -> "a parameter is incorrect";
             case ERROR_BUFFER_OVERFLOW -> "there is no room";
-            case ERROR_ALREADY_EXISTS -> "it exists already";
+            case ERROR_ALREADY_EXISTS, ERROR_OBJECT_ALREADY_EXISTS -> "it exists already";
             case ERROR_NO_MORE_ITEMS -> "there are no more";
             case ERROR_INVALID_IMAGE_HASH -> "the signature of a driver is not accepted";
             case ERROR_NOT_FOUND -> "it does not exist";

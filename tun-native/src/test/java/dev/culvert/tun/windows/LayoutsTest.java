@@ -38,13 +38,47 @@ final class LayoutsTest {
             "-D__cdecl=",
             "-D__declspec(x)=");
 
-    private static final Map<String, Integer> WHERE = Map.of(
-            "Family", IpInterface.FAMILY,
-            "InterfaceLuid", IpInterface.INTERFACE_LUID,
-            "RouterDiscoveryBehavior", IpInterface.ROUTER_DISCOVERY_BEHAVIOR,
-            "DadTransmits", IpInterface.DAD_TRANSMITS,
-            "SitePrefixLength", IpInterface.SITE_PREFIX_LENGTH,
-            "NlMtu", IpInterface.NL_MTU);
+    private static final Map<String, Map<String, Integer>> WHERE = Map.of(
+            "MIB_IPINTERFACE_ROW",
+                    Map.of(
+                            "Family", IpInterface.FAMILY,
+                            "InterfaceLuid", IpInterface.INTERFACE_LUID,
+                            "InterfaceIndex", IpInterface.INTERFACE_INDEX,
+                            "RouterDiscoveryBehavior", IpInterface.ROUTER_DISCOVERY_BEHAVIOR,
+                            "DadTransmits", IpInterface.DAD_TRANSMITS,
+                            "SitePrefixLength", IpInterface.SITE_PREFIX_LENGTH,
+                            "Metric", IpInterface.METRIC,
+                            "NlMtu", IpInterface.NL_MTU,
+                            "Connected", IpInterface.CONNECTED),
+            "MIB_UNICASTIPADDRESS_ROW",
+                    Map.of(
+                            "Address", 0,
+                            "InterfaceLuid", IpRows.ADDRESS_LUID,
+                            "PrefixOrigin", IpRows.ADDRESS_PREFIX_ORIGIN,
+                            "SuffixOrigin", IpRows.ADDRESS_SUFFIX_ORIGIN,
+                            "ValidLifetime", IpRows.ADDRESS_VALID,
+                            "PreferredLifetime", IpRows.ADDRESS_PREFERRED,
+                            "OnLinkPrefixLength", IpRows.ADDRESS_PREFIX_LENGTH,
+                            "DadState", IpRows.ADDRESS_DAD_STATE),
+            "MIB_IPFORWARD_ROW2",
+                    Map.of(
+                            "InterfaceLuid", 0,
+                            "DestinationPrefix.Prefix", IpRows.ROUTE_PREFIX,
+                            "DestinationPrefix.PrefixLength", IpRows.ROUTE_PREFIX_LENGTH,
+                            "NextHop", IpRows.ROUTE_NEXT_HOP,
+                            "ValidLifetime", IpRows.ROUTE_VALID,
+                            "PreferredLifetime", IpRows.ROUTE_PREFERRED,
+                            "Metric", IpRows.ROUTE_METRIC,
+                            "Protocol", IpRows.ROUTE_PROTOCOL,
+                            "Immortal", IpRows.ROUTE_IMMORTAL),
+            "SOCKADDR_INET",
+                    Map.of(
+                            "si_family", 0,
+                            "Ipv4.sin_addr", IpRows.SIN_ADDR,
+                            "Ipv6.sin6_addr", IpRows.SIN6_ADDR),
+            "MIB_IPINTERFACE_TABLE", Map.of("NumEntries", 0, "Table", IpRows.TABLE_ROWS),
+            "MIB_UNICASTIPADDRESS_TABLE", Map.of("NumEntries", 0, "Table", IpRows.TABLE_ROWS),
+            "MIB_IPFORWARD_TABLE2", Map.of("NumEntries", 0, "Table", IpRows.TABLE_ROWS));
 
     /** All but ERROR_INVALID_IMAGE_HASH, which these headers do not have. */
     private static final Map<String, Integer> WHAT = Map.ofEntries(
@@ -56,6 +90,24 @@ final class LayoutsTest {
             Map.entry("sizeof(MIB_IPINTERFACE_ROW)", IpInterface.BYTES),
             Map.entry("sizeof(((MIB_IPINTERFACE_ROW *) 0)->Family)", Short.BYTES),
             Map.entry("sizeof(((MIB_IPINTERFACE_ROW *) 0)->NlMtu)", Integer.BYTES),
+            Map.entry("sizeof(SOCKADDR_INET)", IpRows.SOCKADDR_INET),
+            Map.entry("sizeof(MIB_UNICASTIPADDRESS_ROW)", IpRows.ADDRESS_BYTES),
+            Map.entry("sizeof(MIB_IPFORWARD_ROW2)", IpRows.ROUTE_BYTES),
+            Map.entry("sizeof(((MIB_UNICASTIPADDRESS_ROW *) 0)->PrefixOrigin)", Integer.BYTES),
+            Map.entry("sizeof(((MIB_UNICASTIPADDRESS_ROW *) 0)->OnLinkPrefixLength)", Byte.BYTES),
+            Map.entry("sizeof(((MIB_UNICASTIPADDRESS_ROW *) 0)->DadState)", Integer.BYTES),
+            Map.entry("sizeof(((MIB_IPFORWARD_ROW2 *) 0)->DestinationPrefix.PrefixLength)", Byte.BYTES),
+            Map.entry("sizeof(((MIB_IPFORWARD_ROW2 *) 0)->Protocol)", Integer.BYTES),
+            Map.entry("sizeof(((MIB_IPFORWARD_ROW2 *) 0)->Immortal)", Byte.BYTES),
+            Map.entry("sizeof(SIZE_T)", Long.BYTES),
+            Map.entry("IpPrefixOriginManual", IpRows.ORIGIN_MANUAL),
+            Map.entry("IpSuffixOriginManual", IpRows.ORIGIN_MANUAL),
+            Map.entry("IpDadStatePreferred", IpRows.DAD_STATE_PREFERRED),
+            Map.entry("RouteProtocolLocal", IpRows.PROTOCOL_LOCAL),
+            Map.entry("RouteProtocolNetMgmt", IpRows.PROTOCOL_NET_MGMT),
+            Map.entry("IF_TYPE_SOFTWARE_LOOPBACK", IpTables.SOFTWARE_LOOPBACK),
+            Map.entry("IF_MAX_STRING_SIZE", IphlpApi.MAX_ALIAS - 1),
+            Map.entry("AF_UNSPEC", IphlpApi.AF_UNSPEC),
             Map.entry("RouterDiscoveryDisabled", IpInterface.ROUTER_DISCOVERY_DISABLED),
             Map.entry("AF_INET", IpInterface.AF_INET),
             Map.entry("AF_INET6", IpInterface.AF_INET6),
@@ -72,7 +124,8 @@ final class LayoutsTest {
             Map.entry("ERROR_ALREADY_EXISTS", WindowsError.ERROR_ALREADY_EXISTS),
             Map.entry("ERROR_NO_MORE_ITEMS", WindowsError.ERROR_NO_MORE_ITEMS),
             Map.entry("ERROR_NOT_FOUND", WindowsError.ERROR_NOT_FOUND),
-            Map.entry("ERROR_ALREADY_INITIALIZED", WindowsError.ERROR_ALREADY_INITIALIZED));
+            Map.entry("ERROR_ALREADY_INITIALIZED", WindowsError.ERROR_ALREADY_INITIALIZED),
+            Map.entry("ERROR_OBJECT_ALREADY_EXISTS", WindowsError.ERROR_OBJECT_ALREADY_EXISTS));
 
     private static final String ASSERT = "_Static_assert((%s) == %d, \"%1$s\");%n";
 
@@ -82,8 +135,8 @@ final class LayoutsTest {
     @Test
     void areThoseOfTheHeaders() throws Exception {
         StringBuilder asserts = new StringBuilder();
-        WHERE.forEach((member, offset) ->
-                asserts.append(ASSERT.formatted("offsetof(MIB_IPINTERFACE_ROW, " + member + ")", offset)));
+        WHERE.forEach((structure, members) -> members.forEach((member, offset) ->
+                asserts.append(ASSERT.formatted("offsetof(" + structure + ", " + member + ")", offset))));
         WHAT.forEach((expression, value) -> asserts.append(ASSERT.formatted(expression, value)));
         assertThat(compiled(asserts.toString())).isEmpty();
     }
