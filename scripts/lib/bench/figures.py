@@ -66,6 +66,12 @@ def _figures():
                 f[f"{name}.{key}.of_near"] = Figure(f"1 stream {key}, share of that", "%", "higher")
             f[f"{name}.{key}.relay"] = Figure(f"1 stream {key}, delay relay alone", "Mbit/s", "higher")
             f[f"{name}.{key}.of_relay"] = Figure(f"1 stream {key}, share of that", "%", "higher")
+    for way in ("up", "down"):
+        for flows, what in ((1, "1 stream"), (128, "128 streams")):
+            for kind, through in (("", "through Culvert"), (".alone", "on the line alone")):
+                f[f"bad.{way}{flows}{kind}"] = Figure(f"{what} {way}, {through}", "Mbit/s", "higher", 1)
+                if flows > 1 and way == "down":
+                    f[f"bad.{way}{flows}{kind}.still"] = Figure(f"{what} {way}, {through}, longest that one stood still", "s", "lower", 1)
     for key, what, unit in (("h1", "HTTP/1.1", "req/s"), ("h2", "HTTP/2", "req/s"), ("down", "bodies down, HTTP/1.1", "Mbit/s"),
                             ("down2", "bodies down, HTTP/2", "Mbit/s"), ("up", "bodies up, HTTP/1.1", "Mbit/s")):
         for way, through in (("culvert", "through Culvert"), ("nginx", "through nginx twice")):
@@ -89,4 +95,5 @@ SECTIONS = {
     "held": "Cable held to 50 Mbit/s",
     "delay": "Cable of 100 ms round trip",
     "long": "The same, held to 1 Gbit/s",
+    "bad": "Line of 80 ms round trip that loses 1 % of the packets each way, 200 Mbit/s",
 }

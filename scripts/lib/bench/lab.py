@@ -2,9 +2,9 @@
 
     client ──── gateway ──── agent ──── lan          far ──── gateway
     10.81.1.2   10.81.1.1    10.81.2.2  192.168.177.2  10.81.3.2   10.81.3.1
-                10.81.2.1    192.168.177.1
+                10.81.2.1    192.168.177.1              10.81.4.2   10.81.4.1
 
-"far" is a client beyond the delay relay. Neither client nor gateway has a route to the LAN: that is Culvert's work."""
+"far" is a client beyond the delay relay, or with its second address beyond a bad line. Neither client nor gateway has a route to the LAN: that is Culvert's work."""
 
 import contextlib
 import os
@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAN_HOST = "192.168.177.2"
 LAN = "192.168.177.0/24"
+FAR_ON_LINE, GATEWAY_ON_LINE = "10.81.4.2", "10.81.4.1"
 GATEWAY_PORT, DELAYED_GATEWAY_PORT, DELAYED_IPERF_PORT = 8443, 9443, 9201
 IPERF_PORT, SECOND_IPERF_PORT, ECHO_PORT, HTTP_PORT = 5201, 5202, 5207, 5280
 # Steady where a line has hardly any delay; BBR paces by what it has measured of it.
@@ -190,6 +191,13 @@ class Lab:
         relay.wait_for("listening")
         return relay
 
+    def start_line(self, round_trip_ms, loss_percent, mbit):
+        line = Program("line", [sys.executable, os.path.join(HERE, "line.py"), self.namespace("far"), FAR_ON_LINE + "/30",
+                                self.namespace("gateway"), GATEWAY_ON_LINE + "/30", round_trip_ms, loss_percent, mbit], self.file("line.log"))
+        self.services.append(line)
+        line.wait_for("up")
+        return line
+
     def end_service(self, service):
         service.end()
         self.services.remove(service)
@@ -205,13 +213,14 @@ class Lab:
     def make_tokens(self):
         token = self.token
         # Those of an earlier build; not every build that is compared has an option that overwrites.
-        for name in ("agent.token", "client.token", "far.token"):
+        for name in ("agent.token", "client.token", "far.token", "line.token"):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.file(name))
         token("init", "--gateway", f"wss://10.81.1.1:{GATEWAY_PORT}")
         token("agent", "--name", "lan", "--gateway", f"wss://10.81.2.1:{GATEWAY_PORT}", "--routes", LAN, "--out", self.file("agent.token"))
         token("client", "--name", "near", "--allow", f"lan:{LAN}", "--out", self.file("client.token"))
         token("client", "--name", "far", "--gateway", f"wss://10.81.3.1:{DELAYED_GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self.file("far.token"))
+        token("client", "--name", "line", "--gateway", f"wss://{GATEWAY_ON_LINE}:{GATEWAY_PORT}", "--allow", f"lan:{LAN}", "--out", self.file("line.token"))
 
     def file(self, name):
         return os.path.join(self.state, name)
@@ -239,8 +248,8 @@ class Lab:
             if program:
                 program.end()
 
-    def start_far(self):
-        return self._start_client("far", "far.token")
+    def start_far(self, token="far.token"):
+        return self._start_client("far", token)
 
     def stop_far(self):
         program = self.programs.pop("far", None)

@@ -12,7 +12,7 @@ from typing import Callable
 
 from accounting import cpu_seconds, memory_mib
 from figures import PROGRAMS
-from lab import (DELAYED_IPERF_PORT, ECHO_PORT, HERE, HTTP_PORT, IPERF_PORT, LAN_HOST, SECOND_IPERF_PORT, Failure, Lab)
+from lab import (DELAYED_IPERF_PORT, ECHO_PORT, GATEWAY_ON_LINE, HERE, HTTP_PORT, IPERF_PORT, LAN_HOST, SECOND_IPERF_PORT, Failure, Lab)
 from published import published
 
 PING_GAP = 0.01  # seconds; a hundred a second are no load of their own
@@ -27,6 +27,10 @@ UDP_BUFFER = 1 << 20  # bytes: 40 ms of that, as programs that receive in bulk a
 HELD_RATE, HELD_QUEUE = "50mbit", "1mb"  # the slow cable; its queue holds 168 ms
 ROUND_TRIP_MS = 100  # the long cable
 LONG_MBIT = 1_000  # what it carries where it is held
+BAD_ROUND_TRIP_MS, BAD_LOSS_PERCENT, BAD_MBIT = 80, 1, 200  # the bad line
+MANY_FLOWS = 128
+BAD_SLACK = 300  # seconds: iperf3 ends when all has arrived that is under way, and that may be a lot for such a line
+STILL_INTERVAL = 0.1  # seconds; the resolution of how long a flow stands still
 COLD_INTERVAL = 0.1  # seconds; the resolution of the time to full speed
 COLD_SHARE = 0.8  # of full speed
 COLD_WINDOW = 5  # intervals that must reach it on average: one fast interval is an accident
@@ -53,8 +57,8 @@ class Case:
 # --- the tools that measure
 
 
-def _json_of(lab, role, command, seconds):
-    done = lab.run(role, *command, check=False, timeout=seconds + SLACK)
+def _json_of(lab, role, command, seconds, slack=SLACK):
+    done = lab.run(role, *command, check=False, timeout=seconds + slack)
     try:
         return json.loads(done.stdout)
     except ValueError:
@@ -73,9 +77,9 @@ def _iperf_command(host, port, seconds, *options):
     return ["iperf3", "-J", "-c", host, "-p", port, "-t", f"{seconds:g}", *options]
 
 
-def iperf(lab, role, host, port, seconds, *options):
+def iperf(lab, role, host, port, seconds, *options, slack=SLACK):
     for attempt in range(BUSY_TRIES):
-        result = _json_of(lab, role, _iperf_command(host, port, max(1, round(seconds)), *options), seconds)
+        result = _json_of(lab, role, _iperf_command(host, port, max(1, round(seconds)), *options), seconds, slack)
         error = result.get("error")
         if not error:
             return result
@@ -364,6 +368,40 @@ def delay(name, mbit=None):
     return measure
 
 
+def longest_still(intervals):
+    """Seconds that a flow stood still while others moved, at the most. None when there is only one."""
+    still, longest = {}, 0.0
+    for interval in intervals:
+        streams = interval["streams"]
+        if len(streams) < 2:
+            return None
+        some = any(s["bytes"] for s in streams)
+        for s in streams:
+            still[s["socket"]] = still.get(s["socket"], 0.0) + s["seconds"] if some and not s["bytes"] else 0.0
+            longest = max(longest, still[s["socket"]])
+    return longest
+
+
+def bad_line(lab, settings):
+    """Over the bad line, one flow and many, through Culvert and, on the line alone, to the gateway's machine."""
+    figures, seconds = {}, 4 * settings.seconds  # what is lost by chance evens out in time
+    line = lab.start_line(BAD_ROUND_TRIP_MS, BAD_LOSS_PERCENT, BAD_MBIT)
+    try:
+        lab.start_far("line.token")
+        for flows in (1, MANY_FLOWS):
+            for way, options in {"up": (), "down": ("-R",)}.items():
+                options = (*options, "-P", flows, "-i", STILL_INTERVAL)
+                for kind, host in (("", LAN_HOST), (".alone", GATEWAY_ON_LINE)):
+                    result = iperf(lab, "far", host, IPERF_PORT, seconds, *options, slack=BAD_SLACK)
+                    figures[f"bad.{way}{flows}{kind}"] = _mbit(result["end"]["sum_received"])
+                    if flows > 1 and way == "down":  # as the receiver sees it
+                        figures[f"bad.{way}{flows}{kind}.still"] = longest_still(result["intervals"])
+    finally:
+        lab.stop_far()
+        lab.end_service(line)
+    return figures
+
+
 CASES = [
     Case("start", "start", start, fresh=True),
     Case("memory", "memory", memory, fresh=True),
@@ -385,5 +423,6 @@ CASES = [
     Case("held", "down", held_link("down", "-R")),
     Case("delay", "delay", delay("delay")),
     Case("delay", "delay-held", delay("long", LONG_MBIT)),
+    Case("bad", "bad-line", bad_line),
 ]
 GROUPS = list(dict.fromkeys(case.group for case in CASES))

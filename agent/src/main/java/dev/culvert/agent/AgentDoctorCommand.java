@@ -2,11 +2,8 @@ package dev.culvert.agent;
 
 import dev.culvert.command.Program;
 import dev.culvert.command.doctor.Check;
-import dev.culvert.command.doctor.DescriptorsCheck;
 import dev.culvert.command.doctor.Doctor;
-import dev.culvert.command.doctor.JavaCheck;
-import dev.culvert.command.doctor.KernelCheck;
-import dev.culvert.command.doctor.MemoryCheck;
+import dev.culvert.command.doctor.MachineChecks;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.HolderSource;
@@ -60,11 +57,9 @@ final class AgentDoctorCommand implements Callable<Integer> {
     public Integer call() {
         Path directory = options.directory(Token.Kind.AGENT);
         HolderSource source = new HolderSource(() -> options.read(Token.Kind.AGENT, profile));
-        List<Check> checks = List.of(
-                new JavaCheck(),
-                new KernelCheck(),
-                new DescriptorsCheck(FILES),
-                new MemoryCheck(MEBIBYTES),
+        List<Check> checks = MachineChecks.and(
+                FILES,
+                MEBIBYTES,
                 new PingCheck(),
                 new TokenCheck(source, directory, Clock.systemUTC()),
                 new GatewaysCheck(options, source));

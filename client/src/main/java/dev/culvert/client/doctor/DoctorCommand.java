@@ -4,11 +4,8 @@ import dev.culvert.client.up.ClientJournal;
 import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.Program;
 import dev.culvert.command.doctor.Check;
-import dev.culvert.command.doctor.DescriptorsCheck;
 import dev.culvert.command.doctor.Doctor;
-import dev.culvert.command.doctor.JavaCheck;
-import dev.culvert.command.doctor.KernelCheck;
-import dev.culvert.command.doctor.MemoryCheck;
+import dev.culvert.command.doctor.MachineChecks;
 import dev.culvert.token.Token;
 import dev.culvert.token.holder.HolderOptions;
 import dev.culvert.token.holder.HolderSource;
@@ -83,11 +80,9 @@ public final class DoctorCommand implements Callable<Integer> {
                 return here.read();
             }
         };
-        return List.of(
-                new JavaCheck(),
-                new KernelCheck(),
-                new DescriptorsCheck(FILES),
-                new MemoryCheck(MEBIBYTES),
+        return MachineChecks.and(
+                FILES,
+                MEBIBYTES,
                 new TunCheck(Platform::openTun),
                 client,
                 new LeftoversCheck(ClientJournal.path(directory)),

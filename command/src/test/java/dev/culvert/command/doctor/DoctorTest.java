@@ -161,4 +161,29 @@ final class DoctorTest {
         assertThat(only(new MemoryCheck(file("x\n"), 1)).state()).isEqualTo(Finding.State.OPEN);
         assertThat(only(new MemoryCheck(dir.resolve("none"), 1)).state()).isEqualTo(Finding.State.OPEN);
     }
+
+    private Finding lossyLines(boolean root, String usual, String available, String allowed) throws Exception {
+        Files.writeString(dir.resolve("tcp_congestion_control"), usual + "\n");
+        Files.writeString(dir.resolve("tcp_available_congestion_control"), available + "\n");
+        Files.writeString(dir.resolve("tcp_allowed_congestion_control"), allowed + "\n");
+        return only(new CongestionCheck(dir, root));
+    }
+
+    @Test
+    void lossyLines() throws Exception {
+        assertThat(lossyLines(false, "cubic", "reno cubic bbr", "reno cubic bbr"))
+                .isEqualTo(Finding.good("lossy lines", "bbr on far lines, cubic on near ones"));
+        assertThat(lossyLines(true, "cubic", "reno cubic bbr", "reno cubic"))
+                .isEqualTo(Finding.good(
+                        "lossy lines", "bbr on far lines, cubic on near ones, for root; others may not choose it"));
+        assertThat(lossyLines(false, "bbr", "reno bbr", "reno bbr"))
+                .isEqualTo(Finding.good("lossy lines", "bbr on all"));
+        Finding forbidden = lossyLines(false, "cubic", "reno cubic bbr", "reno cubic");
+        assertThat(forbidden.state()).isEqualTo(Finding.State.OPEN);
+        assertThat(forbidden.what()).contains("sysctl -w net.ipv4.tcp_allowed_congestion_control=\"reno cubic bbr\"");
+        Finding missing = lossyLines(true, "cubic", "reno cubic", "reno cubic");
+        assertThat(missing.state()).isEqualTo(Finding.State.OPEN);
+        assertThat(missing.what()).contains("modprobe tcp_bbr");
+        assertThat(only(new CongestionCheck(dir.resolve("none"), true)).state()).isEqualTo(Finding.State.OPEN);
+    }
 }

@@ -1,10 +1,7 @@
 package dev.culvert.gateway.doctor;
 
 import dev.culvert.command.doctor.Check;
-import dev.culvert.command.doctor.DescriptorsCheck;
-import dev.culvert.command.doctor.JavaCheck;
-import dev.culvert.command.doctor.KernelCheck;
-import dev.culvert.command.doctor.MemoryCheck;
+import dev.culvert.command.doctor.MachineChecks;
 import dev.culvert.token.state.StateDirectory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -36,11 +33,9 @@ public final class GatewayChecks {
      */
     public static List<Check> of(State state, List<Path> sockets, InetSocketAddress listen) {
         RunningCheck running = new RunningCheck(sockets);
-        return List.of(
-                new JavaCheck(),
-                new KernelCheck(),
-                new DescriptorsCheck(FILES),
-                new MemoryCheck(MEBIBYTES),
+        return MachineChecks.and(
+                FILES,
+                MEBIBYTES,
                 new StateCheck(state),
                 new AuthorityCheck(state, Clock.systemUTC()),
                 running,

@@ -6,6 +6,7 @@ import dev.culvert.tunnel.dial.NetworkError;
 import dev.culvert.tunnel.frame.Drain;
 import dev.culvert.tunnel.frame.Frame;
 import dev.culvert.tunnel.frame.ProtocolException;
+import dev.culvert.tunnel.outgoing.CongestionChoice;
 import dev.culvert.tunnel.outgoing.FairWriter;
 import dev.culvert.tunnel.websocket.WebSocketDecoder;
 import dev.culvert.tunnel.websocket.WebSocketEncoder;
@@ -78,6 +79,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
     private final WebSocketEncoder encoder;
     private final LinkSettings settings;
     private final FrameReceiver receiver;
+    private final CongestionChoice congestion = new CongestionChoice();
 
     private @Nullable ChannelHandlerContext ctx;
     private @Nullable FairWriter writer;
@@ -572,6 +574,7 @@ public final class Link extends ChannelInboundHandlerAdapter implements Carrier 
             if (min == 0 || rtt < min) {
                 minRttNanos = rtt;
             }
+            congestion.roundTrip(ctx.channel(), minRttNanos);
             receiver.roundTrip(this, rtt);
         }
     }

@@ -15,6 +15,9 @@ interface KernelQueue {
     /** Bytes that the peer has acknowledged, from the first one on; negative where the kernel does not tell. */
     long ackedBytes();
 
+    /** The least round trip that it has measured in the last minutes, in nanoseconds; negative where it does not tell. */
+    long leastRoundTripNanos();
+
     /** That of {@code channel}, which may be of any kind. */
     static KernelQueue of(Channel channel) {
         return new KernelQueue() {
@@ -30,6 +33,13 @@ interface KernelQueue {
                 return info == null ? -1 : info.getLong(info.position() + BYTES_ACKED);
             }
 
+            @Override
+            public long leastRoundTripNanos() {
+                ByteBuffer info = info();
+                int micros = info == null ? -1 : info.getInt(info.position() + MIN_RTT); // -1: nothing measured yet
+                return micros < 0 ? -1 : micros * 1_000L;
+            }
+
             private @Nullable ByteBuffer info() {
                 if (!(channel instanceof EpollSocketChannel epoll) || !epoll.isOpen()) {
                     return null;
@@ -40,11 +50,12 @@ interface KernelQueue {
         };
     }
 
-    /** Offsets of tcpi_bytes_acked (u64) and tcpi_notsent_bytes (u32), and where the latter ends. */
+    /** Offsets of tcpi_bytes_acked (u64), tcpi_notsent_bytes (u32) and tcpi_min_rtt (u32, in microseconds), and where the last ends. */
     int BYTES_ACKED = 120;
 
     int NOTSENT_BYTES = 144;
-    int LENGTH = NOTSENT_BYTES + Integer.BYTES;
+    int MIN_RTT = 148;
+    int LENGTH = MIN_RTT + Integer.BYTES;
 
     RawUnixChannelOption TCP_INFO =
             new RawUnixChannelOption("TCP_INFO", 6 /* IPPROTO_TCP */, 11 /* TCP_INFO */, LENGTH);

@@ -29,6 +29,11 @@ class SlowLinkTest {
 
     private final KernelQueue kernel = new KernelQueue() {
         @Override
+        public long leastRoundTripNanos() {
+            return -1;
+        }
+
+        @Override
         public int unsentBytes() {
             takeOver();
             return unsent;

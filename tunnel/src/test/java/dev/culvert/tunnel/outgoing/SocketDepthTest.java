@@ -9,6 +9,11 @@ class SocketDepthTest {
     private final SocketDepth depth = new SocketDepth();
     private final KernelQueue kernel = new KernelQueue() {
         @Override
+        public long leastRoundTripNanos() {
+            return -1;
+        }
+
+        @Override
         public int unsentBytes() {
             return 0;
         }
