@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A host to be kept out gets, where a route of ours covers it, one of its own that is a copy of that which it would have
  * without us; and beneath that, with a {@linkplain #UNDERNEATH worse metric}, one that rejects. So when the copy goes (its
  * interface went down, another program deleted it) packets to the gateway are not led into the tunnel that they carry. Where routes
- * are not {@linkplain HostSystem#isLayered layered} the one that rejects takes the place of the copy while there is none.
+ * are not {@linkplain HostKind#isLayered layered} the one that rejects takes the place of the copy while there is none.
  *
  * @param removals steps of ours that nobody wants any more, in order
  * @param additions what is missing, in order

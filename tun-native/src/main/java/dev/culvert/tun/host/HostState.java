@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param system whose network it is
  */
 public record HostState(
-        List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules, HostSystem system) {
+        List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules, HostKind system) {
     /** The table that {@code ip route} shows, and where our routes go. */
     public static final int MAIN_TABLE = 254;
 
@@ -39,7 +39,7 @@ public record HostState(
 
     /** Of a Linux. */
     public HostState(List<Interface> links, List<Address> addresses, List<Route> routes, List<Rule> rules) {
-        this(links, addresses, routes, rules, HostSystem.LINUX);
+        this(links, addresses, routes, rules, HostKind.LINUX);
     }
 
     /** Copies. */

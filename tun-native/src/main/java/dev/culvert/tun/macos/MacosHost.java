@@ -4,9 +4,9 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.text.Printable;
 import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostChange;
+import dev.culvert.tun.host.HostKind;
 import dev.culvert.tun.host.HostNetworkException;
 import dev.culvert.tun.host.HostState;
-import dev.culvert.tun.host.HostSystem;
 import dev.culvert.tun.host.HostWatch;
 import dev.culvert.tun.system.SystemAction;
 import dev.culvert.tun.system.SystemActions;
@@ -76,7 +76,7 @@ public final class MacosHost implements Host {
             rules.add(new HostState.Rule(ipv6, 0, true, HostState.LOCAL_TABLE, -1));
             rules.add(new HostState.Rule(ipv6, 1, true, HostState.MAIN_TABLE, -1));
         }
-        return new HostState(links, addresses, routes, rules, HostSystem.MACOS);
+        return new HostState(links, addresses, routes, rules, HostKind.MACOS);
     }
 
     @Override

@@ -13,13 +13,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,10 +50,8 @@ public final class UndoJournal implements Closeable {
      */
     private static final Duration LETS_GO = Duration.ofSeconds(5);
 
-    private static final Set<PosixFilePermission> PRIVATE_FILE =
-            EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
-
-    private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
+    /** What is locked: one byte behind all. Where locks keep others from reading, the journal can still be looked at. */
+    private static final long LOCKED = Long.MAX_VALUE - 1;
 
     /** Of what was taken back long ago: networks that come and go would fill the disk, and at {@link #MAX_BYTES} nobody could repair. */
     public static final long REWRITE_BYTES = 1L << 20;
@@ -68,6 +63,7 @@ public final class UndoJournal implements Closeable {
     }
 
     private final Path file;
+    private final OwnFiles files;
     private FileChannel channel;
     private final Undoer undoer;
     private final Map<Long, UndoStep> pending = new LinkedHashMap<>();
@@ -75,20 +71,25 @@ public final class UndoJournal implements Closeable {
     private @Nullable FileLock lock;
     private long lastId;
 
-    private UndoJournal(Path file, FileChannel channel, Undoer undoer) {
+    private UndoJournal(Path file, OwnFiles files, FileChannel channel, Undoer undoer) {
         this.file = file;
+        this.files = files;
         this.channel = channel;
         this.undoer = undoer;
     }
 
     /**
-     * Opens or makes the journal (mode 0600) and its directory (0700), and reads what is pending. Changes nothing
+     * Opens or makes the journal and its directory, for nobody else to read or write, and reads what is pending. Changes nothing
      * else: call {@link #replay()} before the first change.
      *
      * @param undoer carries the steps out when it comes to that
      * @throws IOException if the file cannot be read or made, or somebody else could have written it
      */
     public static UndoJournal open(Path file, Undoer undoer) throws IOException {
+        return open(file, OwnFiles.of(file.getFileSystem()), undoer);
+    }
+
+    static UndoJournal open(Path file, OwnFiles files, Undoer undoer) throws IOException {
         Path path = file.toAbsolutePath();
         Path directory = path.getParent();
         if (directory == null) {
@@ -99,16 +100,16 @@ public final class UndoJournal implements Closeable {
             if (above != null) {
                 Files.createDirectories(above);
             }
-            Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE_DIRECTORY));
+            files.makeDirectory(directory);
         }
-        OwnFile.requireDirectory(directory);
-        OwnFile.requireFile(path);
-        FileChannel channel = openFile(path, StandardOpenOption.CREATE);
-        UndoJournal journal = new UndoJournal(path, channel, undoer);
+        files.requireDirectory(directory);
+        files.requireFile(path);
+        FileChannel channel = openFile(path, files, StandardOpenOption.CREATE);
+        UndoJournal journal = new UndoJournal(path, files, channel, undoer);
         boolean done = false;
         try {
-            Files.setPosixFilePermissions(path, PRIVATE_FILE);
-            force(directory);
+            files.keepPrivate(path);
+            files.force(directory);
             journal.load();
             done = true;
             return journal;
@@ -119,18 +120,11 @@ public final class UndoJournal implements Closeable {
         }
     }
 
-    private static FileChannel openFile(Path path, StandardOpenOption creation) throws IOException {
+    private static FileChannel openFile(Path path, OwnFiles files, StandardOpenOption creation) throws IOException {
         return FileChannel.open(
                 path,
                 Set.of(creation, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
-                PosixFilePermissions.asFileAttribute(PRIVATE_FILE));
-    }
-
-    /** The name of a new file is durable only when its directory is. */
-    private static void force(Path directory) throws IOException {
-        try (FileChannel entry = FileChannel.open(directory, StandardOpenOption.READ)) {
-            entry.force(true);
-        }
+                files.attributes());
     }
 
     private void load() throws IOException {
@@ -362,22 +356,42 @@ public final class UndoJournal implements Closeable {
         pending.forEach((id, step) -> UndoRecords.writeStep(id, step, lines));
         Path fresh = file.resolveSibling(file.getFileName() + ".new");
         Files.deleteIfExists(fresh);
-        FileChannel next = openFile(fresh, StandardOpenOption.CREATE_NEW);
+        FileChannel next = openFile(fresh, files, StandardOpenOption.CREATE_NEW);
         boolean done = false;
         try {
-            FileLock nextLock = next.lock();
             write(next, ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8)), 0);
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-            force(file.resolveSibling("."));
-            channel.close();
-            channel = next;
-            lock = nextLock;
+            if (files.replacesOpenFiles()) {
+                FileLock nextLock = lock(next);
+                Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+                files.force(file.resolveSibling("."));
+                channel.close();
+                channel = next;
+                lock = nextLock;
+            } else {
+                next.close();
+                replaceClosed(fresh);
+            }
             done = true;
         } finally {
             if (!done) {
                 next.close();
             }
         }
+    }
+
+    /** Lets go for a moment: who takes the lock then finds this process in the file as its owner. */
+    private void replaceClosed(Path fresh) throws IOException {
+        channel.close();
+        try {
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            channel = openFile(file, files, StandardOpenOption.CREATE);
+            lock = lock(channel);
+        }
+    }
+
+    private static FileLock lock(FileChannel channel) throws IOException {
+        return channel.lock(LOCKED, 1, false);
     }
 
     private void claim() throws IOException {
@@ -391,10 +405,10 @@ public final class UndoJournal implements Closeable {
         }
         long until = System.nanoTime() + LETS_GO.toNanos();
         try {
-            lock = channel.tryLock();
+            lock = channel.tryLock(LOCKED, 1, false);
             while (lock == null && until - System.nanoTime() > 0) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
-                lock = channel.tryLock();
+                lock = channel.tryLock(LOCKED, 1, false);
             }
         } catch (OverlappingFileLockException e) {
             lock = null; // somebody else in this process: that one does not go by itself

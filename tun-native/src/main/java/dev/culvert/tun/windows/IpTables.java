@@ -1,9 +1,9 @@
 package dev.culvert.tun.windows;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.host.HostKind;
 import dev.culvert.tun.host.HostPlan;
 import dev.culvert.tun.host.HostState;
-import dev.culvert.tun.host.HostSystem;
 import dev.culvert.tun.undo.UndoStep;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -31,19 +31,19 @@ record IpTables(
 
     private static final int LUID_TYPE = 48;
 
-    static IpTables read(IpHelper helper) throws IOException {
-        List<IpRows.Interface> interfaces = IpRows.interfaces(helper.table(IpHelper.Table.INTERFACES));
+    static IpTables read(NetIo netIo) throws IOException {
+        List<IpRows.Interface> interfaces = IpRows.interfaces(netIo.table(NetIo.Table.INTERFACES));
         Map<Long, String> aliases = new LinkedHashMap<>();
         for (IpRows.Interface family : interfaces) {
-            String alias = aliases.containsKey(family.luid()) ? "" : helper.alias(family.luid());
+            String alias = aliases.containsKey(family.luid()) ? "" : netIo.alias(family.luid());
             if (UndoStep.DeleteRoute.isLinkName(alias)) {
                 aliases.put(family.luid(), alias);
             }
         }
         return new IpTables(
                 interfaces.stream().filter(i -> aliases.containsKey(i.luid())).toList(),
-                IpRows.addresses(helper.table(IpHelper.Table.ADDRESSES)),
-                IpRows.routes(helper.table(IpHelper.Table.ROUTES)),
+                IpRows.addresses(netIo.table(NetIo.Table.ADDRESSES)),
+                IpRows.routes(netIo.table(NetIo.Table.ROUTES)),
                 aliases);
     }
 
@@ -125,7 +125,7 @@ record IpTables(
             rules.add(new HostState.Rule(ipv6, 0, true, HostState.LOCAL_TABLE, -1));
             rules.add(new HostState.Rule(ipv6, 1, true, HostState.MAIN_TABLE, -1));
         }
-        return new HostState(List.copyOf(links.values()), known, ways, rules, HostSystem.WINDOWS);
+        return new HostState(List.copyOf(links.values()), known, ways, rules, HostKind.WINDOWS);
     }
 
     /** What is made for each address: to itself, to a network's last address, to groups. */

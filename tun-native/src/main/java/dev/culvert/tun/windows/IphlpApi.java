@@ -8,7 +8,7 @@ import com.sun.jna.Pointer;
 import java.io.IOException;
 
 /** iphlpapi.dll (netioapi.h), whose functions return their error; for 64-bit processes, where there is one calling convention. */
-final class IphlpApi implements IpHelper {
+final class IphlpApi implements NetIo {
     static final String LIBRARY = "iphlpapi";
 
     /** AF_UNSPEC: both families. */

@@ -18,10 +18,10 @@ import java.util.Objects;
  * with a reboot.
  */
 public final class WindowsHost implements Host {
-    private final IpHelper helper;
+    private final NetIo netIo;
 
-    WindowsHost(IpHelper helper) {
-        this.helper = helper;
+    WindowsHost(NetIo netIo) {
+        this.netIo = netIo;
     }
 
     /** This machine. */
@@ -36,12 +36,12 @@ public final class WindowsHost implements Host {
 
     @Override
     public HostState read() throws IOException {
-        return IpTables.read(helper).state();
+        return IpTables.read(netIo).state();
     }
 
     @Override
     public Map<HostChange, String> make(List<HostChange> changes) throws IOException {
-        IpTables tables = IpTables.read(helper);
+        IpTables tables = IpTables.read(netIo);
         Map<HostChange, String> refused = new LinkedHashMap<>();
         for (HostChange change : changes) {
             List<IpAction> actions = IpChanges.of(change, tables);
@@ -59,7 +59,7 @@ public final class WindowsHost implements Host {
         IpTables tables = null;
         for (UndoStep step : steps) {
             try {
-                tables = tables == null ? IpTables.read(helper) : tables;
+                tables = tables == null ? IpTables.read(netIo) : tables;
                 int error = perform(IpChanges.undo(step, Objects.requireNonNull(tables)), WindowsError.ERROR_NOT_FOUND);
                 if (error != 0) {
                     failures.add(new UndoFailure(step, words(error)));
@@ -75,7 +75,7 @@ public final class WindowsHost implements Host {
     private int perform(List<IpAction> actions, int doneAlready) {
         int failed = 0;
         for (IpAction action : actions) {
-            int error = helper.perform(action);
+            int error = netIo.perform(action);
             if (error != 0 && error != doneAlready) {
                 failed = error;
             }

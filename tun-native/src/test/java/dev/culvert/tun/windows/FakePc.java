@@ -16,7 +16,7 @@ import org.jspecify.annotations.NullUnmarked;
  * for them, and a table in which interface, network and next hop together are one route. Reads and writes rows by numbers of its own.
  */
 @NullUnmarked
-final class FakePc implements IpHelper {
+final class FakePc implements NetIo {
     private static final int NOT_FOUND = 1168;
     private static final int INVALID_PARAMETER = 87;
     private static final int OBJECT_ALREADY_EXISTS = 5010;

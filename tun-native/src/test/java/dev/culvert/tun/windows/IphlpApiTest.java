@@ -36,7 +36,7 @@ final class IphlpApiTest {
     @Test
     void tablesAreCopiedAndFreed() throws Exception {
         call("FakeRows", 7);
-        for (IpHelper.Table table : IpHelper.Table.values()) {
+        for (NetIo.Table table : NetIo.Table.values()) {
             byte[] copy = api.table(table);
             assertThat(copy).hasSize(8 + 7 * table.rowBytes).startsWith(7, 0, 0, 0);
             assertThat(Arrays.copyOfRange(copy, 8, copy.length)).containsOnly(table.ordinal() + 1);
@@ -47,16 +47,16 @@ final class IphlpApiTest {
     @Test
     void aTableWithoutRowsIsNoError() throws Exception {
         call("FakeRows", 0);
-        assertThat(IpRows.routes(api.table(IpHelper.Table.ROUTES))).isEmpty();
+        assertThat(IpRows.routes(api.table(NetIo.Table.ROUTES))).isEmpty();
     }
 
     @Test
     void aTableBeyondReasonIsNotReadAndFreed() {
-        call("FakeRows", IpHelper.MAX_ROWS + 1);
-        assertThatThrownBy(() -> api.table(IpHelper.Table.ROUTES))
+        call("FakeRows", NetIo.MAX_ROWS + 1);
+        assertThatThrownBy(() -> api.table(NetIo.Table.ROUTES))
                 .hasMessageContaining("GetIpForwardTable2 has more than 200000 rows; start with --no-host-changes");
         call("FakeRows", -1);
-        assertThatThrownBy(() -> api.table(IpHelper.Table.ROUTES)).hasMessageContaining("more than 200000 rows");
+        assertThatThrownBy(() -> api.table(NetIo.Table.ROUTES)).hasMessageContaining("more than 200000 rows");
         assertThat(call("FakeTables")).isZero();
     }
 

@@ -2,8 +2,8 @@ package dev.culvert.tun.windows;
 
 import java.io.IOException;
 
-/** What iphlpapi.dll tells of this machine's network and does to it. Blocks for a moment. */
-interface IpHelper {
+/** netioapi.h: what iphlpapi.dll tells of this machine's network and does to it. Blocks for a moment. */
+interface NetIo {
     /** {@code GetIpInterfaceTable}, {@code GetUnicastIpAddressTable} and {@code GetIpForwardTable2}. */
     enum Table {
         INTERFACES("GetIpInterfaceTable", IpInterface.BYTES),

@@ -3,7 +3,7 @@ package dev.culvert.tun.host;
 import dev.culvert.address.IpPrefix;
 
 /** How the systems differ in what a {@link HostPlan} has to know. */
-public enum HostSystem {
+public enum HostKind {
     LINUX,
     MACOS,
     WINDOWS;

@@ -1,37 +1,68 @@
 package dev.culvert.tun.undo;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
-/**
- * Whether a file that this process will believe can have been written by anybody else. Root acts on what its journal says, so nobody
- * else may own or write the file, its directory, or a directory above in which they could put another in its place.
- */
-final class OwnFile {
+/** By owner and mode, and those of the directories above, as stat(2) says. */
+final class PosixFiles implements OwnFiles {
     private static final int GROUP_WRITE = 0020;
     private static final int OTHERS_WRITE = 0002;
     private static final int STICKY = 01000;
     private static final int ROOT = 0;
 
-    private OwnFile() {}
+    private static final Set<PosixFilePermission> PRIVATE_FILE = PosixFilePermissions.fromString("rw-------");
+    private static final Set<PosixFilePermission> PRIVATE_DIRECTORY = PosixFilePermissions.fromString("rwx------");
 
-    /** Throws, in one line with a remedy, unless the directory is ours alone. */
-    static void requireDirectory(Path directory) throws IOException {
+    @Override
+    public void makeDirectory(Path directory) throws IOException {
+        Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PRIVATE_DIRECTORY));
+    }
+
+    @Override
+    public FileAttribute<?>[] attributes() {
+        return new FileAttribute<?>[] {PosixFilePermissions.asFileAttribute(PRIVATE_FILE)};
+    }
+
+    @Override
+    public void keepPrivate(Path file) throws IOException {
+        Files.setPosixFilePermissions(file, PRIVATE_FILE);
+    }
+
+    @Override
+    public void force(Path directory) throws IOException {
+        try (FileChannel entry = FileChannel.open(directory, StandardOpenOption.READ)) {
+            entry.force(true);
+        }
+    }
+
+    @Override
+    public boolean replacesOpenFiles() {
+        return true;
+    }
+
+    @Override
+    public void requireDirectory(Path directory) throws IOException {
         int self = self();
         Path real = directory.toRealPath();
         Attributes attributes = Attributes.of(real);
         if (attributes.uid() != self) {
-            throw refused(
+            throw OwnFiles.refused(
                     real,
                     "belongs to user " + attributes.uid() + ", not to user " + self
                             + " who runs this; name another with --state, or: chown " + self + " " + real);
         }
         if (writable(attributes)) {
-            throw refused(real, "can be written by others; take that away with: chmod go-w " + real);
+            throw OwnFiles.refused(real, "can be written by others; take that away with: chmod go-w " + real);
         }
         // By either path it must be nobody else's to say what is found there.
         requireAbove(real, self);
@@ -44,12 +75,12 @@ final class OwnFile {
             int owner = attributes.uid();
             boolean sticky = (attributes.mode() & STICKY) != 0;
             if (owner != ROOT && owner != self && !isSudoUser(owner)) {
-                throw refused(
+                throw OwnFiles.refused(
                         above,
                         "belongs to user " + owner + ", who could replace what is in it; name another with --state");
             }
             if (writable(attributes) && !sticky) {
-                throw refused(
+                throw OwnFiles.refused(
                         above, "can be written by others, who could replace what is in it; name another with --state");
             }
         }
@@ -60,21 +91,22 @@ final class OwnFile {
         return Integer.toString(owner).equals(System.getenv("SUDO_UID"));
     }
 
-    /** Throws unless the file, where there is one, is a regular file of ours alone. */
-    static void requireFile(Path file) throws IOException {
+    @Override
+    public void requireFile(Path file) throws IOException {
         if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         int self = self();
         Attributes attributes = Attributes.of(file);
         if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || attributes.nlink() != 1) {
-            throw refused(file, "is a link, or no file at all; move it away");
+            throw OwnFiles.refused(file, "is a link, or no file at all; move it away");
         }
         if (attributes.uid() != self) {
-            throw refused(file, "belongs to user " + attributes.uid() + ", not to user " + self + "; move it away");
+            throw OwnFiles.refused(
+                    file, "belongs to user " + attributes.uid() + ", not to user " + self + "; move it away");
         }
         if (writable(attributes)) {
-            throw refused(file, "can be written by others, so it may say anything; move it away");
+            throw OwnFiles.refused(file, "can be written by others, so it may say anything; move it away");
         }
     }
 
@@ -98,9 +130,5 @@ final class OwnFile {
         private static int number(Map<String, Object> all, String name) {
             return ((Number) Objects.requireNonNull(all.get(name))).intValue();
         }
-    }
-
-    private static IOException refused(Path path, String why) {
-        return new IOException("use undo journal: " + path + " " + why);
     }
 }
