@@ -17,6 +17,7 @@ import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
 import dev.culvert.tun.windows.WindowsHost;
+import dev.culvert.tun.windows.WindowsResolver;
 import dev.culvert.tun.windows.WindowsTun;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -124,6 +125,9 @@ public final class Platform {
         }
         if (MACOS) {
             return MacosResolver.open(journal);
+        }
+        if (WINDOWS) {
+            return WindowsResolver.open(journal);
         }
         throw new HostNetworkException("set up names on " + OS + ": not supported yet; run on Linux");
     }

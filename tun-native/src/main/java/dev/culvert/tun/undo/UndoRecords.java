@@ -22,6 +22,7 @@ final class UndoRecords {
 
     private static final String DELETE_RESOLVER_FILE = "delete-resolver-file";
     private static final String REMOVE_RESOLVER_KEY = "remove-resolver-key";
+    private static final String DELETE_NAME_RULES = "delete-name-rules";
 
     /** Steps are counted from 1; what is far beyond was not counted by us. */
     private static final long MAX_ID = 1L << 53;
@@ -69,6 +70,8 @@ final class UndoRecords {
             node = record(DELETE_RESOLVER_FILE).put("name", file.name());
         } else if (step instanceof UndoStep.RemoveResolverKey) {
             node = record(REMOVE_RESOLVER_KEY);
+        } else if (step instanceof UndoStep.DeleteNameRules rules) {
+            node = record(DELETE_NAME_RULES).put("if", rules.ifName());
         } else {
             throw new IllegalArgumentException("undo step " + step + " has no record form");
         }
@@ -152,6 +155,8 @@ final class UndoRecords {
                             journal);
                 case REMOVE_RESOLVER_KEY:
                     return step(node, new UndoStep.RemoveResolverKey(), journal);
+                case DELETE_NAME_RULES:
+                    return step(node, new UndoStep.DeleteNameRules(ifName(node)), journal);
                 default:
                     return false;
             }

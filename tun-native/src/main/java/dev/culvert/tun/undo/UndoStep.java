@@ -245,6 +245,28 @@ public sealed interface UndoStep {
         }
     }
 
+    /**
+     * Delete our rules about names from Windows' registry, and in which domains names are tried that have no dot.
+     *
+     * @param ifName name of the adapter that has the latter
+     */
+    record DeleteNameRules(String ifName) implements OfResolver {
+        /** Checks. */
+        public DeleteNameRules {
+            requireName(ifName);
+        }
+
+        @Override
+        public boolean outlivesBoot() {
+            return true;
+        }
+
+        @Override
+        public String toString() {
+            return "the rules about names of " + ifName;
+        }
+    }
+
     private static void requireName(String ifName) {
         if (!TunConfig.isInterfaceName(ifName)) {
             throw new IllegalArgumentException("a name that no interface can have");

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Locale;
 
 /**
@@ -41,5 +42,19 @@ final class AdapterGuid {
                 .order(ByteOrder.BIG_ENDIAN)
                 .putLong(last);
         return guid;
+    }
+
+    /** As Windows writes it: in braces, in capitals. */
+    static String text(String name) {
+        ByteBuffer guid = ByteBuffer.wrap(of(name)).order(ByteOrder.LITTLE_ENDIAN);
+        String last = HexFormat.of().withUpperCase().formatHex(guid.array(), 8, BYTES);
+        return String.format(
+                Locale.ROOT,
+                "{%08X-%04X-%04X-%s-%s}",
+                guid.getInt(0),
+                guid.getShort(4),
+                guid.getShort(6),
+                last.substring(0, 4),
+                last.substring(4));
     }
 }

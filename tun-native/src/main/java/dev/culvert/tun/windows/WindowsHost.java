@@ -4,6 +4,7 @@ import dev.culvert.tun.host.Host;
 import dev.culvert.tun.host.HostChange;
 import dev.culvert.tun.host.HostState;
 import dev.culvert.tun.host.HostWatch;
+import dev.culvert.tun.system.SystemActions;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoStep;
 import java.io.IOException;
@@ -19,14 +20,24 @@ import java.util.Objects;
  */
 public final class WindowsHost implements Host {
     private final NetIo netIo;
+    private final Names names;
 
-    WindowsHost(NetIo netIo) {
+    /** What takes back what was set about names; opened only if there is any. */
+    interface Names {
+        void undo(UndoStep.DeleteNameRules step) throws IOException;
+    }
+
+    WindowsHost(NetIo netIo, Names names) {
         this.netIo = netIo;
+        this.names = names;
     }
 
     /** This machine. */
     public static WindowsHost open() throws IOException {
-        return new WindowsHost(IphlpApi.open());
+        return new WindowsHost(IphlpApi.open(), step -> {
+            RegistryApi registry = RegistryApi.open();
+            WindowsResolver.undo(step, registry, SystemActions.own(), registry.systemDirectory());
+        });
     }
 
     /** What Windows tells of this machine's network. */
@@ -59,6 +70,10 @@ public final class WindowsHost implements Host {
         IpTables tables = null;
         for (UndoStep step : steps) {
             try {
+                if (step instanceof UndoStep.DeleteNameRules rules) {
+                    names.undo(rules);
+                    continue;
+                }
                 tables = tables == null ? IpTables.read(netIo) : tables;
                 int error = perform(IpChanges.undo(step, Objects.requireNonNull(tables)), WindowsError.ERROR_NOT_FOUND);
                 if (error != 0) {

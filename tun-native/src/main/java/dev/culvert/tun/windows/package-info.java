@@ -7,6 +7,9 @@
  * dev.culvert.tun.windows.IpRows}), and {@link dev.culvert.tun.windows.IpAction}s that {@link dev.culvert.tun.windows.IpChanges} makes
  * of changes; done by {@link dev.culvert.tun.windows.IphlpApi}, which {@link dev.culvert.tun.windows.IpEvents} are heard from, too.
  *
+ * <p>{@link dev.culvert.tun.windows.WindowsResolver} keeps {@link dev.culvert.tun.windows.NameRules} in the {@link
+ * dev.culvert.tun.windows.Registry}, which {@link dev.culvert.tun.windows.RegistryApi} is.
+ *
  * <p>Merely naming these classes loads no library: {@link dev.culvert.tun.windows.Wintun#load} does.
  */
 @org.jspecify.annotations.NullMarked

@@ -1,10 +1,14 @@
 package dev.culvert.tun.windows;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.tun.system.SystemAction;
+import dev.culvert.tun.system.SystemActions;
+import dev.culvert.tun.system.SystemProgram;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,10 +17,11 @@ import org.jspecify.annotations.NullUnmarked;
 
 /**
  * A PC's network as the pages of netioapi.h's functions have it: families of interfaces, addresses with the routes that the system makes
- * for them, and a table in which interface, network and next hop together are one route. Reads and writes rows by numbers of its own.
+ * for them, and a table in which interface, network and next hop together are one route. Reads and writes rows by numbers of its own. Beside
+ * it a registry, and the programs that are known here.
  */
 @NullUnmarked
-final class FakePc implements NetIo {
+final class FakePc implements NetIo, Registry, SystemActions {
     private static final int NOT_FOUND = 1168;
     private static final int INVALID_PARAMETER = 87;
     private static final int OBJECT_ALREADY_EXISTS = 5010;
@@ -47,6 +52,9 @@ final class FakePc implements NetIo {
     private final Map<Family, Settings> families = new TreeMap<>();
     private final List<Address> addresses = new ArrayList<>();
     private final List<Route> routes = new ArrayList<>();
+
+    /** Values by path and name; a key is there while it has any, or one below. */
+    private final Map<String, Map<String, RegistryValue>> registry = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
 
     /** What has been done, as text. */
     final List<String> done = new ArrayList<>();
@@ -136,6 +144,7 @@ final class FakePc implements NetIo {
         families.forEach((family, settings) -> lines.add(family + " " + settings));
         addresses.forEach(a -> lines.add(a.toString()));
         routes.forEach(r -> lines.add(r.toString()));
+        registry.forEach((path, values) -> values.forEach((name, value) -> lines.add(path + " " + name + "=" + value)));
         return String.join("\n", lines.stream().sorted().toList()) + "\n";
     }
 
@@ -348,5 +357,74 @@ final class FakePc implements NetIo {
         if (!routes.removeIf(r -> r.link().equals(alias) && r.network().equals(IpPrefix.parse(network)))) {
             throw new AssertionError("no route " + network + " through " + alias);
         }
+    }
+
+    /** What somebody else has set. */
+    void value(String path, String name, RegistryValue value) {
+        registry.computeIfAbsent(path, p -> new TreeMap<>()).put(name, value);
+    }
+
+    /** Somebody else deletes all below a key. */
+    void clear(String path) {
+        registry.keySet().removeIf(p -> isBelow(p, path));
+    }
+
+    private static boolean isBelow(String path, String above) {
+        return path.equalsIgnoreCase(above) || path.regionMatches(true, 0, above + "\\", 0, above.length() + 1);
+    }
+
+    @Override
+    public List<String> keys(String path) {
+        return registry.keySet().stream()
+                .filter(p -> isBelow(p, path) && p.length() > path.length())
+                .map(p -> p.substring(path.length() + 1).split("\\\\", -1)[0])
+                .distinct()
+                .toList();
+    }
+
+    @Override
+    public RegistryValue value(String path, String name) {
+        RegistryValue value = registry.getOrDefault(path, Map.of()).get(name);
+        return value == null ? null : RegistryValue.of(value.type(), value.bytes());
+    }
+
+    @Override
+    public void set(String path, String name, RegistryValue value) {
+        done.add("set " + path + " " + name + " " + value);
+        value(path, name, value);
+    }
+
+    @Override
+    public void deleteValue(String path, String name) {
+        done.add("delete " + path + " " + name);
+        registry.getOrDefault(path, new TreeMap<>()).remove(name);
+    }
+
+    @Override
+    public void deleteKey(String path) {
+        done.add("delete " + path);
+        clear(path);
+    }
+
+    @Override
+    public void refreshPolicy() {
+        done.add("RefreshPolicy");
+    }
+
+    @Override
+    public SystemProgram.Result perform(SystemAction action) {
+        done.add(action.text());
+        if (!List.of(
+                        "C:\\Windows\\System32\\sc.exe control dnscache paramchange",
+                        "C:\\Windows\\System32\\ipconfig.exe /flushdns")
+                .contains(action.text())) {
+            throw new AssertionError("on a PC there is no: " + action.text());
+        }
+        return new SystemProgram.Result(0, "");
+    }
+
+    @Override
+    public String read(Path file) {
+        throw new AssertionError("no file is read: " + file);
     }
 }

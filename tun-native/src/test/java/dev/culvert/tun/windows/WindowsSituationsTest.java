@@ -6,10 +6,12 @@ import dev.culvert.address.IpPrefix;
 import dev.culvert.tun.host.HostConfig;
 import dev.culvert.tun.host.HostKeeper;
 import dev.culvert.tun.host.HostState;
+import dev.culvert.tun.resolver.ResolverConfig;
 import dev.culvert.tun.system.GoldenFile;
 import dev.culvert.tun.undo.UndoJournal;
 import java.net.InetAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -20,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What is done to a Windows, and undone, in ten situations: calls and what they are given, as they are kept beside this test; done by a
+ * What is done to a Windows, and undone, in more than ten situations: calls and what they are given, as they are kept beside this test; done by a
  * model of a PC, which is afterwards what it was before.
  */
 @NullUnmarked
@@ -36,10 +38,14 @@ final class WindowsSituationsTest {
     Path directory;
 
     private final FakePc pc = new FakePc();
-    private final WindowsHost host = new WindowsHost(pc);
+    private final WindowsHost host =
+            new WindowsHost(pc, step -> WindowsResolver.undo(step, pc, pc, "C:\\Windows\\System32"));
     private final StringBuilder story = new StringBuilder();
     private UndoJournal journal;
     private HostConfig config = HostConfig.of("culvert0", 1400, 5000, List.of(ip("100.127.255.1"), ip("fd63::1")));
+
+    private ResolverConfig names =
+            new ResolverConfig("culvert0", List.of(ip("100.127.255.53")), List.of("corp.example"), List.of(), false);
 
     @BeforeEach
     void aLaptopOnAWirelessNetwork() throws Exception {
@@ -91,14 +97,20 @@ final class WindowsSituationsTest {
 
     private HostKeeper.Outcome up(String what) throws Exception {
         HostKeeper.Outcome outcome = new HostKeeper(host, journal).keep(config);
+        resolver().keep(names);
         tell(what);
         outcome.problems()
                 .values()
                 .forEach(problem -> story.append("problem: ").append(problem).append('\n'));
         // What is as it shall be is left alone.
         assertThat(new HostKeeper(host, journal).keep(config).changes()).isZero();
+        assertThat(resolver().keep(names).changed()).isFalse();
         assertThat(pc.done).isEmpty();
         return outcome;
+    }
+
+    private WindowsResolver resolver() {
+        return new WindowsResolver(journal, pc, pc, "C:\\Windows\\System32");
     }
 
     private void split() {
@@ -109,6 +121,7 @@ final class WindowsSituationsTest {
     private void full() {
         config = config.withRoutes(networks("0.0.0.0/0", "::/0"), Set.of(), Set.of())
                 .withExcluded(new LinkedHashSet<>(List.of(GATEWAY, GATEWAY6)));
+        names = new ResolverConfig("culvert0", names.servers(), names.domains(), List.of(), true);
     }
 
     /** All is undone by the journal, and then the adapter goes with its program. */
@@ -136,6 +149,12 @@ final class WindowsSituationsTest {
     void firstUp() throws Exception {
         String before = without();
         split();
+        names = new ResolverConfig(
+                "culvert0",
+                List.of(ip("100.127.255.53"), ip("fd63::53")),
+                List.of("corp.example", "lab.example"),
+                List.of("corp.example"),
+                false);
         HostKeeper.Outcome outcome = up("up");
         assertThat(outcome.problems()).isEmpty();
         assertThat(outcome.routed()).isEqualTo(config.routes());
@@ -172,7 +191,11 @@ final class WindowsSituationsTest {
         String before = pc.state();
         open();
         assertThat(journal.replay()).isEmpty();
-        assertThat(pc.state()).isEqualTo(before);
+        assertThat(pc.state())
+                .isEqualTo(before.lines()
+                        .filter(line -> !line.startsWith(NameRules.LOCAL))
+                        .map(line -> line + "\n")
+                        .reduce("", String::concat));
     }
 
     @Test
@@ -283,12 +306,74 @@ final class WindowsSituationsTest {
         up("up");
         pc.delete("128.0.0.0/1", "culvert0");
         pc.delete("203.0.113.9/32", WIRELESS);
+        pc.clear(NameRules.LOCAL);
         pc.done.clear();
         assertThat(route(GATEWAY).kind()).isEqualTo(HostState.Kind.REJECT);
-        up("after another has taken away a half and the gateway's route");
+        up("after another has taken away a half, the gateway's route and the rules about names");
         config = config.withRoutes(networks("0.0.0.0/0"), Set.of(), Set.of());
+        names = new ResolverConfig("culvert0", names.servers(), List.of("lab.example"), List.of(), false);
         up("other networks are wanted");
         undone("repair", before);
+    }
+
+    /** Another program has a rule about one of the domains: that stays its. */
+    @Test
+    void aForeignRuleIsPresent() throws Exception {
+        pc.value(NameRules.LOCAL + "\\{0DD}", NameRules.NAME, new RegistryValue.Texts(List.of(".Corp.example")));
+        String before = without();
+        split();
+        names = new ResolverConfig(
+                "culvert0", names.servers(), List.of("corp.example", "lab.example"), List.of(), false);
+        up("up");
+        undone("foreign-rule", before);
+    }
+
+    /** Where group policy has rules no others count: ours are beside them for as long as there are any. */
+    @Test
+    void groupPolicyHasRules() throws Exception {
+        String without = without();
+        pc.value(NameRules.POLICY + "\\{0DD}", NameRules.NAME, new RegistryValue.Texts(List.of(".ad.example")));
+        split();
+        up("up");
+        pc.clear(NameRules.POLICY + "\\{0DD}");
+        up("group policy has none any more");
+        undone("group-policy", without);
+    }
+
+    @Test
+    void down() throws Exception {
+        String before = without();
+        full();
+        up("up");
+        resolver().release();
+        tell("names first, as the client ends");
+        undone("down", before);
+    }
+
+    /** A rule has at most fifty names, and each domain is two. */
+    @Test
+    void manyDomainsAreSeveralRulesAndFewerAreLess() throws Exception {
+        String before = without();
+        List<String> domains = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            domains.add("d" + i + ".example");
+        }
+        names = new ResolverConfig("culvert0", names.servers(), domains, List.of(), false);
+        resolver().keep(names);
+        Set<String> all = new LinkedHashSet<>();
+        for (String key : pc.keys(NameRules.LOCAL)) {
+            RegistryValue.Texts rule = (RegistryValue.Texts) pc.value(NameRules.LOCAL + "\\" + key, NameRules.NAME);
+            assertThat(rule.texts()).hasSizeLessThanOrEqualTo(50);
+            all.addAll(rule.texts());
+        }
+        assertThat(all).hasSize(120).contains("d0.example", ".d0.example", "d59.example", ".d59.example");
+        assertThat(pc.keys(NameRules.LOCAL)).hasSize(3).allMatch(NameRules::isOurs);
+        names = new ResolverConfig("culvert0", names.servers(), domains.subList(0, 1), List.of(), false);
+        resolver().keep(names);
+        assertThat(pc.keys(NameRules.LOCAL)).hasSize(1);
+        resolver().release();
+        pc.vanish("culvert0");
+        assertThat(pc.state()).isEqualTo(before);
     }
 
     @Test
