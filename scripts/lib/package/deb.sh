@@ -24,6 +24,9 @@ stage_root() {
   cp "$from/share/zsh/site-functions/_culvert" "$root/usr/share/zsh/vendor-completions/"
   cp "$from/share/fish/vendor_completions.d/culvert.fish" "$root/usr/share/fish/vendor_completions.d/"
   cp "$from"/share/systemd/*.service "$root/usr/lib/systemd/system/"
+  # The one that needs nobody's decision: it does nothing where there is nothing to repair.
+  mkdir "$root/usr/lib/systemd/system/multi-user.target.wants"
+  ln -s ../culvert-repair.service "$root/usr/lib/systemd/system/multi-user.target.wants/"
   cp "$from/share/systemd/culvert.sysusers" "$root/usr/lib/sysusers.d/culvert.conf"
   cp -r "$from/share/doc/." "$root/usr/share/doc/culvert/"
 }

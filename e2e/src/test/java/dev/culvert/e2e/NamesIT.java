@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -206,19 +207,38 @@ final class NamesIT {
                         "umount /etc/resolv.conf; " + mount + "getent ahostsv4 db.corp.example"))
                 .startsWith("192.168.77.2 ");
         client.kill();
-        lab.must(
-                lab.client,
-                "unshare",
-                "-m",
-                "sh",
-                "-c",
-                "umount /etc/resolv.conf; " + mount + String.join(" ", lab.down()));
+        ofAnotherBoot(lab.directory().resolve("client-state"));
+        assertThat(lab.must(
+                        lab.client,
+                        "unshare",
+                        "-m",
+                        "sh",
+                        "-c",
+                        "umount /etc/resolv.conf; " + mount + String.join(" ", lab.down()) + " --only-repair"))
+                .contains("took back 1 of 1 changes");
         assertThat(Files.readSymbolicLink(etc.resolve("resolv.conf"))).hasToString("resolv.conf.dhcp");
         assertThat(etc.resolve("resolv.conf.dhcp")).hasContent(HOME);
         try (Stream<Path> files = Files.list(etc)) {
             assertThat(files.map(p -> p.getFileName().toString()))
                     .filteredOn(name -> name.startsWith("resolv.conf"))
                     .containsExactlyInAnyOrder("resolv.conf", "resolv.conf.dhcp");
+        }
+    }
+
+    /** As after a power cut: another boot, in which this network namespace has another number. */
+    private static void ofAnotherBoot(Path state) throws Exception {
+        try (Stream<Path> files = Files.list(state)) {
+            Path journal = files.filter(p -> p.toString().endsWith(".journal"))
+                    .findFirst()
+                    .orElseThrow();
+            String text = Files.readString(journal);
+            Files.writeString(
+                    state.resolve("undo-4026531999.journal"),
+                    text.replaceAll("\"boot\":\"[^\"]*\"", "\"boot\":\"0123\""),
+                    StandardOpenOption.CREATE_NEW);
+            Files.setPosixFilePermissions(
+                    state.resolve("undo-4026531999.journal"), Files.getPosixFilePermissions(journal));
+            Files.delete(journal);
         }
     }
 

@@ -83,8 +83,12 @@ final class PackageIT {
         assertThat(said.get("archive")).isEqualTo("1\n");
         assertThat(said.get("files")).isEmpty();
         assertThat(said.get("units").lines())
-                .hasSize(4)
-                .startsWith("culvert-agent.service", "culvert-client.service", "culvert-gateway.service");
+                .hasSize(5)
+                .startsWith(
+                        "culvert-agent.service",
+                        "culvert-client.service",
+                        "culvert-gateway.service",
+                        "culvert-repair.service");
         assertThat(said.get("verify")).isEmpty();
         assertThat(said.get("exposure")).isEqualTo("gateway is fine\nagent is fine\nclient is fine\n");
         assertThat(said.get("complete")).isEqualTo("status\nstatus\n");

@@ -16,6 +16,7 @@ import dev.culvert.tun.macos.Utun;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
+import dev.culvert.tun.undo.UndoStep;
 import dev.culvert.tun.windows.WindowsHost;
 import dev.culvert.tun.windows.WindowsResolver;
 import dev.culvert.tun.windows.WindowsTun;
@@ -111,6 +112,14 @@ public final class Platform {
                         .toList();
             }
         });
+    }
+
+    /**
+     * Whether what the step takes back is here for certain, whichever network namespace's journal it stands in: a file that names that very
+     * record. Looks at the file.
+     */
+    public static boolean isLeftHere(UndoStep step) {
+        return LINUX && LinuxResolvers.isLeftHere(step);
     }
 
     /**

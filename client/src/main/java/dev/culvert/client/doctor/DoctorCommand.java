@@ -1,6 +1,5 @@
 package dev.culvert.client.doctor;
 
-import dev.culvert.client.up.ClientJournal;
 import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.Program;
 import dev.culvert.command.doctor.Check;
@@ -85,7 +84,7 @@ public final class DoctorCommand implements Callable<Integer> {
                 MEBIBYTES,
                 new TunCheck(Platform::openTun),
                 client,
-                new LeftoversCheck(ClientJournal.path(directory)),
+                new LeftoversCheck(directory),
                 new MtuCheck(host),
                 new ResolverCheck(RESOLVER),
                 new ReversePathCheck(REVERSE_PATH, client),

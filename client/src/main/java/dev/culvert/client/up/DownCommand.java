@@ -2,16 +2,17 @@ package dev.culvert.client.up;
 
 import dev.culvert.text.Printable;
 import dev.culvert.token.holder.HolderStateOption;
-import dev.culvert.tun.undo.UndoFailure;
 import dev.culvert.tun.undo.UndoJournal;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code client down}. */
@@ -30,6 +31,11 @@ public final class DownCommand implements Callable<Integer> {
     @Mixin
     HolderStateOption state = new HolderStateOption();
 
+    @Option(
+            names = "--only-repair",
+            description = "Only repair: a client that is up goes on. For what runs at each boot.")
+    boolean onlyRepair;
+
     /** Used by picocli. */
     public DownCommand() {}
 
@@ -40,6 +46,10 @@ public final class DownCommand implements Callable<Integer> {
         try (UndoJournal journal = ClientJournal.open(state.path("client"))) {
             if (!journal.ownerAlive()) {
                 return takeBack(journal, clients);
+            }
+            if (onlyRepair) {
+                System.out.println("client: up; nothing to repair");
+                return CommandLine.ExitCode.OK;
             }
             int ended = end(journal, clients);
             if (ended != CommandLine.ExitCode.OK) {
@@ -57,18 +67,19 @@ public final class DownCommand implements Callable<Integer> {
     }
 
     private int takeBack(UndoJournal journal, RunningClients clients) throws IOException {
-        int steps = journal.pending().size();
-        List<Long> others = steps == 0 ? clients.find() : List.of();
+        StrayJournals strays = new StrayJournals(state.path("client"));
+        int steps = journal.pending().size() + strays.count();
+        List<Long> others = steps == 0 && !onlyRepair ? clients.find() : List.of();
         if (!others.isEmpty()) {
             System.err.println("client: " + RunningClients.named(others)
                     + " is a client that is up here, but not with the state in " + state.path("client")
                     + "; run this as its user (with sudo, if that was with sudo) and with its --state");
             return CommandLine.ExitCode.SOFTWARE;
         }
-        List<UndoFailure> failures = journal.replay();
-        for (UndoFailure f : failures) {
-            System.err.println("client: could not take back " + Printable.line(f.step() + ": " + f.reason()));
-        }
+        List<String> failures = new ArrayList<>();
+        journal.replay().forEach(f -> failures.add("could not take back " + f.step() + ": " + f.reason()));
+        failures.addAll(strays.takeBack().failures());
+        failures.forEach(line -> System.err.println("client: " + Printable.line(line)));
         System.out.println(
                 steps == 0
                         ? "client: not up; nothing to take back"

@@ -272,6 +272,14 @@ public final class UpCommand implements Callable<Integer> {
                     + journal.pending().size() + " changes");
             complain(journal.replay(), status);
         }
+        if (!noHostChanges) {
+            StrayJournals.Outcome strays =
+                    new StrayJournals(options.directory(Token.Kind.CLIENT), system::openJournal).takeBack();
+            if (strays.takenBack() > 0) {
+                status.say("a client that did not end in order had left /etc/resolv.conf: it is put back");
+            }
+            strays.failures().forEach(status::say);
+        }
         // Who keeps the journal is whom 'client down' ends, also when nothing is changed.
         journal.record(List.of());
     }

@@ -3,6 +3,7 @@ package dev.culvert.client.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.culvert.address.IpPrefix;
+import dev.culvert.client.up.ClientJournal;
 import dev.culvert.command.control.ControlSocket;
 import dev.culvert.command.control.Questions;
 import dev.culvert.command.doctor.Check;
@@ -209,16 +210,16 @@ final class ChecksTest {
 
     @Test
     void leftovers() throws Exception {
-        Path journal = dir.resolve("undo.journal");
-        is(new LeftoversCheck(journal), Finding.State.OPEN);
+        Path journal = ClientJournal.path(dir);
+        is(new LeftoversCheck(dir), Finding.State.OPEN);
         try (UndoJournal open = UndoJournal.open(journal, steps -> List.of())) {
             open.record(new UndoStep.DeleteRoute("10.0.0.0/8", "culvert0"));
         }
-        is(new LeftoversCheck(journal), Finding.State.BAD, "has left 1 change of", "sudo client down");
+        is(new LeftoversCheck(dir), Finding.State.BAD, "has left 1 change of", "sudo client down");
         try (UndoJournal open = UndoJournal.open(journal, steps -> List.of())) {
             open.replay();
         }
-        is(new LeftoversCheck(journal), Finding.State.GOOD, "none");
+        is(new LeftoversCheck(dir), Finding.State.GOOD, "none");
     }
 
     private static final class Device implements TunDevice {

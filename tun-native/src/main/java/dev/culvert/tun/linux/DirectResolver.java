@@ -8,8 +8,10 @@ import dev.culvert.tun.undo.UndoStep;
 import dev.culvert.tun.undo.UndoStep.RestoreResolvConf;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,12 +27,18 @@ final class DirectResolver implements HostResolver {
     private final ResolvConfFile file;
     private final UndoJournal journal;
 
+    /** Of the file, by which it is found again, whatever has become of the number of its network namespace. */
+    private String mark;
+
     /** As {@link Outcome#before}; of a link it is what it led to. */
     private String before = "";
 
     DirectResolver(ResolvConfFile file, UndoJournal journal) {
         this.file = file;
         this.journal = journal;
+        byte[] random = new byte[8];
+        new SecureRandom().nextBytes(random);
+        this.mark = HexFormat.of().formatHex(random);
     }
 
     @Override
@@ -43,13 +51,14 @@ final class DirectResolver implements HostResolver {
         RestoreResolvConf there = file.read();
         if (!ResolvConfFile.isOurs(there)) {
             before = file.effective();
-            replaceStep(there);
+            replaceStep(there.of(mark));
         } else if (recorded() == null) {
             if (config.servers().stream().noneMatch(server -> there.content().contains(line(server)))) {
                 throw new IOException(name() + " is another client's of this machine: it asks that one alone");
             }
             // Ours, of a run whose journal is lost: nobody knows what was there.
-            journal.record(new RestoreResolvConf(there.path(), RestoreResolvConf.Kind.NOTHING, "", 0, 0, 0));
+            mark = ResolvConfFile.mark(there);
+            journal.record(new RestoreResolvConf(there.path(), RestoreResolvConf.Kind.NOTHING, "", 0, 0, 0, mark));
         }
         String text = text(config);
         boolean changed = !text.equals(there.content());
@@ -82,7 +91,7 @@ final class DirectResolver implements HostResolver {
     }
 
     private String text(ResolverConfig config) {
-        StringBuilder text = new StringBuilder(ResolvConfFile.HEADER);
+        StringBuilder text = new StringBuilder(ResolvConfFile.header(mark));
         config.servers().forEach(server -> text.append(line(server)));
         List<String> search = new ArrayList<>(config.search());
         before.lines()

@@ -1,5 +1,6 @@
 package dev.culvert.tun.linux;
 
+import dev.culvert.tun.Platform;
 import dev.culvert.tun.resolver.HostResolver;
 import dev.culvert.tun.system.SystemProgram;
 import dev.culvert.tun.undo.UndoJournal;
@@ -102,6 +103,16 @@ public final class LinuxResolvers {
 
     private static Object identity(Path path) throws IOException {
         return Files.readAttributes(path, "unix:dev,ino", LinkOption.NOFOLLOW_LINKS);
+    }
+
+    /** As {@link Platform#isLeftHere}. */
+    public static boolean isLeftHere(UndoStep step) {
+        try {
+            return step instanceof UndoStep.RestoreResolvConf restore
+                    && new ResolvConfFile(Path.of(restore.path())).isOf(restore);
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** @throws IOException in one line */

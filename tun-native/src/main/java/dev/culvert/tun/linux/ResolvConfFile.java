@@ -26,6 +26,9 @@ final class ResolvConfFile {
     /** How ours begins: by this it is known. */
     static final String HEADER = "# Made by Culvert's client, while it is up: 'client down' puts back what was here.\n";
 
+    /** In the line behind: which record of which journal puts back what was there. Whatever network namespace that was written in. */
+    private static final String MARK = "# Its record: ";
+
     /** Of a new file, until it takes its place. */
     private static final String NEW = ".culvert-new";
 
@@ -71,7 +74,7 @@ final class ResolvConfFile {
 
     private RestoreResolvConf step(Kind kind, String content, int mode, int uid, int gid) throws IOException {
         try {
-            return new RestoreResolvConf(path.toString(), kind, content, mode, uid, gid);
+            return new RestoreResolvConf(path.toString(), kind, content, mode, uid, gid, "");
         } catch (IllegalArgumentException e) {
             throw new IOException("read " + path + ": it holds " + e.getMessage() + "; move it away", e);
         }
@@ -102,6 +105,27 @@ final class ResolvConfFile {
         return there.kind() == Kind.FILE && there.content().startsWith(HEADER);
     }
 
+    /** How one of ours begins. */
+    static String header(String mark) {
+        return mark.isEmpty() ? HEADER : HEADER + MARK + mark + "\n";
+    }
+
+    /** What is there is known by this; empty if it is not ours, or of a version that did not mark them. */
+    static String mark(RestoreResolvConf there) {
+        String marked = HEADER + MARK;
+        if (!isOurs(there) || !there.content().startsWith(marked)) {
+            return "";
+        }
+        int end = there.content().indexOf('\n', marked.length());
+        String mark = end < 0 ? "" : there.content().substring(marked.length(), end);
+        return RestoreResolvConf.isMark(mark) ? mark : "";
+    }
+
+    /** Whether what is there is the very file that this step takes the place of. */
+    boolean isOf(RestoreResolvConf step) throws IOException {
+        return !step.mark().isEmpty() && mark(read()).equals(step.mark());
+    }
+
     /** @param text ours, which begins with {@link #HEADER} */
     void write(String text) throws IOException {
         if (!replaced(text, USUAL_MODE, 0, 0)) {
@@ -127,14 +151,16 @@ final class ResolvConfFile {
         }
     }
 
-    /** Puts back what was there, if what is there is ours still. */
+    /** Puts back what was there, if what is there is ours still, and not that of another record. */
     void restore(RestoreResolvConf before) throws IOException {
-        Files.deleteIfExists(fresh());
+        discardFresh();
         RestoreResolvConf there = read();
         boolean torn = there.kind() == Kind.FILE
                 && before.kind() == Kind.FILE
                 && (HEADER.startsWith(there.content()) || before.content().startsWith(there.content()));
-        if (!isOurs(there) && !torn) {
+        String mark = mark(there);
+        boolean another = !mark.isEmpty() && !mark.equals(before.mark());
+        if (another || !isOurs(there) && !torn) {
             return; // somebody else has seen to it
         }
         switch (before.kind()) {
@@ -148,8 +174,7 @@ final class ResolvConfFile {
             }
             case LINK -> {
                 steps.next("link");
-                Files.createSymbolicLink(fresh(), Path.of(before.content()));
-                if (!moved()) {
+                if (!linked(before.content())) {
                     throw new IOException("put back " + path + ": it cannot be replaced; make it a link to "
                             + before.content() + " yourself");
                 }
@@ -160,6 +185,15 @@ final class ResolvConfFile {
                 }
             }
         }
+    }
+
+    private boolean linked(String target) throws IOException {
+        try {
+            Files.createSymbolicLink(fresh(), Path.of(target));
+        } catch (FileSystemException e) {
+            return false;
+        }
+        return moved();
     }
 
     /** Nothing first: what a crash leaves is nothing, or the beginning of what was there. */
@@ -185,8 +219,8 @@ final class ResolvConfFile {
     /** @return whether that could be; if not, nothing has changed */
     private boolean replaced(String text, int mode, int uid, int gid) throws IOException {
         Path fresh = fresh();
-        Files.deleteIfExists(fresh);
         try {
+            discardFresh();
             steps.next("create");
             try (FileChannel file = FileChannel.open(
                     fresh, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
@@ -197,7 +231,7 @@ final class ResolvConfFile {
                 file.force(true);
             }
         } catch (FileSystemException e) {
-            Files.deleteIfExists(fresh);
+            discardFresh();
             return false; // the directory is not to be written, but the file may be
         }
         return moved();
@@ -220,13 +254,20 @@ final class ResolvConfFile {
             steps.next(RENAME);
             Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE);
         } catch (FileSystemException e) {
-            Files.deleteIfExists(fresh); // EBUSY: it is mounted by itself
+            discardFresh(); // EBUSY: it is mounted by itself
             return false;
         }
         try (FileChannel directory = FileChannel.open(fresh.resolveSibling("."), StandardOpenOption.READ)) {
             directory.force(true);
         }
         return true;
+    }
+
+    /** In a directory that is not to be written there is none. */
+    private void discardFresh() throws IOException {
+        if (Files.exists(fresh(), LinkOption.NOFOLLOW_LINKS)) {
+            Files.deleteIfExists(fresh());
+        }
     }
 
     private Path fresh() {

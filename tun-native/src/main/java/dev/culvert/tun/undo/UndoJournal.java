@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -264,9 +265,15 @@ public final class UndoJournal implements Closeable {
      * @return what failed, still pending; empty when the host is as it was
      * @throws IOException if the journal is another live process's, or the disk refuses
      */
-    public synchronized List<UndoFailure> replay() throws IOException {
+    public List<UndoFailure> replay() throws IOException {
+        return replay(step -> true);
+    }
+
+    /** As {@link #replay()}, of these steps only; the others stay pending. */
+    public synchronized List<UndoFailure> replay(Predicate<UndoStep> which) throws IOException {
         claim();
         List<Map.Entry<Long, UndoStep>> entries = new ArrayList<>(pending.entrySet());
+        entries.removeIf(entry -> !which.test(entry.getValue()));
         Collections.reverse(entries);
         List<UndoStep> steps = new ArrayList<>();
         for (Map.Entry<Long, UndoStep> entry : entries) {

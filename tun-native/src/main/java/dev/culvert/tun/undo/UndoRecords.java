@@ -61,7 +61,8 @@ final class UndoRecords {
                     .put("content", file.content())
                     .put("mode", file.mode())
                     .put("uid", file.uid())
-                    .put("gid", file.gid());
+                    .put("gid", file.gid())
+                    .put("mark", file.mark());
         } else if (step instanceof UndoStep.RevertResolved resolved) {
             node = record(REVERT_RESOLVED).put("if", resolved.ifName());
         } else if (step instanceof UndoStep.DeleteResolvconf resolvconf) {
@@ -138,7 +139,8 @@ final class UndoRecords {
                                     node.required("content").stringValue(),
                                     node.required("mode").intValue(),
                                     node.required("uid").intValue(),
-                                    node.required("gid").intValue()),
+                                    node.required("gid").intValue(),
+                                    node.path("mark").asString("")),
                             journal);
                 case REVERT_RESOLVED:
                     return step(node, new UndoStep.RevertResolved(ifName(node)), journal);

@@ -128,8 +128,10 @@ public sealed interface UndoStep {
      * @param mode permissions of a file
      * @param uid its owner
      * @param gid its group
+     * @param mark what ours says that it is known by, and no other does; empty of versions that did not mark theirs
      */
-    record RestoreResolvConf(String path, Kind kind, String content, int mode, int uid, int gid) implements OfResolver {
+    record RestoreResolvConf(String path, Kind kind, String content, int mode, int uid, int gid, String mark)
+            implements OfResolver {
         /** A larger file is not what we would have replaced. */
         public static final int MAX_CONTENT = 64 << 10;
 
@@ -154,6 +156,19 @@ public sealed interface UndoStep {
             if (mode < 0 || mode > MAX_MODE || uid < 0 || gid < 0) {
                 throw new IllegalArgumentException("a mode or an owner that no file has");
             }
+            if (!mark.isEmpty() && !isMark(mark)) {
+                throw new IllegalArgumentException("a mark that we give to no resolv.conf");
+            }
+        }
+
+        /** Whether it can be one: 16 digits in hexadecimal. */
+        public static boolean isMark(String text) {
+            return text.matches("[0-9a-f]{16}");
+        }
+
+        /** The same, of a file of ours with this mark. */
+        public RestoreResolvConf of(String fileMark) {
+            return new RestoreResolvConf(path, kind, content, mode, uid, gid, fileMark);
         }
 
         @Override

@@ -141,8 +141,10 @@ class DirectResolverTest {
             assertThat(outcome.changed()).isTrue();
             assertThat(outcome.asksForAll()).isTrue();
             assertThat(outcome.before()).isEqualTo(BEFORE);
+            String mark = ((UndoStep.RestoreResolvConf) journal.pending().get(0)).mark();
+            assertThat(mark).hasSize(16);
             assertThat(conf)
-                    .hasContent(ResolvConfFile.HEADER
+                    .hasContent(ResolvConfFile.header(mark)
                             + "nameserver 100.127.255.53\nsearch corp.example home.example\noptions edns0 trust-ad\n");
             assertThat(Files.getPosixFilePermissions(conf))
                     .as("for every program to read")
@@ -192,6 +194,56 @@ class DirectResolverTest {
             assertThat(journal.pending()).isEmpty();
             assertThat(look(etc)).isEqualTo(theirs);
         }
+    }
+
+    /** After a boot the journal may be another namespace's: then its record is of another file, and what that says is not put here. */
+    @Test
+    void aFileIsPutBackByItsOwnRecordOnly() throws Exception {
+        Path etc = prepare(Before.FILE);
+        String was = look(etc);
+        UndoStep.RestoreResolvConf own;
+        try (UndoJournal journal = journal()) {
+            resolver(journal).keep(config());
+            own = (UndoStep.RestoreResolvConf) journal.pending().get(0);
+        }
+        String ours = look(etc);
+        UndoStep.RestoreResolvConf others = new UndoStep.RestoreResolvConf(
+                conf.toString(),
+                UndoStep.RestoreResolvConf.Kind.FILE,
+                "nameserver 10.9.9.9\n",
+                0644,
+                0,
+                0,
+                "00000000000000ff");
+        assertThat(file().isOf(others)).isFalse();
+        assertThat(file().isOf(own.of(""))).as("of an older version").isFalse();
+        file().restore(others);
+        assertThat(look(etc)).isEqualTo(ours);
+        assertThat(file().isOf(own)).isTrue();
+        try (UndoJournal journal = journal()) {
+            assertThat(journal.pending()).as("read back").containsExactly(own);
+            assertThat(journal.replay()).isEmpty();
+        }
+        assertThat(look(etc)).isEqualTo(was);
+        assertThat(file().isOf(own)).isFalse();
+    }
+
+    /** A client was killed, and its machine updated before it was started again. */
+    @Test
+    void whatAnOlderVersionHasLeftIsPutBack() throws Exception {
+        Path etc = prepare(Before.FILE);
+        String was = look(etc);
+        try (UndoJournal journal = journal()) {
+            resolver(journal).keep(config());
+        }
+        Path file = dir.resolve("state").resolve("undo.journal");
+        Files.writeString(file, Files.readString(file).replaceAll(",\"mark\":\"[0-9a-f]{16}\"", ""));
+        Files.writeString(conf, Files.readString(conf).replaceAll("# Its record: .*\n", ""));
+        try (UndoJournal journal = journal()) {
+            assertThat(journal.pending()).hasSize(1);
+            assertThat(journal.replay()).isEmpty();
+        }
+        assertThat(look(etc)).isEqualTo(was);
     }
 
     @Test
