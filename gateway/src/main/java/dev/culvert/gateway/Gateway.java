@@ -18,6 +18,7 @@ import dev.culvert.gateway.certificate.OwnTls;
 import dev.culvert.gateway.cluster.Attached;
 import dev.culvert.gateway.cluster.Cluster;
 import dev.culvert.gateway.cluster.Member;
+import dev.culvert.gateway.dashboard.Sight;
 import dev.culvert.gateway.door.Authenticator;
 import dev.culvert.gateway.door.Door;
 import dev.culvert.gateway.door.OwnNames;
@@ -332,6 +333,11 @@ public final class Gateway implements AutoCloseable {
      */
     public MetricsSource metrics(boolean clients) {
         return new GatewayMetrics(status, clients);
+    }
+
+    /** What there is to see of it, while it runs. */
+    public Sight sight() {
+        return new Sight(status, fabric);
     }
 
     /**

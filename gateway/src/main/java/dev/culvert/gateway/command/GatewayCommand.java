@@ -14,6 +14,7 @@ import dev.culvert.gateway.GatewaySettings;
 import dev.culvert.gateway.PublishingSettings;
 import dev.culvert.gateway.access.GatewayAddresses;
 import dev.culvert.gateway.audit.AuditLog;
+import dev.culvert.gateway.dashboard.DashboardOptions;
 import dev.culvert.store.StateException;
 import dev.culvert.text.LogFormat;
 import dev.culvert.token.GatewayUrls;
@@ -50,6 +51,7 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         subcommands = {
             StatusCommand.class,
+            DashboardCommand.class,
             PublishCommand.class,
             PolicyCommand.class,
             AgentsCommand.class,
@@ -137,6 +139,9 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
             description = "With --metrics: also figures of each client, by its name; for whoever may read them.")
     boolean metricsClients;
 
+    @Mixin
+    DashboardOptions dashboard = new DashboardOptions();
+
     /** Used by picocli. */
     public GatewayCommand() {}
 
@@ -201,6 +206,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                 .publishing(names);
         try (Gateway gateway = new Gateway(settings)) {
             Closeable measured = metrics.open(gateway.metrics(metricsClients), log::info, log::warn);
+            Closeable shown = dashboard.open(gateway.sight(), gateway.questions(), log::info, log::warn);
             Closeable answering =
                     control.open(directory.path().resolve(StatusCommand.SOCKET), gateway.questions(), log::warn);
             Supervisor supervisor = Supervisor.of(System.getenv(), log::warn);
@@ -224,6 +230,7 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
                 stop.askedAgain().thenRun(gateway::hurry);
             } finally {
                 measured.close();
+                shown.close();
                 answering.close();
             }
         } finally {

@@ -19,7 +19,9 @@ import dev.culvert.tunnel.limit.Quota;
 import dev.culvert.tunnel.link.Carrier;
 import dev.culvert.tunnel.link.FrameReceiver;
 import io.netty.channel.EventLoop;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -109,6 +111,16 @@ public final class Fabric {
     /** What other threads have for the links of a loop. */
     private Inbox inboxOf(Carrier carrier) {
         return inboxes.computeIfAbsent(carrier.eventLoop(), Inbox::new);
+    }
+
+    /**
+     * Flows that are open, as their loops find them.
+     *
+     * @param most so many, of which each client's link gets its share
+     * @return completes on a loop, or never when that ends meanwhile
+     */
+    public CompletableFuture<List<OpenFlow>> openFlows(int most) {
+        return FlowLook.at(links, most);
     }
 
     /** Which agents and clients are connected. */

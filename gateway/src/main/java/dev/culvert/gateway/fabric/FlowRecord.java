@@ -117,14 +117,52 @@ final class FlowRecord {
 
     /** One of its halves is gone. */
     synchronized void closed(FlowHalf half) {
+        look(half);
+        if (--openHalves == 0) {
+            write(true);
+        }
+    }
+
+    /** What one of its sides has sent until now. On that side's loop. */
+    synchronized void look(FlowHalf half) {
         if (half.owner.accepts()) {
             bytesDown = half.bytes;
         } else {
             bytesUp = half.bytes;
         }
-        if (--openHalves == 0) {
-            write(true);
-        }
+    }
+
+    /**
+     * As it is shown to people.
+     *
+     * @param id on its client's link
+     * @param isOpen whether its agent has reached the destination
+     * @return null when it has ended
+     */
+    synchronized @Nullable OpenFlow shown(int id, boolean isOpen) {
+        return openHalves == 0 || end != null
+                ? null
+                : new OpenFlow(
+                        client.link(),
+                        Integer.toUnsignedLong(id),
+                        client.name(),
+                        source == null ? null : NetUtil.toSocketAddressString(source),
+                        FlowCounts.protocol(destination),
+                        host(),
+                        destination.port(),
+                        agent,
+                        agentLink == null ? null : agentLink.link(),
+                        instance,
+                        rule,
+                        isOpen,
+                        bytesUp,
+                        bytesDown,
+                        startNanos);
+    }
+
+    private String host() {
+        InetAddress address = destination.address();
+        return address != null ? NetUtil.toAddressString(address) : Objects.requireNonNullElse(destination.name(), "");
     }
 
     private void write(boolean allowed) {
@@ -132,7 +170,6 @@ final class FlowRecord {
         if (!audit.isOn()) {
             return;
         }
-        InetAddress address = destination.address();
         audit.add(new AuditRecord.Flow(
                 audit.clock().instant(),
                 client.name(),
@@ -141,7 +178,7 @@ final class FlowRecord {
                 id,
                 source == null ? null : NetUtil.toSocketAddressString(source),
                 FlowCounts.protocol(destination),
-                address != null ? NetUtil.toAddressString(address) : Objects.requireNonNullElse(destination.name(), ""),
+                host(),
                 destination.port(),
                 agent,
                 agentLink == null ? null : agentLink.link(),

@@ -22,6 +22,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -292,6 +293,16 @@ final class LinkSide implements Side, PresentLink {
         int[] n = {0};
         flows.forEach(half -> all[n[0]++] = half);
         return all;
+    }
+
+    /** Shows some of the flows, at most so many. */
+    void someFlows(int most, Consumer<FlowHalf> to) {
+        int[] n = {0};
+        flows.forEach(half -> {
+            if (n[0]++ < most) {
+                to.accept(half);
+            }
+        });
     }
 
     /** How many there have been. */

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param trouble why the store does not say; what is told is what it last said
  */
-record ClusterStatus(@Nullable String trouble, List<Gateway> gateways, List<Agent> agents, List<Client> clients) {
+public record ClusterStatus(
+        @Nullable String trouble, List<Gateway> gateways, List<Agent> agents, List<Client> clients) {
     /**
      * One of them.
      *
@@ -27,7 +28,7 @@ record ClusterStatus(@Nullable String trouble, List<Gateway> gateways, List<Agen
      * @param lost when it was found to be so
      * @param agents instances; null with {@code clients} and {@code flows} of one that is lost
      */
-    record Gateway(
+    public record Gateway(
             String name,
             @Nullable String url,
             @Nullable String version,
@@ -38,12 +39,12 @@ record ClusterStatus(@Nullable String trouble, List<Gateway> gateways, List<Agen
             @Nullable Integer clients,
             @Nullable Long flows) {}
 
-    record Agent(String name, List<Instance> instances) {}
+    public record Agent(String name, List<Instance> instances) {}
 
     /** @param flows at all gateways, some seconds ago */
-    record Instance(String instance, int flows, List<String> gateways) {}
+    public record Instance(String instance, int flows, List<String> gateways) {}
 
-    record Client(String name, List<String> gateways) {}
+    public record Client(String name, List<String> gateways) {}
 
     private record Place(int flows, List<String> gateways) {
         Place and(Place other) {

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param strangers connections that are no links (yet)
  * @param counters since it was started
  */
-record GatewayStatus(
+public record GatewayStatus(
         String version,
         long pid,
         Instant since,
@@ -54,9 +54,9 @@ record GatewayStatus(
      *
      * @param sha256 of the certificate, in hexadecimal digits
      */
-    record Certificate(List<String> names, Instant from, Instant until, String sha256) {}
+    public record Certificate(List<String> names, Instant from, Instant until, String sha256) {}
 
-    record Agent(String name, List<Instance> instances) {}
+    public record Agent(String name, List<Instance> instances) {}
 
     /**
      * A process that serves an agent's name, over one link.
@@ -65,13 +65,13 @@ record GatewayStatus(
      * @param state up, draining, superseded (has a newer link) or silent (has not announced itself)
      * @param routes how many
      */
-    record Instance(
+    public record Instance(
             @Nullable String instance,
             String state,
             @Nullable Integer routes,
             OneLink link) {}
 
-    record Client(String name, List<OneLink> links) {}
+    public record Client(String name, List<OneLink> links) {}
 
     /**
      * A link.
@@ -82,7 +82,7 @@ record GatewayStatus(
      * @param received payload bytes from its peer
      * @param sent to it
      */
-    record OneLink(
+    public record OneLink(
             long link,
             String from,
             Instant since,
@@ -95,5 +95,5 @@ record GatewayStatus(
             boolean expiresSoon) {}
 
     /** In bytes. {@code backlog} is what waits for peers. */
-    record Memory(long heap, long heapMax, long buffers, long buffersMax, long backlog) {}
+    public record Memory(long heap, long heapMax, long buffers, long buffersMax, long backlog) {}
 }

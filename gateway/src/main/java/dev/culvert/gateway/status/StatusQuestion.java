@@ -79,7 +79,8 @@ public record StatusQuestion(
         return now();
     }
 
-    GatewayStatus now() throws IOException {
+    /** How it is now. Reads files. */
+    public GatewayStatus now() throws IOException {
         Map<Long, PresentAgent> announced = new HashMap<>();
         presence.forEachAgent(agent -> announced.put(agent.number(), agent));
         Map<String, List<GatewayStatus.Instance>> agents = new TreeMap<>();

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param documents of the copy
  * @param enrolments of the copy
  */
-record StoreState(
+public record StoreState(
         String address,
         String state,
         @Nullable Instant awaySince,
