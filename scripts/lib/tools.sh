@@ -11,7 +11,7 @@ TEST_TOOLS="$DEMO_TOOLS iperf3:iperf3 nginx:nginx-light sshd:openssh-server ssh:
   unbound:unbound apt-get:apt
   chromium:chromium node:nodejs redis-server:redis-server wrk:wrk tshark:tshark
   promtool:prometheus squid:squid tinyproxy:tinyproxy microsocks:microsocks zsh:zsh fish:fish
-  gcc:gcc /usr/include/stdio.h:libc6-dev /usr/share/mingw-w64/include/netioapi.h:mingw-w64-common systemd-analyze:systemd man:man-db dpkg-deb:dpkg /usr/lib/python3/dist-packages/grpc:python3-grpcio"
+  gcc:gcc /usr/include/stdio.h:libc6-dev /usr/share/mingw-w64/include/netioapi.h:mingw-w64-common /usr/x86_64-w64-mingw32/lib/libiphlpapi.a:mingw-w64-x86-64-dev systemd-analyze:systemd man:man-db dpkg-deb:dpkg /usr/lib/python3/dist-packages/grpc:python3-grpcio"
 BENCH_TOOLS="ip:iproute2 tc:iproute2 ss:iproute2 ping:iputils-ping sysctl:procps setpriv:util-linux python3:python3
   iperf3:iperf3 nginx:nginx-light wrk:wrk h2load:nghttp2-client openssl:openssl git:git tar:tar"
 

@@ -22,7 +22,7 @@ final class IpEvents implements HostWatch.Events {
         void invoke(Pointer context, Pointer row, int type);
     }
 
-    private static final List<String> FUNCTIONS =
+    static final List<String> FUNCTIONS =
             List.of("NotifyRouteChange2", "NotifyIpInterfaceChange", "NotifyUnicastIpAddressChange");
 
     private final NativeLibrary library;
