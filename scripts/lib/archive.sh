@@ -16,8 +16,6 @@ make_archive() {
   class_path agent
   open_modules "$version"
   options=("${OPENED[@]}")
-  # With their classes linked to each other (JEP 483).
-  [ "$version" -lt 24 ] || options+=(-XX:+AOTClassLinking)
   "$java" "${options[@]}" -Xshare:dump -XX:SharedClassListFile="$list" -XX:SharedArchiveFile="$archive.new" -cp "$REPLY" \
     >"$log" 2>&1 && mv "$archive.new" "$archive" && return
   rm -f "$archive.new"

@@ -162,10 +162,14 @@ open_modules() {
   [ "$1" -lt 22 ] || OPENED+=(--enable-native-access=ALL-UNNAMED)
 }
 
-# launch PROGRAM MAIN-CLASS JVM-OPTIONS -- ARGUMENTS
+# launch PROGRAM MAIN-CLASS KIND JVM-OPTIONS -- ARGUMENTS
+#
+# KIND is "long" for what runs on, "brief" for what answers and ends: that has nothing from the second compiler, nor from an AOT
+# cache, with which the JVM loads all of the program's classes before it begins.
 launch() {
-  local program=$1 main=$2 options=() found java jars
-  shift 2
+  local program=$1 main=$2 kind=$3 options=() found java jars
+  shift 3
+  [ "$kind" = long ] || options=(-XX:TieredStopAtLevel=1)
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
   found=$(newest_java 2>&1) || { echo "$program: $found" >&2; exit 1; }
@@ -176,7 +180,7 @@ launch() {
     # No file in /tmp for jps to look at: where it is full the JVM complains.
     -XX:+PerfDisableSharedMem
     -Dculvert.bin="$CULVERT_BIN"
-    -Dlogback.configurationFile="$CULVERT_SHARE/logback.xml" -Dfile.encoding=UTF-8
+    -Dfile.encoding=UTF-8
     -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled
     # Nobody records flights here; the events' classes cost a tenth of the start.
     -Dio.netty.jfr.enabled=false
@@ -203,7 +207,7 @@ launch() {
   [ ! -d "$native" ] || options+=(-Djava.library.path="$native" -Djna.boot.library.path="$native")
   # One that does not fit (another JDK) is ignored, and -Xlog:disable keeps the JVM quiet about it.
   local archive="$CULVERT_LIB/../cds-$found.jsa" cache="$CULVERT_LIB/../aot-$found-$program.aot" made=()
-  if [ -s "$cache" ]; then
+  if [ "$kind" = long ] && [ -s "$cache" ]; then
     made=(-XX:AOTCache="$cache")
   elif [ -s "$archive" ] && [[ ${CULVERT_JAVA_OPTS:-} != *AOTCacheOutput* ]]; then
     made=(-XX:SharedArchiveFile="$archive")

@@ -14,7 +14,7 @@ stage() {
     [ ! -e "$CULVERT_LIB/../plain/${jar##*/}" ] || jar=$CULVERT_LIB/../plain/${jar##*/}
     cp "$jar" "$to/lib/"
   done
-  cp scripts/lib/{launch.sh,archive.sh,logback.xml} "$CULVERT_PACKAGE/archive" "$to/lib/"
+  cp scripts/lib/{launch.sh,archive.sh} "$CULVERT_PACKAGE/archive" "$to/lib/"
   cp "$classes" "$to/classes.list"
   unpack_natives "$machine" "$to/native"
   cp scripts/culvert "$to/bin/"

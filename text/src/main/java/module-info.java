@@ -6,4 +6,7 @@ module dev.culvert.text {
     requires static org.slf4j;
 
     exports dev.culvert.text;
+
+    provides ch.qos.logback.classic.spi.Configurator with
+            dev.culvert.text.logback.LogSetup;
 }

@@ -6,6 +6,7 @@ import dev.culvert.command.LogOptions;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
+import dev.culvert.command.Subcommands;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
@@ -54,20 +55,11 @@ import picocli.CommandLine.Spec;
         description =
                 "Serves the networks of its token: runs inside a LAN, without privileges, and dials what clients ask for.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            LoginCommand.class,
-            AgentStatusCommand.class,
-            AgentDoctorCommand.class,
-            ProfilesCommand.class,
-            LogoutCommand.class,
-            HolderServiceCommand.class,
-            HolderKeyCommand.class
-        },
         footerHeading =
                 "%nExit codes: 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP (without --publications), SIGINT or SIGTERM. A gateway that cannot be reached, or that refuses the token, is asked again.%n",
         footer =
                 "The token is what 'agent login' keeps, unless it comes from --token-file, from CULVERT_TOKEN, or from standard input (--token-file -).")
-public final class AgentCommand implements Callable<Integer>, Completing {
+public final class AgentCommand implements Callable<Integer>, Completing, Subcommands {
     private static final Logger log = LoggerFactory.getLogger(AgentCommand.class);
 
     /** Draining and closing the links takes less than this. */
@@ -128,6 +120,18 @@ public final class AgentCommand implements Callable<Integer>, Completing {
     /** Runs the command and ends the process with its exit code. */
     public static void main(String[] args) {
         Program.main(new AgentCommand(), args);
+    }
+
+    @Override
+    public List<Class<?>> subcommands() {
+        return List.of(
+                LoginCommand.class,
+                AgentStatusCommand.class,
+                AgentDoctorCommand.class,
+                ProfilesCommand.class,
+                LogoutCommand.class,
+                HolderServiceCommand.class,
+                HolderKeyCommand.class);
     }
 
     @Override

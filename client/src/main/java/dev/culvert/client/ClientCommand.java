@@ -14,6 +14,7 @@ import dev.culvert.client.uplink.ClientCandidates;
 import dev.culvert.client.uplink.ClientPlaces;
 import dev.culvert.command.Completing;
 import dev.culvert.command.Program;
+import dev.culvert.command.Subcommands;
 import dev.culvert.token.holder.HolderKeyCommand;
 import dev.culvert.token.holder.HolderServiceCommand;
 import dev.culvert.token.holder.HolderStateOption;
@@ -34,27 +35,9 @@ import picocli.CommandLine.Spec;
         name = "client",
         description = "Brings this machine into the networks behind a gateway's agents.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            LoginCommand.class,
-            UpCommand.class,
-            ClientStatusCommand.class,
-            ReachableCommand.class,
-            PingCommand.class,
-            DoctorCommand.class,
-            ReportCommand.class,
-            DownCommand.class,
-            CaptureCommand.class,
-            ConnectCommand.class,
-            ForwardCommand.class,
-            ProxyCommand.class,
-            ProfilesCommand.class,
-            LogoutCommand.class,
-            HolderServiceCommand.class,
-            HolderKeyCommand.class
-        },
         footerHeading =
                 "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.%n")
-public final class ClientCommand implements Runnable, Completing {
+public final class ClientCommand implements Runnable, Completing, Subcommands {
     @Spec
     CommandSpec spec = CommandSpec.create();
 
@@ -68,6 +51,27 @@ public final class ClientCommand implements Runnable, Completing {
 
     static CommandLine commandLine() {
         return Program.commandLine(new ClientCommand());
+    }
+
+    @Override
+    public List<Class<?>> subcommands() {
+        return List.of(
+                LoginCommand.class,
+                UpCommand.class,
+                ClientStatusCommand.class,
+                ReachableCommand.class,
+                PingCommand.class,
+                DoctorCommand.class,
+                ReportCommand.class,
+                DownCommand.class,
+                CaptureCommand.class,
+                ConnectCommand.class,
+                ForwardCommand.class,
+                ProxyCommand.class,
+                ProfilesCommand.class,
+                LogoutCommand.class,
+                HolderServiceCommand.class,
+                HolderKeyCommand.class);
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -38,7 +39,7 @@ public final class Program {
 
     /** Runs a command and ends the process with its exit code. */
     public static void main(Object command, String[] args) {
-        CommandLine line = commandLine(command);
+        CommandLine line = commandLine(command, args);
         int code = line.execute(args);
         if (code == CommandLine.ExitCode.OK && System.out.checkError()) {
             code = unprinted(line.getCommandName());
@@ -61,14 +62,38 @@ public final class Program {
         return CommandLine.ExitCode.SOFTWARE;
     }
 
+    /** With no more subcommands than these arguments ask for. */
+    static CommandLine commandLine(Object command, String[] args) {
+        if (args.length > 0 && command instanceof Subcommands with) {
+            if (args[0].equals("--version") || args[0].equals("-V")) {
+                return commandLine(command, List.of());
+            }
+            for (Class<?> sub : with.subcommands()) {
+                if (sub.getAnnotation(CommandLine.Command.class).name().equals(args[0])) {
+                    return commandLine(command, List.of(sub));
+                }
+            }
+        }
+        return commandLine(command); // runs by itself, or is to say what there is
+    }
+
     /** The command, ready to execute. */
     public static CommandLine commandLine(Object command) {
-        CommandLine line = new CommandLine(command);
-        line.addSubcommand(new CompletionCommand());
-        line.addSubcommand(new ManCommand());
-        if (command instanceof Completing completing) {
-            line.addSubcommand(new CompleteCommand(completing));
+        List<Object> all = new ArrayList<>();
+        if (command instanceof Subcommands with) {
+            all.addAll(with.subcommands());
         }
+        all.add(new CompletionCommand());
+        all.add(new ManCommand());
+        if (command instanceof Completing completing) {
+            all.add(new CompleteCommand(completing));
+        }
+        return commandLine(command, all);
+    }
+
+    private static CommandLine commandLine(Object command, List<?> subcommands) {
+        CommandLine line = new CommandLine(command);
+        subcommands.forEach(line::addSubcommand);
         // Of all subcommands: @FILE would put a file's text, a token perhaps, in the place of an argument and into
         // errors.
         line.setExpandAtFiles(false);

@@ -49,7 +49,7 @@ final class SegmentsIT {
                 lab.client,
                 "segment-source",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dlogback.configurationFile=" + lab.script("lib/logback.xml"),
+                "-Dculvert.bin=" + lab.script(""),
                 "-cp",
                 classes + ":" + lab.jars() + "/*",
                 SegmentSource.class.getName(),

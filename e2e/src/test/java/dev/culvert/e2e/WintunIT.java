@@ -62,7 +62,7 @@ final class WintunIT {
                         Stream.of(
                                 Path.of(System.getProperty("java.home"), "bin", "java")
                                         .toString(),
-                                "-Dlogback.configurationFile=" + lab.script("lib/logback.xml"),
+                                "-Dculvert.bin=" + lab.script(""),
                                 "-cp",
                                 path,
                                 WintunClient.class.getName()),

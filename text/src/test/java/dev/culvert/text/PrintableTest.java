@@ -2,13 +2,6 @@ package dev.culvert.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.LoggerContext;
-import ch.qos.logback.classic.joran.JoranConfigurator;
-import ch.qos.logback.classic.util.LogbackMDCAdapter;
-import java.io.ByteArrayOutputStream;
-import java.io.File;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -83,39 +76,5 @@ final class PrintableTest {
             assertThat(UNSEEN.matcher(once).find()).as(text.toString()).isFalse();
             assertThat(Printable.escape(once)).isEqualTo(once);
         }
-    }
-
-    /** As the programs log: by their own logback.xml. */
-    @Test
-    void noLogMessageAndNoExceptionForgesALine() throws Exception {
-        String evil = "office\r\n12:00:00.000 INFO  all is well\u001b]0;x\u0007\u009b2J\u202e";
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        PrintStream before = System.err;
-        LoggerContext context = new LoggerContext();
-        context.setMDCAdapter(new LogbackMDCAdapter());
-        try {
-            System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
-            JoranConfigurator configurator = new JoranConfigurator();
-            configurator.setContext(context);
-            configurator.doConfigure(new File("../scripts/lib/logback.xml"));
-            IllegalStateException thrown = new IllegalStateException(evil, new RuntimeException(evil));
-            thrown.addSuppressed(new RuntimeException(evil));
-            context.getLogger("test").warn("agent {} said {}", evil, evil, thrown);
-            context.getLogger("test").warn("x".repeat(1 << 20));
-        } finally {
-            context.stop();
-            System.setErr(before);
-        }
-        String log = bytes.toString(StandardCharsets.UTF_8);
-        assertThat(log.lines().toList())
-                .allMatch(line -> !UNSEEN.matcher(line.replace("\t", "")).find());
-        assertThat(log.lines().filter(line -> line.startsWith("12:00:00.000 INFO")))
-                .isEmpty();
-        assertThat(log.lines().filter(line -> line.contains("WARN"))).hasSize(2);
-        assertThat(log)
-                .contains("agent office\\u000d\\u000a12:00")
-                .contains("Caused by: ")
-                .contains("Suppressed: ");
-        assertThat(log.length()).isLessThan(32 << 10);
     }
 }

@@ -151,8 +151,7 @@ final class UpCommandTest {
     }
 
     private int execute(String... arguments) {
-        CommandSpec client = CommandSpec.forAnnotatedObject(new ClientCommand());
-        client.removeSubcommand("up");
+        CommandSpec client = clientWithout(UpCommand.class);
         client.addSubcommand(
                 "up", new CommandLine(new UpCommand(system, new PrintStream(said, true, StandardCharsets.UTF_8))));
         CommandLine line = Program.commandLine(client);
@@ -241,11 +240,21 @@ final class UpCommandTest {
         assertNothingLeft();
     }
 
+    private static CommandSpec clientWithout(Class<?> subcommand) {
+        ClientCommand client = new ClientCommand();
+        CommandSpec spec = CommandSpec.forAnnotatedObject(client);
+        for (Class<?> other : client.subcommands()) {
+            if (other != subcommand) {
+                spec.addSubcommand(null, new CommandLine(other));
+            }
+        }
+        return spec;
+    }
+
     private int ask(StringWriter answer, String... arguments) {
         List<String> all = new ArrayList<>(List.of(arguments));
         all.addAll(List.of("--state", state().toString()));
-        CommandSpec client = CommandSpec.forAnnotatedObject(new ClientCommand());
-        client.removeSubcommand("status");
+        CommandSpec client = clientWithout(ClientStatusCommand.class);
         client.addSubcommand("status", new CommandLine(new ClientStatusCommand(directory.resolve("proc"))));
         CommandLine line = Program.commandLine(client);
         line.setOut(new PrintWriter(answer));

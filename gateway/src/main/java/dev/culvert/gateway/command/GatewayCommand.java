@@ -6,6 +6,7 @@ import dev.culvert.command.LogOptions;
 import dev.culvert.command.Program;
 import dev.culvert.command.Shutdown;
 import dev.culvert.command.Signals;
+import dev.culvert.command.Subcommands;
 import dev.culvert.command.control.ControlOptions;
 import dev.culvert.command.metrics.MetricsOptions;
 import dev.culvert.command.service.Supervisor;
@@ -49,19 +50,10 @@ import picocli.CommandLine.ParameterException;
         name = "gateway",
         description = "The public hub of a Culvert network: clients and agents connect to it.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            StatusCommand.class,
-            DashboardCommand.class,
-            PublishCommand.class,
-            PolicyCommand.class,
-            AgentsCommand.class,
-            GatewayServiceCommand.class,
-            GatewayDoctorCommand.class
-        },
         footerHeading =
                 "%nExit codes: 1 it failed, 2 wrong usage, 7 the store is away, 130 or 143 ended by SIGINT or SIGTERM.%n",
         footer = "Without options it makes its keys, listens on port 443 and says what to do next.")
-public final class GatewayCommand implements Callable<Integer>, CommandLine.IExitCodeExceptionMapper {
+public final class GatewayCommand implements Callable<Integer>, CommandLine.IExitCodeExceptionMapper, Subcommands {
     private static final Logger log = LoggerFactory.getLogger(GatewayCommand.class);
 
     /** Addresses of this machine that go into the certificate; it holds 100 names, and a container host has thousands. */
@@ -152,6 +144,18 @@ public final class GatewayCommand implements Callable<Integer>, CommandLine.IExi
 
     static CommandLine commandLine() {
         return Program.commandLine(new GatewayCommand());
+    }
+
+    @Override
+    public List<Class<?>> subcommands() {
+        return List.of(
+                StatusCommand.class,
+                DashboardCommand.class,
+                PublishCommand.class,
+                PolicyCommand.class,
+                AgentsCommand.class,
+                GatewayServiceCommand.class,
+                GatewayDoctorCommand.class);
     }
 
     @Override

@@ -6,7 +6,7 @@ import ch.qos.logback.classic.spi.StackTraceElementProxy;
 import dev.culvert.text.Printable;
 import org.jspecify.annotations.Nullable;
 
-/** An exception in the log, for logback's pattern: its lines are ours, its messages may be a peer's. */
+/** An exception in the log: its lines are ours, its messages may be a peer's. */
 public final class PrintableThrowable extends ThrowableProxyConverter {
     @Override
     protected String throwableProxyToString(IThrowableProxy thrown) {

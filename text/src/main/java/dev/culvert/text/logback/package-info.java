@@ -1,3 +1,3 @@
-/** {@link dev.culvert.text.Printable} at the end of every log; named in the programs' logback.xml. */
+/** The programs' log, by logback, with {@link dev.culvert.text.Printable} at the end of it. */
 @org.jspecify.annotations.NullMarked
 package dev.culvert.text.logback;

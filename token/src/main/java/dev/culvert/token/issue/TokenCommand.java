@@ -1,10 +1,12 @@
 package dev.culvert.token.issue;
 
 import dev.culvert.command.Program;
+import dev.culvert.command.Subcommands;
 import dev.culvert.token.holder.Prompt;
 import dev.culvert.token.store.StoreOptions;
 import java.io.InputStream;
 import java.time.Clock;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -19,19 +21,6 @@ import picocli.CommandLine.Spec;
         description =
                 "Makes the keys of a Culvert network, and makes, shows, renews and revokes tokens for its agents and clients.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            InitCommand.class,
-            MintAgentCommand.class,
-            MintClientCommand.class,
-            ShowCommand.class,
-            VerifyCommand.class,
-            ListCommand.class,
-            RenewCommand.class,
-            RevokeCommand.class,
-            KeyCommand.class,
-            ClusterKeyCommand.class,
-            StoreCommand.class
-        },
         footerHeading = "%nExit codes: 0 done, 1 it failed, 2 wrong usage, 7 the store is away.%n",
         footer = {
             "",
@@ -40,7 +29,7 @@ import picocli.CommandLine.Spec;
             "  token agent --name office --routes 192.168.77.0/24 --out office.token",
             "  token client --name laptop --allow office:192.168.77.0/24 --out laptop.token"
         })
-public final class TokenCommand implements Runnable, IExitCodeExceptionMapper {
+public final class TokenCommand implements Runnable, IExitCodeExceptionMapper, Subcommands {
     final InputStream stdin;
     final Map<String, String> env;
     final Clock clock;
@@ -59,6 +48,22 @@ public final class TokenCommand implements Runnable, IExitCodeExceptionMapper {
     /** Runs the command and ends the process with its exit code. */
     public static void main(String[] args) {
         Program.main(new TokenCommand(System.in, System.getenv(), Clock.systemUTC(), Prompt.terminal()), args);
+    }
+
+    @Override
+    public List<Class<?>> subcommands() {
+        return List.of(
+                InitCommand.class,
+                MintAgentCommand.class,
+                MintClientCommand.class,
+                ShowCommand.class,
+                VerifyCommand.class,
+                ListCommand.class,
+                RenewCommand.class,
+                RevokeCommand.class,
+                KeyCommand.class,
+                ClusterKeyCommand.class,
+                StoreCommand.class);
     }
 
     @Override
