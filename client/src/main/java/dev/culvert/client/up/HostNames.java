@@ -46,6 +46,7 @@ final class HostNames implements NameService.Listener {
     private NameService.@Nullable Asked wanted;
     private @Nullable ScheduledFuture<?> next;
     private String failure = "";
+    private String caveat = "";
     private int repairs;
     private boolean told;
     private volatile boolean closing;
@@ -121,6 +122,11 @@ final class HostNames implements NameService.Listener {
                 service.others(others(outcome.before()));
             }
             kept(r, outcome.changed() && !asked);
+            String now = r.caveat();
+            if (!now.isEmpty() && !now.equals(caveat)) {
+                say.say(now);
+            }
+            caveat = now;
             failure = "";
         } catch (IOException | RuntimeException e) {
             String text = "this machine's resolver is not set up: " + e.getMessage();

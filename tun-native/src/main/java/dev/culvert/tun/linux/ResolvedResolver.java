@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -34,6 +35,8 @@ final class ResolvedResolver implements HostResolver {
 
     /** A call has failed, and those behind it were not made: what resolved says of domains does not show that. */
     private boolean unfinished;
+
+    private String caveat = "";
 
     /** @param program that tells resolved: {@link #RESOLVECTL} */
     ResolvedResolver(UndoJournal journal, SystemProgram.Runner system, String program) {
@@ -62,6 +65,7 @@ final class ResolvedResolver implements HostResolver {
         Set<String> servers = new LinkedHashSet<>();
         config.servers().forEach(server -> servers.add(AddressText.of(server)));
         Set<String> domains = domains(config);
+        caveat = caveat(config);
         boolean changed = unfinished
                 || !said("dns", ifName).equals(servers)
                 || !said("domain", ifName).equals(domains);
@@ -86,14 +90,37 @@ final class ResolvedResolver implements HostResolver {
 
     private static Set<String> domains(ResolverConfig config) {
         Set<String> domains = new LinkedHashSet<>(config.search());
-        Stream<String> others = config.domains().stream().filter(d -> !domains.contains(d));
-        List<String> matching = new ArrayList<>(
-                others.map(d -> ROUTING_ONLY + d).limit(MAX_DOMAINS).toList());
-        domains.addAll(matching);
+        domains.addAll(others(config)
+                .limit(MAX_DOMAINS)
+                .map(domain -> ROUTING_ONLY + domain)
+                .toList());
         if (config.everything()) {
             domains.add(ROUTING_ONLY + ".");
         }
         return domains;
+    }
+
+    /** Those that are only for choosing the servers. */
+    private static Stream<String> others(ResolverConfig config) {
+        Set<String> search = new HashSet<>(config.search());
+        return config.domains().stream().distinct().filter(domain -> !search.contains(domain));
+    }
+
+    private static String caveat(ResolverConfig config) {
+        List<String> others = others(config).toList();
+        int left = others.size() - MAX_DOMAINS;
+        return left <= 0 || config.everything()
+                ? ""
+                : "systemd-resolved is told of " + MAX_DOMAINS
+                        + " domains and reverse zones of routed networks, and there are "
+                        + left + " more, from '" + others.get(MAX_DOMAINS)
+                        + "' on, whose names are asked for elsewhere: name fewer or shorter ones (--domain, domains of the"
+                        + " token), or route less (--route); --full asks for all names here";
+    }
+
+    @Override
+    public String caveat() {
+        return caveat;
     }
 
     /** What it says of a link: {@code Link 7 (culvert0): corp.example ~.}. */

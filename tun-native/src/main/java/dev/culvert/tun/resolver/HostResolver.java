@@ -24,6 +24,11 @@ public interface HostResolver {
      */
     Outcome keep(ResolverConfig config) throws IOException;
 
+    /** What it could not do of what it was last to {@link #keep}, and what helps, in a line for people; empty when there is nothing. */
+    default String caveat() {
+        return "";
+    }
+
     /** How often {@link #keep} is to be called without a reason: nobody says when something has been changed. */
     Duration lookEach();
 

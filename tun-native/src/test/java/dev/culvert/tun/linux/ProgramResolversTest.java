@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.NullUnmarked;
@@ -115,6 +116,40 @@ class ProgramResolversTest {
 
     private String content(String file) throws Exception {
         return Files.exists(dir.resolve(file)) ? Files.readString(dir.resolve(file)) : "";
+    }
+
+    /** It was told of the first ones, and nobody knew. */
+    @Test
+    void moreDomainsThanResolvedTakesAreSaid() throws Exception {
+        script("resolvectl", RESOLVECTL);
+        ResolvedResolver resolver = new ResolvedResolver(journal, KillDrill::patiently, program("resolvectl"));
+        int most = ResolvedResolver.MAX_DOMAINS;
+        resolver.keep(many(most, false));
+        assertThat(resolver.caveat()).isEmpty();
+        resolver.keep(many(most + 3, false));
+        assertThat(resolver.caveat())
+                .contains("128 domains", "3 more, from 'd128.example' on", "--domain")
+                .doesNotContain("\n");
+        assertThat(content("domain.culvert0").strip().split(" "))
+                .hasSize(most + 1)
+                .contains("corp.example", "~d127.example");
+        resolver.keep(many(most + 3, true));
+        assertThat(resolver.caveat()).as("all names are asked for here").isEmpty();
+        resolver.release();
+    }
+
+    /** @param count beside the one that is searched */
+    private static ResolverConfig many(int count, boolean everything) {
+        List<String> domains = new ArrayList<>(List.of("corp.example"));
+        for (int i = 0; i < count; i++) {
+            domains.add("d" + i + ".example");
+        }
+        return new ResolverConfig(
+                "culvert0",
+                List.of(Objects.requireNonNull(IpLiteral.parse("100.127.255.53"))),
+                domains,
+                List.of("corp.example"),
+                everything);
     }
 
     /** What resolved says of domains does not show that it was not told the rest. */
