@@ -73,6 +73,7 @@ final class RegistryApi implements Registry {
     }
 
     private interface Use<T> {
+        @Nullable
         T of(long key) throws IOException;
     }
 
