@@ -28,6 +28,8 @@ stage_root() {
   mkdir "$root/usr/lib/systemd/system/multi-user.target.wants"
   ln -s ../culvert-repair.service "$root/usr/lib/systemd/system/multi-user.target.wants/"
   cp "$from/share/systemd/culvert.sysusers" "$root/usr/lib/sysusers.d/culvert.conf"
+  mkdir -p "$root/usr/share/polkit-1/rules.d"
+  cp "$from/share/systemd/culvert.rules" "$root/usr/share/polkit-1/rules.d/"
   cp -r "$from/share/doc/." "$root/usr/share/doc/culvert/"
 }
 
