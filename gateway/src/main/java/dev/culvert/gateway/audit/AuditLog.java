@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,7 @@ public final class AuditLog implements AutoCloseable {
     private final LineThread flowWriter = new LineThread("audit-flows");
     private final AuditShares shares;
     private final Clock clock;
+    private volatile @Nullable Consumer<AuditRecord> listener;
 
     /** @param flowSink null for the same as {@code sink}; both null for a log that keeps nothing */
     private AuditLog(@Nullable LineSink sink, @Nullable LineSink flowSink, int capacity, Clock clock) {
@@ -125,11 +127,20 @@ public final class AuditLog implements AutoCloseable {
 
     /** Whether records are kept: when not, nobody need make them. */
     public boolean isOn() {
-        return events != null;
+        return events != null || listener != null;
+    }
+
+    /** One more is told of every record, from now on, by whoever adds it; it must not block. */
+    public void listen(Consumer<AuditRecord> to) {
+        listener = to;
     }
 
     /** Takes a record. Never blocks. */
     public void add(AuditRecord record) {
+        Consumer<AuditRecord> to = listener;
+        if (to != null) {
+            to.accept(record);
+        }
         LineQueue<AuditRecord> queue = record instanceof AuditRecord.Flow ? flows : events;
         if (queue != null && shares.takes(record)) {
             queue.add(record);

@@ -64,7 +64,18 @@ public final class DashboardOptions {
         }
         Set<String> allowed = new TreeSet<>();
         names.forEach(name -> allowed.add(name.toLowerCase(Locale.ROOT)));
-        Dashboard server = new Dashboard(at, new HostCheck(Set.copyOf(allowed)), sight::look, warn, System::nanoTime);
+        Recent recent = new Recent();
+        Dashboard server = new Dashboard(
+                at,
+                new HostCheck(Set.copyOf(allowed)),
+                () -> {
+                    Scene.Builder scene = sight.look();
+                    recent.show(scene);
+                    return scene;
+                },
+                warn,
+                System::nanoTime);
+        sight.status().services().audit().listen(recent);
         questions.add(QUESTION, "a link that signs in to the dashboard once", with -> link(server));
         say.accept("the dashboard is at http://" + AddressText.of(server.address())
                 + "; sign in with 'gateway dashboard'");

@@ -245,6 +245,48 @@ const clients = new Table(
 );
 section("clients", "Clients", clients.element);
 
+const denials = new Table(
+  "Denied",
+  [
+    { title: "When", text: (d) => moment(d.time), by: (d) => d.time, width: "150px" },
+    { title: "Client", text: (d) => d.client, small: true },
+    { title: "Protocol", text: (d) => d.protocol, width: "62px" },
+    { title: "Destination", text: (d) => endpoint(d.host, d.port), width: "minmax(0,1.2fr)", small: true },
+    { title: "Agent", text: (d) => d.agent },
+    { title: "Why", text: (d) => (d.rule ? `denied by ${d.rule}` : "no rule allows it"), width: "minmax(0,1.6fr)", small: true },
+  ],
+  { order: 0, down: true, empty: "Nothing was denied since the gateway was started." },
+);
+section("denied", "Denied", denials.element);
+
+const STANDINGS = { served: "good", valid: "good", refused: "bad", failed: "bad" };
+
+const publications = new Table(
+  "Published",
+  [
+    { title: "Name or port", text: (p) => p.at, small: true },
+    { title: "Target", text: (p) => p.target },
+    { title: "Agent", text: (p) => p.agent, width: "minmax(0,0.7fr)" },
+    { title: "By", text: (p) => p.by, width: "80px" },
+    { title: "State", text: (p) => p.state, width: "100px", small: true, tone: (p) => STANDINGS[p.state] ?? "" },
+    { title: "Certificate", text: (p) => (p.certificate ? `${p.certificate.state}${p.certificate.daysLeft === undefined ? "" : `, ${p.certificate.daysLeft} d`}` : "–"), tone: (p) => STANDINGS[p.certificate?.state] ?? "" },
+    { title: "Why not", text: (p) => p.why ?? p.certificate?.why ?? "–", width: "minmax(0,1.4fr)" },
+  ],
+  { empty: "Nothing is published." },
+);
+section("published", "Published", publications.element);
+
+const audit = new Table(
+  "Audit log",
+  [
+    { title: "When", text: (a) => moment(a.time), by: (a) => a.time, width: "150px", small: true },
+    { title: "Event", text: (a) => a.event, width: "140px", small: true },
+    { title: "Details", text: (a) => a.text, width: "minmax(0,3fr)" },
+  ],
+  { order: 0, down: true, empty: "Nothing has happened yet." },
+);
+section("audit", "Audit log", audit.element);
+
 const totals = new Map();
 
 function total(name, text, below) {
@@ -301,6 +343,9 @@ function show() {
   flows.show(rows("flows"));
   agents.show(rows("agents"));
   clients.show(rows("clients"));
+  denials.show(rows("denials"));
+  publications.show(rows("publications"));
+  audit.show(rows("audit"));
 }
 
 enter().catch((e) => door(String(e.message ?? e)));

@@ -50,6 +50,13 @@ export class Table {
     this.scroll.append(this.grid);
     this.scroll.addEventListener("scroll", () => this.soon(), { passive: true });
     this.element = el("div", { class: "tabled" }, el("div", { class: "tools" }, this.search, this.tally), this.scroll, this.none);
+    this.seen = true;
+    new IntersectionObserver((seen) => {
+      this.seen = seen[seen.length - 1].isIntersecting;
+      if (this.seen && this.late) {
+        this.arrange();
+      }
+    }).observe(this.element);
     SMALL.addEventListener("change", () => this.columnsAgain());
     this.columnsAgain();
   }
@@ -93,10 +100,15 @@ export class Table {
     this.arrange();
   }
 
-  /** These are its rows from now on. */
+  /** These are its rows from now on; as long as nobody sees the table, what is new in them may wait. */
   show(rows) {
+    const more = rows.length !== this.rows.length;
     this.rows = rows;
-    this.arrange();
+    if (this.seen || more) {
+      this.arrange();
+    } else {
+      this.late = true;
+    }
   }
 
   /** Search for something, as if it had been typed. */
@@ -116,6 +128,7 @@ export class Table {
   }
 
   arrange() {
+    this.late = false;
     const column = this.all[this.by];
     const by = column.by ?? column.text;
     let rows = this.rows;
