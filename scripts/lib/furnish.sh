@@ -55,6 +55,11 @@ for package in "${packages[@]}"; do
       install -d -o systemd-resolve -g systemd-resolve /run/systemd/resolve
       ln -sfn ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
       ;;
+    polkitd)
+      getent passwd polkitd >/dev/null || echo "polkitd:x:990:990::/:/usr/sbin/nologin" >>/etc/passwd
+      getent group polkitd >/dev/null || echo "polkitd:x:990:" >>/etc/group
+      chown -R polkitd /etc/polkit-1/rules.d
+      ;;
     libnss-resolve) sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf ;;
     dbus-daemon)
       mkdir -p /run/dbus
