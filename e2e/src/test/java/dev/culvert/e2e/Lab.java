@@ -518,7 +518,7 @@ final class Lab implements BeforeAllCallback, AfterAllCallback, TestWatcher {
                 "ip -br addr; ip -4 route show table all; ip -6 route show table all; ip rule; ip -6 rule");
     }
 
-    private static Path scripts() {
+    static Path scripts() {
         for (Path p = Path.of("").toAbsolutePath(); p != null; p = p.getParent()) {
             if (Files.exists(p.resolve("scripts/lib/launch.sh"))) {
                 return p.resolve("scripts");
