@@ -207,7 +207,7 @@ final class Chromium implements AutoCloseable {
 
     /** Ends it and the processes that it has started. */
     @Override
-    public void close() throws Exception {
+    public void close() {
         List<ProcessHandle> all = process.descendants().toList();
         try {
             socket.sendText(JSON.writeValueAsString(Map.of("id", 0, "method", "Browser.close")), true)
@@ -215,7 +215,9 @@ final class Chromium implements AutoCloseable {
         } catch (Exception e) {
             process.destroy();
         }
-        if (!process.waitFor(10, TimeUnit.SECONDS)) {
+        try {
+            process.onExit().get(10, TimeUnit.SECONDS);
+        } catch (Exception e) {
             process.destroyForcibly();
         }
         all.forEach(ProcessHandle::destroyForcibly);

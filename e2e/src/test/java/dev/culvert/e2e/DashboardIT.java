@@ -1,13 +1,11 @@
 package dev.culvert.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -17,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -24,6 +23,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** The dashboard in Debian's Chromium: of a gateway that runs, and of a network that is larger than any that is at hand. */
 @NullUnmarked
+@Tag("netns") // where what it needs is installed
 final class DashboardIT {
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final String LIVE = "document.querySelector('#live')?.dataset.tone === 'good'";
@@ -74,7 +74,6 @@ final class DashboardIT {
     }
 
     private Chromium browser() throws Exception {
-        assumeTrue(Files.isExecutable(Chromium.PROGRAM), "no Chromium here");
         Chromium browser = new Chromium(dir.resolve("browser"));
         open.add(browser);
         browser.size(1_280, 900, false);
