@@ -51,7 +51,7 @@ exit /b 0
 :found
 rem Why each: scripts/lib/launch.sh.
 set CULVERT_OPTIONS=-XX:+UseSerialGC -Xss512k -XX:+ExitOnOutOfMemoryError -Xlog:disable -XX:+PerfDisableSharedMem
-set CULVERT_OPTIONS=%CULVERT_OPTIONS% -Dculvert.bin="%~dp0." -Dlogback.configurationFile="%~dp0..\lib\logback.xml" -Dfile.encoding=UTF-8
+set CULVERT_OPTIONS=%CULVERT_OPTIONS% -Dculvert.bin="%~dp0." -Dfile.encoding=UTF-8
 set CULVERT_OPTIONS=%CULVERT_OPTIONS% -Dio.netty.tryReflectionSetAccessible=true -Dio.netty.allocator.type=pooled -Dio.netty.jfr.enabled=false -Dio.netty.leakDetection.level=disabled
 set CULVERT_OPTIONS=%CULVERT_OPTIONS% --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
 if %CULVERT_FOUND% geq 22 set CULVERT_OPTIONS=%CULVERT_OPTIONS% --enable-native-access=ALL-UNNAMED

@@ -18,12 +18,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The launchers for Windows start what those for other systems start, with the same options: nobody runs both on one machine. */
 final class WindowsLaunchersTest {
     private static final Path SCRIPTS = Path.of("../scripts");
-    private static final Pattern LAUNCH = Pattern.compile("(?m)^launch (\\w+) (\\S+) (.*) -- \"\\$@\"$");
+    private static final Pattern LAUNCH = Pattern.compile("(?m)^launch (\\w+) (\\S+) (\\S+) (.*) -- \"\\$@\"$");
+    private static final String BRIEF = "-XX:TieredStopAtLevel=1";
     private static final Pattern OPTION = Pattern.compile("-(?:XX:|Xss|Xlog:|D|-add-opens=|-enable|-sun)[^\\s\")]*");
 
     /**
      * Of launch.sh alone: libraries that are unpacked and archives that are made, which is not done on Windows; what only its
-     * shell can know (a terminal); what glibc alone has.
+     * shell can know (a terminal); what glibc alone has; what depends on the subcommand, or is token.cmd's.
      */
     private static final Set<String> ELSEWHERE = Set.of(
             "-XX:+UnlockDiagnosticVMOptions",
@@ -31,6 +32,7 @@ final class WindowsLaunchersTest {
             "-XX:AOTCache=",
             "-XX:SharedArchiveFile=",
             "-XX:TrimNativeHeapInterval=5000",
+            BRIEF,
             "-Dculvert.terminal=true",
             "-Djava.library.path=",
             "-Djna.boot.library.path=");
@@ -45,9 +47,10 @@ final class WindowsLaunchersTest {
         Matcher launch = LAUNCH.matcher(read(program));
         assertThat(launch.find()).isTrue();
         assertThat(launch.group(1)).isEqualTo(program);
+        String options = launch.group(4) + (launch.group(3).equals("brief") ? " " + BRIEF : "");
         assertThat(read("windows/" + program + ".cmd").lines())
                 .contains("call \"%~dp0launch.cmd\" " + program)
-                .contains("\"%CULVERT_JAVA%\" " + launch.group(3)
+                .contains("\"%CULVERT_JAVA%\" " + options
                         + " %CULVERT_OPTIONS% %CULVERT_JAVA_OPTS% -cp \"%CULVERT_LIB%\\*\" " + launch.group(2) + " %*");
     }
 
